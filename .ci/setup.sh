@@ -1,0 +1,80 @@
+# Sourced by run-proxy.sh and tests/run.sh: finds a Python and makes .venv, once. Runs on bash 3.2 (macOS).
+# shellcheck shell=bash
+
+# Prints the first Python >= 3.12 that really runs. A name on PATH may be a shim that fails: each is tried.
+find_python() {
+    local candidate minor
+    for candidate in "${PYTHON:-}" "$(uv python find --no-project --system '>=3.12' 2>/dev/null)" \
+        python3.14 python3.13 python3.12 python3; do
+        try_python "$candidate" && return
+    done
+    for minor in 14 13 12; do
+        for candidate in "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/3.$minor".*/bin/python; do
+            try_python "$candidate" && return
+        done
+    done
+    return 1
+}
+
+try_python() {
+    # ensurepip is a package of its own on Debian; a venv without it has no pip.
+    [ -n "$1" ] && "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' \
+        </dev/null >/dev/null 2>&1 && printf '%s\n' "$1"
+}
+
+# set_up ROOT EXTRA: after it, ROOT/.venv holds ROOT's packages with EXTRA ("" or "dev").
+set_up() {
+    local root=$1 extra=$2 fingerprint python
+    # A moved folder breaks the paths inside a venv, so the folder is part of the fingerprint.
+    fingerprint="$root: $(<"$root/pyproject.toml")"
+    is_ready "$root" "$extra" "$fingerprint" && return
+    if ! python=$(find_python); then
+        echo "provider-proxy: no Python >= 3.12 was found; install one (with its venv module) or name it in PYTHON" >&2
+        exit 2
+    fi
+    # Two at once: the lock goes with the descriptor, so a killed set-up leaves none behind.
+    exec 9<"$root/pyproject.toml"
+    lock_descriptor_9 "$python"
+    is_ready "$root" "$extra" "$fingerprint" || install "$root" "$extra" "$fingerprint" "$python"
+    exec 9<&-
+}
+
+is_ready() {
+    local stamp=$1/.venv/ready${2:+-$2}
+    [ -x "$1/.venv/bin/python" ] && [ -r "$stamp" ] && [ "$(<"$stamp")" = "$3" ]
+}
+
+lock_descriptor_9() {
+    "$1" -c '
+import fcntl, sys
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("provider-proxy: waiting for another set-up to finish", file=sys.stderr)
+    fcntl.flock(9, fcntl.LOCK_EX)
+except OSError:
+    pass  # some network file systems have no locks
+'
+}
+
+install() {
+    local root=$1 extra=$2 fingerprint=$3 python=$4 venv=$1/.venv
+    echo "provider-proxy: setting up $venv (once)" >&2
+    # A venv that somebody made and that works is used as it is; a half-made one is made anew.
+    if [ -e "$venv/unfinished" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        rm -rf "$venv"
+        { mkdir "$venv" && touch "$venv/unfinished" && "$python" -m venv "$venv"; } || set_up_failed "$venv"
+    fi
+    touch "$venv/unfinished"
+    rm -f "$venv/ready" "$venv/ready-dev"
+    (cd "$root" && "$venv/bin/python" -m pip install -qq --editable ".${extra:+[$extra]}" >&2) ||
+        set_up_failed "$venv"
+    rm "$venv/unfinished"
+    printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"
+    [ -z "$extra" ] || printf '%s\n' "$fingerprint" >"$venv/ready"
+}
+
+set_up_failed() {
+    echo "provider-proxy: setting up $1 failed, see above; it is made anew at the next start" >&2
+    exit 1
+}

@@ -1,0 +1,283 @@
+"""What is done with a request, and with the live answer to it: the way through the cache, free of mitmproxy.
+
+request → mode → identity → entry → hit, or
+request → mode → identity → provider → recording → whole, successful, free of secrets? → entry
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from functools import partial
+
+from addon import never_cached
+from addon.cache_status import bypass_status, hit_status, miss_status
+from addon.counts import HostCounts, RunCounts
+from addon.flights import Flight, Flights, Landing
+from addon.identity import Identity, identify
+from addon.judging.reasons import NotStored
+from addon.keeping import LiveAnswer, Recorded, make_entry
+from addon.modes import Mode, Serves, mode_for_request
+from addon.recording import Recording
+from addon.redaction import Taint
+from addon.refusals import error_body, miss_message
+from addon.rejections import APART, apart_key, credential_digest, mark_entry, mark_key
+from addon.sequence import Sequence, nth_key
+from addon.settings import Settings
+from addon.store_access import StoreAccess
+from addon.wire import WireRequest
+from cache_store.entry import Entry
+from cache_store.errors import StoreError, UsageError
+
+__all__ = ["Answering", "Decision", "Forward", "Hit", "Own"]
+
+# How long a retry waits for the entry of an answer that its client has already seen whole.
+ANSWERED_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Hit:
+    """Answer with this entry."""
+
+    entry: Entry
+    cache_status: str
+
+
+@dataclass(slots=True)
+class Own:
+    """Answer with these bytes of our own; nothing is forwarded."""
+
+    status: int
+    body: bytes
+    cache_status: str
+
+
+@dataclass(slots=True)
+class Forward:
+    """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
+
+    `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
+    """
+
+    request: WireRequest
+    mode: Mode
+    cache_status: str
+    identity: Identity | None = None
+    key: str = ""
+    flight: Flight | None = None
+    recording: Recording | None = None
+    flow: str = ""
+    client: str = ""
+    began_at: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def stores(self) -> bool:
+        """Whether its answer may become an entry."""
+        return self.identity is not None and self.mode.stores
+
+
+type Decision = Hit | Own | Forward
+
+
+class Answering:
+    """The cache of one run."""
+
+    def __init__(self, settings: Settings, store: StoreAccess, counts: RunCounts) -> None:
+        self.settings = settings
+        self.mode = settings.cache_mode
+        self._store = store
+        self._counts = counts
+        self._taint = Taint()
+        self._flights = Flights()
+        self._sequence = Sequence()
+        self._worked: set[str] = set()  # digests of credentials that had an answer in this run; never written
+
+    async def decide(self, request: WireRequest, asked: str | None, bypass: str = "") -> Decision:
+        """What to do with a request; `asked` is the value of its mode header.
+
+        `bypass` says why the cache is not to be asked: `websocket`, or that the request is not here whole.
+        """
+        counts = self._counts.host(request.host)
+        counts.requests += 1
+        try:
+            mode = mode_for_request(self.mode, asked)
+        except UsageError as error:
+            counts.errors += 1
+            return Own(400, error_body("provider_proxy_bad_mode", str(error)), bypass_status("bad-mode"))
+        self._taint.learn(request)
+        bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
+        if bypass:
+            return self._bypass(request, mode, bypass, counts)
+        return await self._look_up(request, mode, counts)
+
+    async def keep(self, forward: Forward, answer: LiveAnswer) -> NotStored | None:
+        """Store the whole answer to `forward`; None is success, else why it is not stored."""
+        counts = self._counts.host(forward.request.host)
+        elapsed = time.monotonic() - forward.started
+        counts.live_seconds += elapsed
+        if not forward.stores:
+            return None if forward.identity is None else NotStored.MODE
+        reason = await self._put(forward, answer, elapsed)
+        if reason is None:
+            counts.stored += 1
+        else:
+            counts.not_stored[reason] += 1
+        self._land(forward, Landing.STORED if reason is None else Landing.NOT_STORED)
+        return reason
+
+    def give_up(self, forward: Forward, reason: NotStored) -> None:
+        """The answer to `forward` was cut off: nothing is stored, and a waiter takes over."""
+        if forward.stores:
+            self._counts.host(forward.request.host).not_stored[reason] += 1
+        self._land(forward, Landing.ABANDONED)
+
+    async def _put(self, forward: Forward, answer: LiveAnswer, elapsed: float) -> NotStored | None:
+        assert forward.identity is not None
+        if forward.recording is not None and forward.recording.too_large:
+            return NotStored.TOO_LARGE
+        digest = credential_digest(forward.request) if self.settings.store_errors & APART else ""
+        apart = answer.status in APART
+        if apart and digest in self._worked:
+            return NotStored.STATUS
+        origin = Recorded(
+            method=forward.request.method,
+            path=forward.request.target.partition("?")[0],
+            identity=forward.identity,
+            key=apart_key(forward.key, digest) if apart else forward.key,
+            run=self._counts.run,
+            recorded_at=time.time(),
+            elapsed=elapsed,
+        )
+        make = partial(make_entry, origin, answer, self.settings, self._taint)
+        reason = await self._store.put(make, forward.began_at)
+        if digest:
+            await self._remember(forward.request.host, digest, answer.status)
+        return reason
+
+    async def _remember(self, host: str, digest: str, status: int) -> None:
+        """Whether `host` takes this credential, as its last answer says."""
+        if status == 401 and status in self.settings.store_errors:
+            await self._store.put(lambda: mark_entry(host, digest, self._counts.run), time.time())
+        elif 200 <= status < 300 and digest not in self._worked:
+            self._worked.add(digest)
+            await self._store.remove(mark_key(host, digest))
+
+    def _bypass(self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts) -> Decision:
+        if detail == "websocket" and not self.settings.websocket_passes(mode):
+            counts.refused += 1
+            message = f"provider-proxy: WebSocket upgrades are refused here (mode {mode}); use HTTPS requests"
+            return Own(426, error_body("provider_proxy_websocket", message), bypass_status(detail))
+        if not mode.forwards:
+            counts.refused += 1
+            message = (
+                f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
+            )
+            body = error_body("provider_proxy_refused", message)
+            return Own(self.settings.miss_status, body, bypass_status(detail))
+        counts.bypassed += 1
+        return Forward(request, mode, bypass_status(detail))
+
+    async def _look_up(self, request: WireRequest, mode: Mode, counts: HostCounts) -> Decision:
+        started = time.monotonic()
+        forward = Forward(request, mode, "", started=started)
+        forward.identity = identify(request, self.settings.identity)
+        try:
+            entry = await self._find(forward)
+        except StoreError as error:
+            if not mode.forwards:
+                counts.errors += 1
+                body = error_body("provider_proxy_cache_unavailable", f"provider-proxy: {error}")
+                return Own(self.settings.miss_status, body, bypass_status("cache-unavailable"))
+            entry = None
+        if entry is not None:
+            counts.hits += 1
+            counts.saved_seconds += entry.elapsed - (time.monotonic() - started)
+            return Hit(entry, hit_status(entry.key))
+        counts.misses += 1
+        forward.cache_status = miss_status(forward.key)
+        if mode.forwards:
+            return forward
+        path = request.target.partition("?")[0]
+        message = miss_message(request.method, request.host, path, mode)
+        body = error_body("provider_proxy_cache_miss", message, key=forward.key, nearest=None)
+        return Own(self.settings.miss_status, body, miss_status(forward.key))
+
+    async def _find(self, forward: Forward) -> Entry | None:
+        """The entry that answers; waits for an identical request in flight, or makes this one the leader."""
+        assert forward.identity is not None
+        key = forward.identity.key
+        n = self._sequence.next(key) if self.settings.sequence else 1
+        forward.key = nth_key(key, n)
+        if self.settings.store_errors & APART and forward.mode.serves is not Serves.NOTHING:
+            entry, rejected = await self._rejection(forward)
+            if entry is not None or rejected:
+                return entry
+        if self.settings.sequence:
+            return await self._nth(forward, key, n)
+        return await self._shared(forward, key)
+
+    async def _rejection(self, forward: Forward) -> tuple[Entry | None, bool]:
+        """The 401 or 403 that this very credential got, and whether its host rejects it altogether."""
+        digest = credential_digest(forward.request)
+        entry = await self._servable(apart_key(forward.key, digest), forward.mode)
+        return entry, self._store.get(mark_key(forward.request.host, digest)) is not None
+
+    async def _shared(self, forward: Forward, key: str) -> Entry | None:
+        """The entry, maybe after waiting for an identical request in flight; else this one is the leader."""
+        shared = False
+        while True:
+            entry = await self._servable(key, forward.mode, shared=shared)
+            if entry is not None or not forward.mode.stores:
+                return entry
+            flight = self._flights.get(key)
+            if flight is None:
+                forward.flight = self._flights.start(key)
+                return None
+            retry = flight.answered
+            if not retry and not self._coalesces(forward.mode):
+                return None
+            # `wait` rather than `await`: a waiter that is cancelled must not cancel the others' future.
+            await asyncio.wait([flight.landed], timeout=ANSWERED_SECONDS if retry else None)
+            if not flight.landed.done():
+                return None
+            if flight.landed.result() is Landing.NOT_STORED and not retry:
+                return None
+            shared = flight.landed.result() is Landing.STORED and not retry
+
+    async def _nth(self, forward: Forward, key: str, n: int) -> Entry | None:
+        """The answer to the n-th equal request; past the last recorded one, the last in live modes."""
+        entry = await self._servable(forward.key, forward.mode)
+        if entry is None and forward.mode.forwards and forward.mode.serves is not Serves.NOTHING:
+            for earlier in range(n - 1, 0, -1):
+                last = self._fresh(self._store.get(nth_key(key, earlier)))
+                if last is not None:
+                    return last if last.run != self._counts.run else None
+        return entry
+
+    async def _servable(self, key: str, mode: Mode, *, shared: bool = False) -> Entry | None:
+        """The entry that `mode` may serve. One that this run recorded is removed where the mode wants a new
+        answer, so that a retry that fails leaves nothing; `shared` ones come from a flight that was joined.
+        """
+        entry = self._store.get(key) if mode.serves is not Serves.NOTHING else None
+        if entry is not None and mode.serves is Serves.OLD and entry.run == self._counts.run and not shared:
+            await self._store.remove(key)
+            return None
+        return self._fresh(entry)
+
+    def _fresh(self, entry: Entry | None) -> Entry | None:
+        if entry is None:
+            return None
+        max_age = self.settings.max_age
+        # A negative age is a clock that was set back; it counts as 0.
+        if max_age is not None and max(0.0, time.time() - entry.recorded_at) >= max_age:
+            return None
+        return entry
+
+    def _coalesces(self, mode: Mode) -> bool:
+        return self.settings.coalesce and mode.serves is not Serves.NOTHING
+
+    def _land(self, forward: Forward, landing: Landing) -> None:
+        if forward.flight is not None:
+            self._flights.land(forward.key, forward.flight, landing)

@@ -1,0 +1,111 @@
+"""`ci` and `stop`: a proxy in the background, for steps of a CI job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from addon.cli.context import PROXY_FLAGS, print_json, proxy_options, raw_from_flags
+from addon.client_env import EnvChanges, render
+from addon.launch import STATE_FOLDER, client_changes
+from addon.settings import Settings
+from addon.state import Background, read_background
+from cache_store.errors import ProviderProxyError, UsageError
+
+__all__ = ["ci", "stop"]
+
+_START_SECONDS = 60
+_STOP_SECONDS = 60
+_LOG = "proxy.log"
+
+
+@click.command()
+@proxy_options
+def ci(**flags: str | None) -> None:
+    """Start a proxy in the background and print the exports, for `eval "$(provider-proxy ci)"`.
+
+    Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state lie in .provider-proxy/.
+    """
+    settings = Settings.parse(raw_from_flags(**flags))
+    if read_background(STATE_FOLDER) is not None:
+        raise UsageError("a background proxy runs here already; stop it with `provider-proxy stop`")
+    background = _start(flags)
+    changes = client_changes(settings, background.url, os.environ)
+    _to_github(changes)
+    click.echo(render(changes, "sh"), nl=False)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def stop(*, as_json: bool) -> None:
+    """Stop the proxy that `ci` started, and print what it did."""
+    from addon.last_run import read_last_run
+    from addon.report import render_report
+
+    background = read_background(STATE_FOLDER)
+    if background is None:
+        raise UsageError("no background proxy runs here; `provider-proxy ci` starts one")
+    os.kill(background.pid, signal.SIGTERM)
+    if not _wait(lambda: read_background(STATE_FOLDER) is None, _STOP_SECONDS):
+        raise ProviderProxyError(
+            f"the proxy (process {background.pid}) does not stop; end it and look at its log"
+        )
+    # Later steps must not look for a proxy that is gone; the bundle of roots stays good.
+    _to_github(EnvChanges(set=background.before, unset=()))
+    report = read_last_run(STATE_FOLDER)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(render_report(report), nl=False)
+
+
+def _to_github(changes: EnvChanges) -> None:
+    github = os.environ.get("GITHUB_ENV")
+    if github:
+        with Path(github).open("a", encoding="utf-8") as file:
+            file.write(render(changes, "github"))
+
+
+def _start(flags: dict[str, str | None]) -> Background:
+    STATE_FOLDER.mkdir(parents=True, exist_ok=True)
+    log = STATE_FOLDER / _LOG
+    given = [
+        part for name, value in flags.items() if value is not None for part in (PROXY_FLAGS[name], value)
+    ]
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "addon.cli", "serve", "--background", *given],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    _wait(lambda: process.poll() is not None or _is(process.pid), _START_SECONDS)
+    background = read_background(STATE_FOLDER)
+    if background is None or background.pid != process.pid:
+        process.kill()
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = lines[-1].removeprefix("provider-proxy: ") if lines else "it said nothing"
+        raise UsageError(f"the background proxy did not start: {reason}")
+    return background
+
+
+def _is(pid: int) -> bool:
+    background = read_background(STATE_FOLDER)
+    return background is not None and background.pid == pid
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False

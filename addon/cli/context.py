@@ -1,0 +1,87 @@
+"""What the commands share: settings from flags, environment and file; the store; output."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from addon.configuration import raw_settings
+from addon.settings import SETTINGS, Settings
+from cache_store.errors import UsageError
+from cache_store.store import Store
+
+__all__ = [
+    "PROXY_FLAGS",
+    "cache_options",
+    "open_store_for_reading",
+    "print_json",
+    "proxy_options",
+    "raw_from_flags",
+    "read_settings",
+]
+
+_MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
+
+
+# The flags of commands that start a proxy, by the setting that each gives.
+PROXY_FLAGS = {"cache_mode": "--mode", "cache_dir": "--cache-dir", "hosts": "--hosts", "listen": "--listen"}
+
+
+def _flag(setting: str) -> Callable[[Any], Any]:
+    meaning = _MEANINGS[setting].replace("`", "")
+    flag: Callable[[Any], Any] = click.option(PROXY_FLAGS[setting], setting, metavar="TEXT", help=meaning)
+    return flag
+
+
+def proxy_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of commands that start a proxy."""
+    for setting in reversed(PROXY_FLAGS):
+        command = _flag(setting)(command)
+    return command
+
+
+def cache_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flag of commands that look into a cache."""
+    decorated: Callable[..., Any] = _flag("cache_dir")(command)
+    return decorated
+
+
+def raw_from_flags(**flags: str | None) -> dict[str, str]:
+    """Settings as text: flags, then the environment, then the file in the working directory."""
+    return raw_settings(os.environ, Path.cwd(), flags)
+
+
+def read_settings(**flags: str | None) -> Settings:
+    """The same, parsed."""
+    return Settings.parse(raw_from_flags(**flags))
+
+
+@contextmanager
+def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
+    """The store that the settings name. Raises UsageError where there is none yet."""
+    from addon.stores import open_store
+
+    settings = read_settings(cache_dir=cache_dir)
+    if settings.cache_dir is None:
+        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing to look at; name a directory")
+    if not settings.cache_dir.exists():
+        raise UsageError(
+            f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
+        )
+    store = open_store(settings)
+    store.open()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

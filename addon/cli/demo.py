@@ -1,0 +1,153 @@
+"""`demo`: the whole story offline, with a sample provider that ships with the tool."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from addon.cache_status import CACHE_HEADER
+from addon.cli.log import log_to_stderr
+from addon.launch import client_changes, host_options
+from addon.sample_provider import SampleProvider
+from addon.settings import Settings
+
+__all__ = ["demo"]
+
+_QUESTION = "What does provider-proxy do?"
+
+
+@dataclass(frozen=True)
+class _Step:
+    what: str
+    provider: str
+    status: int
+    cache: str
+    seconds: float
+    body: bytes
+
+
+@click.command()
+def demo() -> None:
+    """Record and replay a sample provider, streaming included, with nothing leaving this machine."""
+    log_to_stderr()
+    with tempfile.TemporaryDirectory(prefix="provider-proxy-demo-") as folder:
+        steps = asyncio.run(_story(Path(folder)))
+    _print(steps)
+    _check(steps)
+
+
+async def _story(folder: Path) -> list[_Step]:
+    provider = SampleProvider(folder)
+    click.echo(f"A sample provider answers on {provider.url}; its cache lies in a temporary folder.")
+    live = [("question", _QUESTION, False), ("streamed", _QUESTION, True)]
+    again = [*live, ("a new question", "What was never asked?", False)]
+    steps = await _with_proxy(folder, provider, "read-old-write-new", "on", live)
+    provider.stop()
+    click.echo("The provider is switched off; a second proxy serves what the first one recorded.\n")
+    return steps + await _with_proxy(folder, provider, "read-only-require-hit", "off", again)
+
+
+async def _with_proxy(
+    folder: Path,
+    provider: SampleProvider,
+    mode: str,
+    provider_is: str,
+    questions: list[tuple[str, str, bool]],
+) -> list[_Step]:
+    from addon.host import Host
+
+    environ = {"SSL_CERT_FILE": str(provider.certificate), "XDG_DATA_HOME": str(folder)}
+    raw = {
+        "cache_mode": mode,
+        "cache_dir": str(folder / "cache"),
+        "hosts": f"localhost:{provider.port}",
+        "listen": "127.0.0.1:0",
+    }
+    settings = Settings.parse(raw)
+    host = Host(host_options(raw, settings, environ))
+    finished = asyncio.Event()
+    steps: list[_Step] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def ask_all() -> None:
+        try:
+            changes = client_changes(settings, host.url, environ)
+            opener = _opener(changes.set["HTTPS_PROXY"], changes.set["SSL_CERT_FILE"])
+            for what, question, stream in questions:
+                step = await asyncio.to_thread(_ask, opener, provider, what, question, stream, provider_is)
+                steps.append(step)
+        finally:
+            finished.set()
+
+    await host.run(lambda: tasks.append(asyncio.create_task(ask_all())), until=finished)
+    await asyncio.gather(*tasks)
+    return steps
+
+
+def _opener(proxy: str, bundle: str) -> urllib.request.OpenerDirector:
+    context = ssl.create_default_context(cafile=bundle)
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({"https": proxy}), urllib.request.HTTPSHandler(context=context)
+    )
+
+
+def _ask(
+    opener: urllib.request.OpenerDirector,
+    provider: SampleProvider,
+    what: str,
+    question: str,
+    stream: bool,
+    provider_is: str,
+) -> _Step:
+    body = {"model": "demo-1", "stream": stream, "messages": [{"role": "user", "content": question}]}
+    request = urllib.request.Request(  # noqa: S310 - our own https address
+        provider.url,
+        json.dumps(body).encode(),
+        {"content-type": "application/json", "authorization": "Bearer not-a-real-key"},
+    )
+    started = time.monotonic()
+    try:
+        with opener.open(request, timeout=30) as response:
+            status, headers, answer = response.status, response.headers, response.read()
+    except urllib.error.HTTPError as error:
+        status, headers, answer = error.code, error.headers, error.read()
+    seconds = time.monotonic() - started
+    return _Step(what, provider_is, status, headers.get(CACHE_HEADER, "-"), seconds, answer)
+
+
+def _print(steps: list[_Step]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("request", "provider", "status", CACHE_HEADER, "time"):
+        table.add_column(name, justify="right" if name in ("status", "time") else "left", no_wrap=True)
+    for step in steps:
+        table.add_row(step.what, step.provider, str(step.status), step.cache, f"{step.seconds * 1000:.0f} ms")
+    Console(highlight=False, width=90).print(table)
+    miss = json.loads(steps[-1].body)["error"]["message"]
+    click.echo(f"\nThe last one was never recorded, so it is refused and says why:\n  {miss}")
+    click.echo("\nNext: provider-proxy run -- pytest")
+
+
+def _check(steps: list[_Step]) -> None:
+    """The story is told by what happened; if it did not happen so, the demo fails."""
+    live, streamed, hit, streamed_hit, miss = steps
+    told = (
+        live.cache == streamed.cache == "false"
+        and hit.cache == streamed_hit.cache == "true"
+        and hit.body == live.body
+        and streamed_hit.body == streamed.body
+        and miss.status == 502
+    )
+    if not told:
+        raise click.ClickException("the demo did not go as it should; please report the table above")

@@ -1,0 +1,85 @@
+"""`serve`: the proxy in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from addon.cli.context import proxy_options, raw_from_flags
+from addon.cli.log import log_to_stderr
+from addon.launch import STATE_FOLDER, client_changes, host_options
+from addon.settings import SETTINGS, Settings
+
+__all__ = ["serve"]
+
+
+@click.command()
+@proxy_options
+@click.option("--web", is_flag=True, help="Run under mitmweb, to look at the traffic in a browser.")
+@click.option("--background", is_flag=True, hidden=True, help="Started by ci: state instead of exports.")
+@click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED)
+def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **flags: str | None) -> None:
+    """Run the proxy until Ctrl-C, and print the lines to export.
+
+    What follows `--` goes to mitmproxy: `serve -- --set onboarding=false -w flows.mitm -s my_addon.py`.
+    """
+    raw = raw_from_flags(**flags)
+    settings = Settings.parse(raw)
+    log_to_stderr()
+    if web:
+        sys.exit(_serve_web(raw, settings, mitmproxy_options))
+    asyncio.run(_serve(raw, settings, mitmproxy_options, background=background))
+
+
+async def _serve(
+    raw: dict[str, str], settings: Settings, arguments: tuple[str, ...], *, background: bool
+) -> None:
+    from addon.client_env import PROXY_VARIABLES
+    from addon.host import Host
+    from addon.last_run import write_last_run
+    from addon.report import render_report
+    from addon.state import Background, claim
+
+    # Before anything else, in the environment as it was: the exports must lead through what we found.
+    host = Host(host_options(raw, settings, os.environ, arguments))
+
+    def ready() -> None:
+        if background:
+            before = {name: os.environ.get(name, "") for name in PROXY_VARIABLES}
+            claim(STATE_FOLDER, Background(os.getpid(), host.url, before))
+        else:
+            _print_exports(settings, host.url)
+
+    await host.run(ready)
+    write_last_run(STATE_FOLDER, host.cache.counts)
+    click.echo(render_report(host.cache.counts), err=True, nl=False)
+
+
+def _print_exports(settings: Settings, url: str) -> None:
+    from addon.client_env import render
+
+    cache = settings.cache_dir or "memory"
+    click.echo(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")
+    click.echo(render(client_changes(settings, url, os.environ), "sh"), nl=False)
+    click.echo("# Ctrl-C stops it and prints what it did.")
+    sys.stdout.flush()
+
+
+def _serve_web(raw: dict[str, str], settings: Settings, arguments: tuple[str, ...]) -> int:
+    from mitmproxy.tools.main import mitmweb
+
+    options = host_options(raw, settings, os.environ).mitmproxy
+    sets = {k: v for k, v in options.items() if isinstance(v, str) and k != "listen_host"}
+    sets |= {setting.option: raw[setting.name] for setting in SETTINGS if setting.name in raw}
+    modes = [part for mode in options.get("mode", []) for part in ("--mode", mode)]
+    if settings.listen_port:
+        _print_exports(settings, f"http://{settings.listen_host}:{settings.listen_port}")
+    script = Path(__file__).resolve().parents[1] / "script.py"
+    listen = ["--listen-host", settings.listen_host, "--listen-port", str(settings.listen_port)]
+    pairs = [part for name, value in sets.items() for part in ("--set", f"{name}={value}")]
+    mitmweb(["-s", str(script), *modes, *listen, *pairs, *arguments])
+    return 0

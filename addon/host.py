@@ -1,0 +1,225 @@
+"""The process that `serve` and `run` are: mitmproxy's Master with the addons that a caching proxy needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import exceptions, master, options
+from mitmproxy.addons import (
+    block,
+    core,
+    disable_h2c,
+    next_layer,
+    proxyauth,
+    proxyserver,
+    save,
+    savehar,
+    script,
+    tlsconfig,
+    update_alt_svc,
+    upstream_auth,
+)
+
+from addon.dispatch import LeanAddonManager
+from addon.provider_cache import ProviderCache
+from addon.upstream_bypass import UpstreamBypass
+from cache_store.errors import UsageError
+
+__all__ = ["Host", "HostOptions"]
+
+
+@dataclass(frozen=True)
+class HostOptions:
+    """What a host is started with.
+
+    `raw` are the settings as text. `mitmproxy` are options that the way of starting calls for; `arguments` are
+    what the user wrote after `--`. `bypasses` says which host and port are reached past the company's proxy.
+    """
+
+    raw: Mapping[str, str]
+    mitmproxy: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
+    bypasses: Callable[[str, int], bool] | None = None
+
+
+class Host:
+    """One proxy in this process."""
+
+    def __init__(self, host_options: HostOptions) -> None:
+        self.cache = ProviderCache(host_options.raw)
+        self.url = ""
+        self._options = host_options
+        self._errors = _StartErrors()
+
+    async def run(self, ready: Callable[[], None], until: asyncio.Event | None = None) -> None:
+        """Serve until SIGINT, SIGTERM or `until`; `ready` is called once connections are answered.
+
+        Raises UsageError in one line for what cannot be started.
+        """
+        self._errors.install()
+        try:
+            proxy = self._master()
+            proxy.addons.add(_Ready(lambda: self._started(proxy, ready)))
+            with _shutdown_on_signals(proxy, watch=until is None):
+                if until is not None:
+                    stopper = asyncio.create_task(_shutdown_after(until, proxy))
+                await proxy.run()
+                if until is not None:
+                    stopper.cancel()
+        finally:
+            self._errors.uninstall()
+
+    def _master(self) -> master.Master:
+        opts = options.Options()
+        proxy = master.Master(opts)
+        # It formats every record and offers it to every addon; nobody here reads them.
+        proxy._legacy_log_events.uninstall()
+        opts.changed.disconnect(proxy.addons._configure_all)
+        proxy.addons = LeanAddonManager(proxy)
+        proxy.addons.add(
+            core.Core(),
+            block.Block(),
+            disable_h2c.DisableH2C(),
+            proxyauth.ProxyAuth(),
+            proxyserver.Proxyserver(),
+            script.ScriptLoader(),
+            UpstreamBypass(self._bypasses),
+            next_layer.NextLayer(),
+            self.cache,
+            save.Save(),
+            savehar.SaveHar(),
+            tlsconfig.TlsConfig(),
+            upstream_auth.UpstreamAuth(),
+            update_alt_svc.UpdateAltSvc(),
+            self._errors,
+        )
+        try:
+            opts.update(**self._options.mitmproxy)
+            if self._options.arguments:
+                _parse_arguments(opts, self._options.arguments)
+            if getattr(opts, "emudhra", False) or getattr(opts, "emudhra_old", False):
+                raise UsageError("mitmproxy's emudhra options sign with a compromised CA key; leave them out")
+            self.cache.configure(set())
+        except exceptions.OptionsError as error:
+            raise UsageError(str(error)) from error
+        return proxy
+
+    def _bypasses(self, host: str, port: int) -> bool:
+        """Whether a company's proxy is passed by: where NO_PROXY says so, and where nothing may be forwarded, so
+        that the guard at connect level sees the provider's own address and refuses it.
+        """
+        asked = self._options.bypasses
+        return asked is not None and (asked(host, port) or self.cache.refuses(host, port))
+
+    def _started(self, proxy: master.Master, ready: Callable[[], None]) -> None:
+        if self._errors.failed:
+            return
+        address = proxy.addons.get("proxyserver").listen_addrs()[0]
+        self.url = (
+            f"http://[{address[0]}]:{address[1]}"
+            if ":" in address[0]
+            else f"http://{address[0]}:{address[1]}"
+        )
+        # What is there now stays: the collector need not walk it again at every generation.
+        gc.collect()
+        gc.freeze()
+        ready()
+
+
+class _Ready:
+    """Last in the chain: when its hook runs, every addon is running."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def running(self) -> None:
+        self._call()
+
+
+class _StartErrors(logging.Handler):
+    """Stands in for mitmproxy's ErrorCheck: an error that is logged while starting ends the start."""
+
+    name = "errorcheck"  # mitmproxy's Master looks it up under this name
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.failed: list[str] = []
+        self._finished = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of an error."""
+        self.failed.append(record.getMessage())
+
+    def install(self) -> None:
+        """Begin to listen, in the place of the handlers that would print an error a second time."""
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(self._is_for_the_log)
+        logging.getLogger().addHandler(self)
+
+    def uninstall(self) -> None:
+        """Listen no more."""
+        logging.getLogger().removeHandler(self)
+
+    def _is_for_the_log(self, record: logging.LogRecord) -> bool:
+        return self._finished or record.levelno < logging.ERROR
+
+    async def shutdown_if_errored(self) -> None:
+        """Raise UsageError with the first error."""
+        await asyncio.sleep(0)
+        if self.failed:
+            raise UsageError(_in_one_line(self.failed[0]))
+
+    def finish(self) -> None:
+        """The start is over: later errors are for the log alone."""
+        self._finished = True
+        self.uninstall()
+
+
+def _in_one_line(message: str) -> str:
+    line = " ".join(message.split())
+    if "address already in use" in line.lower() or "Errno 98" in line or "Errno 48" in line:
+        return f"{line}; stop what listens there, or set PROVIDER_PROXY_LISTEN=127.0.0.1:0"
+    return line
+
+
+def _parse_arguments(opts: options.Options, arguments: Sequence[str]) -> None:
+    from mitmproxy.tools import cmdline, main
+
+    parser = cmdline.mitmdump(opts)
+    parser.prog = "provider-proxy serve --"
+    parsed = parser.parse_args(arguments)
+    opts.set(*parsed.setoptions, defer=True)
+    main.process_options(parser, opts, parsed)
+    if parsed.filter_args:
+        opts.update(save_stream_filter=" ".join(parsed.filter_args))
+
+
+@contextlib.contextmanager
+def _shutdown_on_signals(proxy: master.Master, *, watch: bool) -> Any:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM) if watch else ()
+    for number in signals:
+        loop.add_signal_handler(number, proxy.shutdown)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _shutdown_after(event: asyncio.Event, proxy: master.Master) -> None:
+    await event.wait()
+    proxy.shutdown()
+
+
+def script_path() -> Path:
+    """The file for `mitmdump -s` and `mitmweb -s`."""
+    return Path(__file__).with_name("script.py")

@@ -1,0 +1,135 @@
+"""Two things that mitmproxy's hooks cannot do, put in through the public `next_layer` hook by subclassing.
+
+1. Tell a *direct* request (origin form, outside any CONNECT) from a proxied one: mitmproxy fills in host and
+   port from the Host header before any hook, and a Host header must never decide where a request goes.
+2. Answer with a page of ours when the provider cannot be reached: mitmproxy sends its own after the `error`
+   hook and ignores `flow.response`.
+
+Where a mitmproxy release changes what this relies on, `swap_http_layer` leaves the stock layer in place: then
+the base-URL door is closed and error pages are mitmproxy's. tests/addon/test_http_layer.py fails in that case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from mitmproxy import http
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers.http import HTTPMode, HttpLayer, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http._events import (
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
+
+__all__ = ["CLIENT_LEFT", "DIRECT", "swap_http_layer"]
+
+# Set in `flow.metadata`: of a direct request, and where the client ended the exchange, not the provider.
+DIRECT = "provider_proxy_direct"
+CLIENT_LEFT = "provider_proxy_client_left"
+
+type ErrorPage = Callable[[http.HTTPFlow, str], http.Response | None]
+type Commands = Generator[commands.Command, Any]
+
+
+class _Stream(HttpStream):
+    error_page: ErrorPage
+
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
+        stock = super().state_wait_for_request_headers(event)
+        if self.mode is HTTPMode.transparent or event.request.data.host or event.request.data.authority:
+            yield from stock
+        else:
+            yield from _replaced(stock, self._mark_direct)
+
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
+        if isinstance(event, RequestProtocolError) and hasattr(self, "flow"):
+            self.flow.metadata[CLIENT_LEFT] = True
+        # Only before anything was sent to the client, which is waiting for an answer to a whole request.
+        waiting = (
+            isinstance(event, ResponseProtocolError)
+            and self.client_state == self.state_done
+            and self.server_state in (self.state_uninitialized, self.state_wait_for_response_headers,
+                                      self.state_consume_response_body)
+        )  # fmt: skip
+        stock = super().handle_protocol_error(event)
+        if waiting:
+            yield from _replaced(stock, self._own_page)
+        else:
+            yield from stock
+
+    def _mark_direct(self, command: commands.Command) -> list[commands.Command] | None:
+        if isinstance(command, HttpRequestHeadersHook):
+            command.flow.metadata[DIRECT] = True
+        return None
+
+    def _own_page(self, command: commands.Command) -> list[commands.Command] | None:
+        if not (isinstance(command, SendHttp) and isinstance(command.event, ResponseProtocolError)):
+            return None
+        page = type(self).error_page(self.flow, command.event.message)
+        if page is None or command.connection is not self.context.client:
+            return None
+        return [
+            SendHttp(ResponseHeaders(self.stream_id, page), self.context.client),
+            SendHttp(ResponseData(self.stream_id, page.raw_content or b""), self.context.client),
+            SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client),
+        ]
+
+
+def _replaced(
+    stock: Commands, replace: Callable[[commands.Command], list[commands.Command] | None]
+) -> Commands:
+    """`stock`, with each command for which `replace` gives others replaced by those."""
+    sent: Any = None
+    while True:
+        try:
+            command = stock.send(sent)
+        except StopIteration:
+            return
+        others = replace(command)
+        if others is None:
+            sent = yield command
+        else:
+            sent = None
+            yield from others
+
+
+def swap_http_layer(next_layer: layer.NextLayer, error_page: ErrorPage) -> bool:
+    """Put our HTTP layer in the place of mitmproxy's in what `next_layer` chose; False if there is none."""
+    parent: layer.Layer | None = None
+    found = next_layer.layer
+    while found is not None and not isinstance(found, HttpLayer):
+        # reverse and TLS-to-proxy modes choose a whole stack of layers
+        parent, found = found, getattr(found, "child_layer", None)
+    if type(found) is not HttpLayer:
+        return False
+    position = found.context.layers.index(found)
+    ours = _layer_class(error_page)(found.context, found.mode)  # __init__ appends itself to context.layers
+    ours.context.layers.remove(ours)
+    ours.context.layers[position] = ours
+    if parent is None:
+        next_layer.layer = ours
+    else:
+        parent.child_layer = ours  # type: ignore[attr-defined]  # found by getattr above
+    return True
+
+
+_classes: dict[ErrorPage, type[HttpLayer]] = {}
+
+
+def _layer_class(error_page: ErrorPage) -> type[HttpLayer]:
+    if error_page not in _classes:
+        stream_class = type("ProviderProxyStream", (_Stream,), {"error_page": staticmethod(error_page)})
+
+        class ProviderProxyHttpLayer(HttpLayer):
+            def make_stream(self, stream_id: int) -> Commands:
+                self.streams[stream_id] = stream_class(self.context.fork(), stream_id)
+                yield from self.event_to_child(self.streams[stream_id], events.Start())
+
+        _classes[error_page] = ProviderProxyHttpLayer
+    return _classes[error_page]

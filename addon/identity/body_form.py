@@ -1,0 +1,114 @@
+"""The normal form of a request's body, by what its content-type says it is.
+
+JSON is a Document. Everything else is a small object that says its `kind`, so that no body of one kind can pass
+for one of another: form, multipart, text, bytes, or digest (text and bytes too long to be saved as they are).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from addon.identity.canonical_json import Document, NotCanonical, parse
+from addon.identity.header_form import Kept, media_type, value_of
+from addon.identity.multipart_form import Part, boundary_of, parts_of
+from addon.redaction.redact import redact_bytes
+from cache_store.answers.content_coding import BadCoding, decode
+
+__all__ = ["INLINE", "Body", "decoded_body", "normal_body", "raw_body"]
+
+type Body = Document | dict[str, Any] | None
+
+INLINE = 64 * 1024
+"""Bytes of text or binary that are saved as they are; of more, size and SHA-256 are."""
+
+_MAX_JSON = 64 * 1024 * 1024
+_MAX_DECODED = 64 * 1024 * 1024
+_MAX_PAIRS = 10_000
+_JSON = re.compile(r"(?:[\w.+-]+/[\w.+-]+\+json|(?:application|text)/json)?")
+_FORM = "application/x-www-form-urlencoded"
+
+
+def decoded_body(body: bytes, encoding: str) -> bytes | None:
+    """The body without its content-encoding; None where that does not decode, or decodes to more than 64 MiB."""
+    try:
+        return decode(body, encoding, _MAX_DECODED) if encoding else body
+    except BadCoding:
+        return None
+
+
+def normal_body(body: bytes, kept: Kept, *, is_decoded: bool) -> Body:
+    """What a body is. `is_decoded` is false where a content-encoding could not be undone: then it is its bytes."""
+    if not body:
+        return None
+    content_type = value_of(kept, b"content-type")
+    kind = media_type(content_type)
+    # The bytes of an upload are the file, whatever they look like (google-genai: content-type application/json).
+    is_file = "upload" in value_of(kept, b"x-goog-upload-command")
+    found: Body = None
+    if is_decoded and not is_file:
+        if _JSON.fullmatch(kind):
+            found = _json(body)
+        elif kind == _FORM:
+            found = _form(body)
+        elif kind.startswith("multipart/"):
+            found = _multipart(body, content_type)
+    return found if found is not None else raw_body(body)
+
+
+def _json(body: bytes) -> Document | None:
+    try:
+        return parse(body) if len(body) <= _MAX_JSON else None
+    except NotCanonical:
+        return None
+
+
+def _form(body: bytes) -> dict[str, Any] | None:
+    """Pairs in order (WHATWG URL, 5.1): `a` is `["a", null]`, `a=` is `["a", ""]`."""
+    # curl sends JSON under this type unless told otherwise.
+    if body[:1] in (b"{", b"[") or body.count(b"&") >= _MAX_PAIRS:
+        return None
+    try:
+        pairs = [
+            [_unquoted(name), _unquoted(value) if equals else None]
+            for name, equals, value in (part.partition(b"=") for part in body.split(b"&"))
+        ]
+    except UnicodeDecodeError:
+        return None
+    return {"kind": "form", "pairs": pairs}
+
+
+def _unquoted(text: bytes) -> str:
+    return unquote_to_bytes(text.replace(b"+", b" ")).decode()
+
+
+def _multipart(body: bytes, content_type: str) -> dict[str, Any] | None:
+    boundary = boundary_of(content_type)
+    parts = parts_of(body, boundary) if boundary else None
+    return (
+        {"kind": "multipart", "parts": [_saved_part(part) for part in parts]} if parts is not None else None
+    )
+
+
+def _saved_part(part: Part) -> dict[str, Any]:
+    saved: dict[str, Any] = {"name": part.name, "filename": part.filename, "content_type": part.content_type}
+    if part.headers:
+        saved["headers"] = [list(header) for header in part.headers]
+    raw = raw_body(part.content)
+    kind = raw.pop("kind")
+    return saved | ({kind: raw["value"]} if kind == "text" else raw)
+
+
+def raw_body(data: bytes) -> dict[str, Any]:
+    """A body as its bytes: text as it is (it is redacted with all other text), anything else redacted already."""
+    if len(data) <= INLINE:
+        try:
+            return {"kind": "text", "value": data.decode()}
+        except UnicodeDecodeError:
+            redacted = redact_bytes(data, members=True)
+            return {"kind": "bytes", "base64": base64.b64encode(redacted).decode()}
+    data = redact_bytes(data)
+    return {"kind": "digest", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}

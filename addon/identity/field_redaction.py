@@ -1,0 +1,113 @@
+"""Takes credentials out of a request's body: by shape in any text, by name in members that hold them.
+
+Where the API has a field for a credential (OAuth requests, `authorization` of an MCP server) its value says
+nothing about the answer and becomes `<redacted:KIND>`. A member of such a name anywhere else may be data, as in
+a tool's input: there two values stay two identities, `<redacted:KIND:HEX8>`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from addon.identity.canonical_json import NotCanonical, Number, Placed
+from addon.identity.denylist import Verdict, header_verdict
+from addon.redaction.credential_places import BODY_FIELDS, looks_like_credential
+from addon.redaction.redact import redact_text, redacted
+
+__all__ = ["redact_members", "redact_other", "redact_tree"]
+
+# OpenAI Responses: tools[].authorization and .headers (MCP); Anthropic: mcp_servers[].authorization_token.
+_HOLDERS = ("tools", "mcp_servers")
+_IN_CLEAR = frozenset({Verdict.CLEAR, Verdict.SET})
+
+
+def redact_tree(value: Any) -> Any:
+    """A JSON value with secret shapes replaced in every text, names included.
+
+    Raises NotCanonical where two names become one.
+    """
+    if isinstance(value, str):
+        return value if isinstance(value, Number) else redact_text(value)
+    if isinstance(value, list):
+        return [redact_tree(item) for item in value]
+    if isinstance(value, dict):
+        members = {_redact_name(name): redact_tree(member) for name, member in value.items()}
+        if len(members) != len(value):
+            raise NotCanonical("two names are one when redacted")
+        return members
+    return value
+
+
+def _redact_name(name: str) -> str:
+    text = redact_text(name)
+    return Placed(text, name.place) if isinstance(name, Placed) else text
+
+
+def redact_members(body: Any) -> bool:
+    """Replaces the values of members that hold credentials by name, in place; tells whether there were any."""
+    holders = [body]
+    for name in _HOLDERS:
+        found = body.get(name) if isinstance(body, dict) else None
+        holders += found if isinstance(found, list) else ()
+    known = {id(holder) for holder in holders}
+    changed = False
+    stack = [body]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list):
+            stack.extend(value)
+        elif isinstance(value, dict):
+            changed |= _redact_object(value, id(value) in known)
+            stack.extend(value.values())
+    return changed
+
+
+def _redact_object(members: dict[str, Any], is_known: bool) -> bool:
+    changed = False
+    for name in [name for name in members if name in BODY_FIELDS]:
+        if text := _as_text(members[name]):
+            members[name] = redacted(BODY_FIELDS[name], None if is_known else text)
+            changed = True
+    headers = members.get("headers")
+    if is_known and isinstance(headers, dict):
+        for name, value in headers.items():
+            verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"))
+            if verdict not in _IN_CLEAR and (text := _as_text(value)):
+                headers[name] = redacted("header", None if verdict is Verdict.CREDENTIAL else text)
+                changed = True
+    return changed
+
+
+def _as_text(value: Any) -> bytes:
+    is_scalar = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+    return str(value).encode("utf-8", "surrogatepass") if is_scalar else b""
+
+
+def redact_other(body: dict[str, Any]) -> dict[str, Any]:
+    """A body that is not JSON, in its saved form, with shapes and credential fields replaced."""
+    if body["kind"] == "text":
+        return body | {"value": redact_text(body["value"], members=True)}
+    if body["kind"] == "form":
+        return body | {"pairs": [_pair(name, value) for name, value in body["pairs"]]}
+    if body["kind"] == "multipart":
+        return body | {"parts": [_part(part) for part in body["parts"]]}
+    return body
+
+
+def _pair(name: str, value: str | None) -> list[str | None]:
+    return [redact_text(name), value if value is None else _field(name, value)]
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    name = part["name"] or ""
+    safe = {key: redact_tree(value) for key, value in part.items() if key != "text"}
+    text = part.get("text")
+    return safe if text is None else safe | {"text": _field(name, text)}
+
+
+def _field(name: str, value: str) -> str:
+    if value and name in BODY_FIELDS:
+        return redacted(BODY_FIELDS[name])
+    if value and looks_like_credential(name):
+        return redacted("field", value.encode("utf-8", "surrogatepass"))
+    return redact_text(value, members=True)

@@ -1,0 +1,107 @@
+"""The normal form of a request's headers (RFC 9110, 5): names in lower case, sorted, repeats in order."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from addon.identity.denylist import Verdict, header_verdict
+from addon.redaction.redact import hashed
+from cache_store.entry import Headers
+
+__all__ = ["Kept", "keep_headers", "media_type", "normal_headers", "value_of"]
+
+type Kept = list[tuple[bytes, bytes]]
+
+_ANY_FORMAT = frozenset({"*/*", "application/json"})
+# Types whose text is UTF-8 anyway (RFC 8259 8.1; WHATWG URL, 5.1).
+_UTF8_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json|application/x-www-form-urlencoded")
+_QUALITY = re.compile(r"\s*;\s*q=[\d.]+$")
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+
+
+def keep_headers(headers: Headers) -> tuple[Kept, bool]:
+    """What of the headers the key may depend on (name in lower case, value as sent), and whether any other one
+    carried a credential."""
+    kept: Kept = []
+    credential = False
+    for name, value in headers:
+        verdict, lower = header_verdict(name)
+        if verdict is Verdict.CREDENTIAL:
+            credential = credential or bool(value.strip())
+        elif verdict is not Verdict.OUT:
+            kept.append((lower, value))
+    return kept, credential
+
+
+def value_of(kept: Kept, name: bytes) -> str:
+    """A header's value, repeats joined by commas (RFC 9110 5.3); '' where it is absent."""
+    return ", ".join(value.decode("latin-1").strip() for found, value in kept if found == name)
+
+
+def normal_headers(kept: Kept, *, has_body: bool, is_multipart: bool, is_decoded: bool) -> list[list[str]]:
+    """Pairs of name and value as they are saved, by name.
+
+    `is_multipart` says that the body was read as parts, so that the boundary is out; `is_decoded` that the
+    body's content-encoding was undone, so that it is out.
+    """
+    pairs: list[list[str]] = []
+    sets: dict[bytes, set[str]] = {}
+    for name, raw in kept:
+        verdict, _ = header_verdict(name)
+        value = raw.decode("latin-1").strip()
+        if verdict is Verdict.SET:
+            sets.setdefault(name, set()).update(item for part in value.split(",") if (item := part.strip()))
+            continue
+        if verdict is not Verdict.CLEAR:
+            value = hashed(raw.strip())
+        elif name in _SPECIAL and (value := _special(name, value, has_body, is_multipart, is_decoded)) == "":
+            continue
+        pairs.append([name.decode("latin-1"), value])
+    pairs += [[name.decode("latin-1"), ",".join(sorted(items))] for name, items in sets.items() if items]
+    pairs.sort(key=lambda pair: pair[0])
+    return pairs
+
+
+_SPECIAL = frozenset({b"content-type", b"content-encoding", b"accept", b"accept-language"})
+
+
+def _special(name: bytes, value: str, has_body: bool, is_multipart: bool, is_decoded: bool) -> str:
+    if name == b"accept":
+        return _accept(value)
+    if name == b"accept-language":
+        return "" if value == "*" else value
+    if not has_body or (name == b"content-encoding" and is_decoded):
+        return ""
+    return _content_type(value, is_multipart) if name == b"content-type" else value.lower()
+
+
+def _accept(value: str) -> str:
+    """'' where nothing but JSON or anything is asked for; else what is asked for, in order."""
+    items = [item.strip().lower() for item in value.split(",") if item.strip()]
+    return "" if all(_QUALITY.sub("", item) in _ANY_FORMAT for item in items) else ", ".join(items)
+
+
+def media_type(content_type: str) -> str:
+    """The type and subtype of a content-type, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+@lru_cache(maxsize=256)
+def _content_type(value: str, is_multipart: bool) -> str:
+    """Type and parameters; without the boundary of a body that was read, and a charset that says nothing."""
+    kind, _, rest = value.partition(";")
+    kind = kind.strip().lower()
+    if _PARAMETER.sub("", ";" + rest).strip("; \t"):
+        return value
+    parameters = []
+    for name, parameter in _PARAMETER.findall(";" + rest):
+        item = (name.lower(), parameter.strip())
+        if is_multipart and item[0] == "boundary":
+            continue
+        if item[0] == "charset":
+            item = ("charset", item[1].strip('"').lower())
+            if item[1] == "utf-8" and _UTF8_TYPES.fullmatch(kind):
+                continue
+        parameters.append("; {}={}".format(*item))
+    return kind + "".join(sorted(parameters))

@@ -1,0 +1,92 @@
+"""Applies the user's ignore rules to a request in its saved form.
+
+An ignored part leaves a marker, so *ignored*, *absent* and *present* are three identities: dropping a rule never
+turns an old entry into a wrong hit.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from addon.identity.rules import IdentityRules, Pointer, Profile
+from addon.redaction.redact import IGNORED
+
+__all__ = ["ignore_fields", "ignore_headers", "ignore_query"]
+
+_ANY = "*"
+
+# Claude Code, Codex and Gemini CLI (measured: two runs of each then have equal bodies).
+_AGENT_FIELDS: tuple[Pointer, ...] = (
+    ("prompt_cache_key",),  # Codex: its thread's id
+    ("client_metadata",),  # Codex: ids, in random order
+    ("metadata", "user_id"),  # Claude Code: device, account and session ids in one string
+    ("input", "*", "id"),  # Codex
+    ("input", "*", "internal_chat_message_metadata_passthrough", "turn_id"),  # Codex
+    ("input", "*", "internal_chat_message_metadata_passthrough", "create_time"),  # Codex
+)
+# Claude Code's first system block is `x-anthropic-billing-header: cc_version=…; cch=37702;`: new in every run.
+_BILLING = re.compile(r"(x-anthropic-billing-header:[^\n]*?\bcch=)[0-9A-Za-z]+")
+
+
+def ignore_headers(pairs: list[list[str]], rules: IdentityRules) -> list[list[str]]:
+    """`pairs` with one marker for each ignored name."""
+    if not rules.ignore_headers:
+        return pairs
+    exact = rules.ignore_headers
+    prefixes = tuple(name[:-1] for name in exact if name.endswith("*"))
+    return _ignore(pairs, lambda name: name in exact or (bool(prefixes) and name.startswith(prefixes)))
+
+
+def ignore_query(pairs: list[list[str | None]], rules: IdentityRules) -> list[list[str | None]]:
+    """`pairs` with one marker for each ignored name."""
+    return _ignore(pairs, rules.ignore_query.__contains__) if rules.ignore_query else pairs
+
+
+def _ignore(pairs: list[Any], is_ignored: Any) -> list[Any]:
+    kept: list[Any] = []
+    for name, value in pairs:
+        pair = [name, IGNORED if is_ignored(name) else value]
+        if pair[1] != IGNORED or pair not in kept[-1:]:
+            kept.append(pair)
+    return kept
+
+
+def ignore_fields(body: Any, rules: IdentityRules) -> bool:
+    """Replaces the ignored members of a parsed JSON value by markers, in place; tells whether there were any."""
+    agents = rules.profile is Profile.AGENTS
+    pointers = rules.ignore_fields + (_AGENT_FIELDS if agents else ())
+    changed = [_ignore_at(body, pointer) for pointer in pointers]
+    return any(changed) or (agents and _ignore_billing(body))
+
+
+def _ignore_at(value: Any, pointer: Pointer) -> bool:
+    first, rest = pointer[0], pointer[1:]
+    keys = _keys(value, first)
+    for key in keys if not rest else ():
+        value[key] = IGNORED
+    # A list, not a generator: every place is taken out, not only the first.
+    return any([_ignore_at(value[key], rest) for key in keys]) if rest else bool(keys)  # noqa: C419
+
+
+def _keys(value: Any, name: str) -> list[Any]:
+    """The members of `value` that one step of a pointer stands for (RFC 6901 4: no leading zeros)."""
+    if isinstance(value, dict):
+        return list(value) if name == _ANY else [name] * (name in value)
+    if not isinstance(value, list):
+        return []
+    if name == _ANY:
+        return list(range(len(value)))
+    is_index = re.fullmatch("0|[1-9][0-9]{0,8}", name) is not None and int(name) < len(value)
+    return [int(name)] if is_index else []
+
+
+def _ignore_billing(body: Any) -> bool:
+    changed = False
+    system = body.get("system") if isinstance(body, dict) else None
+    for block in system if isinstance(system, list) else ():
+        text = block.get("text") if isinstance(block, dict) else None
+        if isinstance(text, str) and text.startswith("x-anthropic-billing-header:"):
+            block["text"] = _BILLING.sub(rf"\g<1>{IGNORED}", text)
+            changed = changed or block["text"] != text
+    return changed

@@ -1,0 +1,171 @@
+"""From a request to its identity: what may shape the answer, redacted, in one normal form, and hashed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from addon.identity.body_form import Body, decoded_body, normal_body, raw_body
+from addon.identity.cache_markers import merged_markers, take_markers
+from addon.identity.canonical_json import MAX_DEPTH, Document, NotCanonical, Number, parse
+from addon.identity.denylist import QUERY_BESIDE_SIG, Verdict, query_verdict
+from addon.identity.field_redaction import redact_members, redact_other, redact_tree
+from addon.identity.header_form import Kept, keep_headers, normal_headers, value_of
+from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_query
+from addon.identity.memo import Memo, digest
+from addon.identity.rules import CacheControl, IdentityRules
+from addon.identity.saved_form import dump_saved, key_of, read_head
+from addon.identity.url_form import normal_host, printable, split_target
+from addon.redaction.credential_places import BODY_FIELDS
+from addon.redaction.redact import hashed, needs_redaction
+from addon.wire import WireRequest
+from cache_store.errors import CorruptEntry
+
+__all__ = ["Identity", "identify", "key_of_saved"]
+
+_MODEL_IN_PATH = re.compile(r"/(?:models?|deployments)/([^/:]+(?::\d+)?)")
+_LABEL = 200
+_CREDENTIAL_MEMBERS = frozenset({"headers", *BODY_FIELDS})
+# Beside a body's own depth: the saved object and its `body`.
+_SAVED_DEPTH = MAX_DEPTH + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a request is.
+
+    `key` is `pp1-<64 hex>`; `request_json` the redacted request as it may be saved (a JSON object in UTF-8, from
+    which the key can be computed again); `label` says in short what it was: method, host, path, and model where
+    one was found.
+    """
+
+    key: str
+    request_json: bytes
+    label: dict[str, str]
+
+
+_MEMO: Memo[Identity] = Memo()
+
+
+def identify(request: WireRequest, rules: IdentityRules) -> Identity:
+    """The identity of `request`. Pure; never raises; the same on every machine and Python version."""
+    kept, credential = keep_headers(request.headers)
+    head = (request.method, request.scheme, request.host, request.port, request.target, credential, kept)
+    known = (digest(head, request.body), rules)
+    found = _MEMO.get(known)
+    if found is None:
+        found = _identify(request, kept, credential, rules)
+        _MEMO.put(known, found, len(found.request_json))
+    return found
+
+
+def key_of_saved(request_json: bytes, rules: IdentityRules) -> str:
+    """The key of a saved request under `rules`: what it ignores stays ignored, what they ignore is taken out too.
+
+    Raises CorruptEntry where it is not a saved request of this version.
+    """
+    try:
+        document = parse(request_json, _SAVED_DEPTH)
+    except NotCanonical as error:
+        raise CorruptEntry("a saved request is not JSON as it is saved") from error
+    head, markers, body = read_head(document.value, rules)
+    if body is None or body["kind"] != "json":
+        return key_of(dump_saved(head, markers, body))
+    value = document.inner(body["value"])
+    markers = merged_markers(markers, _markers(value, rules))
+    ignore_fields(value.value, rules)
+    return key_of(dump_saved(head, markers, value))
+
+
+def _identify(request: WireRequest, kept: Kept, credential: bool, rules: IdentityRules) -> Identity:
+    plain = decoded_body(request.body, value_of(kept, b"content-encoding"))
+    content = request.body if plain is None else plain
+    body = normal_body(content, kept, is_decoded=plain is not None)
+    head = _head(request, kept, credential, body, is_decoded=plain is not None)
+    markers = _markers(body, rules)
+    saved = dump_saved(head, markers, body)
+    if isinstance(body, dict) or needs_redaction(saved):
+        try:
+            head, markers, body = redact_tree(head), redact_tree(markers), _redacted(body)
+        except NotCanonical:
+            # Two names within it became one: then it is its bytes, which do not.
+            head, markers, body = redact_tree(head), [], redact_other(raw_body(content))
+        saved = b""
+    if _take_out(head, body, rules) or not saved:
+        saved = dump_saved(head, markers, body)
+    return Identity(key_of(saved), saved, _label(head, body))
+
+
+def _redacted(body: Body) -> Body:
+    if isinstance(body, Document):
+        return body.inner(redact_tree(body.value))
+    return redact_other(body) if body else None
+
+
+def _take_out(head: dict[str, Any], body: Body, rules: IdentityRules) -> bool:
+    """Takes out, in place, what is known by name: credentials, and what the user ignores; tells whether it did."""
+    changed = bool(rules.ignore_headers or rules.ignore_query)
+    head["headers"] = ignore_headers(head["headers"], rules)
+    head["query"] = ignore_query(head["query"], rules)
+    if isinstance(body, Document):
+        if not body.notable.isdisjoint(_CREDENTIAL_MEMBERS):
+            changed |= redact_members(body.value)
+        changed |= ignore_fields(body.value, rules)
+    return changed
+
+
+def _head(
+    request: WireRequest, kept: Kept, credential: bool, body: Body, *, is_decoded: bool
+) -> dict[str, Any]:
+    host = normal_host(request.host)
+    target = split_target(request.target, host)
+    query, in_query = _query(target.query)
+    return {
+        "method": printable(request.method.upper()),
+        "scheme": printable(request.scheme.lower()),
+        "host": host,
+        "port": request.port,
+        "path": target.path,
+        "query": query,
+        "headers": normal_headers(
+            kept,
+            has_body=body is not None,
+            is_multipart=isinstance(body, dict) and body["kind"] == "multipart",
+            is_decoded=is_decoded,
+        ),
+        "credential": credential or in_query or target.userinfo or "@" in request.host,
+    }
+
+
+def _query(pairs: list[tuple[str, str | None]]) -> tuple[list[list[str | None]], bool]:
+    """The pairs without credentials, and whether there were any."""
+    kept: list[list[str | None]] = []
+    credential = False
+    is_signed = any(name.lower() == "sig" for name, _ in pairs)
+    for name, value in pairs:
+        verdict = query_verdict(name)
+        if verdict is Verdict.CREDENTIAL:
+            credential = credential or bool(value)
+        elif not (is_signed and name in QUERY_BESIDE_SIG):
+            kept.append([name, hashed(value.encode()) if value and verdict is Verdict.HASHED else value])
+    return kept, credential
+
+
+def _markers(body: Body, rules: IdentityRules) -> list[dict[str, str]]:
+    is_asked = rules.cache_control is CacheControl.NORMALISE
+    if isinstance(body, Document) and is_asked and "cache_control" in body.notable:
+        return take_markers(body.value)
+    return []
+
+
+def _label(head: dict[str, Any], body: Body) -> dict[str, str]:
+    label = {name: head[name][:_LABEL] for name in ("method", "host", "path")}
+    model = body.value.get("model") if isinstance(body, Document) and isinstance(body.value, dict) else None
+    if isinstance(body, dict) and body["kind"] == "multipart":
+        model = next((part.get("text") for part in body["parts"] if part["name"] == "model"), None)
+    if not model and (found := _MODEL_IN_PATH.search(head["path"])):
+        model = found[1]
+    if isinstance(model, str) and model and not isinstance(model, Number):
+        label["model"] = model[:_LABEL]
+    return label

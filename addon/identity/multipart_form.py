@@ -1,0 +1,83 @@
+"""Multipart bodies as parts (RFC 7578, RFC 2046 5.1): the boundary, random in every client, is left out.
+
+Strict: what does not parse to its very end has no parts, and the caller takes the bytes as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = ["Part", "boundary_of", "parts_of"]
+
+_BOUNDARY = re.compile(
+    r""";\s*boundary\s*=\s*(?:"([^"\\]{1,200})"|([^\s;"]{1,200}))\s*(?=;|$)""", re.IGNORECASE
+)
+_MAX_PARTS = 4096
+_MAX_HEADER = 16 * 1024
+_DISPOSITION = re.compile(
+    rb'form-data((?:\s*;\s*(?:name|filename)\s*=\s*(?:"(?:[^"\\\r\n]|\\.){0,4096}"|[^\s;"]{1,4096})){1,2})\s*',
+    re.IGNORECASE,
+)
+_FIELD = re.compile(
+    rb';\s*(name|filename)\s*=\s*(?:"((?:[^"\\\r\n]|\\.){0,4096})"|([^\s;"]{1,4096}))', re.IGNORECASE
+)
+
+
+class Part(NamedTuple):
+    """One part. `headers` are those that no other field tells, in order: name in lower case, and value."""
+
+    name: str | None
+    filename: str | None
+    content_type: str | None
+    headers: list[tuple[str, str]]
+    content: bytes
+
+
+def boundary_of(content_type: str) -> bytes | None:
+    """The boundary parameter of a multipart content-type; None without one, or with two."""
+    found = _BOUNDARY.findall(content_type)
+    return (found[0][0] or found[0][1]).encode("latin-1", "replace") if len(found) == 1 else None
+
+
+def parts_of(body: bytes, boundary: bytes) -> list[Part] | None:
+    """The parts of a body, or None where it is not exactly delimiters and parts, from first byte to last."""
+    delimiter = b"\r\n--" + boundary
+    first, *rest = (b"\r\n" + body).split(delimiter, _MAX_PARTS + 1)
+    if first or not rest or len(rest) > _MAX_PARTS or rest.pop() not in (b"--", b"--\r\n"):
+        return None
+    parts = [_part(text) for text in rest]
+    return None if None in parts else [part for part in parts if part is not None]
+
+
+def _part(text: bytes) -> Part | None:
+    head, blank, content = text.partition(b"\r\n\r\n")
+    if not blank or not head.startswith(b"\r\n") or len(head) > _MAX_HEADER:
+        return None
+    fields: dict[str, str] = {}
+    headers: list[tuple[str, str]] = []
+    try:
+        for line in head[2:].split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            if not colon:
+                return None
+            _read_header(name.strip().lower().decode(), value.strip(), fields, headers)
+        return Part(fields.get("name"), fields.get("filename"), fields.get("content-type"), headers, content)
+    except UnicodeDecodeError:
+        return None
+
+
+def _read_header(name: str, value: bytes, fields: dict[str, str], headers: list[tuple[str, str]]) -> None:
+    """Puts a header where it belongs; what is not wholly understood, or comes twice, is kept as it is."""
+    if name == "content-disposition" and not fields.keys() & {"name", "filename"}:
+        disposition = _DISPOSITION.fullmatch(value)
+        found = [(key.lower().decode(), (quoted or token).decode()) for key, quoted, token in
+                 _FIELD.findall(disposition[1])] if disposition else []  # fmt: skip
+        if found and len(dict(found)) == len(found):
+            fields.update(found)
+            return
+    elif name == "content-type" and name not in fields:
+        fields[name] = value.decode()
+        return
+    if name != "content-length":
+        headers.append((name, value.decode()))

@@ -1,0 +1,115 @@
+"""What a user leaves out of the identity, beyond the built-in denylist."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+from cache_store.errors import UsageError
+
+__all__ = ["CacheControl", "IdentityRules", "Pointer", "Profile", "parse_pointer"]
+
+type Pointer = tuple[str, ...]
+"""The tokens of a JSON Pointer (RFC 6901); `*` stands for any index or name."""
+
+_BAD_ESCAPE = re.compile("~(?![01])")
+_ALWAYS_IN = frozenset({"model", "stream"})
+# `alt=sse` is how Gemini is asked to stream.
+_QUERY_ALWAYS_IN = _ALWAYS_IN | {"alt"}
+_HEADER = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
+
+
+class CacheControl(enum.StrEnum):
+    """How Anthropic's `cache_control` markers count."""
+
+    NORMALISE = "normalise"
+    EXACT = "exact"
+
+
+class Profile(enum.StrEnum):
+    """A named set of ignore rules; '' is none."""
+
+    NONE = ""
+    AGENTS = "agents"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    """Parsed ignore rules. Header names are lower case and may end in `*`; query names are exact."""
+
+    ignore_headers: frozenset[str] = frozenset()
+    ignore_query: frozenset[str] = frozenset()
+    ignore_fields: tuple[Pointer, ...] = ()
+    cache_control: CacheControl = CacheControl.NORMALISE
+    profile: Profile = Profile.NONE
+
+    @classmethod
+    def parse(
+        cls,
+        ignore_headers: str = "",
+        ignore_query: str = "",
+        ignore_fields: str = "",
+        cache_control: str = "normalise",
+        profile: str = "",
+    ) -> IdentityRules:
+        """The rules in these settings, lists separated by commas. Raises UsageError, in one line."""
+        return cls(
+            frozenset(_header(name) for name in _items(ignore_headers)),
+            frozenset(_query(name) for name in _items(ignore_query)),
+            tuple(dict.fromkeys(_field(text) for text in _items(ignore_fields))),
+            _member(CacheControl, cache_control or CacheControl.NORMALISE, "CACHE_CONTROL"),
+            _member(Profile, profile, "PROFILE"),
+        )
+
+
+def parse_pointer(text: str) -> Pointer:
+    """The tokens of a JSON Pointer; raises ValueError for what is none."""
+    if text and not text.startswith("/"):
+        raise ValueError("it does not begin with `/`")
+    if _BAD_ESCAPE.search(text):
+        raise ValueError("`~` is followed by neither 0 nor 1")
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in text.split("/")[1:])
+
+
+def _items(text: str) -> list[str]:
+    return [item for part in text.split(",") if (item := part.strip())]
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name):
+        raise UsageError(
+            f"IGNORE_HEADERS: {name!r} is no header name (one `*` may end it, after at least a letter)"
+        )
+    return name.lower()
+
+
+def _query(name: str) -> str:
+    if name.lower() in _QUERY_ALWAYS_IN:
+        raise UsageError(f"IGNORE_QUERY: `{name}` is always in the identity; it decides what the answer is")
+    if "*" in name or "=" in name or "&" in name:
+        raise UsageError(f"IGNORE_QUERY: {name!r} is no parameter name (there are no patterns here)")
+    return name
+
+
+def _field(text: str) -> Pointer:
+    # `""` is how an empty pointer, the whole body, would be written in a list.
+    try:
+        pointer = () if text in ('""', "''") else parse_pointer(text)
+    except ValueError as error:
+        raise UsageError(
+            f"IGNORE_FIELDS: {text!r} is no JSON Pointer such as /metadata/user_id: {error}"
+        ) from error
+    if not pointer or pointer == ("*",) or (len(pointer) == 1 and pointer[0] in _ALWAYS_IN):
+        raise UsageError(
+            f"IGNORE_FIELDS: {text!r} would leave out model or stream, which are always in the identity"
+        )
+    return pointer
+
+
+def _member[E: enum.StrEnum](kind: type[E], text: str, setting: str) -> E:
+    try:
+        return kind(text.strip().lower())
+    except ValueError:
+        valid = ", ".join(member.value or "(nothing)" for member in kind)
+        raise UsageError(f"{setting}: {text!r} is not known; valid: {valid}") from None

@@ -1,0 +1,109 @@
+"""A request as it is saved, which is also exactly what its key is computed from.
+
+The saved form is one JSON object in UTF-8. JSON delimits itself, so no two requests share a form by running
+into one another, and whoever holds a saved request can compute its key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from addon.identity.canonical_json import Document, Number
+from addon.identity.ignoring import ignore_headers, ignore_query
+from addon.identity.rules import IdentityRules
+from cache_store.errors import CorruptEntry
+
+__all__ = ["KEY_PREFIX", "dump_saved", "key_of", "read_head"]
+
+KEY_PREFIX = "pp1-"
+"""A change of anything that is hashed is another version."""
+
+_DOMAIN = b"provider-proxy request identity 1\0"
+_HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
+_MARKERS = "cache_control"
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+_ENCODE_SORTED = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True
+).encode
+
+
+def key_of(saved: bytes) -> str:
+    """The key of a saved form: `pp1-` and 64 hex digits."""
+    return KEY_PREFIX + hashlib.sha256(_DOMAIN + saved).hexdigest()
+
+
+def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
+    """The saved form. `markers` are the `cache_control` markers that were taken from their places."""
+    members = {name: head[name] for name in _HEAD}
+    if markers:
+        members[_MARKERS] = markers
+    start = _ENCODE(members)[:-1].encode()
+    if isinstance(body, Document):
+        return b'%s,"body":{"kind":"json","value":%s}}' % (start, body.dump())
+    return b'%s,"body":%s}' % (start, _ENCODE_SORTED(body).encode())
+
+
+def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[Any], dict[str, Any] | None]:
+    """The head (with ignore rules applied), markers and body of a parsed saved form.
+
+    Raises CorruptEntry where it is not one of ours.
+    """
+    if not isinstance(saved, dict) or saved.keys() - {_MARKERS} != {*_HEAD, "body"}:
+        raise CorruptEntry("a saved request has not the members that it should have")
+    texts = [saved[name] for name in ("method", "scheme", "host", "path")]
+    query, headers, markers, body = saved["query"], saved["headers"], saved.get(_MARKERS, []), saved["body"]
+    fine = (
+        all(_is_text(text) for text in texts)
+        and type(saved["port"]) is int
+        and type(saved["credential"]) is bool
+        and _are_pairs(query)
+        and _are_pairs(headers)
+        and isinstance(markers, list)
+        and all(isinstance(m, dict) and all(map(_is_text, m.values())) for m in markers)
+        and (body is None or (isinstance(body, dict) and _is_body(body)))
+    )
+    if not fine:
+        raise CorruptEntry("a saved request has a member of the wrong kind")
+    head = {name: saved[name] for name in _HEAD}
+    head |= {"query": ignore_query(query, rules), "headers": ignore_headers(headers, rules)}
+    return head, markers, body
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number)
+
+
+def _are_pairs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and _is_text(pair[0])
+        and (pair[1] is None or _is_text(pair[1]))
+        for pair in value
+    )
+
+
+_BODY_MEMBERS = {
+    "json": {"kind", "value"},
+    "text": {"kind", "value"},
+    "bytes": {"kind", "base64"},
+    "digest": {"kind", "sha256", "size"},
+    "form": {"kind", "pairs"},
+    "multipart": {"kind", "parts"},
+}
+
+
+def _is_body(body: dict[str, Any]) -> bool:
+    kind = body.get("kind")
+    if not isinstance(kind, str) or body.keys() != _BODY_MEMBERS.get(kind):
+        return False
+    return kind == "json" or not _has_number(body)
+
+
+def _has_number(value: Any) -> bool:
+    """Whether a long or fractional number is in `value`: none of our own members holds one."""
+    if isinstance(value, dict | list):
+        return any(map(_has_number, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Number)

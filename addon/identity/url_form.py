@@ -1,0 +1,112 @@
+"""The normal form of a URL: one spelling for what names the same thing, and no more than that (RFC 3986, 6)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+__all__ = ["Target", "normal_host", "normal_path", "printable", "split_target"]
+
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# Beyond the unreserved ones (RFC 3986 2.3): boto3 writes `v2%3A0`, others `v2:0`; Vertex models have an `@`.
+_PATH_DECODED = _UNRESERVED | frozenset(":@")
+# In a query these separate nothing: `include[]` and `include%5B%5D`. `+`, `&`, `=`, `;`, `%` and `#` may.
+_QUERY_DECODED = _UNRESERVED | frozenset(":@/?[]!$'()*,")
+_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+# A `%` that begins no escape means itself.
+_TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
+_PLAIN = re.compile(r"[A-Za-z0-9\-._~:/@!$&'()*+,;=?\[\]]*")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+
+
+class Target(NamedTuple):
+    """A request target in normal form; `userinfo` says that the URL carried some (it is gone)."""
+
+    path: str
+    query: list[tuple[str, str | None]]
+    userinfo: bool
+
+
+def _normal(text: str, decoded: frozenset[str]) -> str:
+    """One spelling of percent-encoding: `decoded` in clear, the rest of what is encoded in upper-case hex."""
+    if _PLAIN.fullmatch(text):
+        return text
+
+    def one(match: re.Match[str]) -> str:
+        character = chr(int(match[1], 16))
+        return character if character in decoded else match[0].upper()
+
+    return _ESCAPE.sub(one, printable(text))
+
+
+def _percent(character: str) -> str:
+    try:
+        data = character.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = character.encode("utf-8", "surrogatepass")
+    return "".join(f"%{byte:02X}" for byte in data)
+
+
+def printable(text: str) -> str:
+    """`text` with what no URL has in clear percent-encoded: any text becomes ASCII."""
+    if text.isascii() and text.isalnum():
+        return text
+    return _TO_ENCODE.sub(lambda match: _percent(match[0]), text)
+
+
+def normal_path(path: str) -> str:
+    """`path` with one spelling of percent-encoding; `%2F` stays apart from `/`, and dots are not resolved."""
+    return _normal(path, _PATH_DECODED)
+
+
+def split_target(target: str, host: str) -> Target:
+    """The path and the query's pairs, sorted by name with repeats in order; `a` is `(a, None)`, `a=` is `(a, "")`.
+
+    Of an absolute target (RFC 9112 3.2.2) user information is dropped, and the authority where it is `host`.
+    """
+    userinfo = False
+    if absolute := _ABSOLUTE.match(target):
+        _, at, authority = absolute[1].rpartition("@")
+        userinfo = bool(at)
+        same = normal_host(re.sub(r":\d*$", "", authority)) == host
+        kept = "" if same else target[: absolute.start(1)] + authority
+        target = kept + (target[absolute.end() :] or "/")
+    path, _, query = target.partition("?")
+    pairs = [_pair(part) for part in query.split("&")] if query else []
+    return Target(normal_path(path), sorted(pairs, key=lambda pair: pair[0]), userinfo)
+
+
+def _pair(part: str) -> tuple[str, str | None]:
+    name, equals, value = part.partition("=")
+    return _normal(name, _QUERY_DECODED), _normal(value, _QUERY_DECODED) if equals else None
+
+
+def normal_host(host: str) -> str:
+    """`host` in lower case without user information, brackets or a final dot; IDNs in their ASCII form.
+
+    IPv6 addresses are compressed (RFC 5952). What is no host name stays as it is but for its case.
+    """
+    return _normal_host(host.rpartition("@")[2])
+
+
+@lru_cache(maxsize=512)
+def _normal_host(host: str) -> str:
+    bare = host.lower().removeprefix("[").removesuffix("]")
+    if ":" in bare:
+        try:
+            return ipaddress.IPv6Address(bare).compressed
+        except ValueError:
+            pass
+    labels = bare.removesuffix(".").split(".")
+    return ".".join(label if label.isascii() else _ascii_label(label) for label in labels)
+
+
+def _ascii_label(label: str) -> str:
+    """RFC 5891's form without its mapping, under which two names (`ß` and `ss`) could become one."""
+    try:
+        return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
+    except UnicodeError:
+        return "".join(map(_percent, label))

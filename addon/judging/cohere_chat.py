@@ -1,0 +1,37 @@
+"""Cohere's chat: version 2 as typed events, version 1 as events or lines that name an `event_type`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from addon.judging.endings import finish_problem
+from addon.judging.items import Grammar, Item
+from addon.judging.reasons import NotStored
+
+__all__ = ["GRAMMAR", "V1", "v1_problem"]
+
+_V2_KIND = re.compile(r"(?:message|content|tool-call|citation)-(?:start|delta|end)$|tool-plan-delta$")
+
+
+def v1_problem(last: dict[str, Any], store_incomplete: bool) -> NotStored | None:
+    """Why a version 1 stream whose last event is `last` is not whole (cohere `streamed_chat_response.py`)."""
+    if last.get("event_type") != "stream-end":
+        return NotStored.NO_TERMINAL_EVENT
+    return finish_problem(last.get("finish_reason"), store_incomplete)
+
+
+def _v1_problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
+    return v1_problem(items[-1].value, store_incomplete)
+
+
+def _v2_problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
+    if items[-1].kind != "message-end":
+        return NotStored.NO_TERMINAL_EVENT
+    delta = items[-1].value.get("delta")
+    return finish_problem(delta.get("finish_reason") if isinstance(delta, dict) else None, store_incomplete)
+
+
+GRAMMAR = Grammar("cohere", lambda item: _V2_KIND.match(item.kind) is not None, _v2_problem)
+V1 = Grammar("cohere-v1", lambda item: item.kind == "stream-start", _v1_problem)

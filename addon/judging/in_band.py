@@ -1,0 +1,57 @@
+"""Errors inside an answer whose status says success.
+
+openai `_streaming.py` raises for a truthy `error` in a chunk, anthropic `_streaming.py` for `event: error`,
+google-genai `_api_client.py` for a chunk that is `{"error": …}`; vLLM sends `{"object": "error"}`, FastAPI gateways
+`{"code": 500, "message": …}`, Cloudflare `{"success": false}`, MiniMax `base_resp.status_code`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = ["is_error", "is_error_value", "names_error"]
+
+_ERROR_NAME = re.compile(r"(?:^|[._:-])(?:error|exception)$", re.IGNORECASE)
+_TEXTS = ("message", "msg", "detail")
+
+
+def names_error(name: object) -> bool:
+    """Whether an event's name or type is an error's: `error`, `conversation.response.error`, `stream-error` …"""
+    return isinstance(name, str) and _ERROR_NAME.search(name) is not None
+
+
+def is_error(value: Any) -> bool:
+    """Whether a JSON value is an error object, or a list that holds one."""
+    if isinstance(value, list):
+        return any(isinstance(item, dict) and is_error_value(item.get("error")) for item in value)
+    if not isinstance(value, dict):
+        return False
+    return (
+        is_error_value(value.get("error"))
+        or is_error_value(value.get("errors"))
+        or value.get("type") == "error"
+        or value.get("object") == "error"
+        or value.get("success") is False
+        or _has_error_status(value)
+    )
+
+
+def is_error_value(value: object) -> bool:
+    """Whether the value of a field `error` means one: jobs that went well carry null, {} or a dict of nulls."""
+    if isinstance(value, dict):
+        return any(item is not None for item in value.values())
+    return bool(value)
+
+
+def _has_error_status(value: dict[str, Any]) -> bool:
+    base = value.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code") not in (None, 0):
+        return True
+    if not any(text in value for text in _TEXTS):
+        return False
+    return any(_is_error_status(value.get(key)) for key in ("code", "status", "status_code", "statusCode"))
+
+
+def _is_error_status(code: object) -> bool:
+    return isinstance(code, int) and 400 <= code <= 599

@@ -1,0 +1,59 @@
+"""Chat completions and completions: OpenAI, Azure and the many compatible providers.
+
+A stream ends with `data: [DONE]` (openai `_streaming.py`, mistralai `chat.py`), which alone proves nothing: each
+choice that was begun must have its finish reason. Azure's first chunk and the usage chunk have no choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from addon.judging.endings import finish_problem
+from addon.judging.in_band import is_error_value
+from addon.judging.items import Grammar, Item
+from addon.judging.reasons import NotStored
+
+__all__ = ["GRAMMAR", "choices_problem", "is_completion"]
+
+_OBJECTS = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
+
+
+def is_completion(value: dict[str, Any]) -> bool:
+    """Whether a JSON object is a completion or a chunk of one."""
+    return value.get("object") in _OBJECTS or isinstance(value.get("choices"), list)
+
+
+def choices_problem(chunks: Iterable[dict[str, Any]], store_incomplete: bool) -> NotStored | None:
+    """Why the choices of these chunks (or of the one whole object) are not whole and successful."""
+    reasons: dict[int, object] = {}
+    for chunk in chunks:
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                return NotStored.BAD_JSON
+            if is_error_value(choice.get("error")):
+                return NotStored.ERROR
+            index = choice.get("index")
+            index = index if isinstance(index, int) else 0
+            reasons[index] = choice.get("finish_reason") or reasons.get(index)
+    if not reasons:
+        return NotStored.EMPTY
+    problems = (finish_problem(reason, store_incomplete) for reason in reasons.values())
+    return next(filter(None, problems), None)
+
+
+def _recognises(item: Item) -> bool:
+    return item.is_done or is_completion(item.value)
+
+
+def _problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
+    if not items[-1].is_done:
+        return NotStored.NO_TERMINAL_EVENT
+    chunks = [item.value for item in items if not item.is_done]
+    if not all(chunks):
+        return NotStored.BAD_JSON
+    return choices_problem(chunks, store_incomplete)
+
+
+GRAMMAR = Grammar("openai-chat", _recognises, _problem)

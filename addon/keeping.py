@@ -1,0 +1,89 @@
+"""Whether a live answer becomes an entry: whole and successful, and free of secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from addon.identity import Identity
+from addon.judging import Answer, judge
+from addon.judging.reasons import NotStored
+from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
+from addon.settings import Settings
+from cache_store.answers.content_coding import BadCoding, TooLarge, decode
+from cache_store.entry import Entry, Headers
+
+__all__ = ["LiveAnswer", "Recorded", "make_entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAnswer:
+    """An answer whose transport ended well; `body` is as on the wire, maybe compressed."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where an entry comes from: its request, the run, when it was whole (Unix seconds), how long it took."""
+
+    method: str
+    path: str
+    identity: Identity
+    key: str
+    run: str
+    recorded_at: float
+    elapsed: float
+
+
+def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: Taint) -> Entry | NotStored:
+    """The entry for `answer`, or why there is none."""
+    try:
+        body = decode(answer.body, _header(answer.headers, b"content-encoding"), settings.max_body)
+    except TooLarge:
+        return NotStored.TOO_LARGE
+    except BadCoding:
+        return NotStored.CONTENT_CODING
+    judgement = judge(
+        Answer(origin.method, origin.path, answer.status, answer.headers, body),
+        store_incomplete=settings.store_incomplete,
+        store_errors=settings.store_errors,
+    )
+    if judgement.reason is not None:
+        return judgement.reason
+    entry = Entry(
+        key=origin.key,
+        status=answer.status,
+        reason=answer.reason,
+        headers=_stored_headers(origin.method, answer.headers),
+        body=body,
+        recorded_at=origin.recorded_at,
+        elapsed=origin.elapsed,
+        run=origin.run,
+        label=origin.identity.label,
+        judged=judgement.judged,
+        request_json=origin.identity.request_json if settings.save_request else b"{}",
+    )
+    return NotStored.SECRET if _has_secret(entry, answer.headers, settings, taint) else entry
+
+
+def _has_secret(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> bool:
+    if carries_credentials(entry.body, _header(headers, b"content-type")):
+        return True
+    if shapes.find(entry.body) and not settings.allow_secrets_in_responses:
+        return True
+    # The last check looks at the very bytes that would be written, and no setting turns it off.
+    return taint.found_in(entry.encode()) is not None
+
+
+def _stored_headers(method: str, headers: Headers) -> Headers:
+    kept = keep_response_headers(headers)
+    if method == "HEAD":  # the length is the answer here: there is no body to compute it from
+        kept += tuple((name, value) for name, value in headers if name.lower() == b"content-length")
+    return kept
+
+
+def _header(headers: Headers, name: bytes) -> str:
+    return ", ".join(value.decode("latin-1") for key, value in headers if key.lower() == name)

@@ -1,0 +1,429 @@
+"""The mitmproxy addon: hooks that turn flows into plain requests and answers, and hand them to Answering."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import json
+import logging
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mitmproxy import connection, ctx, exceptions, http, tls
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import layer, server_hooks
+
+from addon.answering import Answering, Forward, Hit
+from addon.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status, miss_status
+from addon.configuration import raw_settings
+from addon.counts import RunCounts
+from addon.doors import parse_door
+from addon.http_layer import CLIENT_LEFT, DIRECT, swap_http_layer
+from addon.judging.reasons import NotStored
+from addon.keeping import LiveAnswer
+from addon.modes import MODE_HEADER, mode_for_request
+from addon.recording import Recording
+from addon.refusals import error_body, unreachable_message
+from addon.settings import SETTINGS, Settings
+from addon.store_access import StoreAccess
+from addon.stores import open_store
+from addon.wire import WireRequest
+from cache_store.errors import ProviderProxyError, StoreUnavailable
+
+__all__ = ["ProviderCache"]
+
+logger = logging.getLogger(__name__)
+
+# A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
+BUFFERED_BYTES = 2**20
+# mitmproxy lets an HTTP/2 client have 5 connections to an HTTP/1.1 provider at a time (mitmproxy#8322).
+UPSTREAM_CONNECTIONS = 100
+# A long silence inside a generation is no fault; mitmproxy would cut it after 600 s.
+IDLE_SECONDS = 3600
+
+
+class ProviderCache:
+    """Answers provider requests from the cache, records live answers. One instance is one run."""
+
+    name = "provider_proxy"
+
+    def __init__(
+        self, raw: Mapping[str, str] | None = None, at_end: Callable[[RunCounts], None] | None = None
+    ) -> None:
+        self._raw = raw
+        self._at_end = at_end
+        self._unusable = ""
+        self._flows: dict[str, Forward | None] = {}
+        self.settings: Settings | None = None
+        self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
+        self.answering: Answering | None = None
+        self._store: StoreAccess | None = None
+
+    # -- life ---------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        """Make every setting a mitmproxy option, with flag, environment and file as its default."""
+        try:
+            raw = self._raw if self._raw is not None else raw_settings_of_process()
+        except ProviderProxyError as error:
+            # mitmproxy would go on without this addon if `load` raised; from `configure` it ends the start.
+            self._unusable, raw = str(error), {}
+        for setting in SETTINGS:
+            default = raw.get(setting.name, setting.default)
+            loader.add_option(setting.option, str, default, f"provider-proxy: {setting.meaning}.")
+
+    def configure(self, updated: set[str]) -> None:
+        """Read the options; while running, the mode alone takes effect."""
+        if self._unusable:
+            raise exceptions.OptionsError(self._unusable)
+        if self.settings is not None and not any(setting.option in updated for setting in SETTINGS):
+            return
+        try:
+            settings = Settings.parse({s.name: getattr(ctx.options, s.option) for s in SETTINGS})
+        except ProviderProxyError as error:
+            raise exceptions.OptionsError(str(error)) from error
+        if self.answering is None:
+            self.settings = settings
+        else:
+            self.answering.mode = settings.cache_mode
+            if updated - {"provider_proxy_cache_mode"}:
+                logger.warning(
+                    "of provider-proxy's options only the mode changes while it runs; restart for others"
+                )
+        self.counts.mode = str(settings.cache_mode)
+
+    def running(self) -> None:
+        """Open the store and set what replaying without a network needs."""
+        if self.settings is None:
+            self.configure(set())
+        assert self.settings is not None
+        try:
+            if self.answering is None:
+                self._open(self.settings)
+        except ProviderProxyError as error:
+            logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
+            return
+        ctx.options.update(connection_strategy="lazy", tcp_timeout=max(ctx.options.tcp_timeout, IDLE_SECONDS))
+        if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
+            ctx.options.update(allow_hosts=self.settings.hosts.regexes)
+        self._last = _AfterNextLayer(self)
+        ctx.master.addons.add(self._last)
+
+    def done(self) -> None:
+        """Finish the writes and report. A hot reload of the script calls this too."""
+        if self._store is None:
+            return
+        self._store.close()
+        self._store = self.answering = None
+        if _AfterNextLayer.name in ctx.master.addons.lookup:
+            ctx.master.addons.remove(self._last)
+        if self._at_end is not None:
+            self._at_end(self.counts)
+
+    def _open(self, settings: Settings) -> None:
+        store = open_store(settings)
+        try:
+            store.open()
+        except StoreUnavailable as error:
+            if not settings.cache_mode.forwards:
+                raise
+            logger.warning("%s; requests go to the provider until it can", error)
+        self._store = StoreAccess(store, self.counts)
+        self.answering = Answering(settings, self._store, self.counts)
+
+    # -- connections --------------------------------------------------------
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Lift mitmproxy's limit of upstream connections for HTTP/2 clients."""
+        proxyserver = ctx.master.addons.get("proxyserver")
+        handler = getattr(proxyserver, "connections", {}).get(client.id)
+        if handler is not None and hasattr(handler, "max_conns"):
+            handler.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(UPSTREAM_CONNECTIONS))
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
+        lost = [f for f in self._flows.values() if f is not None and f.client == client.id]
+        for forward in lost:
+            self._flows.pop(forward.flow, None)
+            self._give_up(forward, NotStored.CUT_OFF)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Count what will be tunnelled: a provider missing from the list would else go live unseen."""
+        if not self._intercepted(flow.request.host, flow.request.port):
+            self.counts.tunnelled[flow.request.host] += 1
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """Count clients that do not trust the CA: their request never gets as far as a hook."""
+        host = data.conn.sni or (data.context.server.address or ("?",))[0]
+        self.counts.tls_refused[host] += 1
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """In a mode that forwards nothing, refuse every connection to an intercepted host.
+
+        The second guard: even a fault of ours in `request` cannot send anything.
+        """
+        address, sni = data.server.address, data.server.sni
+        if (address and self.refuses(*address[:2])) or (sni and self.refuses(sni)):
+            data.server.error = "provider-proxy: this mode sends nothing to providers"
+
+    def refuses(self, host: str, port: int | None = None) -> bool:
+        """Whether no connection to `host` may be made."""
+        if self.answering is None or self.answering.mode.forwards:
+            return False
+        return self._intercepted(host, port)
+
+    # -- requests -----------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Send a direct request through its door: to the provider that its path names, or to our status."""
+        if not flow.metadata.get(DIRECT) or flow.response or flow.error or not flow.live:
+            return
+        target = parse_door(flow.request.path)
+        if target and self._intercepted(target.host, target.port):
+            flow.request.scheme, flow.request.host, flow.request.port, flow.request.path = target
+            return
+        flow.response = self._own_page(flow.request)
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Answer from the cache, or let the request go to its provider."""
+        if flow.response or flow.error or not flow.live or self.settings is None:
+            return
+        if not self._intercepted(flow.request.host, flow.request.port):
+            if flow.request.scheme == "http" and flow.server_conn.address is None:
+                self.counts.tunnelled[flow.request.host] += 1
+            return
+        asked = flow.request.headers.pop(MODE_HEADER, None)
+        try:
+            await self._request(flow, asked)
+        except Exception:
+            logger.exception("provider-proxy failed on %s %s", flow.request.method, flow.request.host)
+            self._fail(flow, asked)
+
+    async def _request(self, flow: http.HTTPFlow, asked: str | None) -> None:
+        if self.answering is None:
+            raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
+        decision = await self.answering.decide(_wire(flow.request), asked, _bypass(flow.request))
+        if isinstance(decision, Forward):
+            decision.flow, decision.client = flow.id, flow.client_conn.id
+            self._flows[flow.id] = decision
+            return
+        self._flows[flow.id] = None
+        if isinstance(decision, Hit):
+            flow.response = _replay(decision, flow.request.method)
+            flow.is_replay = "response"
+            flow.comment = decision.cache_status
+        else:
+            flow.response = _own(flow.request, decision.status, decision.body, decision.cache_status)
+            flow.comment = decision.cache_status
+
+    def _fail(self, flow: http.HTTPFlow, asked: str | None) -> None:
+        """Closed where the run's mode forwards nothing, or the request's own; open otherwise."""
+        assert self.settings is not None
+        self.counts.host(flow.request.host).errors += 1
+        mode = self.answering.mode if self.answering is not None else self.settings.cache_mode
+        try:
+            forwards = mode_for_request(mode, asked).forwards
+        except ProviderProxyError:
+            forwards = False
+        if not forwards:
+            message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
+            flow.response = _own(
+                flow.request, 502, error_body("provider_proxy_fault", message), bypass_status("fault")
+            )
+            self._flows[flow.id] = None
+
+    # -- responses ----------------------------------------------------------
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Let an answer of unknown or great length stream, keeping a copy where it may be stored."""
+        response = flow.response
+        if response is None or flow.id not in self._flows:
+            if response is not None and flow.server_conn.timestamp_start and response.status_code != 101:
+                response.stream = True  # not ours: relayed unmarked, as it comes
+            return
+        forward = self._flows[flow.id]
+        if forward is None or not _from_provider(flow) or not _streams(response):
+            return
+        if forward.stores:
+            assert self.settings is not None
+            forward.recording = Recording(
+                self.settings.max_body, response.headers.get("content-type", ""), forward.flight
+            )
+            response.stream = forward.recording.feed
+        else:
+            response.stream = True
+        recording = "recording" if forward.stores else "mode"
+        status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
+        _mark(response, status)
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """Store a whole answer before the client sees its end, and mark it."""
+        if flow.id not in self._flows:
+            return
+        forward = self._flows.pop(flow.id)
+        response = flow.response
+        if forward is None or response is None:
+            return
+        if not _from_provider(flow):
+            self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
+            return
+        status = await self._keep(forward, flow, response)
+        if not response.stream:
+            _mark(response, status)
+        flow.comment = status
+
+    async def error(self, flow: http.HTTPFlow) -> None:
+        """Drop a recording that was cut off; keep one whose client left after its terminal event."""
+        forward = self._flows.pop(flow.id, None)
+        if forward is None:
+            return
+        client_left = bool(flow.metadata.get(CLIENT_LEFT))
+        if client_left and flow.response is not None and forward.recording and forward.recording.finished:
+            flow.comment = await self._keep(forward, flow, flow.response)
+        else:
+            self._give_up(forward, NotStored.CLIENT_LEFT if client_left else NotStored.CUT_OFF)
+
+    async def _keep(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> str:
+        """Store what may be stored; the cache status that says what became of it. Never raises."""
+        assert self.answering is not None
+        recorded = forward.recording
+        if recorded is not None and not recorded.too_large:
+            response.data.content = recorded.body()  # shows it in mitmweb and in -w files
+        answer = LiveAnswer(
+            response.status_code, response.reason, response.headers.fields, response.data.content or b""
+        )
+        try:
+            reason = await self.answering.keep(forward, answer)
+        except Exception:
+            logger.exception("provider-proxy failed to keep an answer of %s", flow.request.host)
+            self._give_up(forward, NotStored.STORE_FAILED)
+            reason = NotStored.STORE_FAILED
+        if forward.identity is None:
+            return forward.cache_status
+        return miss_status(forward.key, stored=reason is None, detail=reason or "")
+
+    def _give_up(self, forward: Forward, reason: NotStored) -> None:
+        assert self.answering is not None
+        self.answering.give_up(forward, reason)
+
+    # -- for the HTTP layer ---------------------------------------------------
+
+    def error_page(self, flow: http.HTTPFlow, reason: str) -> http.Response | None:
+        """Our page for a provider that cannot be reached; None leaves mitmproxy's."""
+        if not self._intercepted(flow.request.host, flow.request.port):
+            return None
+        message = unreachable_message(flow.request.host, reason)
+        body = error_body("provider_proxy_unreachable", message)
+        return _own(flow.request, 502, body, bypass_status("unreachable"))
+
+    def _own_page(self, request: http.Request) -> http.Response:
+        plain = request.path.partition("?")[0]
+        if plain == "/-/healthz":
+            return http.Response.make(200, b"ok\n", {"content-type": "text/plain"})
+        if plain == "/-/stats":
+            body = json.dumps(self.counts.as_dict(), indent=1).encode()
+            return http.Response.make(200, body, {"content-type": "application/json"})
+        message = (
+            "provider-proxy: this is a proxy; use it as HTTPS_PROXY, or as a base URL such as "
+            "/https/api.openai.com/v1 for an intercepted host (PROVIDER_PROXY_HOSTS)"
+        )
+        body = error_body("provider_proxy_no_such_page", message)
+        return _own(request, 404, body, bypass_status("not-intercepted"))
+
+    def _intercepted(self, host: str, port: int | None = None) -> bool:
+        return self.settings is not None and self.settings.hosts.match(host, port)
+
+
+class _AfterNextLayer:
+    """Added last, so that it sees what mitmproxy's NextLayer addon chose."""
+
+    name = "provider_proxy_http_layer"
+
+    def __init__(self, cache: ProviderCache) -> None:
+        # One bound method for the whole run: classes are cached by it.
+        self._error_page = cache.error_page
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        swap_http_layer(nextlayer, self._error_page)
+
+
+def raw_settings_of_process() -> dict[str, str]:
+    """Raw settings of this process: its environment and the files in its working directory."""
+    return raw_settings(os.environ, Path.cwd())
+
+
+def _wire(request: http.Request) -> WireRequest:
+    return WireRequest(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host.lower(),
+        port=request.port,
+        target=request.path,
+        headers=request.headers.fields,
+        body=request.data.content or b"",
+    )
+
+
+def _bypass(request: http.Request) -> str:
+    """Why the cache cannot be asked about this request; '' where it can."""
+    if request.headers.get("upgrade", "").lower() == "websocket":
+        return "websocket"
+    # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
+    return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
+
+
+def _replay(hit: Hit, method: str) -> http.Response:
+    entry = hit.entry
+    # An entry may come from elsewhere: how long its body is, and how it is framed, is for us to say.
+    kept = tuple(
+        (name, value)
+        for name, value in entry.headers
+        if name.lower() not in (b"content-length", b"transfer-encoding")
+        or (method == "HEAD" and name.lower() == b"content-length")
+    )
+    bodiless = method == "HEAD" or entry.status in (204, 304)
+    length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
+    marks = ((CACHE_HEADER.encode(), b"true"), (STATUS_HEADER.encode(), hit.cache_status.encode()))
+    return http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=entry.status,
+        reason=entry.reason.encode("latin-1", "replace"),
+        headers=http.Headers((*kept, *length, *marks)),
+        content=b"" if bodiless else entry.body,
+        trailers=None,
+        timestamp_start=0,
+        timestamp_end=None,
+    )
+
+
+def _own(request: http.Request, status: int, body: bytes, cache_status: str) -> http.Response:
+    headers = {
+        "content-type": "application/json",
+        "x-should-retry": "false",
+        CACHE_HEADER: "false",
+        STATUS_HEADER: cache_status,
+    }
+    response = http.Response.make(status, body, headers)
+    if request.method == "HEAD":
+        response.data.content = b""  # its bytes would be read as the start of the next answer
+    return response
+
+
+def _mark(response: http.Response, cache_status: str) -> None:
+    response.headers[CACHE_HEADER] = "false"
+    response.headers[STATUS_HEADER] = cache_status
+
+
+def _from_provider(flow: http.HTTPFlow) -> bool:
+    """Whether an answer came over a connection; another addon's answer is never recorded."""
+    return flow.server_conn.timestamp_start is not None
+
+
+def _streams(response: http.Response) -> bool:
+    length = response.headers.get("content-length", "")
+    if response.status_code in (101, 204, 304):
+        return False
+    return not length.isdecimal() or int(length) > BUFFERED_BYTES or "event-stream" in (
+        response.headers.get("content-type", ""))  # fmt: skip

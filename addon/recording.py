@@ -1,0 +1,47 @@
+"""An answer being received live: its bytes as they pass, and whether its end was seen."""
+
+from __future__ import annotations
+
+from addon.flights import Flight
+from addon.judging.finished import seems_finished
+
+__all__ = ["Recording"]
+
+_TAIL = 512  # bytes; the terminal event of every known stream is shorter or ends within them
+
+
+class Recording:
+    """Collects a body's chunks while they pass; past `limit` bytes it lets go of all of them at once."""
+
+    __slots__ = ("_chunks", "_flight", "_limit", "_media_type", "_size", "_tail", "finished", "too_large")
+
+    def __init__(self, limit: int, media_type: str, flight: Flight | None = None) -> None:
+        self._chunks: list[bytes] = []
+        self._flight = flight
+        self._limit = limit
+        self._media_type = media_type
+        self._size = 0
+        self._tail = b""
+        self.finished = False
+        self.too_large = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take note of `chunk` (b"" at the end) and hand it on; mitmproxy's `response.stream`."""
+        if chunk and not self.too_large:
+            self._size += len(chunk)
+            if self._size > self._limit:
+                self.too_large = True
+                self._chunks.clear()
+            else:
+                self._chunks.append(chunk)
+                self._tail = (self._tail + chunk[-_TAIL:])[-_TAIL:]
+                self.finished = seems_finished(self._tail, self._media_type)
+                if self._flight is not None:
+                    self._flight.answered = self.finished
+        return chunk
+
+    def body(self) -> bytes:
+        """What came, as on the wire (maybe compressed); the chunks are let go of."""
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = [body]
+        return body

@@ -1,0 +1,131 @@
+"""Where a request carries credentials: header, query and body names, each with its source.
+
+Names alone decide what is *left out*. What only looks like a credential's name is kept as a hash instead: it may
+choose the account or the route, and the answer with it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = [
+    "BODY_FIELDS",
+    "CREDENTIAL_HEADERS",
+    "CREDENTIAL_QUERY",
+    "Place",
+    "looks_like_credential",
+]
+
+
+class Place(NamedTuple):
+    """A name (lower case; `*` at one end stands for anything) and why it is one."""
+
+    pattern: str
+    reason: str
+
+
+CREDENTIAL_HEADERS = (
+    Place("authorization", "RFC 9110 11.6.2; OpenAI, Mistral, Cohere, AAD, Vertex, SigV4"),
+    Place("x-api-key", "Anthropic up to SDK 1.x"),
+    Place("api-key", "Azure OpenAI"),
+    Place("x-goog-api-key", "Gemini"),
+    Place("*-api-key", "gateways: x-portkey-api-key, x-litellm-api-key, x-rapidapi-key's siblings"),
+    Place("apikey", "Kong and Supabase gateways"),
+    Place("ocp-apim-subscription-key", "Azure API Management"),
+    Place("x-functions-key", "Azure Functions"),
+    Place("x-rapidapi-key", "RapidAPI"),
+    Place("x-amz-security-token", "AWS session token beside SigV4"),
+    Place("x-aws-ec2-metadata-token", "AWS instance metadata (botocore)"),
+    Place("x-goog-iam-authorization-token", "Google IAM"),
+    Place("x-auth-token", "OpenStack and gateways"),
+    Place("x-access-token", "gateways"),
+    Place(
+        "*-authorization",
+        "x-forwarded-authorization, x-serverless-authorization (Cloud Run), cf-aig-authorization",
+    ),
+    Place("helicone-auth", "Helicone gateway"),
+    Place("x-litellm-key", "LiteLLM gateway"),
+)
+
+CREDENTIAL_QUERY = (
+    Place("key", "Google APIs, litellm 1.60: `?key=AIza…`"),
+    Place("api_key", "by custom"),
+    Place("api-key", "Azure by query"),
+    Place("apikey", "by custom"),
+    Place("subscription-key", "Azure API Management"),
+    Place("access_token", "RFC 6750 2.3"),
+    Place("sig", "Azure SAS signature"),
+    Place("signature", "CloudFront and older AWS signed URLs"),
+    Place("x-amz-*", "SigV4 in the query: credential, signature, security token, date"),
+    Place("x-goog-credential", "Google Cloud Storage V4 signed URL"),
+    Place("x-goog-signature", "Google Cloud Storage V4 signed URL"),
+    Place("x-goog-date", "signing time of the same"),
+    Place("upload_id", "capability of one resumable upload (google-genai, step 2)"),
+)
+
+# Members of JSON, form and multipart bodies, in words; the kind that is shown is the same with hyphens.
+_BODY_FIELDS = (
+    Place("access token", "RFC 6749"),
+    Place("actor token", "RFC 8693"),
+    Place("api key", "by custom"),
+    Place("apikey", "by custom"),
+    Place("assertion", "RFC 7521: google-auth's JWT"),
+    Place("authorization", "OpenAI Responses: tools[].authorization of an MCP server"),
+    Place("authorization token", "Anthropic: mcp_servers[].authorization_token"),
+    Place("auth token", "by custom"),
+    Place("aws secret access key", "gateways that take AWS credentials in the body (litellm)"),
+    Place("aws session token", "gateways that take AWS credentials in the body (litellm)"),
+    Place("client assertion", "RFC 7521: azure-identity with a certificate"),
+    Place("client secret", "RFC 6749: azure-identity"),
+    Place("code verifier", "RFC 7636"),
+    Place("device code", "RFC 8628"),
+    Place("id token", "OpenID Connect"),
+    Place("passwd", "by custom"),
+    Place("password", "RFC 6749 4.3"),
+    Place("private key", "service account files"),
+    Place("refresh token", "RFC 6749"),
+    Place("saml assertion", "AWS STS"),
+    Place("SAML assertion", "AWS STS: SAMLAssertion"),
+    Place("secret", "by custom"),
+    Place("secret access key", "AWS"),
+    Place("secret key", "by custom"),
+    Place("security token", "AWS"),
+    Place("session token", "AWS"),
+    Place("subject token", "RFC 8693"),
+    Place("web identity token", "AWS STS"),
+    Place("x api key", "a header given as a body member"),
+)
+
+
+def _spellings(words: list[str]) -> set[str]:
+    first, *rest = words
+    capital = [word[:1].upper() + word[1:] for word in words]
+    return {
+        *(
+            glue.join(form)
+            for glue in ("", "_", "-")
+            for form in (words, capital, [w.upper() for w in words])
+        ),
+        first + "".join(capital[1:]),
+        "_".join([capital[0], *rest]),
+    }
+
+
+BODY_FIELDS = {
+    name: field.pattern.lower().replace(" ", "-")
+    for field in _BODY_FIELDS
+    for name in _spellings(field.pattern.split())
+}
+"""Every usual spelling of a credential's name in a body, and the kind that it holds."""
+
+_LOOKS = re.compile(
+    r"(?:^|[-_.])(?:token|secret|key|api-?key|auth|authorization|password|passwd|credentials?|signature|jwt|bearer)"
+    r"(?:$|[-_.\d])|(?:token|secret|apikey|password|credentials?)$|^code$",
+    re.IGNORECASE,
+)
+
+
+def looks_like_credential(name: str) -> bool:
+    """Whether a header's or query parameter's name suggests a credential (`x-vendor-token`, `pageToken` too)."""
+    return _LOOKS.search(name[:256]) is not None

@@ -1,0 +1,76 @@
+"""Taking secrets out of text, so that what is left may be saved and still tells two secrets apart.
+
+A secret becomes `<redacted:KIND:HEX8>`, HEX8 being the first 8 hex digits of its SHA-256; a value that is only
+known to be a credential becomes `<redacted:KIND>`. What a client sent as a literal `<redacted:` becomes
+`<redacted::`: no KIND is empty, so nothing that was sent can pass for something that was redacted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from addon.redaction import shapes
+from addon.redaction.credential_places import BODY_FIELDS
+
+__all__ = ["IGNORED", "hashed", "hex8", "needs_redaction", "redact_bytes", "redact_text", "redacted"]
+
+_OPEN = b"<redacted:"
+_ESCAPED = b"<redacted::"
+_MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]|\\.)+)"', re.DOTALL)
+
+IGNORED = "<redacted:ignored>"
+"""Stands where an ignore rule of the user took a value out."""
+
+
+def hex8(value: bytes) -> str:
+    """The first 8 hex digits of the SHA-256 of `value`: enough to tell two values apart, not to find them."""
+    return hashlib.sha256(value).hexdigest()[:8]
+
+
+def hashed(value: bytes) -> str:
+    """`<sha256:HEX8>`: what a value that is in the identity but not known to be harmless is saved as."""
+    return f"<sha256:{hex8(value)}>"
+
+
+def redacted(kind: str, value: bytes | None = None) -> str:
+    """The text that stands for a secret; with `value`, two different secrets give two texts."""
+    return f"<redacted:{kind}>" if value is None else f"<redacted:{kind}:{hex8(value)}>"
+
+
+def needs_redaction(data: bytes) -> bool:
+    """Whether `redact_bytes` would change `data` (also told of JSON, whose escapes do not hide a shape)."""
+    return _OPEN in data or bool(shapes.find(data))
+
+
+def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
+    """`data` with every secret shape replaced. Never raises; two inputs that differ stay different.
+
+    `members` is for text that is not JSON as a whole (JSON lines, a damaged document): the values of what looks
+    like a JSON member with a credential's name are replaced too.
+    """
+    findings = shapes.find(data)
+    if members:
+        findings = sorted([*findings, *_members(data)], key=lambda finding: finding.start)
+    parts: list[bytes] = []
+    at = 0
+    for kind, start, end in findings:
+        if start >= at:
+            parts += (data[at:start].replace(_OPEN, _ESCAPED), redacted(kind, data[start:end]).encode())
+            at = end
+    parts.append(data[at:].replace(_OPEN, _ESCAPED))
+    return b"".join(parts)
+
+
+def _members(data: bytes) -> Iterator[shapes.Finding]:
+    for match in _MEMBER.finditer(data):
+        if kind := BODY_FIELDS.get(match[1].decode()):
+            yield shapes.Finding(kind, *match.span(2))
+
+
+def redact_text(text: str, *, members: bool = False) -> str:
+    """`redact_bytes` for text."""
+    return redact_bytes(text.encode("utf-8", "surrogatepass"), members=members).decode(
+        "utf-8", "surrogatepass"
+    )

@@ -1,0 +1,79 @@
+"""Which headers of an answer may be stored.
+
+Everything is kept byte for byte, for fidelity, but what identifies an account, grants access, belongs to the
+connection, or is put on anew when the entry is served.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from addon.redaction import shapes
+from addon.redaction.credential_places import Place
+from addon.redaction.credentials_seen import has_secret_query
+from cache_store.entry import Headers
+
+__all__ = ["NOT_STORED", "keep_response_headers"]
+
+NOT_STORED = (
+    Place("set-cookie", "a session; clients echo it into their next request"),
+    Place("set-cookie2", "the same (RFC 2965)"),
+    Place("openai-organization", "names the account"),
+    Place("openai-project", "names the account"),
+    Place("anthropic-organization-id", "names the account"),
+    Place("chatgpt-account-id", "names the account"),
+    Place("*-organization-id", "names the account"),
+    Place("*-account-id", "names the account"),
+    Place("x-goog-upload-url", "whoever has it may upload"),
+    Place("x-goog-upload-control-url", "whoever has it may upload"),
+    Place("x-guploader-uploadid", "part of that URL"),
+    Place("www-authenticate", "challenges name realms and tenants"),
+    Place("proxy-authenticate", "the same, of a proxy"),
+    Place("authentication-info", "RFC 7615: part of an authentication exchange"),
+    Place("proxy-authentication-info", "RFC 7615: part of an authentication exchange"),
+    Place("x-amz-security-token", "a session token"),
+    Place("alt-svc", "lures the client past the proxy (RFC 7838)"),
+    Place("connection", "hop by hop (RFC 9110 7.6.1)"),
+    Place("keep-alive", "hop by hop"),
+    Place("proxy-connection", "hop by hop"),
+    Place("te", "hop by hop"),
+    Place("trailer", "hop by hop; trailers are not stored"),
+    Place("transfer-encoding", "hop by hop; framing is made anew"),
+    Place("upgrade", "hop by hop"),
+    Place("content-encoding", "bodies are stored decoded"),
+    Place("content-length", "of the encoded body; made anew"),
+    Place("x-provider-proxy-cache", "our own, put on last"),
+    Place("cache-status", "our own, put on last (RFC 9211)"),
+)
+
+_LOCATIONS = (b"location", b"content-location")
+
+
+@lru_cache(maxsize=1024)
+def _is_stored(name: bytes) -> bool:
+    text = name.decode("latin-1")
+    return not any(
+        text.endswith(place.pattern[1:]) if place.pattern.startswith("*") else text == place.pattern
+        for place in NOT_STORED
+    )
+
+
+def keep_response_headers(headers: Headers) -> Headers:
+    """What of an answer's headers may be stored: order, case and repeats kept.
+
+    A `Location` is part of the answer and stays, unless its URL carries a signature, a key or user information
+    (RFC 9110 10.2.2 has it where a created resource is; for an upload it is a capability).
+    """
+    dropped = {
+        token.strip().lower()
+        for name, value in headers
+        if name.lower() == b"connection"
+        for token in value.split(b",")
+    }
+    return tuple((name, value) for name, value in headers if _may_keep(name.lower(), value, dropped))
+
+
+def _may_keep(name: bytes, value: bytes, dropped: set[bytes]) -> bool:
+    if name in dropped or not _is_stored(name[:256]):
+        return False
+    return name not in _LOCATIONS or not (has_secret_query(value.decode("latin-1")) or shapes.find(value))

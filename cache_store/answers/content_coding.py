@@ -1,0 +1,199 @@
+"""Undoing content encodings strictly: to their very end, and never beyond a bound.
+
+Most decoders (mitmproxy's for gzip among them) return what they have when the input stops early. A cut answer
+must not pass for a whole one, so here an encoding whose own end was not seen is an error.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["BadCoding", "TooLarge", "decode"]
+
+_CHUNK = 64 * 1024
+_STEP = 4 * 1024 * 1024
+_MAX_CODINGS = 4
+# Each further member copies what is left of its chunk: without a bound, 64 MiB of empty ones take minutes.
+_MAX_MEMBERS = 10_000
+# RFC 9659: no more is needed to decode `zstd` over HTTP, and a frame may claim any window it likes.
+_ZSTD_WINDOW_LOG = 23
+# RFC 8878, 3.1.1.2: no block decodes to more than this, and none takes fewer than 4 bytes (RLE).
+_ZSTD_BLOCK = 128 * 1024
+_ZSTD_SMALLEST_BLOCK = 4
+
+
+class BadCoding(ValueError):
+    """The body does not decode to its very end, or its encoding is not known."""
+
+
+class TooLarge(BadCoding):
+    """The decoded body is longer than the limit."""
+
+
+def decode(raw: bytes, encoding: str, limit: int) -> bytes:
+    """`raw` without the codings that a content-encoding header value names (RFC 9110, 8.4), last one first.
+
+    Knows identity, gzip, x-gzip, deflate (zlib's and raw), br and zstd, alone or in a comma list. Raises
+    TooLarge once any step gives more than `limit` bytes (what it holds by then is little more than that), and
+    BadCoding where a coding is unknown, damaged, cut short or followed by something.
+    """
+    if not raw:
+        return raw  # nothing was encoded: an answer to HEAD names the coding of a body that it does not carry
+    codings = [coding for part in encoding.lower().split(",") if (coding := part.strip())]
+    if len(codings) > _MAX_CODINGS:
+        raise BadCoding("a content-encoding names too many codings")
+    for coding in reversed(codings):
+        if coding == "identity":
+            continue
+        if coding not in _DECODERS:
+            raise BadCoding("the content-encoding is not known")
+        raw = _DECODERS[coding](raw, limit)
+    if len(raw) > limit:
+        raise TooLarge(f"the body is longer than {limit} bytes")
+    return raw
+
+
+class _Output:
+    """Collects decoded bytes up to a limit. BytesIO hands out its buffer without a copy."""
+
+    def __init__(self, limit: int) -> None:
+        self._buffer = io.BytesIO()
+        self._limit = limit
+
+    @property
+    def room(self) -> int:
+        """How many bytes to ask a decoder for: at most one more than may come, so that an excess shows."""
+        return min(_STEP, self._limit - self._buffer.tell() + 1)
+
+    def add(self, data: bytes) -> None:
+        if self._buffer.tell() + len(data) > self._limit:
+            raise TooLarge(f"the decoded body is longer than {self._limit} bytes")
+        self._buffer.write(data)
+
+    def bytes(self) -> bytes:
+        return self._buffer.getvalue()
+
+
+def _members(raw: bytes, limit: int, new: Callable[[], Any], many: bool) -> bytes:
+    """Decodes with decompressors of the standard library's shape: `decompress(data, max_length)`, `eof` …"""
+    output = _Output(limit)
+    decoder = new()
+    members = 1
+    view = memoryview(raw)
+    at = 0
+    pending: bytes | memoryview = b""
+    has_more = False
+    while True:
+        if decoder.eof:
+            pending = decoder.unused_data
+            if not pending and at >= len(raw):
+                return output.bytes()
+            members += 1
+            if not many or members > _MAX_MEMBERS:
+                raise BadCoding("something follows the end of the compressed body")
+            decoder = new()
+        if not pending and not has_more:
+            if at >= len(raw):
+                raise BadCoding("the compressed body ends too early")
+            pending = view[at : at + _CHUNK]
+            at += _CHUNK
+        room = output.room
+        decoded = decoder.decompress(pending, room)
+        output.add(decoded)
+        has_more = len(decoded) == room
+        # zlib hands back what it did not use; the others keep it.
+        pending = getattr(decoder, "unconsumed_tail", b"")
+
+
+def _zlib(wbits: int, many: bool = False) -> Callable[[bytes, int], bytes]:
+    def run(raw: bytes, limit: int) -> bytes:
+        try:
+            return _members(raw, limit, lambda: zlib.decompressobj(wbits), many)
+        except zlib.error as error:
+            raise BadCoding("the compressed body is damaged") from error
+
+    return run
+
+
+def _deflate(raw: bytes, limit: int) -> bytes:
+    """By `deflate` RFC 9110 means zlib's format; some servers send raw deflate, so zlib's header decides."""
+    is_zlib = len(raw) > 1 and raw[0] & 0x0F == zlib.DEFLATED and (raw[0] << 8 | raw[1]) % 31 == 0
+    return _zlib(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)(raw, limit)
+
+
+def _br(raw: bytes, limit: int) -> bytes:
+    import brotli  # type: ignore[import-untyped]
+
+    output = _Output(limit)
+    decoder = brotli.Decompressor()
+    try:
+        for at in range(0, len(raw), _CHUNK):
+            if decoder.is_finished():
+                raise BadCoding("something follows the end of the compressed body")
+            output.add(decoder.process(raw[at : at + _CHUNK], output_buffer_limit=output.room))
+            while not decoder.can_accept_more_data():
+                output.add(decoder.process(b"", output_buffer_limit=output.room))
+    except TypeError as error:
+        raise BadCoding("this brotli cannot bound its output; 1.2 can") from error
+    except brotli.error as error:
+        raise BadCoding("the compressed body is damaged") from error
+    if not decoder.is_finished():
+        raise BadCoding("the compressed body ends too early")
+    return output.bytes()
+
+
+def _zstd(raw: bytes, limit: int) -> bytes:
+    """mitmproxy 12.2 brings `zstandard`, 12.3 `backports.zstd`, which is Python 3.14's `compression.zstd`."""
+    try:
+        import zstandard
+    except ImportError:
+        return _zstd_standard_library(raw, limit)
+    new = zstandard.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj
+    try:
+        return _members(raw, limit, lambda: _Bounded(new()), many=True)
+    except zstandard.ZstdError as error:
+        raise BadCoding("the compressed body is damaged") from error
+
+
+class _Bounded:
+    """A zstandard decompressor, which knows no max_length, fed so little at a time that it keeps to one."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.unconsumed_tail = memoryview(b"")
+        self.eof = False
+        self.unused_data = b""
+
+    def decompress(self, data: bytes | memoryview, max_length: int) -> bytes:
+        size = (max_length + _STEP) // _ZSTD_BLOCK * _ZSTD_SMALLEST_BLOCK
+        view = memoryview(data)
+        decoded: bytes = self._inner.decompress(view[:size])
+        self.unconsumed_tail = view[size:]
+        self.eof = self._inner.eof
+        if self.eof:
+            self.unused_data = self._inner.unused_data + bytes(self.unconsumed_tail)
+        return decoded
+
+
+def _zstd_standard_library(raw: bytes, limit: int) -> bytes:
+    try:
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        from backports import zstd  # type: ignore[import-not-found, no-redef, import-untyped, unused-ignore]
+    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    try:
+        return _members(raw, limit, lambda: zstd.ZstdDecompressor(options=options), many=True)
+    except zstd.ZstdError as error:
+        raise BadCoding("the compressed body is damaged") from error
+
+
+_DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _zlib(zlib.MAX_WBITS | 16, many=True),
+    "x-gzip": _zlib(zlib.MAX_WBITS | 16, many=True),
+    "deflate": _deflate,
+    "br": _br,
+    "zstd": _zstd,
+}

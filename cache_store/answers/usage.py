@@ -1,0 +1,161 @@
+"""What an answer says of its own cost: the provider's usage object as it stands, and the model's name.
+
+Where each provider puts it, whole (W) and streamed (S):
+
+    Anthropic         W `usage`            S `message.usage` of message_start, then `usage` of message_delta
+    OpenAI chat       W `usage`            S `usage` of the last chunk (Groq: `x_groq.usage`)
+    OpenAI Responses  W `usage`            S `response.usage` of response.completed
+    Gemini            W `usageMetadata`    S the last chunk's; Code Assist wraps chunks in `response`
+    Bedrock Converse  W `usage`            S `usage` of the metadata frame
+    Bedrock invoke    W the model's own    S the model's own in base64, `amazon-bedrock-invocationMetrics`
+    Cohere            W `usage`, v1 `meta` S `delta.usage` of message-end, v1 `response.meta` of stream-end
+    Ollama, Llama     W beside the text    S beside the text of the last line
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cache_store.answers import bounded_json, eventstream, sse
+
+__all__ = ["model_of", "usage_of"]
+
+type _Document = dict[str, Any]
+
+_USAGE_AT = (
+    ("usage",),
+    ("usageMetadata",),
+    ("message", "usage"),
+    ("response", "usage"),
+    ("response", "usageMetadata"),
+    ("delta", "usage"),
+    ("metadata", "usage"),
+    ("x_groq", "usage"),
+)
+_COHERE_META_AT = (("meta",), ("response", "meta"))
+_COHERE_META = ("billed_units", "tokens", "cached_tokens")
+# Ollama's /api/chat and /api/generate (docs/api.md), then Meta's models on Bedrock.
+_BESIDE = (
+    "prompt_eval_count",
+    "eval_count",
+    "total_duration",
+    "load_duration",
+    "prompt_eval_duration",
+    "eval_duration",
+    "prompt_token_count",
+    "generation_token_count",
+)
+_COUNTS_BESIDE = {"prompt_eval_count", "eval_count", "prompt_token_count", "generation_token_count"}
+_METRICS = "amazon-bedrock-invocationMetrics"
+_MODEL_AT = (
+    ("model",),
+    ("modelVersion",),
+    ("message", "model"),
+    ("response", "model"),
+    ("response", "modelVersion"),
+)
+# What a document must hold to be worth parsing: most events of a stream are text alone.
+_USAGE_HINT = re.compile(r"usage|meta|_count|Metrics", re.IGNORECASE)
+_MODEL_HINT = re.compile(r"model", re.IGNORECASE)
+_SSE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
+
+
+def usage_of(body: bytes, media_type: str) -> dict[str, Any] | None:
+    """The usage object of a decoded answer, verbatim; over a stream, later fields replace earlier ones.
+
+    `media_type` is the content-type header's value, parameters and all. None where the answer carries none;
+    never raises. A null never replaces a value (OpenAI's and Anthropic's chunks have both).
+    """
+    merged: dict[str, Any] = {}
+    metrics: dict[str, Any] | None = None
+    for document in _documents(body, media_type, _USAGE_HINT):
+        for found in _usages(document):
+            merged.update({k: v for k, v in found.items() if v is not None or k not in merged})
+        if isinstance(document.get(_METRICS), dict):
+            metrics = document[_METRICS]
+    return merged or metrics
+
+
+def model_of(body: bytes, media_type: str) -> str | None:
+    """The model that the answer names (a dated name, often); None where it names none. Never raises."""
+    for document in _documents(body, media_type, _MODEL_HINT):
+        for path in _MODEL_AT:
+            name = _at(document, path)
+            if isinstance(name, str) and name:
+                return name
+    return None
+
+
+def _usages(document: _Document) -> Iterator[dict[str, Any]]:
+    for path in _USAGE_AT:
+        found = _at(document, path)
+        if isinstance(found, dict):
+            yield found
+    for path in _COHERE_META_AT:
+        meta = _at(document, path)
+        if isinstance(meta, dict):
+            yield {name: meta[name] for name in _COHERE_META if name in meta}
+    if not _COUNTS_BESIDE.isdisjoint(document):
+        yield {name: document[name] for name in _BESIDE if name in document}
+
+
+def _at(document: Any, path: Iterable[str]) -> Any:
+    for name in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)
+    return document
+
+
+def _documents(body: bytes, media_type: str, hint: re.Pattern[str]) -> Iterator[_Document]:
+    """The JSON objects that the answer is made of, in order, without what does not parse or lacks the hint."""
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind == "application/vnd.amazon.eventstream":
+        yield from _from_frames(body)
+    elif kind == "text/event-stream" or _SSE_START.match(body):
+        for event in sse.parse(body).events:
+            if hint.search(event.data):
+                yield from _objects(event.data)
+    elif not kind or "json" in kind or kind.startswith("text/"):
+        yield from _from_json(body)
+
+
+def _from_json(body: bytes) -> Iterator[_Document]:
+    """One value (Gemini's stream without `alt=sse` is one array), else JSON lines as far as they are JSON."""
+    if found := _objects(body):
+        yield from found
+        return
+    for line in body.splitlines():
+        if line and not (found := _objects(line)):
+            return
+        yield from found
+
+
+def _from_frames(body: bytes) -> Iterator[_Document]:
+    try:
+        found = eventstream.frames(body)
+    except ValueError:
+        return
+    for frame in found:
+        for document in _objects(frame.payload):
+            inner = document.get("bytes")
+            yield from _objects(_decoded(inner)) if isinstance(inner, str) else [document]
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        return b""
+
+
+def _objects(text: str | bytes) -> list[_Document]:
+    """The object in a JSON text, or those of its array; [] where there is none."""
+    try:
+        value = bounded_json.loads(text)
+    except ValueError:
+        return []
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]

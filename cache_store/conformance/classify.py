@@ -1,0 +1,96 @@
+"""One bucket for a run, one verdict for a route's runs. The order of the rules is the contract (harn, v1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from cache_store.conformance.capabilities import SupportStatus
+from cache_store.conformance.normalise import CacheUsage
+
+__all__ = ["RunClass", "Verdict", "classify", "inconsistency", "verdict_of"]
+
+
+class RunClass(StrEnum):
+    """The bucket of one run; the order here is the order of the report's counts."""
+
+    CACHE_EFFECTIVE = "cache_effective"
+    CACHE_SUPPORTED_MISS = "cache_supported_miss"
+    UNSUPPORTED_ZERO = "unsupported_zero"
+    SUPPORT_UNKNOWN_ZERO = "support_unknown_zero"
+    NO_PROMPT_TOKENS = "no_prompt_tokens"
+    PROVIDER_FIELD_INCONSISTENT = "provider_field_inconsistent"
+
+
+class Verdict(StrEnum):
+    """What the runs of a route say together."""
+
+    CACHE_EFFECTIVE = "cache_effective"
+    CACHE_SUPPORTED_MISS = "cache_supported_miss"
+    UNSUPPORTED_ZERO = "unsupported_zero"
+    SUPPORT_UNKNOWN_ZERO = "support_unknown_zero"
+    PROVIDER_FIELD_INCONSISTENT = "provider_field_inconsistent"
+    NO_PROMPT_TOKENS = "no_prompt_tokens"
+    INSUFFICIENT_RUNS = "insufficient_runs"
+
+    @property
+    def is_failure(self) -> bool:
+        """A route that should cache and does not, or numbers that cannot be trusted; all else is fine."""
+        return self in (Verdict.CACHE_SUPPORTED_MISS, Verdict.PROVIDER_FIELD_INCONSISTENT)
+
+
+def inconsistency(usage: CacheUsage) -> str | None:
+    """Why the counts contradict each other, by the first rule that they break; None where they do not."""
+    prompt, read, write = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+    if min(prompt, usage.output_tokens, read, write) < 0:
+        return "negative token count"
+    if read + write == 0:
+        return None
+    if prompt == 0:
+        return "cache tokens reported with zero prompt tokens"
+    if read + write > prompt:
+        return "cache-read + cache-write exceed prompt tokens"
+    if not usage.cache_supported:
+        return "cache tokens reported while cache_supported=false"
+    return None
+
+
+def classify(usage: CacheUsage, support: SupportStatus) -> RunClass:
+    """The bucket of one run. Of a run that read nothing `support` decides, never a missing field."""
+    if inconsistency(usage) is not None:
+        return RunClass.PROVIDER_FIELD_INCONSISTENT
+    if usage.input_tokens == 0:
+        return RunClass.NO_PROMPT_TOKENS
+    if usage.cache_read_tokens > 0:
+        return RunClass.CACHE_EFFECTIVE
+    match support:
+        case SupportStatus.SUPPORTED:
+            return RunClass.CACHE_SUPPORTED_MISS
+        case SupportStatus.UNSUPPORTED:
+            return RunClass.UNSUPPORTED_ZERO
+        case SupportStatus.UNKNOWN:
+            return RunClass.SUPPORT_UNKNOWN_ZERO
+
+
+def verdict_of(runs: Sequence[tuple[int, RunClass]], support: SupportStatus) -> Verdict:
+    """The verdict over (index, bucket) of each run.
+
+    An index counts the repeats of one stable prefix and begins at 0, so a run with an index above 0 is a
+    repeat. Only a repeat that read proves the cache; without any repeat nothing is proved of a route that
+    should cache.
+    """
+    buckets = {bucket for _, bucket in runs}
+    if RunClass.PROVIDER_FIELD_INCONSISTENT in buckets:
+        return Verdict.PROVIDER_FIELD_INCONSISTENT
+    if any(index > 0 and bucket is RunClass.CACHE_EFFECTIVE for index, bucket in runs):
+        return Verdict.CACHE_EFFECTIVE
+    if buckets == {RunClass.NO_PROMPT_TOKENS}:
+        return Verdict.NO_PROMPT_TOKENS
+    match support:
+        case SupportStatus.UNSUPPORTED:
+            return Verdict.UNSUPPORTED_ZERO
+        case SupportStatus.UNKNOWN:
+            return Verdict.SUPPORT_UNKNOWN_ZERO
+        case SupportStatus.SUPPORTED:
+            repeated = any(index > 0 for index, _ in runs)
+            return Verdict.CACHE_SUPPORTED_MISS if repeated else Verdict.INSUFFICIENT_RUNS

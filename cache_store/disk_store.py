@@ -1,0 +1,181 @@
+"""Entries in a diskcache directory: the embedded default, shared safely by processes on one machine."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from diskcache import Cache, Timeout
+
+from cache_store.entry import Entry
+from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
+from cache_store.safe_disk import DATABASE, FORMAT, FORMAT_KEY, SETTINGS, SafeDisk, check_database
+from cache_store.store import StoreStats
+
+__all__ = ["DiskStore"]
+
+# A locked database never holds the event loop: past these, a read is a miss and a write is not stored.
+READ_SECONDS = 0.05
+WRITE_SECONDS = 2.0
+
+KEY_PREFIX = "pp"
+
+
+class DiskStore:
+    """Entries in one directory. Open it after any fork.
+
+    Every method raises StoreUnavailable where the database is locked, full, read-only or gone, and opens it
+    anew at the next call. `open` also raises ForeignStore, NewerStore and UsageError.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        # As diskcache reads it, so that what is checked is what is opened.
+        self.directory = Path(os.path.expandvars(directory.expanduser()))
+        self._lock = threading.Lock()
+        self._caches: tuple[Cache, Cache] | None = None
+        self._past: list[Cache] = []
+        self._inode = 0
+
+    def open(self) -> None:
+        """Open or make the directory; does nothing where it is open."""
+        self._opened()
+
+    def get(self, key: str) -> Entry | None:
+        """The entry under `key`. Raises EntryError for one that cannot be used."""
+        with _mapped():
+            data = self._opened(READ_SECONDS)[0].get(key)
+        if data is None:
+            return None
+        entry = Entry.decode(data)
+        if entry.key != key:
+            raise CorruptEntry("an entry lies under another entry's key")
+        return entry
+
+    def put(self, entry: Entry, began_at: float | None = None) -> bool:
+        """Store `entry`; True if it was stored.
+
+        False where the entry that is there was recorded after `began_at` (Unix seconds, when the request of
+        `entry` began): a slow old request never beats a newer one. A time of recording in the future is a
+        clock that was set back, and counts as old.
+        """
+        data = entry.encode()
+        with _mapped():
+            cache = self._opened()[1]
+            with cache.transact():
+                if began_at is not None and self._is_newer(entry.key, began_at):
+                    return False
+                cache.set(entry.key, data)
+        return True
+
+    def remove(self, key: str) -> bool:
+        """Remove the entry under `key`; True if there was one."""
+        with _mapped():
+            return bool(self._opened()[1].delete(key))
+
+    def clear(self) -> int:
+        """Remove every entry; how many there were."""
+        return sum(self.remove(key) for key in list(self.keys()))
+
+    def keys(self) -> Iterator[str]:
+        """Every entry's key, in the order of first recording."""
+        with _mapped():
+            yield from (key for key in self._opened()[1] if key.startswith(KEY_PREFIX))
+
+    def iterate(self) -> Iterator[Entry]:
+        """Every entry that can be used, in the order of first recording."""
+        for key in self.keys():
+            try:
+                entry = self.get(key)
+            except EntryError:
+                continue
+            if entry is not None:
+                yield entry
+
+    def stats(self) -> StoreStats:
+        """How many entries there are, and how many bytes the directory takes."""
+        with _mapped():
+            cache = self._opened()[1]
+            return StoreStats(entries=len(cache) - 1, bytes=cache.volume())
+
+    def close(self) -> None:
+        """Close the database; the next call opens it again. Each thread has connections of its own to close."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        self._past += self._caches or ()
+        self._caches = None
+        for cache in self._past:
+            cache.close()
+
+    def _is_newer(self, key: str, began_at: float) -> bool:
+        try:
+            there = self.get(key)
+        except EntryError:
+            return False
+        return there is not None and began_at < there.recorded_at <= time.time()
+
+    def _opened(self, seconds: float = WRITE_SECONDS) -> tuple[Cache, Cache]:
+        """The caches for reading and for writing, which differ in how long they wait for a lock.
+
+        Opens them where that is due, waiting at most `seconds` for a lock.
+        """
+        if self._caches is None or self._inode != _inode(self.directory):
+            if not self._lock.acquire(timeout=seconds):
+                raise StoreUnavailable("the cache is being opened")
+            try:
+                if self._caches is None or self._inode != _inode(self.directory):
+                    self._close()
+                    self._caches = self._open(seconds)
+            finally:
+                self._lock.release()
+        return self._caches
+
+    def _open(self, seconds: float) -> tuple[Cache, Cache]:
+        _make_directory(self.directory)
+        with _mapped():
+            check_database(self.directory, seconds)
+            reader, writer = (
+                Cache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
+                for seconds in (READ_SECONDS, WRITE_SECONDS)
+            )
+            if writer.get(FORMAT_KEY) is None:
+                writer.set(FORMAT_KEY, FORMAT)
+            self._inode = _inode(self.directory)
+        return reader, writer
+
+
+def _inode(directory: Path) -> int:
+    # A database that was deleted while we run lives on unseen in our open handle; its number tells.
+    try:
+        return os.stat(f"{directory}/{DATABASE}").st_ino  # noqa: PTH116 - on the path of every hit
+    except OSError:
+        return -1
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        readable = os.access(directory, os.R_OK | os.X_OK)
+    except OSError as error:
+        raise UsageError(
+            f"the cache directory {directory} cannot be made ({error.strerror}); set PROVIDER_PROXY_CACHE_DIR"
+        ) from error
+    if not readable:
+        raise UsageError(f"the cache directory {directory} cannot be read; set PROVIDER_PROXY_CACHE_DIR")
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """Foreign errors become ours at this edge."""
+    try:
+        yield
+    except Timeout as error:
+        raise StoreUnavailable("the cache is locked by another process") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"the cache cannot be used right now: {error}") from error

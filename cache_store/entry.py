@@ -1,0 +1,164 @@
+"""One stored answer, and the bytes that it is kept as.
+
+Layout (big endian), made so that a hit decodes only the small `meta` part:
+
+    b"PPE" schema:u8 | meta_len:u32 request_len:u32 body_len:u64 | meta | request | body | sha256(all before)
+
+`meta` and `request` are UTF-8 JSON. Header values are bytes on the wire; in JSON they are text by latin-1,
+which maps every byte to one character and back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from cache_store.errors import CorruptEntry, UnknownSchema
+
+__all__ = ["SCHEMA", "Entry", "Headers"]
+
+SCHEMA = 1
+_MAGIC = b"PPE"
+_LENGTHS = struct.Struct(">IIQ")
+_START = len(_MAGIC) + 1 + _LENGTHS.size
+_DIGEST = 32
+_LATEST = 2.0**37  # Unix seconds, the year 6325: what formats as a date, and no float oddity passes
+
+type Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A whole, successful answer under a key.
+
+    Times are Unix seconds, `elapsed` is seconds from the request's end to the answer's end when it was live.
+    `request` is the redacted request as `addon.identity` saves it ({} where saving is off: then only
+    `label` says what it was). `judged` says by which rule the answer counted as whole.
+    """
+
+    key: str
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    recorded_at: float
+    elapsed: float
+    run: str
+    label: dict[str, str] = field(default_factory=dict)
+    judged: str = ""
+    request_json: bytes = b"{}"
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The saved request; {} where requests are not saved. Raises CorruptEntry for what is no JSON object."""
+        try:
+            saved = json.loads(self.request_json)
+        except (ValueError, RecursionError) as error:
+            raise CorruptEntry("an entry's request does not parse") from error
+        if not isinstance(saved, dict):
+            raise CorruptEntry("an entry's request is no JSON object")
+        return saved
+
+    @property
+    def size(self) -> int:
+        """Bytes of the answer's body."""
+        return len(self.body)
+
+    def encode(self) -> bytes:
+        """The bytes to store."""
+        meta = json.dumps(
+            {
+                "key": self.key,
+                "status": self.status,
+                "reason": self.reason,
+                "headers": [
+                    [name.decode("latin-1"), value.decode("latin-1")] for name, value in self.headers
+                ],
+                "recorded_at": self.recorded_at,
+                "elapsed": self.elapsed,
+                "run": self.run,
+                "label": self.label,
+                "judged": self.judged,
+            },
+            separators=(",", ":"),
+            ensure_ascii=False,
+        ).encode("utf-8", "surrogatepass")
+        parts = [
+            _MAGIC,
+            bytes([SCHEMA]),
+            _LENGTHS.pack(len(meta), len(self.request_json), len(self.body)),
+            meta,
+            self.request_json,
+            self.body,
+        ]
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        return b"".join([*parts, digest.digest()])
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The entry in `data`.
+
+        Raises CorruptEntry where the bytes do not add up and UnknownSchema for another schema's entry.
+        """
+        if len(data) < _START + _DIGEST or not data.startswith(_MAGIC):
+            raise CorruptEntry("an entry is cut short or is not one of ours")
+        if data[len(_MAGIC)] != SCHEMA:
+            raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {SCHEMA}")
+        view = memoryview(data)
+        if hashlib.sha256(view[:-_DIGEST]).digest() != view[-_DIGEST:]:
+            raise CorruptEntry("an entry's checksum is wrong")
+        meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)
+        if _START + meta_len + request_len + body_len + _DIGEST != len(data):
+            raise CorruptEntry("an entry's lengths do not add up")
+        request_at = _START + meta_len
+        body_at = request_at + request_len
+        return cls._from_meta(
+            data[_START:request_at], data[request_at:body_at], data[body_at : body_at + body_len]
+        )
+
+    @classmethod
+    def _from_meta(cls, meta: bytes, request_json: bytes, body: bytes) -> Self:
+        # The checksum holds against accidents only: a directory from elsewhere may carry any meta it likes.
+        try:
+            found = json.loads(meta)
+            entry = cls(
+                key=str(found["key"]),
+                status=int(found["status"]),
+                reason=str(found["reason"]),
+                headers=tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in found["headers"]),
+                body=body,
+                recorded_at=float(found["recorded_at"]),
+                elapsed=float(found["elapsed"]),
+                run=str(found["run"]),
+                label={str(k): str(v) for k, v in found["label"].items()},
+                judged=str(found["judged"]),
+                request_json=request_json,
+            )
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise CorruptEntry("an entry's description does not parse") from error
+        if not entry._is_sound():
+            raise CorruptEntry("an entry's description holds what no answer has")
+        return entry
+
+    def _is_sound(self) -> bool:
+        """Whether it can be sent and listed: no header ends its line early, every time is a time."""
+        texts = [part for header in self.headers for part in header] + [
+            self.reason.encode("utf-8", "replace")
+        ]
+        return (
+            200 <= self.status <= 599
+            and 0 <= self.recorded_at <= _LATEST
+            and math.isfinite(self.elapsed)
+            and all(name for name, _ in self.headers)
+            and not any(bad in text for text in texts for bad in (b"\r", b"\n", b"\0"))
+        )
+
+    def under(self, key: str) -> Self:
+        """The same answer under another key."""
+        return replace(self, key=key)

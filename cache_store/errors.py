@@ -1,0 +1,60 @@
+"""The exceptions of provider-proxy.
+
+ProviderProxyError                what a user can act on; its text is one line that says what to do
+├── UsageError                    wrong setting, flag or argument (exit status 2)
+├── StoreError                    the cache as a whole
+│   ├── StoreUnavailable          locked, full, read-only or gone; the same call may work later
+│   ├── ForeignStore              not ours, or holds what we never wrote: refused, nothing read or removed
+│   └── NewerStore                written by a newer provider-proxy
+└── EntryError                    one entry
+    ├── CorruptEntry              its bytes do not add up
+    └── UnknownSchema             its schema version is not known here
+"""
+
+__all__ = [
+    "CorruptEntry",
+    "EntryError",
+    "ForeignStore",
+    "NewerStore",
+    "ProviderProxyError",
+    "StoreError",
+    "StoreUnavailable",
+    "UnknownSchema",
+    "UsageError",
+]
+
+
+class ProviderProxyError(Exception):
+    """Something that a user can act on; its text is one line."""
+
+
+class UsageError(ProviderProxyError):
+    """A setting, flag or argument that cannot be used."""
+
+
+class StoreError(ProviderProxyError):
+    """The cache as a whole cannot be used."""
+
+
+class StoreUnavailable(StoreError):
+    """The cache cannot be read or written right now (locked, full, read-only, gone)."""
+
+
+class ForeignStore(StoreError):
+    """The directory holds what provider-proxy never writes; it is refused unread."""
+
+
+class NewerStore(StoreError):
+    """The directory was written by a newer provider-proxy."""
+
+
+class EntryError(ProviderProxyError):
+    """One entry cannot be used; to a lookup it is a miss."""
+
+
+class CorruptEntry(EntryError):
+    """An entry's bytes do not add up."""
+
+
+class UnknownSchema(EntryError):
+    """An entry's schema version is not known to this version."""

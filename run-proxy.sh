@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Sets provider-proxy up beside itself, once, and hands over to it. `./run-proxy.sh --help` says what it can do;
+# without arguments it serves, `web` serves with mitmweb, `-- COMMAND…` runs COMMAND behind the proxy.
+set -u
+
+# The folder of this file, also through symbolic links (macOS had no `readlink -f` for long).
+script=${BASH_SOURCE[0]}
+case $script in */*) ;; *) script=./$script ;; esac
+while [ -L "$script" ]; do
+    target=$(readlink "$script")
+    case $target in
+        /*) script=$target ;;
+        *) script=${script%/*}/$target ;;
+    esac
+done
+root=$(CDPATH="" cd -P "${script%/*}/" && pwd) || exit 1
+
+# shellcheck source=.ci/setup.sh
+. "$root/.ci/setup.sh"
+set_up "$root" ""
+
+command=$root/.venv/bin/provider-proxy
+case ${1-} in
+    "") [ $# -eq 0 ] && set -- serve ;;
+    web) shift && set -- serve --web "$@" ;;
+    --) set -- run "$@" ;;
+esac
+exec "$command" "$@"

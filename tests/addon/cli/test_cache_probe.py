@@ -1,0 +1,219 @@
+"""`cache-probe`: exit statuses, output and errors."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from addon.cli import context
+from addon.cli.cache_probe import cache_probe
+from cache_store.entry import Entry
+from cache_store.errors import StoreUnavailable, UsageError
+
+COLD = {"input_tokens": 4000, "output_tokens": 80, "cache_creation_input_tokens": 3800}
+WARM = {"input_tokens": 4000, "output_tokens": 80, "cache_read_input_tokens": 3800}
+
+
+def probe(*arguments: str) -> Result:
+    result = CliRunner().invoke(cache_probe, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.fixture
+def fixture(tmp_path: Path) -> Any:
+    """Writes a fixture and gives its path."""
+
+    def write(content: Any) -> str:
+        path = tmp_path / "usage.json"
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("route", "runs", "status", "verdict"),
+    [
+        (("anthropic", "claude-x"), [COLD, WARM], 0, "cache_effective"),
+        (("anthropic", "claude-x"), [COLD, COLD], 1, "cache_supported_miss"),
+        (("anthropic", "claude-x"), [COLD], 0, "insufficient_runs"),
+        (("anthropic", "claude-x"), [], 0, "insufficient_runs"),
+        (("anthropic", "claude-x"), [{"input_tokens": -1}], 1, "provider_field_inconsistent"),
+        (("anthropic", "claude-x"), ["text", 5], 0, "no_prompt_tokens"),
+        (("ollama", "m"), [{"input_tokens": 5}, {"input_tokens": 5}], 0, "unsupported_zero"),
+        (("auto", "m"), [{"input_tokens": 5}], 0, "support_unknown_zero"),
+        (("anthropic", "claude-x"), [{"input_tokens": 2**64}], 0, "no_prompt_tokens"),
+    ],
+)
+def test_a_fixture_s_verdict_and_exit_status(
+    fixture: Any, route: tuple[str, str], runs: list[Any], status: int, verdict: str
+) -> None:
+    """JSON on stdout by default; a failure verdict exits 1, every other 0."""
+    result = probe(route[0], "--model", route[1], "--usage-fixture", fixture(runs))
+    assert (result.exit_code, result.stderr) == (status, "")
+    assert json.loads(result.stdout)["verdict"] == verdict
+
+
+def test_provider_and_model_may_come_from_the_fixture(fixture: Any) -> None:
+    """Without arguments the fixture names its route."""
+    path = fixture({"provider": "anthropic", "model": "claude-x", "runs": [COLD, WARM]})
+    report = json.loads(probe("--usage-fixture", path).stdout)
+    assert (report["provider"], report["model"], report["verdict"]) == (
+        "anthropic",
+        "claude-x",
+        "cache_effective",
+    )
+    assert json.loads(probe("ollama", "--usage-fixture", path).stdout)["provider"] == "ollama"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "cannot parse"),
+        (b"[NaN]", "cannot parse"),
+        (b"7", "must be an array of runs or an object with `runs`"),
+        (b'{"provider": "x"}', "must carry a `runs` array"),
+        (b" " * 50_000_000, "larger than 16 MiB"),
+        (b"[" * 1_000_000, "cannot parse"),
+    ],
+    ids=["cut", "nan", "number", "no-runs", "50-MB", "deep"],
+)
+def test_a_bad_fixture_exits_1_in_one_line(fixture: Any, content: bytes, words: str) -> None:
+    """The error is one line on stderr, stdout stays empty, and there is no traceback."""
+    result = probe("anthropic", "--model", "m", "--usage-fixture", fixture(content))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("provider-proxy: ")
+
+
+@pytest.mark.parametrize("path", ["missing.json", "", ".", "nul\0byte"])
+def test_an_unreadable_fixture_exits_1(tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is not there, or no file, cannot be read."""
+    monkeypatch.chdir(tmp_path)
+    result = probe("anthropic", "--usage-fixture", path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "cannot read the cache conformance fixture" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["anthropic"], ["a", "--from-cache", "--usage-fixture", "x"], ["--nope"]]
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    """No source of runs, two of them, or an unknown option."""
+    result = probe(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_odd_text_in_a_fixture_is_printed(fixture: Any) -> None:
+    """Lone surrogates, control codes and markup neither break the output nor reach the terminal raw."""
+    path = fixture(b'{"provider": "\\ud800[red]", "model": "\\u001b[31m\\n", "runs": [{"note": "\\udfff"}]}')
+    assert json.loads(probe("--usage-fixture", path).stdout)["provider"] == "\ud800[red]"
+    result = probe("--table", "--usage-fixture", path)
+    assert result.exit_code == 0
+    assert "[red]" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_the_table_for_people(fixture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Route, source, runs with their notes, and the verdict; the exit status is that of JSON."""
+    monkeypatch.setenv("COLUMNS", "200")
+    short = {"input_tokens": 9, "output_tokens": 1}
+    result = probe("anthropic", "--model", "claude-x", "--table", "--usage-fixture", fixture([short, COLD]))
+    assert result.exit_code == 1
+    for words in (
+        "anthropic claude-x: cache_supported",
+        "minimum prefix: 1024",
+        "shorter than the minimum prefix",
+        "missing cache_read_tokens, cache_write_tokens",
+        "3800",
+        "verdict: cache_supported_miss (failure)",
+    ):
+        assert words in result.stdout
+
+
+def recorded(question: str, read: int, at: float) -> Entry:
+    """A raw Anthropic answer as a recording keeps it."""
+    usage = {"input_tokens": 40, "output_tokens": 9, "cache_read_input_tokens": read}
+    usage["cache_creation_input_tokens"] = 3800 - read
+    body = {"model": "claude-x", "system": "long", "messages": [{"role": "user", "content": question}]}
+    request = {"host": "api.anthropic.com", "path": "/v1/messages", "body": {"kind": "json", "value": body}}
+    return Entry(
+        key=question * 64,
+        status=200,
+        reason="OK",
+        headers=((b"content-type", b"application/json"),),
+        body=json.dumps({"type": "message", "model": "claude-x", "usage": usage}).encode(),
+        recorded_at=at,
+        elapsed=0.5,
+        run="r",
+        label={"host": "api.anthropic.com", "path": "/v1/messages", "model": "claude-x"},
+        request_json=json.dumps(request).encode(),
+    )
+
+
+class _Store:
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
+
+    def iterate(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has the command open a store of these entries; gives the cache_dir that it asked for."""
+    asked: list[str | None] = []
+
+    def use(entries: list[Entry]) -> list[str | None]:
+        @contextmanager
+        def open_store(cache_dir: str | None = None) -> Iterator[_Store]:
+            asked.append(cache_dir)
+            yield _Store(entries)
+
+        monkeypatch.setattr(context, "open_store_for_reading", open_store)
+        return asked
+
+    return use
+
+
+def test_runs_from_the_cache(opened: Any) -> None:
+    """Recorded raw answers are judged by their provider's basis, so a healthy warm run is effective."""
+    asked = opened([recorded("b", 3800, 2.0), recorded("a", 0, 1.0)])
+    result = probe("anthropic", "--model", "claude-x", "--from-cache", "--cache-dir", "somewhere")
+    assert (result.exit_code, asked) == (0, ["somewhere"])
+    report = json.loads(result.stdout)
+    assert (report["verdict"], [run["run_index"] for run in report["runs"]]) == ("cache_effective", [0, 1])
+
+
+def test_a_recorded_route_that_never_reads_exits_1(opened: Any) -> None:
+    """A failure verdict over recorded answers fails the command."""
+    opened([recorded("b", 0, 2.0), recorded("a", 0, 1.0)])
+    assert probe("anthropic", "--model", "claude-x", "--from-cache").exit_code == 1
+
+
+@pytest.mark.parametrize("route", [("anthropic", "claude-y"), ("openai", "claude-x")])
+def test_no_entry_of_the_route_exits_2(opened: Any, route: tuple[str, str]) -> None:
+    """The error names the routes that are recorded."""
+    opened([recorded("a", 0, 1.0)])
+    result = probe(route[0], "--model", route[1], "--from-cache")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "recorded: anthropic claude-x" in result.stderr
+
+
+@pytest.mark.parametrize("error", [UsageError("there is no cache"), StoreUnavailable("it is locked")])
+def test_a_store_that_does_not_open_exits_2(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """A cache that is not there or cannot be read is an error in one line."""
+
+    def refuse(cache_dir: str | None = None) -> None:
+        raise error
+
+    monkeypatch.setattr(context, "open_store_for_reading", refuse)
+    result = probe("--from-cache")
+    assert (result.exit_code, result.stderr) == (2, f"provider-proxy: {error}\n")

@@ -1,0 +1,172 @@
+"""The canonical form of JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addon.identity.canonical_json import MAX_DEPTH, NotCanonical, parse
+
+VECTORS = json.loads((Path(__file__).parent / "canonical.json").read_text("utf-8"))
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
+    ["properties", "\x7f", '"\x7f1\x7f"', "cache_control", "a", "b"]
+)
+# Floats as text would do it; what matters is that json.dumps writes them.
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=20
+)
+
+
+def form(text: str | bytes) -> str:
+    """The canonical form of a JSON text."""
+    return parse(text.encode() if isinstance(text, str) else text).dump().decode()
+
+
+def same(one: Any, other: Any, *, ordered: bool = False) -> bool:
+    """Whether two values are equal as JSON: no bool is a number, and order counts directly under `properties`."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = list(one) == list(other) if ordered else one.keys() == other.keys()
+        return names and all(same(one[n], other[n], ordered=n == "properties") for n in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool) and isinstance(one, str) == isinstance(
+        other, str
+    )
+
+
+@pytest.mark.parametrize("vector", VECTORS["vectors"] + VECTORS["numbers"], ids=lambda vector: vector["name"])
+def test_published_vectors(vector: dict[str, Any]) -> None:
+    """The published hashes of canonical JSON come out, nulls at the top dropped first as their rule says."""
+    value = {name: member for name, member in vector["input"].items() if member is not None}
+    assert hashlib.sha256(form(json.dumps(value)).encode()).hexdigest() == vector["sha256"]
+
+
+@given(VALUES)
+def test_idempotent(value: Any) -> None:
+    """The canonical form of a canonical form is itself."""
+    once = form(json.dumps(value))
+    assert form(once) == once
+
+
+@given(VALUES)
+def test_spelling_does_not_matter(value: Any) -> None:
+    """Escapes, spaces and indentation do not show."""
+    assert form(json.dumps(value)) == form(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@given(VALUES, VALUES)
+def test_forms_differ_as_values_do(one: Any, other: Any) -> None:
+    """Two values have one form if and only if they are equal."""
+    assert (form(json.dumps(one)) == form(json.dumps(other))) == same(one, other)
+
+
+@given(VALUES, st.randoms(use_true_random=False))
+def test_shuffled_keys(value: Any, chance: random.Random) -> None:
+    """The order of keys outside of `properties` does not show."""
+
+    def shuffled(inner: Any, keep: bool = False) -> Any:
+        if isinstance(inner, list):
+            return [shuffled(item) for item in inner]
+        if not isinstance(inner, dict):
+            return inner
+        names = list(inner)
+        if not keep:
+            chance.shuffle(names)
+        return {name: shuffled(inner[name], name == "properties") for name in names}
+
+    assert form(json.dumps(shuffled(value))) == form(json.dumps(value))
+
+
+def test_order_under_properties_is_kept() -> None:
+    """Order matters directly under `properties`, at any depth, and nowhere else."""
+    one = '{"b":{"properties":{"z":{"y":1,"x":2},"a":{"properties":{"d":1,"c":2}}}},"a":0}'
+    assert form(one) == '{"a":0,"b":{"properties":{"z":{"x":2,"y":1},"a":{"properties":{"d":1,"c":2}}}}}'
+    assert form('{"properties":{"b":1,"a":2}}') != form('{"properties":{"a":2,"b":1}}')
+    assert form('{"properties":[{"b":1,"a":2}]}') == '{"properties":[{"a":2,"b":1}]}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"z":1,"a":{"b":2,"a":[3,{"z":true,"a":null}]}}', '{"a":{"a":[3,{"a":null,"z":true}],"b":2},"z":1}'),
+        (' [1.0, 1e0, -0.0, 2.50] ', "[1,1,0,2.5]"),
+        ("[12345678901234567890123, 1e400]", "[12345678901234567890123,1e400]"),
+        ('"\\u00e9\\u4f60\\ud83d\\ude00/\\/"', '"é你😀//"'),
+        ('["\x7f", 1.5, "\\u007f1\x7f"]', '["\x7f",1.5,"\x7f1\x7f"]'),
+        ('"\\n\\u0001"', '"\\n\\u0001"'),
+        ("1.5", "1.5"),
+        ('{"é":1,"z":2}', '{"z":2,"é":1}'),
+    ],
+)
+def test_forms(text: str, expected: str) -> None:
+    """Examples of each rule."""
+    assert form(text) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"{", b"[1,]", b"{} x", b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b"[NaN]", b"[Infinity]", b"-Infinity",
+        b"\xff", b'"\xed\xa0\x80"', b'"\\ud800"', b'["\\udc80",1.5]', b'["\x7f","\\udc801\\udc80"]',
+        b'\xef\xbb\xbf{}', b"[01]", b"[1.]", b"{'a':1}", b'"\n"', b"1" * 4301, b"[" * 129 + b"]" * 129,
+        b"[" * 100_000, b"[1e" + b"9" * 30 + b"]", "{}".encode("utf-16"),
+    ],
+    ids=lambda data: repr(data[:20]),
+)  # fmt: skip
+def test_what_has_no_form(data: bytes) -> None:
+    """What is not JSON, or cannot be told apart for sure, is refused."""
+    with pytest.raises(NotCanonical):
+        parse(data)
+
+
+def test_depth_is_counted_outside_of_strings() -> None:
+    """128 levels are read, 129 are not, and brackets in strings count for nothing."""
+    assert form("[" * MAX_DEPTH + "]" * MAX_DEPTH) == "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert parse(json.dumps(["[{" * 500, '\\"[' * 500, "\\"]).encode())
+    closing = '["]","]",' * 200 + "1" + "]" * 200
+    with pytest.raises(NotCanonical):
+        parse(closing.encode())
+
+
+def test_the_digit_limit_is_ours() -> None:
+    """Python's own limit for integers, set by the environment, changes nothing."""
+    code = (
+        "from addon.identity.canonical_json import parse; import hashlib;"
+        "print(hashlib.sha256(parse(b'[' + b'7' * 4000 + b']').dump()).hexdigest())"
+    )
+    root = Path(__file__).parents[3]
+    found = {
+        subprocess.run([sys.executable, "-X", f"int_max_str_digits={limit}", "-c", code], cwd=root, check=True,
+                       capture_output=True, text=True).stdout
+        for limit in (640, 4300, 0)
+    }  # fmt: skip
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 300_000, '"' + '\\"' * 1_000_000, "[" + '"]",' * 300_000, "1" * 3_000_000])
+def test_bounded_time(text: str) -> None:
+    """A megabyte of nonsense is refused at once."""
+    start = time.process_time()
+    with pytest.raises(NotCanonical):
+        parse(text.encode())
+    assert time.process_time() - start < 2
+
+
+def test_notable_members_are_told() -> None:
+    """Names that later steps look for are told where they may hold what is looked for, and only there."""
+    assert parse(b'{"a":[{"cache_control":{"type":"x"},"api_key":"k"}],"headers":{}}').notable == {
+        "cache_control", "api_key", "headers",
+    }  # fmt: skip
+    assert parse(b'{"properties":{"password":{"type":"string"},"cache_control":"x"}}').notable == set()

@@ -1,0 +1,195 @@
+"""One stored answer and its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cache_store.entry import SCHEMA, Entry
+from cache_store.errors import CorruptEntry, EntryError, UnknownSchema
+
+ENTRY = Entry(
+    key="pp1-" + "ab" * 32,
+    status=201,
+    reason="Größer",
+    headers=(
+        (b"Content-Type", b"text/plain"),
+        (b"x-a", b"1"),
+        (b"X-A", b"2"),
+        (b"x-raw", bytes(range(32, 256))),
+    ),
+    body=b"\x00\xff body \r\n\r\n",
+    recorded_at=1_790_000_000.25,
+    elapsed=1.5,
+    run="r" * 32,
+    label={"method": "POST", "host": "api.openai.com", "path": "/v1/ü"},
+    judged="chat",
+    request_json=b'{"method":"POST"}',
+)
+
+
+def _meta(**changes: Any) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "key": "pp1-k",
+        "status": 200,
+        "reason": "OK",
+        "headers": [["a", "b"]],
+        "recorded_at": 1.0,
+        "elapsed": 1.0,
+        "run": "r",
+        "label": {"host": "h"},
+        "judged": "json",
+    }
+    return {name: value for name, value in (meta | changes).items() if value is not KeyError}
+
+
+def _sealed(meta: bytes, request: bytes = b"{}", body: bytes = b"body", schema: int = SCHEMA) -> bytes:
+    """An entry's bytes with a right checksum, whatever its parts."""
+    data = b"PPE" + bytes([schema]) + struct.pack(">IIQ", len(meta), len(request), len(body))
+    data += meta + request + body
+    return data + hashlib.sha256(data).digest()
+
+
+def test_every_field_survives_a_round_trip() -> None:
+    """An entry decodes to what was encoded: header order, case, repeats and raw bytes included."""
+    assert Entry.decode(ENTRY.encode()) == ENTRY
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 70_000])
+def test_bodies_of_any_length_survive(body: bytes) -> None:
+    """Empty and long bodies come back as they were, and `size` is their length."""
+    entry = Entry.decode(replace(ENTRY, body=body).encode())
+    assert (entry.body, entry.size) == (body, len(body))
+
+
+def test_a_reason_that_is_no_valid_text_survives() -> None:
+    """A surrogate from a reason phrase that was no UTF-8 is kept."""
+    entry = replace(ENTRY, reason="\udcff")
+    assert Entry.decode(entry.encode()) == entry
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
+def test_every_flipped_byte_is_noticed(flip: int) -> None:
+    """Whichever byte changes, decoding raises an EntryError and nothing else."""
+    data = ENTRY.encode()
+    for at in range(len(data)):
+        damaged = data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :]
+        with pytest.raises(EntryError):
+            Entry.decode(damaged)
+
+
+def test_every_truncation_is_noticed() -> None:
+    """An entry that was cut short at any byte is corrupt, as is one with bytes added."""
+    data = ENTRY.encode()
+    for end in range(len(data)):
+        with pytest.raises(CorruptEntry):
+            Entry.decode(data[:end])
+    with pytest.raises(CorruptEntry):
+        Entry.decode(data + b"\0")
+
+
+def test_a_newer_schema_is_told_apart_from_damage() -> None:
+    """Another schema's entry is UnknownSchema, and the message names both versions."""
+    data = _sealed(json.dumps(_meta()).encode(), schema=SCHEMA + 1)
+    with pytest.raises(UnknownSchema, match=f"{SCHEMA + 1}.*{SCHEMA}"):
+        Entry.decode(data)
+
+
+def test_the_layout_is_the_documented_one() -> None:
+    """Bytes built by hand from the module's description decode, so old caches stay readable."""
+    entry = Entry.decode(_sealed(json.dumps(_meta()).encode(), b'{"a":1}', b"body"))
+    assert (entry.key, entry.headers, entry.body, entry.request) == (
+        "pp1-k",
+        ((b"a", b"b"),),
+        b"body",
+        {"a": 1},
+    )
+
+
+@pytest.mark.parametrize(
+    ("meta_len", "request_len", "body_len"),
+    [(2**32 - 1, 0, 0), (0, 2**32 - 1, 0), (0, 0, 2**64 - 1), (0, 0, 0)],
+)
+def test_lengths_that_do_not_add_up_are_corrupt(meta_len: int, request_len: int, body_len: int) -> None:
+    """Lengths that reach past the data, or leave some of it over, are refused before anything is sliced."""
+    data = b"PPE" + bytes([SCHEMA]) + struct.pack(">IIQ", meta_len, request_len, body_len) + b"some bytes"
+    with pytest.raises(CorruptEntry):
+        Entry.decode(data + hashlib.sha256(data).digest())
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b"7",
+        b'"text"',
+        b"[" * 100_000,
+        b'{"key":' * 50_000,
+        b'{"status": ' + b"9" * 5_000 + b"}",
+        *(
+            json.dumps(_meta(**changes)).encode()
+            for changes in (
+                *({name: KeyError} for name in _meta()),
+                {"status": None},
+                {"status": "abc"},
+                {"status": 1e400},
+                {"status": float("nan")},
+                {"status": 10**400},
+                {"status": 0},
+                {"status": 99},
+                {"status": 600},
+                {"status": -200},
+                {"recorded_at": "soon"},
+                {"recorded_at": 10**400},
+                {"recorded_at": float("nan")},
+                {"recorded_at": float("inf")},
+                {"recorded_at": 1e300},
+                {"recorded_at": -1},
+                {"elapsed": []},
+                {"elapsed": float("nan")},
+                {"elapsed": float("-inf")},
+                {"headers": 5},
+                {"headers": None},
+                {"headers": [["a"]]},
+                {"headers": [["a", "b", "c"]]},
+                {"headers": [[1, 2]]},
+                {"headers": [["a", "\u0100"]]},
+                {"headers": [["", "b"]]},
+                {"headers": [["a", "b\r\nset-cookie: x"]]},
+                {"headers": [["a\n", "b"]]},
+                {"headers": [["a", "b\0"]]},
+                {"reason": "OK\r\nx: y"},
+                {"label": []},
+                {"label": "abc"},
+            )
+        ),
+    ],
+)
+def test_a_hostile_description_under_a_right_checksum_is_corrupt(meta: bytes) -> None:
+    """The checksum proves nothing about intent: whatever the description holds, only CorruptEntry comes out."""
+    with pytest.raises(CorruptEntry):
+        Entry.decode(_sealed(meta))
+
+
+@pytest.mark.parametrize("request_json", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 100_000])
+def test_a_hostile_request_is_corrupt_when_it_is_asked_for(request_json: bytes) -> None:
+    """A saved request that is no JSON object raises CorruptEntry on use, and serving does not need it."""
+    entry = Entry.decode(_sealed(json.dumps(_meta()).encode(), request_json))
+    assert entry.body == b"body"
+    with pytest.raises(CorruptEntry):
+        _ = entry.request
+
+
+def test_an_answer_can_move_under_another_key() -> None:
+    """`under` changes the key and nothing else."""
+    moved = ENTRY.under("pp1-other")
+    assert moved.key == "pp1-other"
+    assert replace(moved, key=ENTRY.key) == ENTRY

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Every check, in one command: lint, format, types, tests. Arguments go to pytest.
+set -u
+CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+# shellcheck source=../.ci/setup.sh
+. .ci/setup.sh
+set_up "$(pwd -P)" dev
+
+check() {
+    echo "== $*"
+    ".venv/bin/$1" "${@:2}" || { echo "tests/run.sh: '$*' failed (status $?)" >&2; exit 1; }
+}
+
+check ruff check .
+check ruff format --check .
+check mypy
+echo "== pytest $*"
+exec .venv/bin/python -m pytest -q -n "${TEST_WORKERS:-0}" "$@"
