@@ -16,10 +16,11 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import layer, server_hooks
 
 from addon.answering import Answering, Forward, Hit
-from addon.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status, miss_status
+from addon.cache_status import bypass_status, miss_status
 from addon.configuration import raw_settings
 from addon.counts import RunCounts
 from addon.doors import parse_door
+from addon.flows import from_provider, mark, own_answer, replay, streams, unaskable, wire_request
 from addon.http_layer import CLIENT_LEFT, DIRECT, swap_http_layer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
@@ -29,15 +30,12 @@ from addon.refusals import error_body, unreachable_message
 from addon.settings import SETTINGS, Settings
 from addon.store_access import StoreAccess
 from addon.stores import open_store
-from addon.wire import WireRequest
 from cache_store.errors import ProviderProxyError, StoreUnavailable
 
 __all__ = ["ProviderCache"]
 
 logger = logging.getLogger(__name__)
 
-# A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
-BUFFERED_BYTES = 2**20
 # mitmproxy lets an HTTP/2 client have 5 connections to an HTTP/1.1 provider at a time (mitmproxy#8322).
 UPSTREAM_CONNECTIONS = 100
 # A long silence inside a generation is no fault; mitmproxy would cut it after 600 s.
@@ -204,18 +202,18 @@ class ProviderCache:
     async def _request(self, flow: http.HTTPFlow, asked: str | None) -> None:
         if self.answering is None:
             raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
-        decision = await self.answering.decide(_wire(flow.request), asked, _bypass(flow.request))
+        decision = await self.answering.decide(wire_request(flow.request), asked, unaskable(flow.request))
         if isinstance(decision, Forward):
             decision.flow, decision.client = flow.id, flow.client_conn.id
             self._flows[flow.id] = decision
             return
         self._flows[flow.id] = None
         if isinstance(decision, Hit):
-            flow.response = _replay(decision, flow.request.method)
+            flow.response = replay(decision, flow.request.method)
             flow.is_replay = "response"
             flow.comment = decision.cache_status
         else:
-            flow.response = _own(flow.request, decision.status, decision.body, decision.cache_status)
+            flow.response = own_answer(flow.request, decision.status, decision.body, decision.cache_status)
             flow.comment = decision.cache_status
 
     def _fail(self, flow: http.HTTPFlow, asked: str | None) -> None:
@@ -229,7 +227,7 @@ class ProviderCache:
             forwards = False
         if not forwards:
             message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-            flow.response = _own(
+            flow.response = own_answer(
                 flow.request, 502, error_body("provider_proxy_fault", message), bypass_status("fault")
             )
             self._flows[flow.id] = None
@@ -244,7 +242,7 @@ class ProviderCache:
                 response.stream = True  # not ours: relayed unmarked, as it comes
             return
         forward = self._flows[flow.id]
-        if forward is None or not _from_provider(flow) or not _streams(response):
+        if forward is None or not from_provider(flow) or not streams(response):
             return
         if forward.stores:
             assert self.settings is not None
@@ -256,7 +254,7 @@ class ProviderCache:
             response.stream = True
         recording = "recording" if forward.stores else "mode"
         status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
-        _mark(response, status)
+        mark(response, status)
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """Store a whole answer before the client sees its end, and mark it."""
@@ -266,12 +264,12 @@ class ProviderCache:
         response = flow.response
         if forward is None or response is None:
             return
-        if not _from_provider(flow):
+        if not from_provider(flow):
             self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
             return
         status = await self._keep(forward, flow, response)
         if not response.stream:
-            _mark(response, status)
+            mark(response, status)
         flow.comment = status
 
     async def error(self, flow: http.HTTPFlow) -> None:
@@ -316,7 +314,7 @@ class ProviderCache:
             return None
         message = unreachable_message(flow.request.host, reason)
         body = error_body("provider_proxy_unreachable", message)
-        return _own(flow.request, 502, body, bypass_status("unreachable"))
+        return own_answer(flow.request, 502, body, bypass_status("unreachable"))
 
     def _own_page(self, request: http.Request) -> http.Response:
         plain = request.path.partition("?")[0]
@@ -330,7 +328,7 @@ class ProviderCache:
             "/https/api.openai.com/v1 for an intercepted host (PROVIDER_PROXY_HOSTS)"
         )
         body = error_body("provider_proxy_no_such_page", message)
-        return _own(request, 404, body, bypass_status("not-intercepted"))
+        return own_answer(request, 404, body, bypass_status("not-intercepted"))
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)
@@ -352,78 +350,3 @@ class _AfterNextLayer:
 def raw_settings_of_process() -> dict[str, str]:
     """Raw settings of this process: its environment and the files in its working directory."""
     return raw_settings(os.environ, Path.cwd())
-
-
-def _wire(request: http.Request) -> WireRequest:
-    return WireRequest(
-        method=request.method,
-        scheme=request.scheme,
-        host=request.host.lower(),
-        port=request.port,
-        target=request.path,
-        headers=request.headers.fields,
-        body=request.data.content or b"",
-    )
-
-
-def _bypass(request: http.Request) -> str:
-    """Why the cache cannot be asked about this request; '' where it can."""
-    if request.headers.get("upgrade", "").lower() == "websocket":
-        return "websocket"
-    # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
-    return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
-
-
-def _replay(hit: Hit, method: str) -> http.Response:
-    entry = hit.entry
-    # An entry may come from elsewhere: how long its body is, and how it is framed, is for us to say.
-    kept = tuple(
-        (name, value)
-        for name, value in entry.headers
-        if name.lower() not in (b"content-length", b"transfer-encoding")
-        or (method == "HEAD" and name.lower() == b"content-length")
-    )
-    bodiless = method == "HEAD" or entry.status in (204, 304)
-    length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
-    marks = ((CACHE_HEADER.encode(), b"true"), (STATUS_HEADER.encode(), hit.cache_status.encode()))
-    return http.Response(
-        http_version=b"HTTP/1.1",
-        status_code=entry.status,
-        reason=entry.reason.encode("latin-1", "replace"),
-        headers=http.Headers((*kept, *length, *marks)),
-        content=b"" if bodiless else entry.body,
-        trailers=None,
-        timestamp_start=0,
-        timestamp_end=None,
-    )
-
-
-def _own(request: http.Request, status: int, body: bytes, cache_status: str) -> http.Response:
-    headers = {
-        "content-type": "application/json",
-        "x-should-retry": "false",
-        CACHE_HEADER: "false",
-        STATUS_HEADER: cache_status,
-    }
-    response = http.Response.make(status, body, headers)
-    if request.method == "HEAD":
-        response.data.content = b""  # its bytes would be read as the start of the next answer
-    return response
-
-
-def _mark(response: http.Response, cache_status: str) -> None:
-    response.headers[CACHE_HEADER] = "false"
-    response.headers[STATUS_HEADER] = cache_status
-
-
-def _from_provider(flow: http.HTTPFlow) -> bool:
-    """Whether an answer came over a connection; another addon's answer is never recorded."""
-    return flow.server_conn.timestamp_start is not None
-
-
-def _streams(response: http.Response) -> bool:
-    length = response.headers.get("content-length", "")
-    if response.status_code in (101, 204, 304):
-        return False
-    return not length.isdecimal() or int(length) > BUFFERED_BYTES or "event-stream" in (
-        response.headers.get("content-type", ""))  # fmt: skip

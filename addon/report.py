@@ -10,7 +10,7 @@ from addon.counts import RunCounts
 
 __all__ = ["log_report", "render_report"]
 
-_WIDTH = 110  # columns, where there is no terminal to ask
+_WIDTH = 250  # columns; the table takes what it needs, and cuts no host's name
 
 
 def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) -> str:

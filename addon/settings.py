@@ -120,7 +120,7 @@ class Settings:
             listen_host=host,
             listen_port=port,
             auth=value["auth"],
-            identity=IdentityRules.parse(**{name: value[name] for name in _IDENTITY}),
+            identity=_identity_rules(value),
             save_request=_of("save_request", value, _parse_bool),
             store_errors=_of("store_errors", value, parse_store_errors),
             store_incomplete=_of("store_incomplete", value, _parse_bool),
@@ -167,6 +167,14 @@ def _of[T](name: str, value: Mapping[str, str], parse: Callable[[str], T]) -> T:
         raise UsageError(message if variable in message else f"{variable}: {message}") from error
     except ValueError as error:
         raise UsageError(f"{variable}: {value[name]!r} {error}") from error
+
+
+def _identity_rules(value: Mapping[str, str]) -> IdentityRules:
+    try:
+        return IdentityRules.parse(**{name: value[name] for name in _IDENTITY})
+    except UsageError as error:
+        message = str(error)  # names the setting without the prefix that makes it a variable
+        raise UsageError(message if PREFIX in message else PREFIX + message) from error
 
 
 def _one_of(name: str, value: Mapping[str, str], valid: tuple[str, ...]) -> str:

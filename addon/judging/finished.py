@@ -17,9 +17,9 @@ _SSE_END = re.compile(
     rb"|response\.(?:completed|failed|incomplete|cancelled|done)|conversation\.response\.done"
     rb'|transcript\.text\.done|transcription\.done|speech\.audio\.done|image_(?:generation|edit)\.completed|error)"'
     rb"|event: ?(?:message_stop|message-end|response\.(?:completed|failed|incomplete|done)|error)"
-    rb'|"finish_?[rR]eason": ?"|"blockReason": ?"|"error": ?[{"]'
+    rb'|"(?:finish_reason|finishReason|stop_reason)": ?"|"blockReason": ?"|"error": ?[{"]'
     # The closing event of the Responses API repeats the whole response: only its usage is near the end.
-    rb'|"output_tokens": ?[1-9].*\}\}'
+    rb'|"total_tokens": ?[1-9].*\}\}'
 )
 _LINES_END = re.compile(rb'"(?:done|is_finished)": ?true|"finish_?reason": ?"|"event_type": ?"stream-end"')
 _ARRAY_END = re.compile(rb'"(?:finishReason|blockReason)": ?"[^\[]*\][ \r\n]*$|"error": ?\{')

@@ -16,7 +16,7 @@ from addon.judging.reasons import NotStored
 
 __all__ = ["GRAMMAR", "choices_problem", "is_completion"]
 
-_OBJECTS = frozenset({"chat.completion", "chat.completion.chunk", "text_completion"})
+_OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion")
 
 
 def is_completion(value: dict[str, Any]) -> bool:

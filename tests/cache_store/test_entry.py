@@ -33,7 +33,7 @@ ENTRY = Entry(
 )
 
 
-def _meta(**changes: Any) -> dict[str, Any]:
+def _meta(changes: dict[str, Any] | None = None) -> dict[str, Any]:
     meta: dict[str, Any] = {
         "key": "pp1-k",
         "status": 200,
@@ -45,7 +45,44 @@ def _meta(**changes: Any) -> dict[str, Any]:
         "label": {"host": "h"},
         "judged": "json",
     }
-    return {name: value for name, value in (meta | changes).items() if value is not KeyError}
+    return {name: value for name, value in (meta | (changes or {})).items() if value is not KeyError}
+
+
+# Each makes a sound description one that no answer has; KeyError stands for a member that is missing.
+HOSTILE: tuple[dict[str, Any], ...] = (
+    *({name: KeyError} for name in _meta()),
+    {"status": None},
+    {"status": "abc"},
+    {"status": 1e400},
+    {"status": float("nan")},
+    {"status": 10**400},
+    {"status": 0},
+    {"status": 99},
+    {"status": 600},
+    {"status": -200},
+    {"recorded_at": "soon"},
+    {"recorded_at": 10**400},
+    {"recorded_at": float("nan")},
+    {"recorded_at": float("inf")},
+    {"recorded_at": 1e300},
+    {"recorded_at": -1},
+    {"elapsed": []},
+    {"elapsed": float("nan")},
+    {"elapsed": float("-inf")},
+    {"headers": 5},
+    {"headers": None},
+    {"headers": [["a"]]},
+    {"headers": [["a", "b", "c"]]},
+    {"headers": [[1, 2]]},
+    {"headers": [["a", "\u0100"]]},
+    {"headers": [["", "b"]]},
+    {"headers": [["a", "b\r\nset-cookie: x"]]},
+    {"headers": [["a\n", "b"]]},
+    {"headers": [["a", "b\0"]]},
+    {"reason": "OK\r\nx: y"},
+    {"label": []},
+    {"label": "abc"},
+)
 
 
 def _sealed(meta: bytes, request: bytes = b"{}", body: bytes = b"body", schema: int = SCHEMA) -> bytes:
@@ -134,43 +171,7 @@ def test_lengths_that_do_not_add_up_are_corrupt(meta_len: int, request_len: int,
         b"[" * 100_000,
         b'{"key":' * 50_000,
         b'{"status": ' + b"9" * 5_000 + b"}",
-        *(
-            json.dumps(_meta(**changes)).encode()
-            for changes in (
-                *({name: KeyError} for name in _meta()),
-                {"status": None},
-                {"status": "abc"},
-                {"status": 1e400},
-                {"status": float("nan")},
-                {"status": 10**400},
-                {"status": 0},
-                {"status": 99},
-                {"status": 600},
-                {"status": -200},
-                {"recorded_at": "soon"},
-                {"recorded_at": 10**400},
-                {"recorded_at": float("nan")},
-                {"recorded_at": float("inf")},
-                {"recorded_at": 1e300},
-                {"recorded_at": -1},
-                {"elapsed": []},
-                {"elapsed": float("nan")},
-                {"elapsed": float("-inf")},
-                {"headers": 5},
-                {"headers": None},
-                {"headers": [["a"]]},
-                {"headers": [["a", "b", "c"]]},
-                {"headers": [[1, 2]]},
-                {"headers": [["a", "\u0100"]]},
-                {"headers": [["", "b"]]},
-                {"headers": [["a", "b\r\nset-cookie: x"]]},
-                {"headers": [["a\n", "b"]]},
-                {"headers": [["a", "b\0"]]},
-                {"reason": "OK\r\nx: y"},
-                {"label": []},
-                {"label": "abc"},
-            )
-        ),
+        *(json.dumps(_meta(changes)).encode() for changes in HOSTILE),
     ],
 )
 def test_a_hostile_description_under_a_right_checksum_is_corrupt(meta: bytes) -> None:

@@ -103,7 +103,7 @@ def test_listing_while_another_thread_writes() -> None:
     writer.start()
     try:
         for _ in range(300):
-            assert all(key.startswith("pp1-") for key in store.keys())
+            assert all(key.startswith("pp1-") for key in list(store.keys()))
             assert all(entry.status == 200 for entry in store.iterate())
     finally:
         stop.set()

@@ -39,6 +39,7 @@ def test_both_doors_share_entries(start_proxy: Start, upstream: Upstream) -> Non
     body = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hello"}]}
     with session(proxy) as client:
         client.proxies = {}
+        client.headers["authorization"] = "Bearer test"
         assert cached(ask(proxy, "hello")) == "false"
         assert cached(client.post(door, json=body, timeout=20)) == "true"
         other = body | {"model": "gpt-4.1-mini"}

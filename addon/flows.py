@@ -1,0 +1,94 @@
+"""mitmproxy's requests and responses from and to ours."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from addon.answering import Hit
+from addon.cache_status import CACHE_HEADER, STATUS_HEADER
+from addon.wire import WireRequest
+
+__all__ = ["from_provider", "mark", "own_answer", "replay", "streams", "unaskable", "wire_request"]
+
+# A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
+BUFFERED_BYTES = 2**20
+
+
+def wire_request(request: http.Request) -> WireRequest:
+    """The request as the pure modules see it."""
+    return WireRequest(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host.lower(),
+        port=request.port,
+        target=request.path,
+        headers=request.headers.fields,
+        body=request.data.content or b"",
+    )
+
+
+def unaskable(request: http.Request) -> str:
+    """Why the cache cannot be asked about this request; '' where it can."""
+    if request.headers.get("upgrade", "").lower() == "websocket":
+        return "websocket"
+    # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
+    return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
+
+
+def replay(hit: Hit, method: str) -> http.Response:
+    """The answer of an entry: status, reason, headers in order with repeats, body; our marks are added last."""
+    entry = hit.entry
+    # An entry may come from elsewhere: how long its body is, and how it is framed, is for us to say.
+    kept = tuple(
+        (name, value)
+        for name, value in entry.headers
+        if name.lower() not in (b"content-length", b"transfer-encoding")
+        or (method == "HEAD" and name.lower() == b"content-length")
+    )
+    bodiless = method == "HEAD" or entry.status in (204, 304)
+    length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
+    marks = ((CACHE_HEADER.encode(), b"true"), (STATUS_HEADER.encode(), hit.cache_status.encode()))
+    return http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=entry.status,
+        reason=entry.reason.encode("latin-1", "replace"),
+        headers=http.Headers((*kept, *length, *marks)),
+        content=b"" if bodiless else entry.body,
+        trailers=None,
+        timestamp_start=0,
+        timestamp_end=None,
+    )
+
+
+def own_answer(request: http.Request, status: int, body: bytes, cache_status: str) -> http.Response:
+    """An answer that the proxy gives itself."""
+    headers = {
+        "content-type": "application/json",
+        "x-should-retry": "false",
+        CACHE_HEADER: "false",
+        STATUS_HEADER: cache_status,
+    }
+    response = http.Response.make(status, body, headers)
+    if request.method == "HEAD":
+        response.data.content = b""  # its bytes would be read as the start of the next answer
+    return response
+
+
+def mark(response: http.Response, cache_status: str) -> None:
+    """Say in a live answer's headers what the cache did."""
+    response.headers[CACHE_HEADER] = "false"
+    response.headers[STATUS_HEADER] = cache_status
+
+
+def from_provider(flow: http.HTTPFlow) -> bool:
+    """Whether an answer came over a connection; another addon's answer is never recorded."""
+    return flow.server_conn.timestamp_start is not None
+
+
+def streams(response: http.Response) -> bool:
+    """Whether a live answer is passed on as it comes, since its length is unknown or great."""
+    length = response.headers.get("content-length", "")
+    if response.status_code in (101, 204, 304):
+        return False
+    return not length.isdecimal() or int(length) > BUFFERED_BYTES or "event-stream" in (
+        response.headers.get("content-type", ""))  # fmt: skip

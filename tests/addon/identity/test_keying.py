@@ -1,0 +1,356 @@
+"""Keys of whole requests: what must differ and what must not."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addon.identity import CacheControl, IdentityRules, identify, key_of_saved
+from addon.wire import WireRequest
+
+BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
+MULTIPART = (
+    b'--B\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain\r\n\r\nx\xff\r\n--B--\r\n'
+)
+HEADROOM = json.loads((Path(__file__).parent / "headroom-key.json").read_text("utf-8"))["vectors"]
+
+
+def multipart(boundary: str) -> dict[str, Any]:
+    """Arguments for a multipart request with this boundary."""
+    return {
+        "body": MULTIPART.replace(b"--B", b"--" + boundary.encode()),
+        "headers": {"content-type": f"multipart/form-data; boundary={boundary}"},
+    }
+
+
+SAME = {
+    "key order": ({"body": BODY}, {"body": dict(reversed(BODY.items()))}),
+    "whitespace": ({"body": json.dumps(BODY, indent=3).encode()}, {"body": json.dumps(BODY).encode()}),
+    "number spelling": ({"body": b'{"t":0.50}'}, {"body": b'{"t":5e-1}'}),
+    "escapes": ({"body": b'{"t":"\\u00e9"}'}, {"body": '{"t":"é"}'.encode()}),
+    "gzip": ({"body": gzip.compress(json.dumps(BODY).encode()), "headers": {"content-encoding": "gzip"}}, {"body": BODY}),
+    "deflate": ({"body": zlib.compress(json.dumps(BODY).encode()), "headers": {"content-encoding": "deflate"}},
+                {"body": BODY}),
+    "boundary": (multipart("e08e4c0a1316e8593ba5"), multipart("----formdata-undici-020862289992")),
+    "header case and order": (
+        {"body": BODY, "headers": [("Content-Type", "application/json"), ("X-New", "1"), ("AUTHORIZATION", "Bearer a")]},
+        {"body": BODY, "headers": [("x-new", "1"), ("authorization", "b"), ("content-type", "application/json")]},
+    ),
+    "http/2 and 1.1": (
+        {"body": BODY},
+        {"body": BODY, "headers": {"host": "api.openai.com", "content-length": "9", "connection": "keep-alive"}},
+    ),
+    "base url door's host header": ({"body": BODY}, {"body": BODY, "headers": {"host": "127.0.0.1:8080"}}),
+    "credential's value and place": ({"headers": [("authorization", "Bearer x")]}, {"headers": [("x-api-key", "y")]}),
+    "host case": ({"body": BODY}, {"body": BODY, "host": "API.OpenAI.com"}),
+    "path encoding": ({"target": "/model/v2%3A0"}, {"target": "/model/v2:0"}),
+    "query order": ({"target": "/x?a=1&b=2"}, {"target": "/x?b=2&a=1"}),
+    "query key": ({"target": "/x?key=AIzaOne&alt=sse"}, {"target": "/x?alt=sse"}),
+    "beta order": ({"headers": {"anthropic-beta": "b, a,a"}}, {"headers": {"anthropic-beta": "a,b"}}),
+    "accept anything": ({"headers": {"accept": "*/*"}}, {"headers": {"accept": "application/json, */*;q=0.5"}}),
+    "accept-language anything": ({"headers": {"accept-language": "*"}}, {}),
+    "charset of json": ({"body": BODY, "headers": {"content-type": "application/json; charset=UTF-8"}}, {"body": BODY}),
+    "content-type without a body": ({"headers": {"content-type": "application/json"}},
+                                    {"headers": [("authorization", "x")]}),
+    "mode header": ({"headers": {"x-provider-proxy-mode": "off"}}, {}),
+    "form spelling": (
+        {"body": b"a=1+1&b=%c3%a9", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+        {"body": b"a=1%201&b=%C3%A9", "headers": {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}},
+    ),
+}  # fmt: skip
+
+DIFFERENT = {
+    "method": ({}, {"method": "GET"}),
+    "scheme": ({}, {"scheme": "http"}),
+    "host": ({}, {"host": "api.groq.com"}),
+    "port": ({}, {"port": 8443}),
+    "path": ({}, {"target": "/v1/responses"}),
+    "query": ({}, {"target": "/v1/chat/completions?alt=sse"}),
+    "query name": ({"target": "/x?a=1"}, {"target": "/x?b=1"}),
+    "query repeats": ({"target": "/x?a=1&a=2"}, {"target": "/x?a=2&a=1"}),
+    "slash": ({"target": "/a%2Fb"}, {"target": "/a/b"}),
+    "no credential": ({"headers": []}, {"headers": [("authorization", "Bearer x")]}),
+    "account": ({"headers": {"openai-organization": "a"}}, {"headers": {"openai-organization": "b"}}),
+    "no account": ({"headers": {"openai-organization": "a"}}, {}),
+    "version": ({"headers": {"anthropic-version": "2023-06-01"}}, {"headers": {"anthropic-version": "2026-10-21"}}),
+    "accept": ({"headers": {"accept": "text/event-stream"}}, {"headers": {"accept": "application/json"}}),
+    "accept with a parameter": ({"headers": {"accept": "application/json;v=2"}}, {"headers": {"accept": "*/*"}}),
+    "content-type": ({"body": BODY, "headers": {"content-type": "application/x+json"}}, {"body": BODY}),
+    "content-type that does not parse": ({"body": BODY, "headers": {"content-type": "application/json; x"}}, {"body": BODY}),
+    "framing": ({"body": {"modelp": "rovider"}}, {"body": {"model": "pprovider"}}),
+    "framing of headers": ({"headers": {"x-a": "1", "x-b": "2"}}, {"headers": {"x-a": "12", "x-b": ""}}),
+    "no body, an empty one": ({"body": None}, {"body": {}}),
+    "null, absent": ({"body": {"a": None}}, {"body": {}}),
+    "false, absent": ({"body": BODY}, {"body": BODY | {"stream": False}}),
+    "stream": ({"body": BODY | {"stream": True}}, {"body": BODY | {"stream": False}}),
+    "0, false": ({"body": {"a": 0}}, {"body": {"a": False}}),
+    "1, '1'": ({"body": {"a": 1}}, {"body": {"a": "1"}}),
+    "big integers": ({"body": b'{"seed":9007199254740993}'}, {"body": b'{"seed":9007199254740992}'}),
+    "small differences": ({"body": b'{"t":0.1}'}, {"body": b'{"t":0.10000000000000001}'}),
+    "array order": ({"body": {"a": [1, 2]}}, {"body": {"a": [2, 1]}}),
+    "order of properties": (
+        {"body": b'{"schema":{"properties":{"a":1,"b":2}}}'}, {"body": b'{"schema":{"properties":{"b":2,"a":1}}}'}
+    ),
+    "duplicate keys": ({"body": b'{"a":1,"a":2}'}, {"body": b'{"a":2}'}),
+    "json, text": ({"body": b'{"a":1}'}, {"body": b'{"a":1}', "headers": {"content-type": "text/plain"}}),
+    "text's whitespace": (
+        {"body": b'{"a":1}', "headers": {"content-type": "text/plain"}},
+        {"body": b'{"a": 1}', "headers": {"content-type": "text/plain"}},
+    ),
+    "form order": (
+        {"body": b"a=1&b=2", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+        {"body": b"b=2&a=1", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+    ),
+    "form plus": (
+        {"body": b"a=1%2B1", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+        {"body": b"a=1+1", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+    ),
+    "literal redaction": (
+        {"body": {"a": "AKIAIOSFODNN7EXAMPLE"}}, {"body": {"a": "<redacted:aws-key-id:1a5d44a2>"}}
+    ),
+    "literal redaction of a field": ({"body": {"api_key": "x"}}, {"body": {"api_key2": "<redacted:api-key>"}}),
+    "two secrets": ({"body": {"a": "AKIAIOSFODNN7EXAMPLE"}}, {"body": {"a": "AKIAIOSFODNN7EXAMPLF"}}),
+    "escape of an escape": ({"body": {"a": "<redacted:x>"}}, {"body": {"a": "<redacted::x>"}}),
+    "nested fields of data": (
+        {"body": {"input": [{"arguments": {"password": "a"}}]}}, {"body": {"input": [{"arguments": {"password": "b"}}]}}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), SAME.values(), ids=SAME)
+def test_must_not_differ(one: dict[str, Any], other: dict[str, Any], key: Callable[..., str]) -> None:
+    """What varies by itself does not change the key."""
+    assert key(**one) == key(**other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
+def test_must_differ(one: dict[str, Any], other: dict[str, Any], key: Callable[..., str]) -> None:
+    """What may shape the answer changes the key."""
+    assert key(**one) != key(**other)
+
+
+@pytest.mark.parametrize("one", HEADROOM, ids=lambda vector: vector["name"])
+def test_every_pair_that_headroom_separates(one: dict[str, Any], key: Callable[..., str]) -> None:
+    """Requests with different keys in the published vectors have different keys here."""
+    for other in HEADROOM:
+        mine, its = (
+            key({"messages": v["messages"], "model": v["model"]} | v["fields"]) for v in (one, other)
+        )
+        if one["key"] != other["key"]:
+            assert mine != its, other["name"]
+
+
+def saved_of(request: WireRequest, rules: IdentityRules | None = None) -> dict[str, Any]:
+    """The saved request."""
+    found: dict[str, Any] = json.loads(identify(request, rules or IdentityRules()).request_json)
+    return found
+
+
+def test_the_saved_form(make: Callable[..., WireRequest]) -> None:
+    """A saved request is what it was, readable, without what is secret or varies."""
+    request = make(
+        {"model": "m", "n": 1.50, "seed": 12345678901234567890123},
+        {"x-route": "fast", "user-agent": "x", "anthropic-version": "2023-06-01", "cookie": "a=b"},
+        target="/v1/x?key=k&b=2&a",
+    )
+    identity = identify(request, IdentityRules())
+    assert identity.request_json == (
+        b'{"method":"POST","scheme":"https","host":"api.openai.com","port":443,"path":"/v1/x",'
+        b'"query":[["a",null],["b","2"]],'
+        b'"headers":[["anthropic-version","2023-06-01"],["content-type","application/json"],["x-route","<sha256:115dc360>"]],'
+        b'"credential":true,'
+        b'"body":{"kind":"json","value":{"model":"m","n":1.5,"seed":12345678901234567890123}}}'
+    )
+    assert identity.label == {"method": "POST", "host": "api.openai.com", "path": "/v1/x", "model": "m"}
+    assert identity.key.startswith("pp1-")
+    assert len(identity.key) == 68
+
+
+@pytest.mark.parametrize(
+    ("request_of", "model"),
+    [
+        ({"body": {"model": "m"}}, "m"),
+        ({"target": "/v1beta/models/gemini-2.5-flash:generateContent"}, "gemini-2.5-flash"),
+        ({"target": "/model/anthropic.claude-v2%3A0/converse"}, "anthropic.claude-v2:0"),
+        ({"target": "/openai/deployments/gpt-4o/chat/completions"}, "gpt-4o"),
+        ({"body": {"model": 1.5}}, None), ({"body": [1]}, None), ({"body": {"model": {"a": 1}}}, None),
+        ({"body": b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--B--\r\n',
+          "headers": {"content-type": "multipart/form-data; boundary=B"}}, "whisper-1"),
+    ],
+)  # fmt: skip
+def test_the_label_names_the_model(
+    request_of: dict[str, Any], model: str | None, make: Callable[..., WireRequest]
+) -> None:
+    """The model is found in the body, the path or a part, where there is one."""
+    assert identify(make(**request_of), IdentityRules()).label.get("model") == model
+
+
+def test_labels_are_short_and_redacted(make: Callable[..., WireRequest]) -> None:
+    """A label is never longer than a line, and never shows a secret."""
+    secret = "AKIAIOSFODNN7EXAMPLE"
+    label = identify(
+        make({"model": f"{secret}/" + "x" * 5000}, target=f"/{secret}/" + "y" * 5000), IdentityRules()
+    ).label
+    assert secret not in str(label)
+    assert all(len(value) <= 200 for value in label.values())
+
+
+def test_rules_are_part_of_what_is_remembered(make: Callable[..., WireRequest]) -> None:
+    """The memo never answers for other rules, another header, another URL or another body."""
+    request = make({"user": "u", "metadata": {"a": 1}}, {"x-route": "a"})
+    keys = {
+        identify(request, rules).key
+        for rules in (
+            IdentityRules(),
+            IdentityRules.parse(ignore_headers="x-route"),
+            IdentityRules.parse(ignore_fields="/user"),
+            IdentityRules.parse(ignore_fields="/user,/metadata"),
+        )
+    }
+    assert len(keys) == 4
+    assert identify(request, IdentityRules()) == identify(request, IdentityRules())
+
+
+CACHED = {"type": "ephemeral"}
+
+
+def marked(where: str | None, marker: dict[str, str] | None = None) -> dict[str, Any]:
+    """A request with a marker in one place."""
+    system, content = {"type": "text", "text": "s"}, {"type": "text", "text": "t"}
+    tool = {"name": "f", "input_schema": {"type": "object", "properties": {}}}
+    places = {"system": system, "content": content, "tool": tool}
+    if where:
+        places[where]["cache_control"] = marker or CACHED
+    return {"system": [system], "messages": [{"role": "user", "content": [content]}], "tools": [tool]}
+
+
+def test_a_moved_breakpoint_changes_nothing(key: Callable[..., str]) -> None:
+    """Markers count by what they are, not by where; none, and another TTL, are other requests."""
+    assert key(marked("system")) == key(marked("content")) == key(marked("tool"))
+    assert len({key(marked("system")), key(marked(None)), key(marked("system", CACHED | {"ttl": "1h"}))}) == 3
+    both = marked("system")
+    both["tools"][0]["cache_control"] = CACHED
+    assert key(both) == key(marked("system"))
+
+
+def test_exact_cache_control(key: Callable[..., str]) -> None:
+    """With `exact` the place of a marker counts, and no key is one of the other rule's."""
+    exact = IdentityRules(cache_control=CacheControl.EXACT)
+    keys = {key(marked(where), rules=exact) for where in ("system", "content", "tool", None)}
+    assert len(keys) == 4
+    assert key(marked("system")) not in keys
+    assert key(marked(None)) in keys
+
+
+def test_markers_are_data_elsewhere(key: Callable[..., str]) -> None:
+    """A schema's property and a tool's input of that name stay where they are."""
+
+    def schema(name: str) -> dict[str, Any]:
+        return {"tools": [{"input_schema": {"properties": {name: {"cache_control": CACHED}, "z": {}}}}]}
+
+    def tool_input(place: str) -> dict[str, Any]:
+        values = {"a": {}, "b": {}, place: {"cache_control": CACHED}}
+        return {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "input": values}]}]}
+
+    assert key(schema("a")) != key(schema("b"))
+    assert key(tool_input("a")) != key(tool_input("b"))
+    assert key({"tools": [{"properties": {"cache_control": CACHED}}]}) != key({"tools": [{"properties": {}}]})
+
+
+def test_credentials_of_the_api_do_not_count(
+    make: Callable[..., WireRequest], key: Callable[..., str]
+) -> None:
+    """Where the API has a field for a credential its value is out and never saved; that it is there is in."""
+
+    def mcp(token: str | None) -> dict[str, Any]:
+        extra = (
+            {} if token is None else {"authorization": token, "headers": {"X-Api-Key": token, "x-team": "t"}}
+        )
+        server = {} if token is None else {"authorization_token": token}
+        return {
+            "tools": [{"type": "mcp", **extra}],
+            "mcp_servers": [{"url": "u", **server}],
+            "refresh_token": token,
+        }
+
+    assert key(mcp("SECRET-ONE")) == key(mcp("SECRET-TWO")) != key(mcp(None))
+    saved = identify(make(mcp("SECRET-ONE")), IdentityRules()).request_json
+    assert b"SECRET" not in saved
+    assert b'"x-team":"<redacted:header:' in saved
+
+
+def test_a_user_in_the_url_is_a_credential(make: Callable[..., WireRequest], key: Callable[..., str]) -> None:
+    """User information is gone from host and target; that it was there counts as a credential."""
+    for other in (
+        {"host": "user:PASSWORD@api.openai.com"},
+        {"target": "https://user:PASSWORD@api.openai.com/v1/x"},
+    ):
+        request = make(**({"headers": [], "target": "/v1/x"} | other))
+        assert identify(request, IdentityRules()).key == key(headers=[("authorization", "x")], target="/v1/x")
+        assert b"PASSWORD" not in identify(request, IdentityRules()).request_json
+
+
+def test_a_lying_content_encoding(key: Callable[..., str], make: Callable[..., WireRequest]) -> None:
+    """A body that does not decode is its bytes, and its encoding stays in."""
+    body = json.dumps(BODY).encode()
+    lying = {"body": body, "headers": {"content-encoding": "gzip"}}
+    assert key(**lying) != key(body)
+    assert key(**lying) != key(body, {"content-encoding": "br"})
+    saved = saved_of(make(**lying))
+    assert saved["body"] == {"kind": "text", "value": body.decode()}
+    assert ["content-encoding", "gzip"] in saved["headers"]
+    cut = gzip.compress(body)[:-4]
+    assert saved_of(make(cut, {"content-encoding": "gzip"}))["body"]["kind"] == "bytes"
+
+
+def test_a_decompression_bomb(make: Callable[..., WireRequest]) -> None:
+    """A body that decodes to more than 64 MiB is its bytes, in little time."""
+    bomb = gzip.compress(bytes(80 * 1024 * 1024), 1)
+    start = time.process_time()
+    saved = saved_of(make(bomb, {"content-encoding": "gzip"}))
+    assert saved["body"]["kind"] == "digest"
+    assert time.process_time() - start < 3
+
+
+def test_a_hundred_megabytes(make: Callable[..., WireRequest]) -> None:
+    """A huge upload is hashed, not saved, and one changed byte is another request."""
+    start = time.process_time()
+    body = b"\xffabcdefg" * (100 * 1024 * 1024 // 8)
+    one = identify(make(body, {"content-type": "application/octet-stream"}), IdentityRules())
+    assert time.process_time() - start < 10
+    assert len(one.request_json) < 1000
+    other = identify(make(body[:-1] + b"G", {"content-type": "application/octet-stream"}), IdentityRules())
+    assert one.key != other.key
+
+
+def test_header_bytes_that_are_no_text(make: Callable[..., WireRequest]) -> None:
+    """Bytes that are not UTF-8, in names and values, are told apart and survive saving."""
+    requests = [
+        WireRequest("GET", "https", "h", 443, "/", ((name, value),), b"")
+        for name, value in (
+            (b"x-\xff", b"a"),
+            (b"x-\xfe", b"a"),
+            (b"anthropic-version", b"\xff"),
+            (b"anthropic-version", b"\xc3\xbf"),
+        )
+    ]
+    identities = [identify(request, IdentityRules()) for request in requests]
+    assert len({identity.key for identity in identities}) == 4
+    for identity in identities:
+        assert key_of_saved(identity.request_json, IdentityRules()) == identity.key
+
+
+def test_an_uploaded_file_is_its_bytes(key: Callable[..., str]) -> None:
+    """The JSON file that is uploaded to Gemini is bytes, though its content-type says JSON."""
+    headers = {"x-goog-upload-command": "upload, finalize"}
+    assert key(b'{"a":1}', headers) != key(b'{"a": 1}', headers)
+    start = {"x-goog-upload-command": "start"}
+    assert key(b'{"a":1}', start) == key(b'{"a": 1}', start)

@@ -1,0 +1,50 @@
+"""One JSON value per line."""
+
+from __future__ import annotations
+
+import pytest
+
+LINES = "application/x-ndjson"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"done": false}\n{"done": true, "done_reason": "stop"}\n', None),
+        (b'{"done": false}\n{"done": true}\n', None),
+        (b'{"done": false}\n', "no-terminal-event"),
+        (b'{"done": false}\n{"error": "model runner has stopped"}\n', "error-in-stream"),
+        (b'{"done": false}\n{"done": true, "done_reason": "length"}\n', "incomplete"),
+        (b'{"event_type": "stream-start"}\n{"event_type": "text-generation"}\n', "no-terminal-event"),
+        (b'{"object": "chat.completion.chunk", "choices": [{"finish_reason": null}]}\n', "not-finished"),
+        (b'{"object": "chat.completion.chunk", "choices": [{"finish_reason": "stop"}]}\n', None),
+        (b'{"a": 1}\n\r\n{"a": 2}\r\n', None),
+        (b'{"a": 1}\n{"a": 2}', None),
+        (b'{"a": 1}\n{"a": ', "bad-json"),
+        (b'{"a": 1}\noops\n{"a": 2}\n', "bad-json"),
+        (b"1\n23", "cut-off"),
+        (b"1\n23\n", None),
+        (b"\n \n", "empty"),
+        (b'{"a": "\xff"}\n', "bad-json"),
+    ],
+)
+def test_lines(body, reason, ask):
+    """Every line parses, and a dialect that has an end mark shows it."""
+    assert reason == ask(body, LINES, store_incomplete=False).reason
+
+
+def test_failed_items_of_a_batch_are_results(ask, samples):
+    """A whole result file may say of single items that they failed."""
+    for name in ("openai_batch_output.jsonl", "anthropic_batch_results.jsonl"):
+        assert ask((samples / "streams" / name).read_bytes(), "application/x-jsonl").reason is None
+
+
+@pytest.mark.parametrize("media", ["application/json", "application/octet-stream", "text/plain"])
+def test_lines_are_known_under_another_type(media, ask):
+    """Files of lines are downloaded as octet-stream, and streams of lines come as JSON."""
+    assert (ask(b'{"a": 1}\n{"a": 2}\n', media).reason, ask(b'{"a": 1}\n{"a": 2}\n', media).judged) == (
+        None,
+        "jsonl",
+    )
+    assert ask(b'{"done": false}\n{"done": false}\n', media).reason == "no-terminal-event"
+    assert ask(b'{"a": 1}\n{"a": ', media).reason == "bad-json"

@@ -1,0 +1,105 @@
+"""Single JSON bodies."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"object": "batch", "status": "validating"}, "not-finished"),
+        ({"object": "batch", "status": "completed", "errors": None}, None),
+        ({"object": "batch", "status": "failed", "errors": {"data": [{"code": "x"}]}}, "error"),
+        ({"object": "batch", "status": "cancelling"}, "not-finished"),
+        ({"object": "fine_tuning.job", "status": "validating_files"}, "not-finished"),
+        ({"object": "video", "status": "in_progress", "progress": 10}, "not-finished"),
+        ({"object": "thread.run", "status": "queued"}, "not-finished"),
+        ({"object": "thread.run", "status": "requires_action"}, None),
+        (
+            {"object": "vector_store", "status": "completed", "file_counts": {"in_progress": 1}},
+            "not-finished",
+        ),
+        ({"object": "vector_store", "status": "completed", "file_counts": {"in_progress": 0}}, None),
+        ({"type": "message_batch", "processing_status": "in_progress"}, "not-finished"),
+        (
+            {"type": "message_batch", "processing_status": "ended", "request_counts": {"processing": 2}},
+            "not-finished",
+        ),
+        ({"name": "batches/1", "state": "JOB_STATE_RUNNING"}, "not-finished"),
+        ({"name": "operations/1", "metadata": {}}, "not-finished"),
+        ({"name": "operations/1", "metadata": {}, "done": True, "response": {}}, None),
+        ({"name": "operations/1", "done": True, "error": {"code": 13}}, "error"),
+        ({"file": {"name": "files/1", "state": "PROCESSING"}}, "not-finished"),
+        ({"file": {"name": "files/1", "state": "ACTIVE"}}, None),
+        ({"name": "files/1", "state": "FAILED"}, "failed"),
+        ({"status": "InProgress", "invocationArn": "arn"}, "not-finished"),
+        ({"id": "p", "status": "starting"}, "not-finished"),
+        ({"model": "llama3.2", "response": "a", "done": False}, "not-finished"),
+        ({"model": "llama3.2", "response": "a", "done": True}, None),
+        ({"is_finished": False, "text": ""}, "not-finished"),
+        ({"output": {}, "stopReason": None}, "not-finished"),
+        ({"output": {}, "stopReason": "malformed_model_output"}, "failed"),
+    ],
+)
+def test_an_object_that_says_its_own_state_is_believed(value, reason, ask):
+    """Jobs, files, runs and operations of every provider, asked for with GET as polls are."""
+    assert reason == ask(value, method="GET").reason
+
+
+def test_an_uploaded_file_is_an_answer_to_the_upload_alone(ask):
+    """openai's wait_for_processing polls while a file is `uploaded`."""
+    value = {"object": "file", "id": "file-1", "status": "uploaded"}
+
+    assert ask(value, method="POST").reason is None
+    assert ask(value, method="GET").reason == "not-finished"
+
+
+@pytest.mark.parametrize(
+    ("value", "post", "get"),
+    [
+        ({"object": "list", "data": [], "has_more": False}, None, None),
+        ({"object": "list", "data": [], "model": "text-embedding-3-small", "usage": {}}, "empty", None),
+        ({"created": 1700000000, "data": []}, "empty", None),
+        ({"object": "vector_store.search_results.page", "data": [], "has_more": False}, None, None),
+        ({"id": "modr-1", "model": "m", "results": []}, "empty", None),
+        ({"id": "e", "embeddings": []}, "empty", "empty"),
+        ({"embeddings": {}}, "empty", "empty"),
+        ({"embedding": []}, "empty", "empty"),
+        ({}, "empty", None),
+        ([], "empty", None),
+        (None, "empty", "empty"),
+        ("", "empty", "empty"),
+        ("text", None, None),
+        (0, None, None),
+        ([1], None, None),
+        ({"text": ""}, None, None),
+        ({"input_tokens": 0}, None, None),
+    ],
+)
+def test_an_empty_listing_is_a_fact_and_an_empty_generation_is_not(value, post, get, ask):
+    """`data: []` of a listing or a search is kept, of embeddings or images it is not."""
+    assert (post, get) == (ask(value, method="POST").reason, ask(value, method="GET").reason)
+
+
+def test_objects_without_a_rule_are_kept(ask):
+    """Deleting, counting and describing answer with objects that say nothing of their state."""
+    for value in (
+        {"id": "file-1", "object": "file", "deleted": True},
+        {"totalTokens": 4},
+        {"id": "gpt-4o", "object": "model"},
+    ):
+        assert (ask(value).reason, ask(value).judged) == (None, "json")
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": 1', b"oops", b'{"a": 1}{', b'{"a": "\xff"}', b"[" * 100_000, b"9" * 5000 + b"x"]
+)
+def test_what_does_not_parse_is_refused(body, ask):
+    """Cut, garbled, nested without end: no exception, one reason."""
+    assert ask(body).reason == "bad-json"
+
+
+def test_a_byte_order_mark_does_not_matter(ask):
+    """Some gateways write one."""
+    assert ask(b'\xef\xbb\xbf{"id": 1}').reason is None

@@ -1,0 +1,178 @@
+"""Whether a live answer becomes an entry."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from addon.identity import identify
+from addon.judging.reasons import NotStored
+from addon.keeping import LiveAnswer, Recorded, make_entry
+from addon.redaction import Taint
+from addon.settings import Settings
+from addon.wire import WireRequest
+from cache_store.entry import Entry, Headers
+
+TOKEN = "a-token-that-was-seen-on-the-wire-5f3a9c"
+CHAT = json.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+    }
+).encode()
+JSON: Headers = ((b"Content-Type", b"application/json"),)
+REQUEST = WireRequest(
+    "POST",
+    "https",
+    "api.openai.com",
+    443,
+    "/v1/chat/completions",
+    ((b"Authorization", f"Bearer {TOKEN}".encode()), (b"Content-Type", b"application/json")),
+    b'{"model": "m", "messages": [{"role": "user", "content": "Hello"}]}',
+)
+
+
+def _keep(
+    body: bytes = CHAT,
+    headers: Headers = JSON,
+    status: int = 200,
+    request: WireRequest = REQUEST,
+    **settings: str,
+) -> Entry | NotStored:
+    parsed = Settings.parse(settings)
+    taint = Taint()
+    taint.learn(request)
+    origin = Recorded(
+        method=request.method,
+        path=request.target,
+        identity=identify(request, parsed.identity),
+        key="pp1-key",
+        run="run-1",
+        recorded_at=1000.5,
+        elapsed=0.25,
+    )
+    return make_entry(origin, LiveAnswer(status, "Fine", headers, body), parsed, taint)
+
+
+def _entry(*args: Any, **kwargs: Any) -> Entry:
+    kept = _keep(*args, **kwargs)
+    assert isinstance(kept, Entry)
+    return kept
+
+
+def test_a_whole_success_becomes_an_entry() -> None:
+    """Everything about the answer and where it comes from is in it."""
+    entry = _entry()
+    assert (entry.key, entry.status, entry.reason, entry.body) == ("pp1-key", 200, "Fine", CHAT)
+    assert (entry.headers, entry.run, entry.recorded_at, entry.elapsed) == (JSON, "run-1", 1000.5, 0.25)
+    assert entry.label["host"] == "api.openai.com"
+    assert entry.judged
+    assert entry.request
+
+
+def test_the_saved_request_holds_no_credential() -> None:
+    """The token of the request is nowhere in the bytes that are written."""
+    assert TOKEN.encode() not in _entry().encode()
+
+
+def test_requests_are_saved_only_where_that_is_on() -> None:
+    """With SAVE_REQUEST off there is no request, and the label says what it was."""
+    entry = _entry(save_request="false")
+    assert entry.request == {}
+    assert entry.label["method"] == "POST"
+
+
+def test_bodies_are_stored_decoded() -> None:
+    """Whatever coding the client had asked for, the entry has none; headers about it are gone."""
+    headers = (
+        *JSON,
+        (b"Content-Encoding", b"gzip"),
+        (b"Content-Length", b"99"),
+        (b"Transfer-Encoding", b"chunked"),
+    )
+    entry = _entry(gzip.compress(CHAT), headers)
+    assert (entry.body, entry.headers) == (CHAT, JSON)
+
+
+@pytest.mark.parametrize("body", [gzip.compress(CHAT)[:-5], CHAT, b"", gzip.compress(CHAT) + b"more"])
+def test_a_coding_that_does_not_decode_to_its_end_is_not_stored(body: bytes) -> None:
+    """A cut or false compressed body is noticed even where the transport ended well."""
+    assert _keep(body, (*JSON, (b"content-encoding", b"gzip"))) is NotStored.CONTENT_CODING
+
+
+def test_an_unknown_coding_is_not_stored() -> None:
+    """What cannot be decoded cannot be judged."""
+    assert _keep(CHAT, (*JSON, (b"content-encoding", b"rot13"))) is NotStored.CONTENT_CODING
+
+
+def test_a_body_that_unfolds_beyond_the_limit_is_not_stored() -> None:
+    """MAX_BODY is about the decoded body, and a bomb is not unfolded."""
+    bomb = gzip.compress(b" " * 5_000_000)
+    assert _keep(bomb, (*JSON, (b"content-encoding", b"gzip")), max_body="1MB") is NotStored.TOO_LARGE
+
+
+def test_headers_keep_order_and_repeats_and_lose_what_is_private() -> None:
+    """`set-cookie` is dropped; what repeats still repeats."""
+    headers = (*JSON, (b"x-a", b"1"), (b"Set-Cookie", b"s=1"), (b"X-A", b"2"))
+    assert _entry(CHAT, headers).headers == (*JSON, (b"x-a", b"1"), (b"X-A", b"2"))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (CHAT, 400, NotStored.STATUS),
+        (CHAT, 500, NotStored.STATUS),
+        (CHAT, 206, NotStored.PARTIAL_CONTENT),
+        (CHAT, 302, NotStored.REDIRECT),
+        (CHAT[:-1], 200, NotStored.BAD_JSON),
+        (b"", 200, NotStored.EMPTY),
+        (b'{"error": {"message": "no"}}', 200, NotStored.ERROR),
+    ],
+)
+def test_what_the_judge_refuses_is_not_stored(body: bytes, status: int, reason: NotStored) -> None:
+    """The judge's reason is handed on."""
+    assert _keep(body, JSON, status) is reason
+
+
+def test_the_judges_settings_are_handed_on() -> None:
+    """STORE_ERRORS and STORE_INCOMPLETE reach the judge."""
+    error = b'{"error": {"message": "no such model", "type": "invalid_request_error"}}'
+    assert _keep(error, JSON, 404) is NotStored.STATUS
+    assert _entry(error, JSON, 404, store_errors="404").status == 404
+    short = CHAT.replace(b'"stop"', b'"length"')
+    assert _entry(short).body == short
+    assert _keep(short, store_incomplete="false") is NotStored.INCOMPLETE
+
+
+def test_a_credential_of_the_wire_in_an_answer_is_never_stored() -> None:
+    """An answer that repeats the token of its request is not kept, in the body or in a header, by no setting."""
+    echoed = CHAT.replace(b"Hi", TOKEN.encode())
+    assert _keep(echoed, allow_secrets_in_responses="true") is NotStored.SECRET
+    header = (*JSON, (b"x-echo", TOKEN.encode()))
+    assert _keep(CHAT, header, allow_secrets_in_responses="true") is NotStored.SECRET
+
+
+def test_a_secret_shape_in_an_answer_is_stored_only_where_that_is_allowed() -> None:
+    """What looks like somebody's key is not kept unless the user says so."""
+    shaped = CHAT.replace(b"Hi", b"AKIA" + b"QWERTYUIOPASDFGH")
+    assert _keep(shaped) is NotStored.SECRET
+    assert _entry(shaped, allow_secrets_in_responses="true").body == shaped
+
+
+def test_an_answer_that_hands_out_credentials_is_never_stored() -> None:
+    """An OAuth token answer is not kept, whatever host gave it."""
+    body = b'{"access_token": "abcdefghijklmnop1234567890", "token_type": "Bearer", "expires_in": 3600}'
+    assert _keep(body, allow_secrets_in_responses="true") is NotStored.SECRET
+
+
+def test_a_head_answer_keeps_its_length() -> None:
+    """For HEAD the length is the answer: there is no body to compute it from."""
+    request = WireRequest("HEAD", "https", "api.openai.com", 443, "/v1/models", (), b"")
+    headers = (*JSON, (b"Content-Length", b"1234"))
+    assert _entry(b"", headers, request=request).headers == headers

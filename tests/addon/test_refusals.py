@@ -1,0 +1,40 @@
+"""The answers that provider-proxy gives itself."""
+
+from __future__ import annotations
+
+import json
+
+from addon.refusals import error_body, miss_message, unreachable_message
+
+
+def test_an_error_has_the_shape_that_sdks_read() -> None:
+    """Type and code are the kind; more fields lie beside the message, null ones too."""
+    assert json.loads(error_body("provider_proxy_cache_miss", "why", key="pp1-a", nearest=None)) == {
+        "type": "error",
+        "error": {
+            "type": "provider_proxy_cache_miss",
+            "code": "provider_proxy_cache_miss",
+            "message": "why",
+            "key": "pp1-a",
+            "nearest": None,
+        },
+    }
+
+
+def test_a_message_may_hold_anything() -> None:
+    """Quotes, line ends and other scripts come through; a byte that is no text does not break the answer."""
+    assert json.loads(error_body("k", 'a"b\n\u2192'))["error"]["message"] == 'a"b\n\u2192'
+    assert json.loads(error_body("k", "/v1/\udcff"))["error"]["message"] == "/v1/?"
+
+
+def test_a_miss_names_the_request_the_mode_and_the_way_out() -> None:
+    """One line that reads well in an exception."""
+    message = miss_message("POST", "api.openai.com", "/v1/chat", "read-only-require-hit")
+    for part in ("POST", "api.openai.com/v1/chat", "read-only-require-hit", "PROVIDER_PROXY_CACHE_MODE="):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_an_unreachable_provider_is_named_with_the_reason() -> None:
+    """The host and what went wrong."""
+    assert unreachable_message("h.example", "refused") == "provider-proxy: h.example did not answer: refused"

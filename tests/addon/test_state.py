@@ -1,0 +1,85 @@
+"""The background proxy's state file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from addon.state import Background, claim, read_background
+from cache_store.errors import UsageError
+
+HERE = Background(pid=4711, url="http://127.0.0.1:8080", before={"HTTPS_PROXY": "http://company:3128"})
+
+
+def test_nothing_runs_where_nothing_was_started(tmp_path: Path) -> None:
+    """No folder, no file and an empty file are all nothing."""
+    assert read_background(tmp_path / "none") is None
+    (tmp_path / "ci.json").touch()
+    assert read_background(tmp_path) is None
+
+
+def test_a_claim_is_read_while_it_lives(tmp_path: Path) -> None:
+    """The state counts as long as its process holds the lock, and no longer."""
+    handle = claim(tmp_path / "state", HERE)
+    assert read_background(tmp_path / "state") == HERE
+    assert read_background(tmp_path / "state") == HERE
+    assert stat.S_IMODE((tmp_path / "state" / "ci.json").stat().st_mode) == 0o600
+    os.close(handle)
+    assert read_background(tmp_path / "state") is None
+
+
+def test_a_second_claim_is_refused(tmp_path: Path) -> None:
+    """Two proxies in one folder would mix up their state; the first one's stays."""
+    handle = claim(tmp_path, HERE)
+    with pytest.raises(UsageError, match="provider-proxy stop"):
+        claim(tmp_path, Background(pid=1, url="http://127.0.0.1:1", before={}))
+    assert read_background(tmp_path) == HERE
+    os.close(handle)
+
+
+def test_a_new_claim_replaces_an_old_longer_state(tmp_path: Path) -> None:
+    """What a proxy before left in the file is gone."""
+    os.close(
+        claim(tmp_path, Background(pid=123456789, url="http://127.0.0.1:65535/" + "longer" * 20, before={}))
+    )
+    handle = claim(tmp_path, HERE)
+    assert read_background(tmp_path) == HERE
+    os.close(handle)
+
+
+def test_somebody_who_looks_does_not_spoil_a_claim(tmp_path: Path) -> None:
+    """`ci` looks at the state again and again while the new proxy claims it: that must never fail the start."""
+    os.close(claim(tmp_path, HERE))
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            read_background(tmp_path)
+            time.sleep(0)
+
+    looking = [threading.Thread(target=look) for _ in range(2)]
+    for thread in looking:
+        thread.start()
+    try:
+        for _ in range(200):
+            os.close(claim(tmp_path, HERE))
+    finally:
+        stop.set()
+        for thread in looking:
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", b"[]", b'{"pid": 1}', b'{"pid": 1, "url": "u", "x": 1}', b"\xff", b"7"]
+)
+def test_a_damaged_state_is_none(tmp_path: Path, content: bytes) -> None:
+    """What does not parse is nobody, even while it is locked."""
+    handle = claim(tmp_path, HERE)
+    (tmp_path / "ci.json").write_bytes(content)
+    assert read_background(tmp_path) is None
+    os.close(handle)

@@ -1,0 +1,70 @@
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import readme_tables
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(readme_tables.tables()))
+def test_tables_are_the_codes(name: str) -> None:
+    """Every table is what the code says now (`python tests/readme_tables.py` writes them)."""
+    assert readme_tables.block(README, name) == readme_tables.tables()[name]
+
+
+def test_every_command_has_help() -> None:
+    """`--help` works for every command, and has more than a usage line."""
+    from click.testing import CliRunner
+
+    from addon.cli import COMMANDS, cli
+
+    for name in COMMANDS:
+        result = CliRunner().invoke(cli, [name, "--help"])
+        assert result.exit_code == 0, name
+        assert len(result.output.splitlines()) > 4, name
+
+
+def test_commands_that_the_readme_names_exist() -> None:
+    """Each `provider-proxy WORD` and `run-proxy.sh WORD` is a command or a word of the wrapper."""
+    from addon.cli import COMMANDS
+
+    words = re.findall(r"(?:(?<![\w/-])provider-proxy|run-proxy\.sh) ([a-z][a-z-]*)(?![\w.-])", README)
+    wrapper = {"web", "ci", "stop"}
+    unknown = {w for w in words if w not in COMMANDS and w not in wrapper} - {"needs", "stands", "addon"}
+    assert unknown == set()
+
+
+def test_variables_that_the_readme_names_exist() -> None:
+    """Each PROVIDER_PROXY_… in the README is a setting."""
+    from addon.settings import SETTINGS
+
+    named = set(re.findall(r"PROVIDER_PROXY_[A-Z_]+(?<!_)", README))
+    assert named - {setting.variable for setting in SETTINGS} == set()
+
+
+def test_the_two_commands_of_the_readme_are_there() -> None:
+    """`./run-proxy.sh` and `./tests/run.sh` can be run."""
+    for script in ("run-proxy.sh", "tests/run.sh"):
+        assert os.access(ROOT / script, os.X_OK)
+        assert f"./{script}" in README
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_examples_parse(code: str) -> None:
+    """The Python examples are Python."""
+    compile(code, "README.md", "exec")
+
+
+def test_shell_examples_parse() -> None:
+    """The shell examples are shell."""
+    for code in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
+        subprocess.run(["sh", "-n"], input=code, text=True, check=True)
