@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
+from cache_store.recorded_at import recorded_seconds
 
 __all__ = ["SCHEMA", "Entry", "Headers"]
 
@@ -101,10 +102,11 @@ class Entry:
         return b"".join([*parts, digest.digest()])
 
     @classmethod
-    def decode(cls, data: bytes) -> Self:
+    def decode(cls, data: bytes, now: float | None = None) -> Self:
         """The entry in `data`.
 
-        Raises CorruptEntry where the bytes do not add up and UnknownSchema for another schema's entry.
+        With `now` (Unix seconds), for what others may have written, a time of recording is read as
+        `recorded_seconds` reads it. Raises CorruptEntry where the bytes do not add up and UnknownSchema for another schema's entry.
         """
         if len(data) < _START + _DIGEST or not data.startswith(_MAGIC):
             raise CorruptEntry("an entry is cut short or is not one of ours")
@@ -119,21 +121,26 @@ class Entry:
         request_at = _START + meta_len
         body_at = request_at + request_len
         return cls._from_meta(
-            data[_START:request_at], data[request_at:body_at], data[body_at : body_at + body_len]
+            data[_START:request_at], data[request_at:body_at], data[body_at : body_at + body_len], now
         )
 
     @classmethod
-    def _from_meta(cls, meta: bytes, request_json: bytes, body: bytes) -> Self:
+    def _from_meta(cls, meta: bytes, request_json: bytes, body: bytes, now: float | None) -> Self:
         # The checksum holds against accidents only: a directory from elsewhere may carry any meta it likes.
         try:
             found = json.loads(meta)
+            recorded_at = (
+                float(found["recorded_at"])
+                if now is None
+                else recorded_seconds(found.get("recorded_at"), now)
+            )
             entry = cls(
                 key=str(found["key"]),
                 status=int(found["status"]),
                 reason=str(found["reason"]),
                 headers=tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in found["headers"]),
                 body=body,
-                recorded_at=float(found["recorded_at"]),
+                recorded_at=recorded_at,
                 elapsed=float(found["elapsed"]),
                 run=str(found["run"]),
                 label={str(k): str(v) for k, v in found["label"].items()},

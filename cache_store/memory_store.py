@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from cache_store.age import is_expired
 from cache_store.entry import Entry
 from cache_store.store import StoreStats
 
@@ -14,10 +15,14 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """At most `max_entries` (at least 1) entries of one process."""
+    """At most `max_entries` (at least 1) entries of one process.
 
-    def __init__(self, max_entries: int = 1000) -> None:
+    With `max_age` (seconds), an entry of that age or older is dropped when it is read.
+    """
+
+    def __init__(self, max_entries: int = 1000, max_age: float | None = None) -> None:
         self._max = max(1, max_entries)
+        self._max_age = max_age
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -28,8 +33,12 @@ class MemoryStore:
         """The entry under `key`, now the most recently used."""
         with self._lock:
             entry = self._entries.get(key)
-            if entry is not None:
-                self._entries.move_to_end(key)
+            if entry is None:
+                return None
+            if is_expired(entry, self._max_age):
+                del self._entries[key]
+                return None
+            self._entries.move_to_end(key)
             return entry
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:

@@ -57,7 +57,8 @@ def ignore_fields(body: Any, rules: IdentityRules) -> bool:
     agents = rules.profile is Profile.AGENTS
     pointers = rules.ignore_fields + (_AGENT_FIELDS if agents else ())
     changed = [_ignore_at(body, pointer) for pointer in pointers]
-    return any(changed) or (agents and _ignore_billing(body))
+    changed.append(agents and _ignore_billing(body))
+    return any(changed)
 
 
 def _ignore_at(value: Any, pointer: Pointer) -> bool:

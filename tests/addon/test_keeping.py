@@ -100,7 +100,7 @@ def test_bodies_are_stored_decoded() -> None:
     assert (entry.body, entry.headers) == (CHAT, JSON)
 
 
-@pytest.mark.parametrize("body", [gzip.compress(CHAT)[:-5], CHAT, b"", gzip.compress(CHAT) + b"more"])
+@pytest.mark.parametrize("body", [gzip.compress(CHAT)[:-5], CHAT, gzip.compress(CHAT) + b"more"])
 def test_a_coding_that_does_not_decode_to_its_end_is_not_stored(body: bytes) -> None:
     """A cut or false compressed body is noticed even where the transport ended well."""
     assert _keep(body, (*JSON, (b"content-encoding", b"gzip"))) is NotStored.CONTENT_CODING

@@ -97,10 +97,46 @@ def environ(certificates: tuple[trustme.LeafCert, Path], data_home: Path) -> dic
     return clean_environ(SSL_CERT_FILE=str(certificates[1]), XDG_DATA_HOME=str(data_home))
 
 
+def launch(
+    folder: Path,
+    environ: dict[str, str],
+    upstream: Upstream | None,
+    mode: str,
+    arguments: tuple[str, ...] = (),
+    **settings: str,
+) -> Proxy:
+    """Start `serve` in `folder` and wait until it answers."""
+    variables = {f"PROVIDER_PROXY_{name.upper()}": value for name, value in settings.items()}
+    env = environ | variables | {"PROVIDER_PROXY_CACHE_MODE": mode}
+    if upstream is not None:
+        env["TEST_UPSTREAM_PORT"] = str(upstream.port)
+        arguments = ("-s", str(MAP_HOSTS), *arguments)
+    command = [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", "--", *arguments]
+    process = subprocess.Popen(
+        command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    if not first.startswith("# provider-proxy listens on "):
+        raise AssertionError(f"no proxy: {first!r} {process.communicate(timeout=10)}")
+    exports = []
+    while not (line := process.stdout.readline()).startswith("# Ctrl-C"):
+        exports.append(line.rstrip("\n"))
+    bundle = next(e.partition("=")[2].strip("'") for e in exports if e.startswith("export SSL_CERT_FILE="))
+    return Proxy(process, first.split()[4], bundle, folder, env, exports)
+
+
+def end(proxy: Proxy) -> None:
+    """End a proxy whatever became of it."""
+    if proxy.process.poll() is None:
+        proxy.process.kill()
+    proxy.process.communicate(timeout=10)
+
+
 @pytest.fixture
 def start_proxy(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
     """Starts proxies in the test's folder; ends what is left of them after the test."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Proxy] = []
 
     def start(
         upstream: Upstream | None = None,
@@ -108,33 +144,24 @@ def start_proxy(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
         arguments: tuple[str, ...] = (),
         **settings: str,
     ) -> Proxy:
-        variables = {f"PROVIDER_PROXY_{name.upper()}": value for name, value in settings.items()}
-        env = environ | variables | {"PROVIDER_PROXY_CACHE_MODE": mode}
-        if upstream is not None:
-            env["TEST_UPSTREAM_PORT"] = str(upstream.port)
-            arguments = ("-s", str(MAP_HOSTS), *arguments)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", "--", *arguments],
-            env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        started.append(process)
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        if not first.startswith("# provider-proxy listens on "):
-            raise AssertionError(f"no proxy: {first!r} {process.communicate(timeout=10)}")
-        exports = []
-        while not (line := process.stdout.readline()).startswith("# Ctrl-C"):
-            exports.append(line.rstrip("\n"))
-        bundle = next(
-            e.partition("=")[2].strip("'") for e in exports if e.startswith("export SSL_CERT_FILE=")
-        )
-        return Proxy(process, first.split()[4], bundle, tmp_path, env, exports)
+        started.append(launch(tmp_path, environ, upstream, mode, arguments, **settings))
+        return started[-1]
 
     yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=10)
+    for proxy in started:
+        end(proxy)
+
+
+@pytest.fixture(scope="module")
+def module_proxy(
+    certificates: tuple[trustme.LeafCert, Path], data_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Proxy, Upstream]]:
+    """One read-write proxy and its upstream for all tests of a module that do not disturb each other."""
+    environ = clean_environ(SSL_CERT_FILE=str(certificates[1]), XDG_DATA_HOME=str(data_home))
+    with upstreams.running(certificates[0]) as upstream:
+        proxy = launch(tmp_path_factory.mktemp("shared"), environ, upstream, "read-write")
+        yield proxy, upstream
+        end(proxy)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:

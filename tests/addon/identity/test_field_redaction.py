@@ -1,0 +1,108 @@
+"""Credentials in bodies, by name and by shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from addon.identity.canonical_json import NotCanonical, Number, Placed, parse
+from addon.identity.field_redaction import redact_members, redact_other, redact_tree
+from addon.redaction.redact import redacted
+
+KEY = "AKIAIOSFODNN7EXAMPLE"
+HIDDEN = redacted("aws-key-id", KEY.encode())
+
+
+def test_shapes_in_any_text() -> None:
+    """Values and names, at any depth; numbers and literals stay."""
+    assert redact_tree({"a": [f"x {KEY}", 1, None, True], KEY: {"b": KEY}}) == {
+        "a": [f"x {HIDDEN}", 1, None, True],
+        HIDDEN: {"b": HIDDEN},
+    }
+    number = Number("\x7f1.5\x7f")
+    assert redact_tree([number])[0] is number
+
+
+def test_the_order_of_properties_survives() -> None:
+    """A name that is redacted keeps its place under `properties`, and is sorted elsewhere."""
+    document = parse(json.dumps({"properties": {"z": 1, KEY: 2, "a": 3}, "z": {KEY: 1, "!": 2}}).encode())
+    value = redact_tree(document.value)
+    assert all(isinstance(name, Placed) for name in value["properties"])
+    assert document.inner(value).dump().decode() == (
+        f'{{"properties":{{"z":1,"{HIDDEN}":2,"a":3}},"z":{{"!":2,"{HIDDEN}":1}}}}'
+    )
+
+
+class Twin(str):
+    """A text that is equal to itself only: two AWS key ids with the same 8 digits are not found quickly."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def test_names_that_become_one() -> None:
+    """Two members are never merged."""
+    with pytest.raises(NotCanonical):
+        redact_tree({KEY: 1, Twin(KEY): 2})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"client_secret": "s", "grant_type": "g"}, {"client_secret": "<redacted:client-secret>", "grant_type": "g"}),
+        ({"clientSecret": "s"}, {"clientSecret": "<redacted:client-secret>"}),
+        ({"tools": [{"authorization": "t"}]}, {"tools": [{"authorization": "<redacted:authorization>"}]}),
+        ({"mcp_servers": [{"authorization_token": "t"}]}, {"mcp_servers": [{"authorization_token": "<redacted:authorization-token>"}]}),
+        ({"tools": [{"headers": {"Authorization": "t", "accept": "x", "X-Odd": "v"}}]},
+         {"tools": [{"headers": {"Authorization": "<redacted:header>", "accept": "x", "X-Odd": redacted("header", b"v")}}]}),
+        ({"a": [{"password": "p"}]}, {"a": [{"password": redacted("password", b"p")}]}),
+        ({"a": {"api_key": 123}}, {"a": {"api_key": redacted("api-key", b"123")}}),
+        ([{"secret": "s"}], [{"secret": redacted("secret", b"s")}]),
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_members_by_name(body: Any, expected: Any) -> None:
+    """Fields of the API lose their value wholly; members of data keep what tells two values apart."""
+    assert redact_members(body)
+    assert body == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"password": {"type": "string"}}, {"properties": {"api_key": {"type": "string"}}}, {"required": ["password"]},
+        {"password": ""}, {"password": None}, {"password": True}, {"max_tokens": "5"}, {"headers": {"authorization": "x"}},
+        {"prompt_cache_key": "k"}, "password", None,
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_what_is_no_credential(body: Any) -> None:
+    """Schemas, empty values and other names stay."""
+    before = json.dumps(body)
+    assert not redact_members(body)
+    assert json.dumps(body) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"kind": "text", "value": f'{{"refresh_token": "short"}} {KEY}'},
+         {"kind": "text", "value": f'{{"refresh_token": "{redacted("refresh-token", b"short")}"}} {HIDDEN}'}),
+        ({"kind": "form", "pairs": [["client_secret", "s"], ["x-token", "t"], ["a", KEY], ["b", None], ["secret", ""]]},
+         {"kind": "form", "pairs": [["client_secret", "<redacted:client-secret>"], ["x-token", redacted("field", b"t")],
+                                    ["a", HIDDEN], ["b", None], ["secret", ""]]}),
+        ({"kind": "multipart", "parts": [{"name": "api_key", "text": "s"}, {"name": None, "filename": KEY, "text": KEY}]},
+         {"kind": "multipart", "parts": [{"name": "api_key", "text": "<redacted:api-key>"},
+                                         {"name": None, "filename": HIDDEN, "text": HIDDEN}]}),
+        ({"kind": "bytes", "base64": "AA=="}, {"kind": "bytes", "base64": "AA=="}),
+    ],
+    ids=lambda value: value["kind"],
+)  # fmt: skip
+def test_other_kinds(body: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Forms and parts by their names, text by what looks like a member."""
+    assert redact_other(body) == expected

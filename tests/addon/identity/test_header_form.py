@@ -1,0 +1,97 @@
+"""The normal form of headers."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from addon.identity.header_form import keep_headers, media_type, normal_headers, value_of
+
+
+def normal(*headers: tuple[bytes, bytes], **how: bool) -> list[list[str]]:
+    """The saved pairs of these headers."""
+    kept, _ = keep_headers(headers)
+    return normal_headers(kept, **({"has_body": True, "is_multipart": False, "is_decoded": True} | how))
+
+
+def test_names_are_sorted_and_repeats_keep_their_order() -> None:
+    """Names are lower case and in order; the values of one name stay as sent."""
+    found = normal((b"X-App", b"1"), (b"range", b"b"), (b"x-app", b" 2 "), (b"User-Agent", b"x"))
+    assert found == [["range", "b"], ["x-app", "1"], ["x-app", "2"]]
+
+
+def test_values_not_known_to_be_harmless_are_hashed() -> None:
+    """A hash tells two values apart and shows neither."""
+    assert normal((b"X-Odd", b"v"), (b"OpenAI-Project", b"v")) == [
+        ["openai-project", f"<sha256:{hashlib.sha256(b'v').hexdigest()[:8]}>"],
+        ["x-odd", f"<sha256:{hashlib.sha256(b'v').hexdigest()[:8]}>"],
+    ]
+
+
+def test_lists_are_sets() -> None:
+    """List-valued headers are one sorted set, over repeats too; an empty one is none."""
+    found = normal((b"anthropic-beta", b"b, a"), (b"Anthropic-Beta", b"c,a,"), (b"openai-beta", b" ,"))
+    assert found == [["anthropic-beta", "a,b,c"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("*/*", None), ("application/json", None), ("application/json, */*", None), ("Application/JSON; q=0.9", None), ("", None),
+        ("text/event-stream", "text/event-stream"), ("application/json,  Text/Event-Stream;q=0.5",
+                                                      "application/json, text/event-stream;q=0.5"),
+        ("application/json;v=2", "application/json;v=2"), ("application/octet-stream", "application/octet-stream"),
+    ],
+)  # fmt: skip
+def test_accept(value: str, expected: str | None) -> None:
+    """Accept is in only where it chooses a format."""
+    assert normal((b"Accept", value.encode())) == ([["accept", expected]] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "is_multipart", "expected"),
+    [
+        ("Application/JSON", False, "application/json"), ("application/json; charset=utf-8", False, "application/json"),
+        ('application/json;charset="UTF-8"', False, "application/json"),
+        ("application/json; charset=latin-1", False, "application/json; charset=latin-1"),
+        ("text/plain; charset=utf-8", False, "text/plain; charset=utf-8"),
+        ("multipart/form-data; boundary=x", True, "multipart/form-data"),
+        ("multipart/form-data; boundary=x", False, "multipart/form-data; boundary=x"),
+        ("a/b; z=1; y=2", False, "a/b; y=2; z=1"), ("a/b; Z = \"a;b\"", False, 'a/b; z="a;b"'), ("a/b;", False, "a/b"),
+        ("a/b; broken", False, "a/b; broken"),
+    ],
+)  # fmt: skip
+def test_content_type(value: str, is_multipart: bool, expected: str) -> None:
+    """Type and parameters in one spelling; nothing that is not understood is dropped."""
+    assert normal((b"content-type", value.encode()), is_multipart=is_multipart) == [
+        ["content-type", expected]
+    ]
+
+
+def test_headers_of_a_body_that_is_not_there() -> None:
+    """Without a body its type and encoding say nothing; an encoding that was undone says nothing either."""
+    headers = ((b"content-type", b"a/b"), (b"content-encoding", b"GZIP"))
+    assert normal(*headers, has_body=False) == []
+    assert normal(*headers) == [["content-type", "a/b"]]
+    assert normal(*headers, is_decoded=False) == [["content-encoding", "gzip"], ["content-type", "a/b"]]
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], False), ([(b"Authorization", b"Bearer x")], True), ([(b"X-API-KEY", b"x")], True), ([(b"api-key", b" ")], False),
+        ([(b"cookie", b"session=1")], False), ([(b"proxy-authorization", b"Basic x")], False), ([(b"x-vendor-token", b"x")], False),
+    ],
+)  # fmt: skip
+def test_whether_a_credential_was_sent(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
+    """Known credentials count, empty ones, cookies and the proxy's do not; unknown ones are in as a hash."""
+    assert keep_headers(tuple(headers))[1] is expected
+
+
+def test_values() -> None:
+    """Repeats are joined; absent is empty."""
+    kept, _ = keep_headers(((b"Range", b"a"), (b"range", b"b")))
+    assert value_of(kept, b"range") == "a, b"
+    assert value_of(kept, b"x-app") == ""
+    assert media_type(" Text/Plain ; a=b") == "text/plain"

@@ -1,0 +1,262 @@
+"""No credential reaches a byte of the cache, a log, a report or a message, whatever client sent it and wherever."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from cache_store.disk_store import DiskStore
+from tests.e2e.clients import session
+from tests.e2e.command import provider_proxy
+from tests.e2e.conftest import Proxy
+from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events, message_answer
+
+Start = Callable[..., Proxy]
+
+
+def canary(place: str) -> str:
+    """A credential that says where it was sent; long enough to be one, in no known shape."""
+    return f"canary/{place}+{place[::-1]}=0123456789"
+
+
+def encodings(secret: str) -> set[bytes]:
+    """How a secret may be written: as it is, URL-encoded, in JSON, in hex, in base64 at each alignment."""
+    raw = secret.encode()
+    found = {raw, quote(secret, safe="").encode(), json.dumps(secret)[1:-1].encode(), raw.hex().encode()}
+    found.add(secret.replace("/", "\\/").encode())
+    for before in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            middle = encode(b"\0" * before + raw)[4 if before else 0 : -4]
+            found.add(middle)
+    return found
+
+
+def bytes_below(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file, and every value of every table, decoded."""
+    for path in folder.rglob("*"):
+        if not path.is_file():
+            continue
+        yield str(path), path.read_bytes()
+        if path.name == "cache.db":
+            with sqlite3.connect(path) as connection:
+                for row in connection.execute("SELECT * FROM Cache"):
+                    for value in row:
+                        yield f"{path} row", value if isinstance(value, bytes) else str(value).encode()
+            connection.close()
+
+
+def leaks(places: set[str], texts: Iterator[tuple[str, bytes]]) -> list[str]:
+    """Which canaries occur where."""
+    needles = [(place, form) for place in places for form in encodings(canary(place))]
+    return [f"{place} in {where}" for where, text in texts for place, form in needles if form in text]
+
+
+def echo(exchange: Exchange) -> None:
+    """A provider that echoes credentials in every kind of answer."""
+    sent = json.dumps(list(exchange.headers.items())) + exchange.path + exchange.body.decode("latin-1")
+    if "echo-json" in exchange.path:
+        exchange.json({"object": "x", "you_sent": sent})
+    elif "echo-base64" in exchange.path:
+        exchange.json({"object": "x", "you_sent": base64.b64encode(sent.encode()).decode()})
+    elif "echo-header" in exchange.path:
+        exchange.json(
+            {"ok": 1}, x_debug=exchange.headers.get("authorization", ""), set_cookie="sid=abcdef0123456789"
+        )
+    elif "echo-error" in exchange.path:
+        exchange.json({"error": {"message": f"Incorrect API key provided: {sent}", "type": "x"}}, 401)
+    elif "echo-redirect" in exchange.path:
+        exchange.answer(
+            b"", 302, location=f"https://api.openai.com/x?key={exchange.headers.get('authorization')}"
+        )
+    elif "echo-stream" in exchange.path:
+        exchange.stream([*chat_events([exchange.headers.get("authorization", "")])])
+    elif exchange.path.endswith("/messages"):
+        exchange.json(message_answer("ok"))
+    elif "converse" in exchange.path:
+        exchange.json(
+            {
+                "output": {"message": {"role": "assistant", "content": [{"text": "x"}]}},
+                "stopReason": "end_turn",
+            }
+        )
+    else:
+        exchange.json(chat_answer("ok"))
+
+
+RAW_PLACES = {
+    "bearer", "x-api-key", "api-key", "x-goog-api-key", "cookie", "gateway", "key", "access_token", "sig",
+    "client_secret", "password", "form-secret", "multipart-secret", "basic-password", "unknown-header",
+}  # fmt: skip
+
+
+def send_everything(proxy: Proxy) -> None:
+    """Credentials in every place that can hold one, sent by requests."""
+    url = "https://api.openai.com/v1"
+    with session(proxy) as client:
+        for path in (
+            "/plain",
+            "/echo-json",
+            "/echo-base64",
+            "/echo-header",
+            "/echo-error",
+            "/echo-redirect",
+            "/echo-stream",
+        ):
+            headers = {"authorization": f"Bearer {canary('bearer')}", "x-api-key": canary("x-api-key"),
+                       "api-key": canary("api-key"), "x-goog-api-key": canary("x-goog-api-key"),
+                       "cookie": f"sid={canary('cookie')}", "x-gateway-authorization": canary("gateway"),
+                       "x-my-routing-header": canary("unknown-header")}  # fmt: skip
+            query = {name: canary(name) for name in ("key", "access_token", "sig")} | {"alt": "json"}
+            body = {
+                "model": "m",
+                "client_secret": canary("client_secret"),
+                "nested": {"password": canary("password")},
+            }
+            client.post(
+                url + path, params=query, json=body, headers=headers, allow_redirects=False, timeout=30
+            )
+        client.post(url + "/form", data={"client_secret": canary("form-secret"), "a": "b"}, timeout=30)
+        client.post(
+            url + "/multipart", data={"api_key": canary("multipart-secret")}, files={"f": b"x"}, timeout=30
+        )
+        client.get(url + "/basic", auth=("user", canary("basic-password")), timeout=30)
+
+
+SDKS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tests.e2e.test_canaries import canary
+import openai, anthropic, boto3
+def quietly(call):
+    try: call()
+    except Exception as error: print(type(error).__name__, error)
+with openai.OpenAI(api_key=canary("sdk-openai"), organization="org-1", max_retries=0) as client:
+    ask = dict(model="m", messages=[{"role": "user", "content": "x"}])
+    quietly(lambda: client.chat.completions.create(**ask))
+    quietly(lambda: client.embeddings.create(model="m", input="x"))
+    quietly(lambda: client.files.create(file=("a.txt", b"abc"), purpose="assistants"))
+with anthropic.Anthropic(api_key=canary("sdk-anthropic"), max_retries=0) as client:
+    quietly(lambda: client.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}]))
+with openai.AzureOpenAI(api_key=canary("sdk-azure"), azure_endpoint="https://my.openai.azure.com", api_version="1", max_retries=0) as client:
+    quietly(lambda: client.chat.completions.create(**ask))
+client = boto3.client("bedrock-runtime", region_name="us-east-1")
+quietly(lambda: client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "x"}]}]))
+"""
+SDK_PLACES = {"sdk-openai", "sdk-anthropic", "sdk-azure", "sdk-aws-secret", "sdk-aws-token"}
+
+
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
+@pytest.mark.parametrize("store_errors", ["", "400,401,404"])
+def test_no_canary_survives(
+    mode: str, store_errors: str, start_proxy: Start, start_upstream: Callable[..., Upstream], tmp_path: Path
+) -> None:
+    """After a run over every client and place, no form of any credential is in the cache, the log or the report."""
+    upstream = start_upstream(echo)
+    proxy = start_proxy(upstream, mode, store_errors=store_errors, allow_secrets_in_responses="true")
+    send_everything(proxy)
+    send_everything(proxy)
+    environ = proxy.client_environ() | {
+        "AWS_ACCESS_KEY_ID": "AKIA0123456789ABCDEF", "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SECRET_ACCESS_KEY": canary("sdk-aws-secret"), "AWS_SESSION_TOKEN": canary("sdk-aws-token"),
+    }  # fmt: skip
+    root = Path(__file__).resolve().parents[2]
+    sdks = subprocess.run([sys.executable, "-c", SDKS, str(root)], env=environ, capture_output=True, text=True,
+                          timeout=90, check=True)  # fmt: skip
+    before = upstream.count
+    assert before > 15, sdks.stdout
+    report = proxy.stop()
+    places = RAW_PLACES | SDK_PLACES
+    assert leaks(places, bytes_below(tmp_path)) == []
+    assert leaks(places, iter([("report", report.encode())])) == []
+    assert "secret" in report
+    listed = provider_proxy("ls", "--json", environ=proxy.environ, folder=tmp_path).stdout
+    entries = json.loads(listed)
+    assert len(entries) > 5
+    shown = [
+        provider_proxy("show", "--json", entry["key"], environ=proxy.environ, folder=tmp_path).stdout
+        for entry in entries[:5]
+    ]
+    assert leaks(places, iter([("listing", (listed + "".join(shown)).encode())])) == []
+
+
+def test_no_canary_in_our_own_messages(start_proxy: Start, tmp_path: Path) -> None:
+    """Misses, refusals and pages for a provider out of reach hold no credential, nor does what the proxy prints."""
+    for mode in ("read-only-require-hit", "read-write"):
+        proxy = start_proxy(None, mode, hosts="unreachable.invalid")
+        with session(proxy) as client:
+            answer = client.post(
+                f"https://unreachable.invalid/v1/x?key={quote(canary('key'))}",
+                json={"password": canary("password"), "text": "x"},
+                headers={"authorization": f"Bearer {canary('bearer')}"},
+                timeout=30,
+            )
+        assert answer.status_code == 502
+        printed = answer.text + str(answer.headers) + proxy.stop()
+        assert leaks(RAW_PLACES, iter([("message", printed.encode())])) == []
+    assert leaks(RAW_PLACES, bytes_below(tmp_path)) == []
+
+
+def test_an_unsaved_request_changes_no_key(start_proxy: Start, upstream: Upstream, tmp_path: Path) -> None:
+    """With SAVE_REQUEST=false nothing of the request but its label is kept, and the entry is still a hit."""
+    proxy = start_proxy(upstream, "read-write", save_request="false")
+    with session(proxy) as client:
+        client.post("https://api.openai.com/v1/x", json={"prompt": "PROMPT-IN-CLEAR"}, timeout=30)
+    proxy.stop()
+    assert not any(b"PROMPT-IN-CLEAR" in text for _, text in bytes_below(tmp_path))
+    with session(start_proxy(None, "read-only-require-hit")) as client:
+        assert (
+            client.post(
+                "https://api.openai.com/v1/x", json={"prompt": "PROMPT-IN-CLEAR"}, timeout=30
+            ).status_code
+            == 200
+        )
+
+
+def test_the_cache_is_the_owners_alone(start_proxy: Start, upstream: Upstream, tmp_path: Path) -> None:
+    """The cache directory is 0700, and the CA's key is not below the folder that CI uploads."""
+    start_proxy(upstream, "read-write").stop()
+    cache = tmp_path / ".provider-proxy" / "cache"
+    assert cache.stat().st_mode & 0o777 == 0o700
+    assert not any(b"PRIVATE KEY" in text for _, text in bytes_below(tmp_path))
+    assert DiskStore(cache).stats().entries == 0
+
+
+@pytest.mark.parametrize(("path", "answer"), [
+    ("/v1/oauth/token", {"token_type": "x"}),
+    ("/v1/anything", {"access_token": "abcdefgh", "expires_in": 3600}),
+    ("/v1/keys", {"SecretAccessKey": "abcdefgh"}),
+    ("/v1/realtime/sessions", {"client_secret": {"value": "ek_1"}}),
+])  # fmt: skip
+def test_answers_that_hand_out_credentials_are_never_stored(
+    path: str, answer: dict[str, object], start_proxy: Start, start_upstream: Callable[..., Upstream]
+) -> None:
+    """Token endpoints, and JSON with a credential's member name, go to the provider every time."""
+    upstream = start_upstream(lambda e: e.json(answer))
+    proxy = start_proxy(upstream, "read-write")
+    with session(proxy) as client:
+        for _ in range(2):
+            assert client.post(f"https://api.openai.com{path}", json={}, timeout=30).json() == answer
+    assert upstream.count == 2
+
+
+def test_never_cached_requests_are_refused_in_require_hit(start_proxy: Start) -> None:
+    """In require-hit a token endpoint is refused, which is counted apart from misses; a WebSocket gets a 426."""
+    proxy = start_proxy(None, "read-only-require-hit")
+    with session(proxy) as client:
+        refused = client.post("https://api.openai.com/v1/oauth/token", json={}, timeout=30)
+        upgrade = client.get(
+            "https://api.openai.com/v1/responses", timeout=30,
+            headers={"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
+                     "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="},
+        )  # fmt: skip
+        stats = client.get(f"{proxy.url}/-/stats", proxies={"http": "", "https": ""}, timeout=30).json()
+    assert (refused.status_code, upgrade.status_code) == (502, 426)
+    assert (stats["total"]["refused"], stats["total"]["misses"]) == (2, 0)
