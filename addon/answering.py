@@ -222,7 +222,7 @@ class Answering:
         """The 401 or 403 that this very credential got, and whether its host rejects it altogether."""
         digest = credential_digest(forward.request)
         entry = await self._servable(apart_key(forward.key, digest), forward.mode)
-        return entry, self._store.get(mark_key(forward.request.host, digest)) is not None
+        return entry, await self._store.find(mark_key(forward.request.host, digest)) is not None
 
     async def _shared(self, forward: Forward, key: str) -> Entry | None:
         """The entry, maybe after waiting for an identical request in flight; else this one is the leader."""
@@ -251,7 +251,7 @@ class Answering:
         entry = await self._servable(forward.key, forward.mode)
         if entry is None and forward.mode.forwards and forward.mode.serves is not Serves.NOTHING:
             for earlier in range(n - 1, 0, -1):
-                last = self._fresh(self._store.get(nth_key(key, earlier)))
+                last = self._fresh(await self._store.find(nth_key(key, earlier)))
                 if last is not None:
                     return last if last.run != self._counts.run else None
         return entry
@@ -260,7 +260,7 @@ class Answering:
         """The entry that `mode` may serve. One that this run recorded is removed where the mode wants a new
         answer, so that a retry that fails leaves nothing; `shared` ones come from a flight that was joined.
         """
-        entry = self._store.get(key) if mode.serves is not Serves.NOTHING else None
+        entry = await self._store.find(key) if mode.serves is not Serves.NOTHING else None
         if entry is not None and mode.serves is Serves.OLD and entry.run == self._counts.run and not shared:
             await self._store.remove(key)
             return None

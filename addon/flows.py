@@ -8,7 +8,16 @@ from addon.answering import Hit
 from addon.cache_status import CACHE_HEADER, STATUS_HEADER
 from addon.wire import WireRequest
 
-__all__ = ["from_provider", "mark", "own_answer", "replay", "streams", "unaskable", "wire_request"]
+__all__ = [
+    "from_provider",
+    "mark",
+    "own_answer",
+    "own_page",
+    "replay",
+    "streams",
+    "unaskable",
+    "wire_request",
+]
 
 # A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
 BUFFERED_BYTES = 2**20
@@ -68,6 +77,11 @@ def own_answer(request: http.Request, status: int, body: bytes, cache_status: st
         CACHE_HEADER: "false",
         STATUS_HEADER: cache_status,
     }
+    return own_page(request, status, body, headers)
+
+
+def own_page(request: http.Request, status: int, body: bytes, headers: dict[str, str]) -> http.Response:
+    """The same with other headers, and without marks."""
     response = http.Response.make(status, body, headers)
     if request.method == "HEAD":
         response.data.content = b""  # its bytes would be read as the start of the next answer

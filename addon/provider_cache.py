@@ -20,11 +20,11 @@ from addon.cache_status import bypass_status, miss_status
 from addon.configuration import raw_settings
 from addon.counts import RunCounts
 from addon.doors import parse_door
-from addon.flows import from_provider, mark, own_answer, replay, streams, unaskable, wire_request
+from addon.flows import from_provider, mark, own_answer, own_page, replay, streams, unaskable, wire_request
 from addon.http_layer import CLIENT_LEFT, DIRECT, swap_http_layer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
-from addon.modes import MODE_HEADER, mode_for_request
+from addon.modes import MODE_HEADER, Mode, mode_for_request
 from addon.recording import Recording
 from addon.refusals import error_body, unreachable_message
 from addon.settings import SETTINGS, Settings
@@ -104,7 +104,7 @@ class ProviderCache:
             logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
             return
         ctx.options.update(connection_strategy="lazy", tcp_timeout=max(ctx.options.tcp_timeout, IDLE_SECONDS))
-        if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
+        if not ctx.options.allow_hosts:
             ctx.options.update(allow_hosts=self.settings.hosts.regexes)
         self._last = _AfterNextLayer(self)
         ctx.master.addons.add(self._last)
@@ -168,9 +168,14 @@ class ProviderCache:
 
     def refuses(self, host: str, port: int | None = None) -> bool:
         """Whether no connection to `host` may be made."""
-        if self.answering is None or self.answering.mode.forwards:
-            return False
-        return self._intercepted(host, port)
+        return not self._mode.forwards and self._intercepted(host, port)
+
+    @property
+    def _mode(self) -> Mode:
+        """The mode as it is now; before the settings are read, the one that sends nothing."""
+        if self.answering is not None:
+            return self.answering.mode
+        return self.settings.cache_mode if self.settings is not None else Mode.REQUIRE_HIT
 
     # -- requests -----------------------------------------------------------
 
@@ -218,11 +223,9 @@ class ProviderCache:
 
     def _fail(self, flow: http.HTTPFlow, asked: str | None) -> None:
         """Closed where the run's mode forwards nothing, or the request's own; open otherwise."""
-        assert self.settings is not None
         self.counts.host(flow.request.host).errors += 1
-        mode = self.answering.mode if self.answering is not None else self.settings.cache_mode
         try:
-            forwards = mode_for_request(mode, asked).forwards
+            forwards = mode_for_request(self._mode, asked).forwards
         except ProviderProxyError:
             forwards = False
         if not forwards:
@@ -319,10 +322,11 @@ class ProviderCache:
     def _own_page(self, request: http.Request) -> http.Response:
         plain = request.path.partition("?")[0]
         if plain == "/-/healthz":
-            return http.Response.make(200, b"ok\n", {"content-type": "text/plain"})
+            return own_page(request, 200, b"ok\n", {"content-type": "text/plain"})
         if plain == "/-/stats":
-            body = json.dumps(self.counts.as_dict(), indent=1).encode()
-            return http.Response.make(200, body, {"content-type": "application/json"})
+            tiers = self._store.tiers() if self._store is not None else None
+            body = json.dumps(self.counts.as_dict() | {"tiers": tiers}, indent=1).encode()
+            return own_page(request, 200, body, {"content-type": "application/json"})
         message = (
             "provider-proxy: this is a proxy; use it as HTTPS_PROXY, or as a base URL such as "
             "/https/api.openai.com/v1 for an intercepted host (PROVIDER_PROXY_HOSTS)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from addon.hosts import HostRules, parse_hosts
@@ -68,6 +68,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("coalesce", "wait", "identical requests in flight: `wait` for the first one's entry, or `off`"),
     Setting("repeat", "single", "`sequence`: equal requests of a run have their own answers, in order"),
     Setting("websocket", "", "`pass` or `refuse` WebSocket upgrades; by default require-hit refuses"),
+    Setting("redis_url", "", "a Redis or Valkey that many machines share behind their disks, "
+            "`redis://user:password@host:6379/0`; `rediss://` is TLS"),
+    Setting("remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"),
+    Setting("import", "", "an exported directory that is imported at the start"),
     Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
 )  # fmt: skip
 
@@ -96,6 +100,9 @@ class Settings:
     sequence: bool
     websocket: str
     miss_status: int
+    redis_url: str = field(default="", repr=False)
+    remote: str = ""
+    import_dir: Path | None = None
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
@@ -133,6 +140,9 @@ class Settings:
             miss_status=_of(
                 "miss_status", {"miss_status": value["miss_status"] or default_miss}, _parse_status
             ),
+            redis_url=value["redis_url"],
+            remote=value["remote"],
+            import_dir=Path(value["import"]).expanduser() if value["import"] else None,
         )
 
     def websocket_passes(self, mode: Mode) -> bool:

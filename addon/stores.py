@@ -11,5 +11,18 @@ __all__ = ["open_store"]
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that `settings` ask for, not opened yet."""
-    return MemoryStore() if settings.cache_dir is None else DiskStore(settings.cache_dir)
+    """The store that `settings` ask for, not opened yet: disk or memory, and Redis behind it where it is named.
+
+    Raises UsageError for a Redis URL that cannot be used.
+    """
+    near: Store = (
+        MemoryStore(max_age=settings.max_age) if settings.cache_dir is None else DiskStore(settings.cache_dir)
+    )
+    if not settings.redis_url:
+        return near
+    from cache_store.redis_store import RedisStore
+    from cache_store.tiered_store import TieredStore
+
+    return TieredStore(
+        near, RedisStore(settings.redis_url), max_age=settings.max_age, folder=settings.cache_dir
+    )

@@ -7,14 +7,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from diskcache import Cache, Timeout
 
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
+from cache_store.nearest_index import Held, NearestIndex, missing
 from cache_store.safe_disk import DATABASE, FORMAT, FORMAT_KEY, SETTINGS, SafeDisk, check_database
+from cache_store.sketch import Sketch
 from cache_store.store import StoreStats
 
 __all__ = ["DiskStore"]
@@ -22,6 +24,9 @@ __all__ = ["DiskStore"]
 # A locked database never holds the event loop: past these, a read is a miss and a write is not stored.
 READ_SECONDS = 0.05
 WRITE_SECONDS = 2.0
+
+# One miss waits this long at most for an index that has to be made.
+CATCH_UP_SECONDS = 0.5
 
 KEY_PREFIX = "pp"
 
@@ -40,6 +45,8 @@ class DiskStore:
         self._caches: tuple[Cache, Cache] | None = None
         self._past: list[Cache] = []
         self._inode = 0
+        self._index = NearestIndex(self.directory)
+        self._caught_up = False
 
     def open(self) -> None:
         """Open or make the directory; does nothing where it is open."""
@@ -70,12 +77,15 @@ class DiskStore:
                 if began_at is not None and self._is_newer(entry.key, began_at):
                     return False
                 cache.set(entry.key, data)
+        self._index.add(entry)
         return True
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
         with _mapped():
-            return bool(self._opened()[1].delete(key))
+            removed = bool(self._opened()[1].delete(key))
+        self._index.remove(key)
+        return removed
 
     def clear(self) -> int:
         """Remove every entry; how many there were."""
@@ -102,6 +112,16 @@ class DiskStore:
             cache = self._opened()[1]
             return StoreStats(entries=len(cache) - 1, bytes=cache.volume())
 
+    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
+        """Keys of the entries most like `wanted`, best first; looks at no entry."""
+        self._catch_up()
+        return self._index.nearest(wanted, most)
+
+    def held(self, host: str) -> Held:
+        """What there is of `host`: its most used endpoints, with the number of entries each."""
+        self._catch_up()
+        return self._index.held(host)
+
     def close(self) -> None:
         """Close the database; the next call opens it again. Each thread has connections of its own to close."""
         with self._lock:
@@ -112,6 +132,25 @@ class DiskStore:
         self._caches = None
         for cache in self._past:
             cache.close()
+        self._index.close()
+        self._caught_up = False
+
+    def _catch_up(self) -> None:
+        """Take in what was stored without an index (an older version's cache, a crash), for a bounded time."""
+        if self._caught_up:
+            return
+        until = time.monotonic() + CATCH_UP_SECONDS
+        if self.stats().entries != self._index.count():
+            lacking, gone = missing(self.keys(), self._index)
+            for key in gone:
+                self._index.remove(key)
+            for key in lacking:
+                if time.monotonic() > until:
+                    return
+                with suppress(EntryError):
+                    if (entry := self.get(key)) is not None:
+                        self._index.add(entry)
+        self._caught_up = True
 
     def _is_newer(self, key: str, began_at: float) -> bool:
         try:

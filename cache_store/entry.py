@@ -106,7 +106,8 @@ class Entry:
         """The entry in `data`.
 
         With `now` (Unix seconds), for what others may have written, a time of recording is read as
-        `recorded_seconds` reads it. Raises CorruptEntry where the bytes do not add up and UnknownSchema for another schema's entry.
+        `recorded_seconds` reads it. Raises CorruptEntry where the bytes do not add up and UnknownSchema for
+        another schema's entry.
         """
         if len(data) < _START + _DIGEST or not data.startswith(_MAGIC):
             raise CorruptEntry("an entry is cut short or is not one of ours")

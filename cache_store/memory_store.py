@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from cache_store.age import is_expired
 from cache_store.entry import Entry
+from cache_store.nearest_index import Held, NearestIndex
+from cache_store.sketch import Sketch
 from cache_store.store import StoreStats
 
 __all__ = ["MemoryStore"]
@@ -25,6 +27,7 @@ class MemoryStore:
         self._max_age = max_age
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = threading.Lock()
+        self._index = NearestIndex(None)
 
     def open(self) -> None:
         """There is nothing to open."""
@@ -50,20 +53,24 @@ class MemoryStore:
             self._entries[entry.key] = entry
             self._entries.move_to_end(entry.key)
             while len(self._entries) > self._max:
-                self._entries.popitem(last=False)
-            return True
+                self._index.remove(self._entries.popitem(last=False)[0])
+        self._index.add(entry)
+        return True
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
         with self._lock:
-            return self._entries.pop(key, None) is not None
+            removed = self._entries.pop(key, None) is not None
+        self._index.remove(key)
+        return removed
 
     def clear(self) -> int:
         """Remove every entry; how many there were."""
         with self._lock:
             count = len(self._entries)
             self._entries.clear()
-            return count
+        self._index = NearestIndex(None)
+        return count
 
     def keys(self) -> Iterator[str]:
         """Every entry's key, least recently used first."""
@@ -74,6 +81,14 @@ class MemoryStore:
         """Every entry, least recently used first."""
         with self._lock:
             return iter(list(self._entries.values()))
+
+    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
+        """Keys of the entries most like `wanted`, best first."""
+        return self._index.nearest(wanted, most)
+
+    def held(self, host: str) -> Held:
+        """What there is of `host`: its most used endpoints, with the number of entries each."""
+        return self._index.held(host)
 
     def stats(self) -> StoreStats:
         """How many entries, and the bytes of their bodies."""

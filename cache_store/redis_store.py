@@ -25,7 +25,7 @@ __all__ = ["PREFIX", "WAIT", "RedisStore", "parse_redis_url"]
 PREFIX = "provider-proxy:1:"
 """Before every key of ours; nothing else in the database is read or removed."""
 
-WAIT = 0.5
+WAIT = 0.45
 """Seconds to connect, and to wait for each piece of an answer."""
 
 _MOST = 256 * 2**20  # bytes of one value
@@ -132,7 +132,7 @@ class RedisStore:
         for _ in range(_TRIES):
             with self._client.pipeline() as pipe:
                 try:
-                    pipe.watch(PREFIX + key)
+                    pipe.watch(PREFIX + key)  # type: ignore[no-untyped-call]
                     if _is_newer(key, self._read(pipe, key), began_at):
                         return False
                     pipe.multi()
@@ -168,7 +168,10 @@ class RedisStore:
 
 
 def parse_redis_url(url: str) -> str:
-    """Scheme, host, port and database of `url`: what may be printed. Raises UsageError, which repeats none of it."""
+    """Scheme, host, port and database of `url`: what may be printed.
+
+    Raises UsageError, which repeats nothing of it.
+    """
     try:
         parts = urlsplit(url)
         host, port, path = parts.hostname or "", parts.port, parts.path

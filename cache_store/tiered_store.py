@@ -4,14 +4,15 @@ The near tier is the cache; the far one is best effort. A far tier that fails is
 a writer, but what was meant to be gone must not come back from it: a removal that fails is raised, and its key
 (after a failed `clear`, every key) is not read from there until it has been removed after all.
 
-The `near_…` methods take as long as the near tier does. The `far_…` ones wait for the far tier; whoever cannot,
-calls them in a thread.
+The `far_…` methods wait for the far tier; whoever cannot, asks `near` itself, and calls them in a thread.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from cache_store.tier_health import Kind, TierHealth
 __all__ = ["BLOCK_FILE", "TieredStore"]
 
 BLOCK_FILE = "second-tier-blocked"
-"""In the cache directory while reads from the far tier are blocked: `rm --all` is another process than the proxy."""
+"""In the cache directory while reads from the far tier are blocked: `rm --all` is another process."""
 
 _MOST_GONE = 10_000
 
@@ -54,19 +55,28 @@ class TieredStore:
 
     def get(self, key: str) -> Entry | None:
         """The entry in the first tier that has one."""
-        entry = self.near_get(key)
-        return entry if entry is not None else self.far_get(key)
+        entry = self.near.get(key)
+        if entry is not None and self.is_fresh(entry):
+            return entry
+        try:
+            return self.far_get(key) or entry
+        except (StoreError, EntryError):
+            return entry
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
         """Store in the near tier, and best effort in the far one."""
         if not self.near.put(entry, began_at):
             return False
-        self.far_put(entry, began_at)
+        try:
+            self.far_put(entry, began_at)
+        except StoreError:
+            pass  # counted in `health`
         return True
 
     def remove(self, key: str) -> bool:
         """Remove from both tiers. Raises StoreUnavailable where the far one could not."""
-        near = self.near_remove(key)
+        self.forget(key)
+        near = self.near.remove(key)
         return self.far_remove(key) or near
 
     def clear(self) -> int:
@@ -74,8 +84,7 @@ class TieredStore:
 
         Raises StoreUnavailable where the far one could not: reads from it stay blocked until a clear succeeds.
         """
-        with self._lock:
-            self._removals += 1
+        self._count_removal()
         count = self.near.clear()
         self._set_blocked(True)
         try:
@@ -83,10 +92,10 @@ class TieredStore:
         except StoreError:
             self.health.failed(Kind.WRITE)
             raise
-        self._set_blocked(False)
+        self._count_removal()
         with self._lock:
-            self._removals += 1
             self._gone.clear()
+        self._set_blocked(False)
         self.health.succeeded(Kind.WRITE)
         return count
 
@@ -107,68 +116,54 @@ class TieredStore:
         self.near.close()
         self.far.close()
 
-    # -- one tier at a time -------------------------------------------------
+    # -- the far tier alone -------------------------------------------------
+    # `until` (monotonic seconds) is when the caller stops waiting: what comes later changes nothing.
 
-    def near_get(self, key: str) -> Entry | None:
-        """The near tier's entry; one past its age is none, for the far tier may have a newer one."""
-        entry = self.near.get(key)
-        return None if entry is None or is_expired(entry, self._max_age) else entry
+    def far_get(self, key: str, until: float = math.inf) -> Entry | None:
+        """The far tier's entry, put into the near tier with its own time of recording.
 
-    def far_get(self, key: str) -> Entry | None:
-        """The far tier's entry, put into the near tier with its own time of recording. Never raises."""
+        Raises StoreUnavailable, and EntryError for an entry that cannot be used.
+        """
         if key in self._gone or self.is_blocked() or not self.health.allows():
             return None
         removals = self._removals
-        try:
-            entry = self.far.get(key)
-        except EntryError:
-            self.health.succeeded(Kind.READ)  # it answered, if with something that is of no use
-            return None
-        except StoreError:
-            self.health.failed(Kind.READ)
-            return None
-        self.health.succeeded(Kind.READ)
-        if entry is None or is_expired(entry, self._max_age):
+        entry = self._ask(Kind.READ, lambda: self.far.get(key), until)
+        if entry is None or not self.is_fresh(entry) or time.monotonic() > until:
             return None
         return entry if self._fill(entry, removals) else None
 
-    def far_put(self, entry: Entry, began_at: float | None = None) -> bool:
-        """Store in the far tier; False where it did not. Never raises."""
+    def far_put(self, entry: Entry, began_at: float | None = None, until: float = math.inf) -> bool:
+        """Store in the far tier; False where a newer one was kept or the tier is skipped at present."""
         if not self.health.allows():
             return False
-        try:
-            stored = self.far.put(entry, began_at)
-        except StoreError:
-            self.health.failed(Kind.WRITE)
-            return False
-        self.health.succeeded(Kind.WRITE)
+        stored = self._ask(Kind.WRITE, lambda: self.far.put(entry, began_at), until)
         with self._lock:
             self._gone.pop(entry.key, None)
         return stored
 
-    def near_remove(self, key: str) -> bool:
-        """Remove from the near tier; until `far_remove` succeeded the key is not read from the far one."""
+    def far_remove(self, key: str, until: float = math.inf) -> bool:
+        """Remove from the far tier. Raises StoreUnavailable where that failed or is not tried at present."""
+        if not self.health.allows():
+            raise StoreUnavailable(
+                "the second tier is unhealthy; what it holds is not served again in this run"
+            )
+        removed = self._ask(Kind.WRITE, lambda: self.far.remove(key), until)
+        self._count_removal()
         with self._lock:
-            self._removals += 1
+            self._gone.pop(key, None)
+        return removed
+
+    def forget(self, key: str) -> None:
+        """No longer read `key` from the far tier: it is being removed. A removal or a new entry there ends this."""
+        self._count_removal()
+        with self._lock:
             self._gone[key] = None
             while len(self._gone) > _MOST_GONE:
                 del self._gone[next(iter(self._gone))]
-        return self.near.remove(key)
 
-    def far_remove(self, key: str) -> bool:
-        """Remove from the far tier. Raises StoreUnavailable where that failed or is not tried at present."""
-        if not self.health.allows():
-            raise StoreUnavailable("the second tier is not removed from while it is unhealthy")
-        try:
-            removed = self.far.remove(key)
-        except StoreError:
-            self.health.failed(Kind.WRITE)
-            raise
-        self.health.succeeded(Kind.WRITE)
-        with self._lock:
-            self._removals += 1
-            self._gone.pop(key, None)
-        return removed
+    def is_fresh(self, entry: Entry) -> bool:
+        """Whether `entry` has not reached the age at which the far tier's is worth asking for."""
+        return not is_expired(entry, self._max_age)
 
     def is_blocked(self) -> bool:
         """Whether a failed `clear`, here or in another process, keeps the far tier from being read."""
@@ -177,6 +172,24 @@ class TieredStore:
     def state(self) -> dict[str, Any]:
         """For `stats` and the status page."""
         return {"second": str(self.far), "healthy": self.health.healthy, "blocked": self.is_blocked()}
+
+    def _ask[T](self, kind: Kind, work: Callable[[], T], until: float) -> T:
+        try:
+            answer = work()
+        except EntryError:
+            self.health.succeeded(kind)  # it answered, if with something that is of no use
+            raise
+        except StoreError:
+            if time.monotonic() <= until:
+                self.health.failed(kind)
+            raise
+        if time.monotonic() <= until:
+            self.health.succeeded(kind)
+        return answer
+
+    def _count_removal(self) -> None:
+        with self._lock:
+            self._removals += 1
 
     def _fill(self, entry: Entry, removals: int) -> bool:
         """Put what was read into the near tier, unless something was removed while it was being read."""

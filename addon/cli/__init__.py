@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "entries:show",
     "rm": "entries:rm",
     "stats": "entries:stats",
+    "scan": "scan:scan",
     "cache-probe": "cache_probe:cache_probe",
 }
 

@@ -1,0 +1,66 @@
+"""`scan`: is there a secret in what is about to be uploaded or committed?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from addon.cli.context import cache_options, open_store_for_reading, print_json
+from addon.scanning import Found, scan_bytes, scan_entry
+from cache_store.errors import UsageError
+from cache_store.safe_disk import DATABASE
+
+__all__ = ["scan"]
+
+_MAX_FILE = 256 * 2**20  # bytes; a larger file is named, not read
+
+
+@click.command()
+@cache_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+def scan(*, paths: tuple[Path, ...], as_json: bool, cache_dir: str | None) -> None:
+    """Look for secrets in the cache, or in PATHS: caches, exports, files.
+
+    Exit status 1 where any is found. Signed URLs in answers are what the caller asked for: they are listed, and
+    do not count.
+    """
+    rows = list(_scan_all(paths, cache_dir))
+    secrets = [row for row in rows if not row[1].note]
+    if as_json:
+        print_json([{"where": where, "kind": found.kind, "part": found.part, "note": found.note}
+                    for where, found in rows])  # fmt: skip
+    else:
+        for where, found in rows:
+            click.echo(f"{'note  ' if found.note else 'SECRET'}  {found.kind:20} {found.part:10} {where}")
+        click.echo(f"{len(secrets)} secrets found" if secrets else "no secrets found", err=True)
+    sys.exit(1 if secrets else 0)
+
+
+def _scan_all(paths: tuple[Path, ...], cache_dir: str | None) -> Iterator[tuple[str, Found]]:
+    if not paths:
+        yield from _scan_cache(cache_dir)
+    for path in paths:
+        if (path / DATABASE).exists():
+            yield from _scan_cache(str(path))
+        elif path.exists():
+            files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            for file in files:
+                yield from ((str(file), found) for found in _scan_file(file))
+        else:
+            raise UsageError(f"{path} does not exist")
+
+
+def _scan_cache(cache_dir: str | None) -> Iterator[tuple[str, Found]]:
+    with open_store_for_reading(cache_dir) as store:
+        for entry in store.iterate():
+            yield from ((entry.key, found) for found in scan_entry(entry))
+
+
+def _scan_file(file: Path) -> list[Found]:
+    if file.stat().st_size > _MAX_FILE:
+        raise UsageError(f"{file} is larger than {_MAX_FILE // 2**20} MiB; scan the cache that it came from")
+    return scan_bytes(file.read_bytes())

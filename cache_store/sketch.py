@@ -1,0 +1,141 @@
+"""A request's sketch: a few dozen numbers that alike requests share, so that the nearest one is found unread.
+
+Three kinds of feature: the conversation so far after each message (a chain of hashes, so that a shared one is a
+shared beginning), single messages and other top-level members, and a sample of every text's word triples
+(bottom-k sampling: Broder 1997), so that a text with one word changed still shares most of them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+from zlib import crc32
+
+__all__ = ["Sketch", "conversation_of", "sketch"]
+
+_CONVERSATIONS = ("messages", "input", "contents")
+_MOST_JSON = 2**23  # bytes; a longer request is known by its label alone
+_FIRST, _LAST = 48, 16  # messages whose chain is kept
+_ALONE = 16
+_MEMBERS = 16
+_TEXTS = 8
+_TRIPLES = 6
+_WORDS = 4000
+_MOST_TEXTS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """`chain` are the features of the conversation's beginnings, shortest first; `loose` all the others.
+
+    `endpoint` is method and path as they are shown. Features are 63-bit numbers that hold for one host only.
+    """
+
+    host: str
+    endpoint: str
+    chain: tuple[int, ...] = ()
+    loose: tuple[int, ...] = ()
+
+
+def sketch(label: Mapping[str, str], request_json: bytes) -> Sketch:
+    """The sketch of a saved request. Never raises; what does not parse is known by its label alone."""
+    host = label.get("host", "")[:200]
+    endpoint = f"{label.get('method', '')} {label.get('path', '')}"[:200]
+    body = _body(request_json)
+    features = _Features(host)
+    chain = _chain(features, conversation_of(body))
+    loose = dict.fromkeys(_loose(features, label.get("model", ""), body))
+    return Sketch(host, endpoint, tuple(chain), tuple(loose))
+
+
+def conversation_of(body: Any) -> list[Any]:
+    """The list of messages in a body: `messages`, Responses' `input`, or Gemini's `contents`."""
+    for name in _CONVERSATIONS:
+        if isinstance(body, dict) and isinstance(body.get(name), list):
+            found: list[Any] = body[name]
+            return found
+    return []
+
+
+class _Features:
+    def __init__(self, host: str) -> None:
+        self._start = blake2b(host.encode("utf-8", "replace"), digest_size=8)
+
+    def of(self, *parts: str) -> int:
+        hashed = self._start.copy()
+        for part in parts:
+            hashed.update(b"\0" + part.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(hashed.digest()) >> 1
+
+
+def _body(request_json: bytes) -> Any:
+    if len(request_json) > _MOST_JSON:
+        return None
+    try:
+        saved = json.loads(request_json, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return None
+    body = saved.get("body") if isinstance(saved, dict) else None
+    return body.get("value", body) if isinstance(body, dict) else None
+
+
+def _chain(features: _Features, messages: list[Any]) -> Iterator[int]:
+    last = len(messages) - _LAST
+    state = 0
+    for at, message in enumerate(messages):
+        state = features.of("chain", str(state), _dumped(message))
+        if at < _FIRST or at >= last:
+            yield state
+
+
+def _loose(features: _Features, model: str, body: Any) -> Iterator[int]:
+    yield features.of("model", model)
+    messages = conversation_of(body)
+    for message in messages[-_ALONE:]:
+        yield features.of("message", _dumped(message))
+    others = []
+    if isinstance(body, dict):
+        others = [(name, value) for name, value in body.items() if value is not messages][:_MEMBERS]
+        for name, value in others:
+            yield features.of("member", name, _dumped(value))
+    for holder in [*messages[-_TEXTS:], *(value for _, value in others), body if not others else None]:
+        yield from (features.of("words", str(triple)) for triple in _sample(holder))
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, check_circular=False)
+
+
+def _sample(value: Any) -> list[int]:
+    """The smallest hashes of three words in a row, over every text in `value`."""
+    found: set[int] = set()
+    left = _WORDS
+    for text in _texts(value):
+        words = [crc32(word.encode("utf-8", "surrogatepass")) for word in text[: left * 16].split()[:left]]
+        left -= len(words)
+        found.update(
+            (a * 0x9E3779B1 ^ b * 0x85EBCA6B ^ c * 0xC2B2AE35) & 0xFFFFFFFF
+            for a, b, c in zip(words, words[1:], words[2:], strict=False)
+        )
+        if left <= 0:
+            break
+    return heapq.nsmallest(_TRIPLES, found)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in `value`, at most a few thousand."""
+    stack = [value]
+    for _ in range(_MOST_TEXTS):
+        if not stack:
+            return
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            stack.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            stack.extend(reversed(item[:_MOST_TEXTS]))

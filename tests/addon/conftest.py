@@ -1,0 +1,228 @@
+"""A whole proxy in the test's own process, with a provider of its own, both on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from addon.ca import ensure_ca
+from addon.host import Host, HostOptions
+
+CHAT = (
+    b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
+    b'"message":{"role":"assistant","content":"answer %d"},"finish_reason":"stop"}]}'
+)
+
+
+@dataclass
+class Answered:
+    """A response as a client sees it; header names in lower case, the last of repeated ones."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def from_cache(self) -> str | None:
+        """What `x-provider-proxy-cache` says."""
+        return self.headers.get("x-provider-proxy-cache")
+
+
+@dataclass
+class Client:
+    """One connection to the proxy."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, request: bytes) -> None:
+        """Write, and nothing else."""
+        self.writer.write(request)
+        await self.writer.drain()
+
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """The status and headers of the next answer."""
+        lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:-2])
+        }
+        return int(lines[0].split()[1]), headers
+
+    async def answer(self, *, body: bool = True) -> Answered:
+        """The next answer, whole; without `body` for HEAD."""
+        status, headers = await self.head()
+        content = b""
+        if body and status != 204:
+            if "chunked" in headers.get("transfer-encoding", ""):
+                while size := int(await self.reader.readline(), 16):
+                    content += (await self.reader.readexactly(size + 2))[:-2]
+                await self.reader.readline()
+            else:
+                content = await self.reader.readexactly(int(headers["content-length"]))
+        return Answered(status, headers, content)
+
+    async def ask(self, request: bytes) -> Answered:
+        """Send a whole request and read its answer."""
+        await self.send(request)
+        return await self.answer(body=not request.startswith(b"HEAD"))
+
+    async def close(self) -> None:
+        """Leave."""
+        self.writer.close()
+        try:
+            await self.writer.wait_closed()
+        except (ConnectionError, ssl.SSLError):
+            pass
+
+
+@dataclass
+class Provider:
+    """Counts and answers requests. `script` may be replaced: it gets the request's head and the writer."""
+
+    port: int = 0
+    tls_port: int = 0
+    seen: list[bytes] = field(default_factory=list)
+    script: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]] | None = None
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it ends."""
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(
+                    (
+                        int(line.split(b":")[1])
+                        for line in head.lower().split(b"\r\n")
+                        if line.startswith(b"content-le")
+                    ),
+                    0,
+                )
+                await reader.readexactly(length)
+                self.seen.append(head)
+                await (self.script or self.chat)(head, writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+
+    async def chat(self, head: bytes, writer: asyncio.StreamWriter) -> None:
+        """A JSON answer that says how many requests there were."""
+        body = CHAT % len(self.seen)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        if not head.startswith(b"HEAD"):
+            writer.write(body)
+
+
+class Proxied:
+    """A proxy, its provider, and clients of it."""
+
+    def __init__(self, host: Host, provider: Provider, roots: ssl.SSLContext) -> None:
+        self.host = host
+        self.provider = provider
+        self.roots = roots
+        self._clients: list[Client] = []
+
+    async def client(self) -> Client:
+        """A new connection."""
+        port = int(self.host.url.rpartition(":")[2])
+        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        self._clients.append(client)
+        return client
+
+    async def tunnel(self) -> Client:
+        """A new connection to the provider, over CONNECT and TLS."""
+        client = await self.client()
+        await client.send(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % self.provider.tls_port)
+        status, _ = await client.head()
+        assert status == 200
+        await client.writer.start_tls(self.roots, server_hostname="localhost")
+        return client
+
+    def request(
+        self,
+        *,
+        method: str = "POST",
+        path: str = "/v1/chat/completions",
+        body: bytes = b"{}",
+        headers: str = "",
+    ) -> bytes:
+        """A request in absolute form, as clients send it to a proxy."""
+        url = f"http://127.0.0.1:{self.provider.port}{path}"
+        return self.raw(f"{method} {url}", body, headers)
+
+    @staticmethod
+    def raw(line: str, body: bytes = b"", headers: str = "") -> bytes:
+        """Any request."""
+        head = f"{line} HTTP/1.1\r\nhost: a.example\r\ncontent-type: application/json\r\n{headers}"
+        return f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
+
+    async def close(self) -> None:
+        """Every client leaves."""
+        for client in self._clients:
+            await client.close()
+
+
+async def _drive(
+    folder: Path, tell: Callable[[Any], Awaitable[None]], raw: dict[str, str], options: dict[str, Any]
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(folder / "roots.pem")
+    ca = ensure_ca(folder / "data")
+    provider = Provider()
+    plain = await asyncio.start_server(provider.handle, "127.0.0.1", 0)
+    secure = await asyncio.start_server(provider.handle, "localhost", 0, ssl=context)
+    provider.port = plain.sockets[0].getsockname()[1]
+    provider.tls_port = secure.sockets[0].getsockname()[1]
+    hosts = f"http://127.0.0.1:{provider.port},localhost:{provider.tls_port}"
+    settings = {"cache_dir": str(folder / "cache"), "hosts": hosts, **raw}
+    mitmproxy = {
+        "confdir": str(ca.parent),
+        "listen_host": "127.0.0.1",
+        "listen_port": 0,
+        "ssl_verify_upstream_trusted_ca": str(folder / "roots.pem"),
+        **options,
+    }
+    host = Host(HostOptions(settings, mitmproxy))
+    finished = asyncio.Event()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def story() -> None:
+        proxied = Proxied(host, provider, ssl.create_default_context(cafile=str(ca)))
+        try:
+            async with asyncio.timeout(30):
+                await tell(proxied)
+        finally:
+            await proxied.close()
+            finished.set()
+
+    await host.run(lambda: tasks.append(asyncio.create_task(story())), until=finished)
+    plain.close()
+    secure.close()
+    await asyncio.gather(*tasks)
+
+
+@pytest.fixture
+def proxied(tmp_path: Path) -> Callable[..., None]:
+    """`proxied(tell, option=…, cache_mode=…)` starts a proxy and a provider, and lets `tell` talk to them.
+
+    Settings go by their names, mitmproxy's options in `options`.
+    """
+
+    def run(
+        tell: Callable[[Any], Awaitable[None]], options: dict[str, Any] | None = None, **raw: str
+    ) -> None:
+        asyncio.run(_drive(tmp_path, tell, raw, options or {}))
+
+    return run
