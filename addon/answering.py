@@ -58,6 +58,7 @@ class Forward:
     """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
 
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
+    `removed` is this run's own entry that made way for it.
     """
 
     request: WireRequest
@@ -67,6 +68,7 @@ class Forward:
     key: str = ""
     flight: Flight | None = None
     recording: Recording | None = None
+    removed: Entry | None = None
     flow: str = ""
     client: str = ""
     began_at: float = field(default_factory=time.time)
@@ -152,6 +154,9 @@ class Answering:
         )
         make = partial(make_entry, origin, answer, self.settings, self._taint)
         reason = await self._store.put(make, forward.began_at)
+        if apart and reason is None and forward.removed is not None:
+            # The error belongs to this credential alone; the answer that made way for it was another's.
+            await self._store.put(partial(_same, forward.removed), forward.began_at)
         if digest:
             await self._remember(forward.request.host, digest, answer.status)
         return reason
@@ -221,14 +226,14 @@ class Answering:
     async def _rejection(self, forward: Forward) -> tuple[Entry | None, bool]:
         """The 401 or 403 that this very credential got, and whether its host rejects it altogether."""
         digest = credential_digest(forward.request)
-        entry = await self._servable(apart_key(forward.key, digest), forward.mode)
+        entry = await self._servable(apart_key(forward.key, digest), forward)
         return entry, await self._store.find(mark_key(forward.request.host, digest)) is not None
 
     async def _shared(self, forward: Forward, key: str) -> Entry | None:
         """The entry, maybe after waiting for an identical request in flight; else this one is the leader."""
         shared = False
         while True:
-            entry = await self._servable(key, forward.mode, shared=shared)
+            entry = await self._servable(key, forward, shared=shared)
             if entry is not None or not forward.mode.stores:
                 return entry
             flight = self._flights.get(key)
@@ -248,7 +253,7 @@ class Answering:
 
     async def _nth(self, forward: Forward, key: str, n: int) -> Entry | None:
         """The answer to the n-th equal request; past the last recorded one, the last in live modes."""
-        entry = await self._servable(forward.key, forward.mode)
+        entry = await self._servable(forward.key, forward)
         if entry is None and forward.mode.forwards and forward.mode.serves is not Serves.NOTHING:
             for earlier in range(n - 1, 0, -1):
                 last = self._fresh(await self._store.find(nth_key(key, earlier)))
@@ -256,13 +261,15 @@ class Answering:
                     return last if last.run != self._counts.run else None
         return entry
 
-    async def _servable(self, key: str, mode: Mode, *, shared: bool = False) -> Entry | None:
-        """The entry that `mode` may serve. One that this run recorded is removed where the mode wants a new
+    async def _servable(self, key: str, forward: Forward, *, shared: bool = False) -> Entry | None:
+        """The entry that its mode may serve. One that this run recorded is removed where the mode wants a new
         answer, so that a retry that fails leaves nothing; `shared` ones come from a flight that was joined.
         """
-        entry = await self._store.find(key) if mode.serves is not Serves.NOTHING else None
-        if entry is not None and mode.serves is Serves.OLD and entry.run == self._counts.run and not shared:
+        serves = forward.mode.serves
+        entry = await self._store.find(key) if serves is not Serves.NOTHING else None
+        if entry is not None and serves is Serves.OLD and entry.run == self._counts.run and not shared:
             await self._store.remove(key)
+            forward.removed = entry if key == forward.key else None
             return None
         return self._fresh(entry)
 
@@ -281,3 +288,7 @@ class Answering:
     def _land(self, forward: Forward, landing: Landing) -> None:
         if forward.flight is not None:
             self._flights.land(forward.key, forward.flight, landing)
+
+
+def _same(entry: Entry) -> Entry | NotStored:
+    return entry
