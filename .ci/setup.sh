@@ -69,6 +69,9 @@ install() {
     rm -f "$venv/ready" "$venv/ready-dev"
     (cd "$root" && "$venv/bin/python" -m pip install -qq --editable ".${extra:+[$extra]}" >&2) ||
         set_up_failed "$venv"
+    # The proxy runs with -O; compiled files for that are made here, once.
+    (cd "$root" && PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -O -c "import addon.host, addon.cli.serve, addon.cli.run") ||
+        set_up_failed "$venv"
     rm "$venv/unfinished"
     printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"
     [ -z "$extra" ] || printf '%s\n' "$fingerprint" >"$venv/ready"

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from addon import never_cached
+from addon.budget import Budget
 from addon.cache_status import bypass_status, hit_status, miss_status
 from addon.counts import HostCounts, RunCounts
+from addon.explaining import Explaining
 from addon.flights import Flight, Flights, Landing
 from addon.identity import Identity, identify
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer, Recorded, make_entry
+from addon.live_costs import add_live
 from addon.modes import Mode, Serves, mode_for_request
 from addon.recording import Recording
 from addon.redaction import Taint
@@ -86,11 +89,15 @@ type Decision = Hit | Own | Forward
 class Answering:
     """The cache of one run."""
 
-    def __init__(self, settings: Settings, store: StoreAccess, counts: RunCounts) -> None:
+    def __init__(
+        self, settings: Settings, store: StoreAccess, counts: RunCounts, explaining: Explaining | None = None
+    ) -> None:
         self.settings = settings
         self.mode = settings.cache_mode
         self._store = store
         self._counts = counts
+        self.explaining = explaining or Explaining(store.candidates, counts)
+        self._budget = Budget(settings.max_live, settings.max_usd, counts)
         self._taint = Taint()
         self._flights = Flights()
         self._sequence = Sequence()
@@ -109,16 +116,25 @@ class Answering:
             counts.errors += 1
             return Own(400, error_body("provider_proxy_bad_mode", str(error)), bypass_status("bad-mode"))
         self._taint.learn(request)
+        if mode.forwards and self._budget.spent():
+            mode = Mode.REQUIRE_HIT
         bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
         if bypass:
-            return self._bypass(request, mode, bypass, counts)
-        return await self._look_up(request, mode, counts)
+            decision: Decision = self._bypass(request, mode, bypass, counts)
+        else:
+            decision = await self._look_up(request, mode, counts)
+        if isinstance(decision, Forward):
+            counts.live += 1
+        return decision
 
     async def keep(self, forward: Forward, answer: LiveAnswer) -> NotStored | None:
         """Store the whole answer to `forward`; None is success, else why it is not stored."""
         counts = self._counts.host(forward.request.host)
         elapsed = time.monotonic() - forward.started
         counts.live_seconds += elapsed
+        counts.live_bytes += len(answer.body)
+        if forward.identity is not None:
+            await self._store.in_background(partial(self._add_cost, forward, answer))
         if not forward.stores:
             return None if forward.identity is None else NotStored.MODE
         reason = await self._put(forward, answer, elapsed)
@@ -134,6 +150,13 @@ class Answering:
         if forward.stores:
             self._counts.host(forward.request.host).not_stored[reason] += 1
         self._land(forward, Landing.ABANDONED)
+
+    def _add_cost(self, forward: Forward, answer: LiveAnswer) -> None:
+        assert forward.identity is not None
+        whole = forward.recording is None or not forward.recording.too_large
+        add_live(self._counts.spent, forward.identity, answer, self.settings.max_body, whole=whole)
+        if self._budget.counts_money:
+            self._counts.spent.settle()
 
     async def _put(self, forward: Forward, answer: LiveAnswer, elapsed: float) -> NotStored | None:
         assert forward.identity is not None
@@ -154,6 +177,8 @@ class Answering:
         )
         make = partial(make_entry, origin, answer, self.settings, self._taint)
         reason = await self._store.put(make, forward.began_at)
+        if reason is None:
+            self._counts.used.setdefault(origin.key, 0)
         if apart and reason is None and forward.removed is not None:
             # The error belongs to this credential alone; the answer that made way for it was another's.
             await self._store.put(partial(_same, forward.removed), forward.began_at)
@@ -198,15 +223,31 @@ class Answering:
             entry = None
         if entry is not None:
             counts.hits += 1
+            counts.hit_bytes += entry.size
             counts.saved_seconds += entry.elapsed - (time.monotonic() - started)
+            self._counts.used[entry.key] = self._counts.used.get(entry.key, 0) + 1
             return Hit(entry, hit_status(entry.key))
         counts.misses += 1
         forward.cache_status = miss_status(forward.key)
-        if mode.forwards:
+        # Requests that were looked up meanwhile may have spent what was left.
+        over = self._budget.spent()
+        if mode.forwards and not over:
+            if mode.serves is not Serves.NOTHING:
+                self.explaining.start(forward.key, forward.identity)
             return forward
-        path = request.target.partition("?")[0]
-        message = miss_message(request.method, request.host, path, mode)
-        body = error_body("provider_proxy_cache_miss", message, key=forward.key, nearest=None)
+        self._land(forward, Landing.ABANDONED)
+        return await self._miss(forward, over)
+
+    async def _miss(self, forward: Forward, over: str) -> Own:
+        """The answer to a miss that is not forwarded, with what explains it."""
+        assert forward.identity is not None
+        request = forward.request
+        self._counts.over_budget += bool(over)
+        found = await self.explaining.explain(forward.key, forward.identity)
+        place = f"{request.method} {request.host}{request.target.partition('?')[0]}"
+        message = miss_message(place, over or f"mode {forward.mode}", found.line if found else "")
+        nearest = found.as_dict() if found and found.nearest else None
+        body = error_body("provider_proxy_cache_miss", message, key=forward.key, nearest=nearest)
         return Own(self.settings.miss_status, body, miss_status(forward.key))
 
     async def _find(self, forward: Forward) -> Entry | None:

@@ -12,26 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import exceptions, master, options
-from mitmproxy.addons import (
-    block,
-    core,
-    disable_h2c,
-    next_layer,
-    proxyauth,
-    proxyserver,
-    save,
-    savehar,
-    script,
-    tlsconfig,
-    update_alt_svc,
-    upstream_auth,
-)
+from addon import lean_imports
 
-from addon.dispatch import LeanAddonManager
-from addon.provider_cache import ProviderCache
-from addon.upstream_bypass import UpstreamBypass
-from cache_store.errors import UsageError
+lean_imports.install()
+
+# Below, for the line above must come before anything of mitmproxy.
+from mitmproxy import exceptions, master, options  # noqa: E402
+
+from addon.dispatch import LeanAddonManager  # noqa: E402
+from addon.provider_cache import ProviderCache  # noqa: E402
+from addon.upstream_bypass import UpstreamBypass  # noqa: E402
+from cache_store.errors import UsageError  # noqa: E402
 
 __all__ = ["Host", "HostOptions"]
 
@@ -71,46 +62,79 @@ class Host:
             with _shutdown_on_signals(proxy, watch=until is None):
                 if until is not None:
                     stopper = asyncio.create_task(_shutdown_after(until, proxy))
-                await proxy.run()
+                try:
+                    await proxy.run()
+                finally:
+                    # Its listening sockets would stay open and accept clients as long as the process lives.
+                    await proxy.addons.get("proxyserver").servers.update([])
                 if until is not None:
                     stopper.cancel()
         finally:
             self._errors.uninstall()
 
     def _master(self) -> master.Master:
-        opts = options.Options()
+        try:
+            return self._configured(options.Options())
+        except exceptions.OptionsError as error:
+            raise UsageError(str(error)) from error
+
+    def _configured(self, opts: options.Options) -> master.Master:
         proxy = master.Master(opts)
         # It formats every record and offers it to every addon; nobody here reads them.
         proxy._legacy_log_events.uninstall()
         opts.changed.disconnect(proxy.addons._configure_all)
         proxy.addons = LeanAddonManager(proxy)
-        proxy.addons.add(
+        proxy.addons.add(*self._addons())
+        opts.update(**self._options.mitmproxy)
+        if self._options.arguments:
+            _parse_arguments(opts, self._options.arguments)
+        if getattr(opts, "emudhra", False) or getattr(opts, "emudhra_old", False):
+            raise UsageError("mitmproxy's emudhra options sign with a compromised CA key; leave them out")
+        self.cache.configure(set())
+        return proxy
+
+    def _addons(self) -> list[object]:
+        """mitmproxy's own that a caching proxy needs, with ours among them, in mitmproxy's order.
+
+        Those that cost much to import are there only where they are asked for.
+        """
+        from mitmproxy.addons import (
+            block,
+            core,
+            disable_h2c,
+            next_layer,
+            proxyserver,
+            tlsconfig,
+            update_alt_svc,
+            upstream_auth,
+        )
+
+        before: list[object] = []
+        after: list[object] = []
+        if self._options.arguments or "proxyauth" in self._options.mitmproxy:
+            from mitmproxy.addons import proxyauth
+
+            before.append(proxyauth.ProxyAuth())
+        if self._options.arguments:
+            from mitmproxy.addons import save, savehar, script
+
+            before.append(script.ScriptLoader())
+            after += [save.Save(), savehar.SaveHar()]
+        return [
             core.Core(),
             block.Block(),
             disable_h2c.DisableH2C(),
-            proxyauth.ProxyAuth(),
+            *before,
             proxyserver.Proxyserver(),
-            script.ScriptLoader(),
             UpstreamBypass(self._bypasses),
             next_layer.NextLayer(),
             self.cache,
-            save.Save(),
-            savehar.SaveHar(),
+            *after,
             tlsconfig.TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
             self._errors,
-        )
-        try:
-            opts.update(**self._options.mitmproxy)
-            if self._options.arguments:
-                _parse_arguments(opts, self._options.arguments)
-            if getattr(opts, "emudhra", False) or getattr(opts, "emudhra_old", False):
-                raise UsageError("mitmproxy's emudhra options sign with a compromised CA key; leave them out")
-            self.cache.configure(set())
-        except exceptions.OptionsError as error:
-            raise UsageError(str(error)) from error
-        return proxy
+        ]
 
     def _bypasses(self, host: str, port: int) -> bool:
         """Whether a company's proxy is passed by: where NO_PROXY says so, and where nothing may be forwarded, so
@@ -155,8 +179,9 @@ class _StartErrors(logging.Handler):
         self._finished = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of an error."""
-        self.failed.append(record.getMessage())
+        """Take note of an error, with its cause where the message does not say it."""
+        message, cause = record.getMessage(), str(record.exc_info[1] or "") if record.exc_info else ""
+        self.failed.append(message if cause in message else f"{message}: {cause}")
 
     def install(self) -> None:
         """Begin to listen, in the place of the handlers that would print an error a second time."""
@@ -167,6 +192,8 @@ class _StartErrors(logging.Handler):
     def uninstall(self) -> None:
         """Listen no more."""
         logging.getLogger().removeHandler(self)
+        for handler in logging.getLogger().handlers:
+            handler.removeFilter(self._is_for_the_log)
 
     def _is_for_the_log(self, record: logging.LogRecord) -> bool:
         return self._finished or record.levelno < logging.ERROR

@@ -1,9 +1,11 @@
-"""Two things that mitmproxy's hooks cannot do, put in through the public `next_layer` hook by subclassing.
+"""Three things that mitmproxy's hooks cannot do, put in through the public `next_layer` hook by subclassing.
 
 1. Tell a *direct* request (origin form, outside any CONNECT) from a proxied one: mitmproxy fills in host and
    port from the Host header before any hook, and a Host header must never decide where a request goes.
 2. Answer with a page of ours when the provider cannot be reached: mitmproxy sends its own after the `error`
    hook and ignores `flow.response`.
+3. Send the last bytes of a streamed answer after the `response` hook: where the length is declared, they are its
+   end, and the entry must be on disk before a client sees that.
 
 Where a mitmproxy release changes what this relies on, `swap_http_layer` leaves the stock layer in place: then
 the base-URL door is closed and error pages are mitmproxy's. tests/addon/test_http_layer.py fails in that case.
@@ -25,7 +27,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpResponseHook
+
+from addon.recording import Recording
 
 __all__ = ["CLIENT_LEFT", "DIRECT", "swap_http_layer"]
 
@@ -62,6 +66,22 @@ class _Stream(HttpStream):
             yield from _replaced(stock, self._own_page)
         else:
             yield from stock
+
+    def send_response(self, already_streamed: bool = False) -> Commands:
+        stock = super().send_response(already_streamed)
+        if already_streamed and self._held():
+            yield from _replaced(stock, self._with_held)
+        else:
+            yield from stock
+
+    def _held(self) -> bytes:
+        stream = self.flow.response.stream if self.flow.response else None
+        return stream.held if isinstance(stream, Recording) else b""
+
+    def _with_held(self, command: commands.Command) -> list[commands.Command] | None:
+        if not isinstance(command, HttpResponseHook):
+            return None
+        return [command, SendHttp(ResponseData(self.stream_id, self._held()), self.context.client)]
 
     def _mark_direct(self, command: commands.Command) -> list[commands.Command] | None:
         if isinstance(command, HttpRequestHeadersHook):

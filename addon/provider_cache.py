@@ -27,9 +27,8 @@ from addon.keeping import LiveAnswer
 from addon.modes import MODE_HEADER, Mode, mode_for_request
 from addon.recording import Recording
 from addon.refusals import error_body, unreachable_message
+from addon.run_life import RunLife
 from addon.settings import SETTINGS, Settings
-from addon.store_access import StoreAccess
-from addon.stores import open_store
 from cache_store.errors import ProviderProxyError, StoreUnavailable
 
 __all__ = ["ProviderCache"]
@@ -53,11 +52,12 @@ class ProviderCache:
         self._raw = raw
         self._at_end = at_end
         self._unusable = ""
+        self._own_layers: set[str] = set()  # ids of clients whose HTTP layer is ours
         self._flows: dict[str, Forward | None] = {}
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
         self.answering: Answering | None = None
-        self._store: StoreAccess | None = None
+        self.life = RunLife(self.counts)
 
     # -- life ---------------------------------------------------------------
 
@@ -99,7 +99,7 @@ class ProviderCache:
         assert self.settings is not None
         try:
             if self.answering is None:
-                self._open(self.settings)
+                self.answering = self.life.open(self.settings)
         except ProviderProxyError as error:
             logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
             return
@@ -111,25 +111,18 @@ class ProviderCache:
 
     def done(self) -> None:
         """Finish the writes and report. A hot reload of the script calls this too."""
-        if self._store is None:
+        if self.answering is None:
             return
-        self._store.close()
-        self._store = self.answering = None
+        while self._flows:  # their hooks come later, or not at all
+            _, forward = self._flows.popitem()
+            if forward is not None:
+                self._give_up(forward, NotStored.CUT_OFF)
+        self.life.close(self.answering.settings, self.answering)
+        self.answering = None
         if _AfterNextLayer.name in ctx.master.addons.lookup:
             ctx.master.addons.remove(self._last)
         if self._at_end is not None:
             self._at_end(self.counts)
-
-    def _open(self, settings: Settings) -> None:
-        store = open_store(settings)
-        try:
-            store.open()
-        except StoreUnavailable as error:
-            if not settings.cache_mode.forwards:
-                raise
-            logger.warning("%s; requests go to the provider until it can", error)
-        self._store = StoreAccess(store, self.counts)
-        self.answering = Answering(settings, self._store, self.counts)
 
     # -- connections --------------------------------------------------------
 
@@ -142,6 +135,7 @@ class ProviderCache:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
+        self._own_layers.discard(client.id)
         lost = [f for f in self._flows.values() if f is not None and f.client == client.id]
         for forward in lost:
             self._flows.pop(forward.flow, None)
@@ -165,6 +159,12 @@ class ProviderCache:
         address, sni = data.server.address, data.server.sni
         if (address and self.refuses(*address[:2])) or (sni and self.refuses(sni)):
             data.server.error = "provider-proxy: this mode sends nothing to providers"
+
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Count connections to providers: a receipt says whether there were any."""
+        address, sni = data.server.address, data.server.sni
+        if (address and self._intercepted(*address[:2])) or (sni and self._intercepted(sni)):
+            self.counts.connections += 1
 
     def refuses(self, host: str, port: int | None = None) -> bool:
         """Whether no connection to `host` may be made."""
@@ -201,7 +201,10 @@ class ProviderCache:
         try:
             await self._request(flow, asked)
         except Exception:
-            logger.exception("provider-proxy failed on %s %s", flow.request.method, flow.request.host)
+            if (
+                self.life.store is not None
+            ):  # else it has ended, and this waited for an answer that was given up
+                logger.exception("provider-proxy failed on %s %s", flow.request.method, flow.request.host)
             self._fail(flow, asked)
 
     async def _request(self, flow: http.HTTPFlow, asked: str | None) -> None:
@@ -249,10 +252,12 @@ class ProviderCache:
             return
         if forward.stores:
             assert self.settings is not None
-            forward.recording = Recording(
-                self.settings.max_body, response.headers.get("content-type", ""), forward.flight
+            forward.recording = response.stream = Recording(
+                self.settings.max_body,
+                response.headers.get("content-type", ""),
+                forward.flight,
+                hold="content-length" in response.headers and flow.client_conn.id in self._own_layers,
             )
-            response.stream = forward.recording.feed
         else:
             response.stream = True
         recording = "recording" if forward.stores else "mode"
@@ -306,8 +311,8 @@ class ProviderCache:
         return miss_status(forward.key, stored=reason is None, detail=reason or "")
 
     def _give_up(self, forward: Forward, reason: NotStored) -> None:
-        assert self.answering is not None
-        self.answering.give_up(forward, reason)
+        if self.answering is not None:
+            self.answering.give_up(forward, reason)
 
     # -- for the HTTP layer ---------------------------------------------------
 
@@ -324,7 +329,7 @@ class ProviderCache:
         if plain == "/-/healthz":
             return own_page(request, 200, b"ok\n", {"content-type": "text/plain"})
         if plain == "/-/stats":
-            tiers = self._store.tiers() if self._store is not None else None
+            tiers = self.life.store.tiers() if self.life.store is not None else None
             body = json.dumps(self.counts.as_dict() | {"tiers": tiers}, indent=1).encode()
             return own_page(request, 200, body, {"content-type": "application/json"})
         message = (
@@ -346,9 +351,11 @@ class _AfterNextLayer:
     def __init__(self, cache: ProviderCache) -> None:
         # One bound method for the whole run: classes are cached by it.
         self._error_page = cache.error_page
+        self._own_layers = cache._own_layers
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
-        swap_http_layer(nextlayer, self._error_page)
+        if swap_http_layer(nextlayer, self._error_page):
+            self._own_layers.add(nextlayer.context.client.id)
 
 
 def raw_settings_of_process() -> dict[str, str]:

@@ -11,13 +11,33 @@ _TAIL = 512  # bytes; the terminal event of every known stream is shorter or end
 
 
 class Recording:
-    """Collects a body's chunks while they pass; past `limit` bytes it lets go of all of them at once."""
+    """Collects a body's chunks while they pass; past `limit` bytes it lets go of all of them at once.
 
-    __slots__ = ("_chunks", "_flight", "_limit", "_media_type", "_size", "_tail", "finished", "too_large")
+    With `hold` the latest chunk stays in `held` until the next one comes. A client of an answer with a declared
+    length sees its end with its last byte, and the entry must be on disk before that; `http_layer` sends what is
+    held once the `response` hook is done.
+    """
 
-    def __init__(self, limit: int, media_type: str, flight: Flight | None = None) -> None:
+    __slots__ = (
+        "_chunks",
+        "_flight",
+        "_hold",
+        "_limit",
+        "_media_type",
+        "_size",
+        "_tail",
+        "finished",
+        "held",
+        "too_large",
+    )
+
+    def __init__(
+        self, limit: int, media_type: str, flight: Flight | None = None, *, hold: bool = False
+    ) -> None:
         self._chunks: list[bytes] = []
         self._flight = flight
+        self._hold = hold
+        self.held = b""
         self._limit = limit
         self._media_type = media_type
         self._size = 0
@@ -25,8 +45,8 @@ class Recording:
         self.finished = False
         self.too_large = False
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Take note of `chunk` (b"" at the end) and hand it on; mitmproxy's `response.stream`."""
+    def __call__(self, chunk: bytes) -> bytes | tuple[bytes, ...]:
+        """Take note of `chunk` (b"" at the end) and hand on what may be sent; mitmproxy's `response.stream`."""
         if chunk and not self.too_large:
             self._size += len(chunk)
             if self._size > self._limit:
@@ -38,7 +58,12 @@ class Recording:
                 self.finished = seems_finished(self._tail, self._media_type)
                 if self._flight is not None:
                     self._flight.answered = self.finished
-        return chunk
+        if not self._hold:
+            return chunk
+        if not chunk:
+            return ()
+        before, self.held = self.held, chunk
+        return (before,) if before else ()
 
     def body(self) -> bytes:
         """What came, as on the wire (maybe compressed); the chunks are let go of."""

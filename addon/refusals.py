@@ -18,12 +18,14 @@ def error_body(kind: str, message: str, **more: Any) -> bytes:
     return json.dumps({"type": "error", "error": error}, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def miss_message(method: str, host: str, path: str, mode: str) -> str:
-    """One line for a miss that may not be forwarded."""
-    return (
-        f"provider-proxy: no recorded answer for {method} {host}{path} (mode {mode}, nothing was sent). "
-        "Record it once with PROVIDER_PROXY_CACHE_MODE=read-old-write-new."
-    )
+def miss_message(place: str, why: str, diagnosis: str) -> str:
+    """One line for a miss that is not forwarded.
+
+    `place` is method, host and path, `why` says what keeps it from being forwarded, and `diagnosis` what the
+    nearest recorded request is and what to do; without one it says how to record.
+    """
+    hint = diagnosis or "Record it once with PROVIDER_PROXY_CACHE_MODE=read-old-write-new."
+    return f"provider-proxy: no recorded answer for {place} ({why}, nothing was sent). {hint[:1].upper()}{hint[1:]}"
 
 
 def unreachable_message(host: str, reason: str) -> str:

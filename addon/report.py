@@ -7,27 +7,28 @@ import logging
 from typing import Any
 
 from addon.counts import RunCounts
+from addon.report_words import cost_lines, plural, seconds, side_lines, size
 
 __all__ = ["log_report", "render_report"]
 
 _WIDTH = 250  # columns; the table takes what it needs, and cuts no host's name
+_COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
+_MISSES = 10
 
 
 def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) -> str:
-    """One table: a row per host, one for all, and below it what was tunnelled and what went wrong."""
+    """One table: a row per host, one for all; below it costs, misses, what was tunnelled and what went wrong."""
     from rich.console import Console
     from rich.table import Table
 
     run = counts.as_dict() if isinstance(counts, RunCounts) else counts
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=len(run["hosts"]) > 1)
-    columns = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
     total = run["total"]
     table.add_column("host", footer="all")
-    for name in columns:
-        table.add_column(name, justify="right", footer=str(total[name]))
-    table.add_column("time saved", justify="right", footer=_seconds(total["saved_seconds"]))
+    for name, footer in zip((*_COLUMNS, "bytes", "time live", "time saved"), _cells(total), strict=True):
+        table.add_column(name, justify="right", footer=footer)
     for host, row in run["hosts"].items():
-        table.add_row(host, *(str(row[name]) for name in columns), _seconds(row["saved_seconds"]))
+        table.add_row(host, *_cells(row))
     out = io.StringIO()
     console = Console(
         file=out, width=width or _WIDTH, highlight=False, markup=False, emoji=False, no_color=True
@@ -35,29 +36,43 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     console.print(f"provider-proxy, mode {run['mode']}, {total['requests']} requests")
     if run["hosts"]:
         console.print(table)
-    for line in _below(run):
+    for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run)]:
         console.print(line, soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _below(run: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        *(str(row[name]) for name in _COLUMNS),
+        size(row["hit_bytes"] + row["live_bytes"]),
+        seconds(row["live_seconds"]),
+        seconds(row["saved_seconds"]),
+    ]
+
+
+def _miss_lines(run: dict[str, Any]) -> list[str]:
+    """The misses whose cause is known: where nothing is recorded at all there is nothing to explain."""
+    explained = [miss for miss in run["missed"] if miss["nearest"]]
     lines = []
-    for title, counted in (
-        ("not stored", run["total"]["not_stored"]),
-        ("tunnelled", run["tunnelled"]),
-        ("CA not trusted by clients of", run["tls_refused"]),
-        ("cache faults", run["cache_faults"]),
-    ):
-        if counted:
-            items = ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))
-            lines.append(f"{title}: {items}")
+    for miss in explained[:_MISSES]:
+        lines.append(f"miss {miss['key'][:12]}… {miss['place']}{_times(miss)}")
+        lines.append(f"  {miss['line']}")
+    if len(explained) > _MISSES:
+        lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: provider-proxy report")
     return lines
 
 
-def _seconds(value: float) -> str:
-    if abs(value) < 60:
-        return f"{value:.1f} s"
-    return f"{value / 60:.1f} min" if abs(value) < 3600 else f"{value / 3600:.1f} h"
+def _times(miss: dict[str, Any]) -> str:
+    said = []
+    if miss["times"] > 1:
+        said.append(f"{miss['times']} times")
+    if miss["follows"]:
+        said.append(f"{plural(miss['follows'], 'later miss follows', 'later misses follow')} from it")
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _gate_lines(run: dict[str, Any]) -> list[str]:
+    return [f"gate failed: {line}" for line in run["failed_gates"]]
 
 
 def log_report(counts: RunCounts) -> None:

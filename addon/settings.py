@@ -10,8 +10,10 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
+from addon.costs import prices_installed
 from addon.hosts import HostRules, parse_hosts
 from addon.identity import IdentityRules
 from addon.judging.expected_errors import parse_store_errors
@@ -72,6 +74,8 @@ SETTINGS: tuple[Setting, ...] = (
             "`redis://user:password@host:6379/0`; `rediss://` is TLS"),
     Setting("remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"),
     Setting("import", "", "an exported directory that is imported at the start"),
+    Setting("max_live", "", "after this many forwarded requests a run answers as in read-only-require-hit"),
+    Setting("max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"),
     Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
 )  # fmt: skip
 
@@ -101,6 +105,8 @@ class Settings:
     websocket: str
     miss_status: int
     redis_url: str = field(default="", repr=False)
+    max_live: int | None = None
+    max_usd: Decimal | None = None
     remote: str = ""
     import_dir: Path | None = None
 
@@ -137,6 +143,8 @@ class Settings:
             coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
             sequence=_one_of("repeat", value, ("single", "sequence")) == "sequence",
             websocket=_one_of("websocket", value, ("", "pass", "refuse")),
+            max_live=_of("max_live", value, _parse_count),
+            max_usd=_of("max_usd", value, _parse_usd),
             miss_status=_of(
                 "miss_status", {"miss_status": value["miss_status"] or default_miss}, _parse_status
             ),
@@ -163,7 +171,10 @@ def check_names(environ: Mapping[str, str]) -> None:
 
 def unknown_name(name: str, known: list[str]) -> str:
     """One line for a name that is not in `known`, with the nearest that is."""
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    # Half of a name is nearer to the whole than another of the same length: MODE is CACHE_MODE, not REMOTE.
+    part = name.removeprefix(PREFIX).lower().replace("-", "_")
+    whole = [k for k in known if part in k.removeprefix(PREFIX).lower().split("_")]
+    nearest = whole or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"
     return f"{name} is not a setting of provider-proxy; {hint}"
 
@@ -212,6 +223,20 @@ def _parse_bool(text: str) -> bool:
     if text.lower() in ("0", "false", "no", "off"):
         return False
     raise ValueError("is neither true nor false")
+
+
+def _parse_count(text: str) -> int | None:
+    if text and not re.fullmatch(r"\d{1,12}", text):
+        raise ValueError("is no number of requests")
+    return int(text) if text else None
+
+
+def _parse_usd(text: str) -> Decimal | None:
+    if text and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise ValueError("is no amount of US dollars; write 0.50")
+    if text and not prices_installed():
+        raise UsageError("PROVIDER_PROXY_MAX_USD needs prices; pip install 'provider-proxy[prices]'")
+    return Decimal(text) if text else None
 
 
 def _parse_age(text: str) -> float | None:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from addon.counts import RunCounts
+from addon.diagnosis import Candidates
 from addon.judging.reasons import NotStored
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, ProviderProxyError, StoreError, StoreUnavailable
@@ -56,7 +57,10 @@ class StoreAccess:
         return found if found is not None else self.get(key)
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key` in the first tier; one that cannot be used is a miss. Raises StoreError where none can be read."""
+        """The entry under `key` in the first tier; one that cannot be used is a miss.
+
+        Raises StoreError where none can be read.
+        """
         try:
             return self._store.get(key)
         except EntryError as error:
@@ -98,6 +102,22 @@ class StoreAccess:
                 await self._from_far("remove", Kind.WRITE, partial(self._tiers.far_remove, key))
         except ProviderProxyError as error:
             self._fault("remove", error)
+
+    @property
+    def candidates(self) -> Candidates | None:
+        """The first tier, where it can tell which of its entries are like a request."""
+        return self._store if isinstance(self._store, Candidates) else None
+
+    async def in_background(self, work: Callable[[], None]) -> None:
+        """Do `work` in the writer's thread."""
+        await self._in_thread(work)
+
+    def finish(self, work: Callable[[Store], None]) -> None:
+        """Do `work` with the first tier once what was begun is written. What fails is logged."""
+        try:
+            self._writer.submit(work, self._store).result()
+        except Exception:
+            logger.exception("the end of the run could not be counted")
 
     def tiers(self) -> dict[str, Any] | None:
         """The second tier's state, for JSON; None where there is no second tier."""

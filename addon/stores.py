@@ -5,9 +5,10 @@ from __future__ import annotations
 from addon.settings import Settings
 from cache_store.disk_store import DiskStore
 from cache_store.memory_store import MemoryStore
+from cache_store.staged_store import StagedStore, clean_staging
 from cache_store.store import Store
 
-__all__ = ["open_store"]
+__all__ = ["open_for_run", "open_store"]
 
 
 def open_store(settings: Settings) -> Store:
@@ -26,3 +27,19 @@ def open_store(settings: Settings) -> Store:
     return TieredStore(
         near, RedisStore(settings.redis_url), max_age=settings.max_age, folder=settings.cache_dir
     )
+
+
+def open_for_run(settings: Settings, staged_run: str | None = None) -> tuple[Store, StagedStore | None]:
+    """The store of a run, not opened yet; and the same where it is to be staged under the id `staged_run`.
+
+    Removes what staged runs that crashed left behind. A staged run keeps to the disk: other machines see nothing
+    of it. Raises UsageError for a Redis URL that cannot be used.
+    """
+    if settings.cache_dir is None:
+        return open_store(settings), None
+    near = DiskStore(settings.cache_dir)
+    clean_staging(near.directory)
+    if staged_run is None:
+        return open_store(settings), None
+    staged = StagedStore(near, staged_run)
+    return staged, staged

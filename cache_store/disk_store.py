@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +25,8 @@ __all__ = ["DiskStore"]
 # A locked database never holds the event loop: past these, a read is a miss and a write is not stored.
 READ_SECONDS = 0.05
 WRITE_SECONDS = 2.0
+# Two staged runs may end at once.
+MERGE_SECONDS = 60.0
 
 # One miss waits this long at most for an index that has to be made.
 CATCH_UP_SECONDS = 0.5
@@ -63,6 +66,15 @@ class DiskStore:
             raise CorruptEntry("an entry lies under another entry's key")
         return entry
 
+    def raw(self, key: str) -> bytes | None:
+        """The bytes under `key` as they lie there; None where they cannot be read."""
+        try:
+            with _mapped():
+                data: bytes | None = self._opened()[0].get(key)
+        except (EntryError, StoreUnavailable):
+            return None
+        return data
+
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
         """Store `entry`; True if it was stored.
 
@@ -86,6 +98,50 @@ class DiskStore:
             removed = bool(self._opened()[1].delete(key))
         self._index.remove(key)
         return removed
+
+    def merge(self, entries: Iterable[Entry], removals: Iterable[Entry]) -> int:
+        """Remove what `removals` name and store `entries`, all in one step or not at all; how many were stored.
+
+        What was recorded here after an entry, or after a removal's own time, stays.
+        """
+        with _mapped():
+            cache = self._opened(MERGE_SECONDS)[1]
+            began = time.monotonic()
+            while True:
+                try:
+                    with cache.disk.removing_later(), cache.transact():
+                        return self._merge(cache, list(removals), entries)
+                except Timeout:
+                    if time.monotonic() - began > MERGE_SECONDS:
+                        raise
+
+    def _merge(self, cache: Cache, removals: list[Entry], entries: Iterable[Entry]) -> int:
+        for gone in removals:
+            if not self._is_newer(gone.key, gone.recorded_at):
+                cache.delete(gone.key)
+                self._index.remove(gone.key)
+        taken = 0
+        for entry in entries:
+            if not self._is_newer(entry.key, entry.recorded_at):
+                cache.set(entry.key, entry.encode())
+                self._index.add(entry)
+                taken += 1
+        return taken
+
+    def put_newer(self, entries: Iterable[Entry]) -> int:
+        """Store those of `entries` that are newer than what is there, in one transaction; how many were stored.
+
+        For many: the index of nearest entries takes them in when it is next asked.
+        """
+        stored = 0
+        with _mapped():
+            cache = self._opened()[1]
+            with cache.transact():
+                for entry in entries:
+                    if not self._is_newer(entry.key, math.nextafter(entry.recorded_at, 0)):
+                        cache.set(entry.key, entry.encode())
+                        stored += 1
+        return stored
 
     def clear(self) -> int:
         """Remove every entry; how many there were."""
@@ -180,13 +236,36 @@ class DiskStore:
         with _mapped():
             check_database(self.directory, seconds)
             reader, writer = (
-                Cache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
+                _Cache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
                 for seconds in (READ_SECONDS, WRITE_SECONDS)
             )
             if writer.get(FORMAT_KEY) is None:
                 writer.set(FORMAT_KEY, FORMAT)
             self._inode = _inode(self.directory)
         return reader, writer
+
+
+class _Cache(Cache):  # type: ignore[misc]  # diskcache ships no types
+    """diskcache's, whose connections are closed when the threads end that made them."""
+
+    @property
+    def _con(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super()._con
+        closing = getattr(self._local, "closing", None)
+        if closing is None or closing.connection is not connection:
+            self._local.closing = _Closing(connection)
+        return connection
+
+
+class _Closing:
+    """Lives in a thread's own variables, and ends with them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.Error):  # in another thread than its own it cannot be closed
+            self.connection.close()
 
 
 def _inode(directory: Path) -> int:

@@ -6,6 +6,7 @@ ProviderProxyError                what a user can act on; its text is one line t
 │   ├── StoreUnavailable          locked, full, read-only or gone; the same call may work later
 │   ├── ForeignStore              not ours, or holds what we never wrote: refused, nothing read or removed
 │   └── NewerStore                written by a newer provider-proxy
+├── TransferError                 a pack, file or bucket that cannot be read or written; nothing was merged
 └── EntryError                    one entry
     ├── CorruptEntry              its bytes do not add up
     └── UnknownSchema             its schema version is not known here
@@ -19,6 +20,7 @@ __all__ = [
     "ProviderProxyError",
     "StoreError",
     "StoreUnavailable",
+    "TransferError",
     "UnknownSchema",
     "UsageError",
 ]
@@ -46,6 +48,10 @@ class ForeignStore(StoreError):
 
 class NewerStore(StoreError):
     """The directory was written by a newer provider-proxy."""
+
+
+class TransferError(ProviderProxyError):
+    """A pack, a file or a bucket cannot be read or written; nothing of it was merged."""
 
 
 class EntryError(ProviderProxyError):

@@ -40,6 +40,7 @@ class MemoryStore:
                 return None
             if is_expired(entry, self._max_age):
                 del self._entries[key]
+                self._index.remove(key)
                 return None
             self._entries.move_to_end(key)
             return entry
@@ -69,7 +70,7 @@ class MemoryStore:
         with self._lock:
             count = len(self._entries)
             self._entries.clear()
-        self._index = NearestIndex(None)
+        self._index.close()  # it is in memory, too: the next one is empty
         return count
 
     def keys(self) -> Iterator[str]:
@@ -97,3 +98,4 @@ class MemoryStore:
 
     def close(self) -> None:
         """Entries go with the process."""
+        self._index.close()

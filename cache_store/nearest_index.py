@@ -13,9 +13,10 @@ import stat
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from cache_store.entry import Entry
 from cache_store.sketch import Sketch, sketch
@@ -30,16 +31,19 @@ type Held = list[tuple[str, int]]
 """Endpoints (method and path) of a host, with the number of entries each."""
 
 _SIDE_FILES = ("", "-journal", "-wal", "-shm")
-_SCHEMA = (
+_ENTRIES = (
     "CREATE TABLE entry (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, host TEXT NOT NULL,"
-    " endpoint TEXT NOT NULL, features BLOB NOT NULL)",
-    "CREATE INDEX entry_place ON entry (host, endpoint)",
-    "CREATE TABLE feature (feature INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (feature, entry))"
-    " WITHOUT ROWID",
+    " endpoint TEXT NOT NULL, features BLOB NOT NULL)"
 )
+_FEATURES = (
+    "CREATE TABLE feature (feature INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (feature, entry))"
+    " WITHOUT ROWID"
+)
+_SCHEMA = (_ENTRIES, "CREATE INDEX entry_place ON entry (host, endpoint)", _FEATURES)
 _WAIT = 0.2  # seconds for another process's lock; past it the index goes without
 _POSTINGS = 40  # entries that share one feature and are looked at; a feature of more says little
 _CANDIDATES = 64
+_COMMON = 0.1  # what such a feature counts
 _KEY = 200
 
 
@@ -47,9 +51,9 @@ class NearestIndex:
     """The index in `directory`, or in memory for None. Opened by its first use; never raises."""
 
     def __init__(self, directory: Path | None) -> None:
+        self._open: sqlite3.Connection | None = None
         self._path = None if directory is None else directory / INDEX
         self._lock = threading.Lock()
-        self._open: sqlite3.Connection | None = None
 
     def add(self, entry: Entry) -> None:
         """Take `entry` in; one whose key is there already is left as it is."""
@@ -86,7 +90,10 @@ class NearestIndex:
 
     def held(self, host: str, most: int = 5) -> Held:
         """What the store holds for `host`."""
-        query = "SELECT endpoint, count(*) FROM entry WHERE host = ? GROUP BY endpoint ORDER BY 2 DESC LIMIT ?"
+        query = (
+            "SELECT endpoint, count(*) FROM entry WHERE host = ? AND endpoint NOT LIKE '- %'"
+            " GROUP BY endpoint ORDER BY 2 DESC LIMIT ?"
+        )
         with self._lock, suppress(sqlite3.Error):
             return [(str(e)[:_KEY], int(n)) for e, n in self._opened().execute(query, (host, most))]
         return []
@@ -98,6 +105,11 @@ class NearestIndex:
                 self._open.close()
                 self._open = None
 
+    def __del__(self) -> None:
+        # An index in memory lives as long as its store, which nobody need close.
+        if self._open is not None:
+            self._open.close()
+
     def _opened(self) -> sqlite3.Connection:
         if self._open is None:
             self._open = _open(self._path)
@@ -107,25 +119,38 @@ class NearestIndex:
 def _open(path: Path | None) -> sqlite3.Connection:
     if path is None:
         return _made(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None))
-    for attempt in (1, 2):
-        try:
-            if not _plain(path):
-                _clear(path)
-            connection = _connect(path)
-            if _is_ours(connection):
-                return connection
-            if attempt == 1 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                return _made(connection)
-            connection.close()
-        except sqlite3.OperationalError:
-            raise  # locked, or a directory that cannot be written: another time
-        except sqlite3.DatabaseError:
-            pass
-        except OSError as error:
-            raise sqlite3.OperationalError(str(error)) from error
-        logger.info("the index of requests is made anew")
-        _clear(path)
-    return _made(_connect(path))
+    try:
+        if not _plain(path):
+            _clear(path)
+        found = _if_ours(_connect(path))
+        if found is None:
+            logger.info("the index of requests is made anew")
+            _clear(path)
+            found = _if_ours(_connect(path))
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
+    if found is None:
+        raise sqlite3.OperationalError("the index of requests cannot be made")
+    return found
+
+
+def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
+    """The connection where its schema is ours or still empty; else it is closed.
+
+    Raises OperationalError where the database is locked, or cannot be written: another time.
+    """
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return _made(connection)
+        if _is_ours(connection):
+            return connection
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
+    except sqlite3.DatabaseError:
+        pass  # not a database
+    connection.close()
+    return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -203,6 +228,33 @@ def _remove(connection: sqlite3.Connection, key: str) -> None:
 
 
 def _nearest(connection: sqlite3.Connection, wanted: Sketch, most: int) -> list[str]:
+    scores, depths = _scored(connection, wanted)
+    latest = connection.execute(
+        "SELECT id FROM entry WHERE host = ? AND endpoint = ? ORDER BY id DESC LIMIT ?",
+        (wanted.host, wanted.endpoint, most),
+    )
+    for (entry,) in latest:
+        scores[entry] += 0
+    ranked = []
+    for entry in heapq.nlargest(_CANDIDATES, scores, key=scores.__getitem__):
+        row = connection.execute("SELECT key, host, endpoint FROM entry WHERE id = ?", (entry,)).fetchone()
+        if row is not None and _is_request(row):
+            is_same = row[1:] == (wanted.host, wanted.endpoint)
+            ranked.append((is_same, depths(entry), scores[entry], entry, row[0]))
+    ranked.sort(reverse=True)
+    return [key for *_, key in ranked[:most]]
+
+
+def _is_request(row: tuple[Any, ...]) -> bool:
+    """Whether a row is a request's; one without a method is a note of the cache's own."""
+    key, _, endpoint = row
+    return isinstance(key, str) and len(key) <= _KEY and not str(endpoint).startswith("- ")
+
+
+def _scored(
+    connection: sqlite3.Connection, wanted: Sketch
+) -> tuple[defaultdict[int, float], Callable[[int], int]]:
+    """Candidates with a score, and how to tell how long a beginning of the conversation one shares."""
     scores: defaultdict[int, float] = defaultdict(float)
     depths: defaultdict[int, int] = defaultdict(int)
     full: list[tuple[int, int]] = []  # beginnings that more entries share than were read
@@ -216,26 +268,14 @@ def _nearest(connection: sqlite3.Connection, wanted: Sketch, most: int) -> list[
     for feature in wanted.loose:
         found = _postings(connection, feature)
         for entry in found:
-            scores[entry] += 0.1 if len(found) == _POSTINGS else 1
-    latest = connection.execute(
-        "SELECT id FROM entry WHERE host = ? AND endpoint = ? ORDER BY id DESC LIMIT ?",
-        (wanted.host, wanted.endpoint, most),
-    )
-    for (entry,) in latest:
-        scores[entry] += 0
-    best = heapq.nlargest(_CANDIDATES, scores, key=scores.__getitem__)
-    for depth, feature in full[-2:]:
-        for entry in best:
-            if depths[entry] < depth and _shares(connection, feature, entry):
-                depths[entry] = depth
-    ranked = []
-    for entry in best:
-        row = connection.execute("SELECT key, host, endpoint FROM entry WHERE id = ?", (entry,)).fetchone()
-        if row is not None and isinstance(row[0], str) and len(row[0]) <= _KEY:
-            is_same = row[1:] == (wanted.host, wanted.endpoint)
-            ranked.append((is_same, depths[entry], scores[entry], entry, row[0]))
-    ranked.sort(reverse=True)
-    return [key for *_, key in ranked[:most]]
+            scores[entry] += _COMMON if len(found) == _POSTINGS else 1
+    longest_full = full[-2:]
+
+    def depth_of(entry: int) -> int:
+        shared = [depth for depth, feature in longest_full if _shares(connection, feature, entry)]
+        return max([depths[entry], *shared])
+
+    return scores, depth_of
 
 
 def _postings(connection: sqlite3.Connection, feature: int) -> list[int]:

@@ -6,7 +6,6 @@ server at any one step, none is retried, and no message holds the URL, which may
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,10 +160,8 @@ class RedisStore:
                 f"{self._place} cannot be reached; check PROVIDER_PROXY_REDIS_URL and that it runs"
             ) from error
         except (exceptions.RedisError, OSError) as error:
-            word = re.match(r"[A-Z]{3,20}\b", str(error))  # Redis' own error code: READONLY, OOM, NOPERM
-            raise StoreUnavailable(
-                f"{self._place} refuses what was asked ({word[0] if word else type(error).__name__})"
-            ) from error
+            # The class says it (OutOfMemoryError, ReadOnlyError); the text might repeat what was sent.
+            raise StoreUnavailable(f"{self._place} refuses what was asked ({type(error).__name__})") from error
 
 
 def parse_redis_url(url: str) -> str:

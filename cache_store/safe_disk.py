@@ -11,6 +11,8 @@ import re
 import sqlite3
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Never
 
@@ -88,6 +90,8 @@ _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
     """Stores text keys and byte values only, in the row or in a file with diskcache's own kind of name."""
 
+    _later: list[str] | None = None
+
     def put(self, key: object) -> tuple[str, bool]:
         """The key as the database holds it; only text is a key."""
         if type(key) is not str:
@@ -114,8 +118,23 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
             _refuse()
         return self._file(filename).read_bytes()
 
+    @contextmanager
+    def removing_later(self) -> Iterator[None]:
+        """Around a transaction of several writes: replaced files go once it is committed, and not if it is not."""
+        later: list[str] = []
+        self._later = later
+        try:
+            yield
+        finally:
+            self._later = None
+        for path in later:
+            self.remove(path)
+
     def remove(self, file_path: str) -> None:
         """Remove a value file; a name that is not diskcache's own removes nothing."""
+        if self._later is not None:
+            self._later.append(file_path)
+            return
         try:
             self._file(file_path)
         except (CorruptEntry, OSError):

@@ -47,9 +47,13 @@ def sketch(label: Mapping[str, str], request_json: bytes) -> Sketch:
     endpoint = f"{label.get('method', '')} {label.get('path', '')}"[:200]
     body = _body(request_json)
     features = _Features(host)
-    chain = _chain(features, conversation_of(body))
-    loose = dict.fromkeys(_loose(features, label.get("model", ""), body))
-    return Sketch(host, endpoint, tuple(chain), tuple(loose))
+    model = label.get("model", "")
+    try:
+        chain = tuple(_chain(features, conversation_of(body)))
+        loose = tuple(dict.fromkeys(_loose(features, model, body)))
+    except RecursionError:
+        chain, loose = (), (features.of("model", model),)
+    return Sketch(host, endpoint, chain, loose)
 
 
 def conversation_of(body: Any) -> list[Any]:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from cache_store.errors import ProviderProxyError
+from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -25,6 +25,16 @@ COMMANDS = {
     "rm": "entries:rm",
     "stats": "entries:stats",
     "scan": "scan:scan",
+    "export": "export:export",
+    "import": "export:import_",
+    "push": "push:push",
+    "pull": "push:pull",
+    "prune": "prune:prune",
+    "verify": "verify:verify",
+    "rekey": "rekey:rekey",
+    "report": "report:report",
+    "diff": "diff:diff",
+    "explain": "explain:explain",
     "cache-probe": "cache_probe:cache_probe",
 }
 
@@ -49,7 +59,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The console script: errors are one line on stderr, exit status 2 for wrong usage."""
+    """The console script: errors are one line on stderr, exit status 2 for wrong usage, else 1."""
     try:
         status = cli.main(prog_name="provider-proxy", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -59,7 +69,8 @@ def main() -> None:
         hint = "" if isinstance(error, click.FileError) else "; see --help"
         status = _say(error.format_message().rstrip(".") + hint)
     except ProviderProxyError as error:
-        status = _say(str(error))
+        _say(str(error))
+        status = 2 if isinstance(error, UsageError) else 1
     except (click.Abort, KeyboardInterrupt):
         status = 130
     sys.exit(status if isinstance(status, int) else 0)

@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from addon.cli.context import PROXY_FLAGS, print_json, proxy_options, raw_from_flags
+from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.client_env import EnvChanges, render
+from addon.entry import optimised_command
+from addon.gates import FAILED_STATUS
 from addon.launch import STATE_FOLDER, client_changes
 from addon.settings import Settings
 from addon.state import Background, read_background
@@ -28,15 +32,17 @@ _LOG = "proxy.log"
 
 @click.command()
 @proxy_options
-def ci(**flags: str | None) -> None:
+@gate_options()
+def ci(**flags: Any) -> None:
     """Start a proxy in the background and print the exports, for `eval "$(provider-proxy ci)"`.
 
     Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state lie in .provider-proxy/.
     """
+    gates = take_gates(flags)
     settings = Settings.parse(raw_from_flags(**flags))
     if read_background(STATE_FOLDER) is not None:
         raise UsageError("a background proxy runs here already; stop it with `provider-proxy stop`")
-    background = _start(flags)
+    background = _start(flags, gate_arguments(gates))
     changes = client_changes(settings, background.url, os.environ)
     _to_github(changes)
     click.echo(render(changes, "sh"), nl=False)
@@ -45,8 +51,12 @@ def ci(**flags: str | None) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def stop(*, as_json: bool) -> None:
-    """Stop the proxy that `ci` started, and print what it did."""
+    """Stop the proxy that `ci` started, and print what it did.
+
+    Exits with 3 where a gate failed that `ci` was given.
+    """
     from addon.last_run import read_last_run
+    from addon.publishing import to_github
     from addon.report import render_report
 
     background = read_background(STATE_FOLDER)
@@ -64,6 +74,9 @@ def stop(*, as_json: bool) -> None:
         print_json(report)
     else:
         click.echo(render_report(report), nl=False)
+    to_github(report)
+    if report.get("failed_gates"):
+        sys.exit(FAILED_STATUS)
 
 
 def _to_github(changes: EnvChanges) -> None:
@@ -73,15 +86,16 @@ def _to_github(changes: EnvChanges) -> None:
             file.write(render(changes, "github"))
 
 
-def _start(flags: dict[str, str | None]) -> Background:
+def _start(flags: dict[str, str | None], gates: list[str]) -> Background:
     STATE_FOLDER.mkdir(parents=True, exist_ok=True)
     log = STATE_FOLDER / _LOG
     given = [
         part for name, value in flags.items() if value is not None for part in (PROXY_FLAGS[name], value)
     ]
+    serve = ["serve", "--background", *given, *gates]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "addon.cli", "serve", "--background", *given],
+            optimised_command(serve) or [sys.executable, "-m", "addon.cli", *serve],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -20,6 +20,7 @@ __all__ = [
     "PROXY_FLAGS",
     "cache_options",
     "open_store_for_reading",
+    "open_store_for_writing",
     "print_json",
     "proxy_options",
     "raw_from_flags",
@@ -30,7 +31,14 @@ _MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
 
 
 # The flags of commands that start a proxy, by the setting that each gives.
-PROXY_FLAGS = {"cache_mode": "--mode", "cache_dir": "--cache-dir", "hosts": "--hosts", "listen": "--listen"}
+PROXY_FLAGS = {
+    "cache_mode": "--mode",
+    "cache_dir": "--cache-dir",
+    "hosts": "--hosts",
+    "listen": "--listen",
+    "max_live": "--max-live",
+    "max_usd": "--max-usd",
+}
 
 
 def _flag(setting: str) -> Callable[[Any], Any]:
@@ -75,11 +83,34 @@ def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
             f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
         )
     store = open_store(settings)
-    store.open()
+    _open(store)
     try:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
+    """The store that the settings name, made where there is none yet."""
+    from addon.stores import open_store
+
+    settings = read_settings(cache_dir=cache_dir)
+    if settings.cache_dir is None:
+        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing; name a directory")
+    store = open_store(settings)
+    _open(store)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _open(store: Store) -> None:
+    """Open the tier on this machine; one that others share is asked only by what needs it."""
+    from cache_store.tiered_store import TieredStore
+
+    (store.near if isinstance(store, TieredStore) else store).open()
 
 
 def print_json(value: Any) -> None:

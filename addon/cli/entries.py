@@ -2,48 +2,67 @@
 
 from __future__ import annotations
 
-import datetime
 import sys
+import time
+from collections import Counter
 from typing import Any
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json
+from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
+from addon.cli.filters import Filter, filter_options
+from addon.cli.showing import body_text, header_pairs, shown, summary, time_text
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
 from cache_store.store import Store
+from cache_store.tiered_store import TieredStore
+from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["full_key", "ls", "rm", "show", "stats"]
 
 _SHORT = 12  # characters of a key that listings show
 
+_ORDERS: dict[str, Any] = {
+    "recorded": lambda item: item["recorded"],
+    "size": lambda item: -item["bytes"],
+    "host": lambda item: (item.get("host", ""), item.get("path", "")),
+    "model": lambda item: item.get("model", ""),
+    "key": lambda item: item["key"],
+}
+
 
 @click.command()
 @cache_options
+@filter_options
+@click.option("--sort", type=click.Choice(list(_ORDERS)), help="By default in the order of first recording.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def ls(*, as_json: bool, cache_dir: str | None) -> None:
+def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any) -> None:
     """List the entries."""
+    wanted, now = Filter(**filters), time.time()
     with open_store_for_reading(cache_dir) as store:
-        entries = list(store.iterate())
+        items = [summary(entry) for entry in store.iterate() if wanted.matches(entry, now)]
+    if sort:
+        items.sort(key=_ORDERS[sort])
     if as_json:
-        print_json([_summary(entry) for entry in entries])
+        print_json(items)
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("key", "recorded", "status", "bytes", "request", "model"):
         table.add_column(
             name, justify="right" if name in ("status", "bytes") else "left", no_wrap=name == "key"
         )
-    for entry in entries:
-        label = entry.label
-        request = f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}"
-        table.add_row(entry.key[:_SHORT], _time(entry.recorded_at), str(entry.status), str(entry.size), request,
-                      label.get("model", ""))  # fmt: skip
-    if entries:
+    for item in items:
+        request = f"{item.get('method', '')} {item.get('host', '')}{item.get('path', '')}"
+        cells = (item["key"][:_SHORT], item["recorded"], str(item["status"]), str(item["bytes"]), request,
+                 item.get("model", ""))  # fmt: skip
+        table.add_row(*(Text(cell) for cell in cells))
+    if items:
         Console(highlight=False).print(table)
-    click.echo(f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}", err=True)
+    click.echo(f"{len(items)} {'entry' if len(items) == 1 else 'entries'}", err=True)
 
 
 @click.command()
@@ -51,36 +70,32 @@ def ls(*, as_json: bool, cache_dir: str | None) -> None:
 @click.argument("key")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--raw", is_flag=True, help="Print the answer's body and nothing else, byte for byte.")
-def show(*, key: str, as_json: bool, raw: bool, cache_dir: str | None) -> None:
-    """Show one entry: its request and its answer. KEY may be shortened."""
+@click.option("--headers", is_flag=True, help="Print the answer's headers too.")
+def show(*, key: str, as_json: bool, raw: bool, headers: bool, cache_dir: str | None) -> None:
+    """Show one entry: its request and its answer as a person reads them. KEY may be shortened."""
     with open_store_for_reading(cache_dir) as store:
         entry = _entry(store, key)
     if raw:
         sys.stdout.buffer.write(entry.body)
-        return
-    if as_json:
-        print_json(
-            _summary(entry) | {"request": entry.request, "headers": _headers(entry), "body": _text(entry)}
-        )
-        return
-    label = entry.label
-    click.echo(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}")
-    click.echo(f"key       {entry.key}\nrecorded  {_time(entry.recorded_at)}, {entry.elapsed:.2f} s, "
-               f"judged {entry.judged}\nstatus    {entry.status} {entry.reason}")  # fmt: skip
-    for name, value in _headers(entry):
-        click.echo(f"          {name}: {value}")
-    click.echo(f"\n{_text(entry)}")
+    elif as_json:
+        more = {"request": entry.request, "headers": header_pairs(entry), "body": body_text(entry)}
+        print_json(summary(entry) | more)
+    else:
+        click.echo(shown(entry, headers=headers))
 
 
 @click.command()
 @cache_options
 @click.argument("keys", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Remove every entry.")
+@click.option("--all", "everything", is_flag=True, help="Remove every entry, of a second tier too.")
 def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> None:
     """Remove entries. Keys may be shortened."""
     if everything == bool(keys):
         raise click.UsageError("name the keys to remove, or --all")
+    folder = read_settings(cache_dir=cache_dir).cache_dir
     with open_store_for_reading(cache_dir) as store:
+        if folder is not None:
+            forget_remotes(folder)
         if everything:
             removed = store.clear()
         else:
@@ -96,27 +111,50 @@ def stats(*, as_json: bool, cache_dir: str | None) -> None:
     """Say what the cache holds."""
     with open_store_for_reading(cache_dir) as store:
         held = store.stats()
-        hosts: dict[str, int] = {}
+        hosts: Counter[str] = Counter()
+        models: Counter[str] = Counter()
         times = []
         for entry in store.iterate():
-            host = entry.label.get("host", "?")
-            hosts[host] = hosts.get(host, 0) + 1
+            hosts[entry.label.get("host", "?")] += 1
+            models[entry.label.get("model", "?")] += 1
             times.append(entry.recorded_at)
-    summary = {
+        tiers = _tiers(store)
+    found = {
         "entries": held.entries,
         "bytes": held.bytes,
-        "oldest": _time(min(times)) if times else None,
-        "newest": _time(max(times)) if times else None,
+        "oldest": time_text(min(times)) if times else None,
+        "newest": time_text(max(times)) if times else None,
         "hosts": dict(sorted(hosts.items())),
+        "models": dict(sorted(models.items())),
+        "tiers": tiers,
     }
     if as_json:
-        print_json(summary)
+        print_json(found)
         return
     click.echo(f"entries  {held.entries}\nbytes    {held.bytes}")
     if times:
-        click.echo(f"oldest   {summary['oldest']}\nnewest   {summary['newest']}")
-    for host, count in sorted(hosts.items()):
-        click.echo(f"{count:7}  {host}")
+        click.echo(f"oldest   {found['oldest']}\nnewest   {found['newest']}")
+    for counted in (hosts, models):
+        for name, count in sorted(counted.items()):
+            click.echo(f"{count:7}  {name}")
+    if tiers:
+        state = "reads blocked until `rm --all` succeeds" if tiers["blocked"] else "reachable"
+        click.echo(f"second   {tiers['second']}, {state if tiers['healthy'] else tiers['why']}")
+
+
+def _tiers(store: Store) -> dict[str, Any] | None:
+    """The second tier's state, as it is when it is asked now."""
+    if not isinstance(store, TieredStore):
+        return None
+    from cache_store.errors import StoreError
+
+    try:
+        store.far.open()
+        entries: int | None = store.far.stats().entries
+        why = ""
+    except StoreError as error:
+        entries, why = None, str(error)
+    return store.state() | {"healthy": not why, "entries": entries, "why": why}
 
 
 def full_key(store: Store, short: str) -> str:
@@ -142,30 +180,3 @@ def _entry(store: Store, short: str) -> Entry:
     if entry is None:
         raise UsageError(f"{key} is gone")
     return entry
-
-
-def _summary(entry: Entry) -> dict[str, Any]:
-    return {
-        "key": entry.key,
-        **entry.label,
-        "status": entry.status,
-        "bytes": entry.size,
-        "recorded": _time(entry.recorded_at),
-        "elapsed": round(entry.elapsed, 3),
-        "judged": entry.judged,
-    }
-
-
-def _headers(entry: Entry) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in entry.headers]
-
-
-def _text(entry: Entry) -> str:
-    try:
-        return entry.body.decode()
-    except UnicodeDecodeError:
-        return f"({entry.size} bytes that are no text; --raw prints them)"
-
-
-def _time(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -4,112 +4,167 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from addon.cli.context import proxy_options, raw_from_flags
+from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.log import log_to_stderr
-from addon.counts import RunCounts
+from addon.gates import FAILED_STATUS, failures
 from addon.launch import STATE_FOLDER, client_changes, host_options
+from addon.receipts import Receipt, lock_failures, read_receipt, receipt_text
+from addon.run_end import EndOfRun
 from addon.settings import Settings
+from cache_store.errors import StoreError, UsageError
+from cache_store.staged_store import StagedStore
+
+if TYPE_CHECKING:
+    from addon.counts import RunCounts
+    from addon.host import Host
+    from addon.provider_cache import ProviderCache
 
 __all__ = ["run", "run_command"]
 
-_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_COMMAND = 160  # characters of the command that a miss's remedy repeats
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What `run` was asked for beside the proxy."""
+
+    staged: bool = False
+    receipt: Path | None = None
+    lock: Receipt | None = None
+    unused: bool = False
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @proxy_options
+@gate_options()
+@click.option("--commit", type=click.Choice(["always", "on-success"]), default="always",
+              help="on-success: what the run records counts only where it exits with 0.")  # fmt: skip
+@click.option(
+    "--receipt", type=click.Path(path_type=Path), help="Write which entries were used to this file."
+)
+@click.option(
+    "--locked", type=click.Path(path_type=Path), help="Fail where an entry is not as this file says."
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def run(*, command: tuple[str, ...], **flags: str | None) -> None:
+def run(
+    *, command: tuple[str, ...], commit: str, receipt: Path | None, locked: Path | None, **flags: Any
+) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and report.
 
-    Written `run [OPTIONS] -- COMMAND…`. The exit status is the command's.
+    Written `run [OPTIONS] -- COMMAND…`. The exit status is the command's, or 3 where it passed and a gate failed.
     """
     if not command:
         raise click.UsageError("no command after `--`; write provider-proxy run -- pytest")
-    raw = raw_from_flags(**flags)
+    gates = take_gates(flags)
+    # A free port unless the settings name one.
+    raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
+    settings = Settings.parse(raw)
+    if receipt is not None:
+        _check_writable(receipt)
+    lock = read_receipt(locked) if locked is not None else None
+    wanted = _Wanted(commit == "on-success", receipt, lock, gates.fail_on_unused)
     log_to_stderr()
-    status, counts = asyncio.run(run_command(raw, command))
-    if counts is not None:
-        _report(counts)
+    status, cache = asyncio.run(_run(raw, settings, command, wanted))
+    failed = failures(gates_for(gates, settings), cache.counts)
+    if lock is not None:
+        failed += lock_failures(lock, cache.life.end.used)
+    cache.counts.failed_gates = failed
+    if status == 0 and failed:
+        status = FAILED_STATUS
+    status = _settle(cache.life.staged, status)
+    _report(cache, wanted)
     sys.exit(status)
 
 
-def _report(counts: RunCounts) -> None:
-    from addon.last_run import write_last_run
-    from addon.report import render_report
+def _settle(staged: StagedStore | None, status: int) -> int:
+    """Merge or drop what was staged; the exit status, which is 1 where a merge fails."""
+    if staged is None:
+        return status
+    try:
+        if status == 0:
+            staged.commit()
+        else:
+            staged.discard()
+    except StoreError as error:
+        click.echo(f"provider-proxy: what this run recorded could not be merged: {error}", err=True)
+        return status or 1
+    return status
 
-    write_last_run(STATE_FOLDER, counts)
-    click.echo(render_report(counts), err=True, nl=False)
+
+def _report(cache: ProviderCache, wanted: _Wanted) -> None:
+    from addon.files import replace_file
+    from addon.publishing import publish
+
+    click.echo(publish(STATE_FOLDER, cache.counts), err=True, nl=False)
+    if wanted.receipt is None:
+        return
+    text = receipt_text(cache.life.end.used, upstream=cache.counts.connections > 0)
+    try:
+        replace_file(wanted.receipt, text.encode())
+    except OSError as error:
+        click.echo(f"provider-proxy: {wanted.receipt} cannot be written: {error.strerror}", err=True)
 
 
-async def run_command(raw: dict[str, str], command: Sequence[str]) -> tuple[int, RunCounts | None]:
-    """The exit status of `command`, run behind a proxy of its own, and what the proxy did.
+def _check_writable(path: Path) -> None:
+    """Raise UsageError before anything starts, rather than lose a receipt at the end."""
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"the receipt {path} cannot be written; name a file in a folder that is there")
 
-    127 for a command that does not exist, 126 for one that cannot be run, 128+n for one that signal n ended.
-    The proxy listens on a free port unless the settings name one.
-    """
+
+async def run_command(raw: dict[str, str], command: Sequence[str]) -> tuple[int, RunCounts]:
+    """The exit status of `command`, run behind a proxy of its own, and what the proxy did."""
+    raw = {"listen": "127.0.0.1:0", **raw}
+    status, cache = await _run(raw, Settings.parse(raw), command, _Wanted())
+    return status, cache.counts
+
+
+async def _run(
+    raw: dict[str, str], settings: Settings, command: Sequence[str], wanted: _Wanted
+) -> tuple[int, ProviderCache]:
+    """The exit status of `command`, run behind a proxy of its own, and the proxy's cache, which is closed."""
     from addon.host import Host
 
-    raw = {"listen": "127.0.0.1:0", **raw}
-    settings = Settings.parse(raw)
     host = Host(host_options(raw, settings, os.environ))
+    host.cache.life.end = EndOfRun(unused=wanted.unused)
+    host.cache.life.stages = wanted.staged
+    host.cache.life.rerecord = _rerecord(command)
     finished = asyncio.Event()
     child: asyncio.Task[int] | None = None
 
     def ready() -> None:
         nonlocal child
-        child = asyncio.create_task(_child(command, settings, host.url, finished))
+        child = asyncio.create_task(_child(command, settings, host, finished))
 
     await host.run(ready, until=finished)
-    return (await child if child is not None else 1), host.cache.counts
+    return (await child if child is not None else 1), host.cache
 
 
-async def _child(command: Sequence[str], settings: Settings, url: str, finished: asyncio.Event) -> int:
+async def _child(command: Sequence[str], settings: Settings, host: Host, finished: asyncio.Event) -> int:
+    from addon.cli.child import run_child
+    from addon.client_env import apply
+
     try:
-        return await _run_child(command, settings, url)
+        return await run_child(command, apply(os.environ, client_changes(settings, host.url, os.environ)))
     finally:
         finished.set()
 
 
-async def _run_child(command: Sequence[str], settings: Settings, url: str) -> int:
-    from addon.client_env import apply
+def _rerecord(command: Sequence[str]) -> str:
+    """The command that records what is missing, with no secret in it."""
+    from addon.redaction.redact import redact_text
 
-    environ = apply(os.environ, client_changes(settings, url, os.environ))
-    signals = _Signals(asyncio.get_running_loop())
-    try:
-        process = await asyncio.create_subprocess_exec(*command, env=environ)
-    except FileNotFoundError:
-        click.echo(f"provider-proxy: {command[0]}: there is no such command", err=True)
-        return 127
-    except OSError as error:
-        click.echo(f"provider-proxy: {command[0]}: {error.strerror}", err=True)
-        return 126
-    signals.go_to(process)
-    status = await process.wait()
-    return status if status >= 0 else 128 - status
-
-
-class _Signals:
-    """Hands our signals to the command, which ends before us. Those that come before it runs are kept for it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._early: list[int] = []
-        self._send: Callable[[int], None] = self._early.append
-        # Ctrl-C reaches the whole terminal group by itself; we wait for the command to end of it.
-        loop.add_signal_handler(signal.SIGINT, lambda: None)
-        for number in _FORWARDED:
-            loop.add_signal_handler(number, self._received, number)
-
-    def _received(self, number: int) -> None:
-        self._send(number)
-
-    def go_to(self, process: asyncio.subprocess.Process) -> None:
-        """From now on they go to `process`."""
-        self._send = process.send_signal
-        for number in self._early:
-            process.send_signal(number)
+    typed = redact_text(" ".join(shlex.join(command).split()))
+    if len(typed) > _COMMAND:
+        typed = f"{typed[:_COMMAND]}…"
+    return f"provider-proxy run --mode read-old-write-new -- {typed}"

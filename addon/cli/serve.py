@@ -6,11 +6,14 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from addon.cli.context import proxy_options, raw_from_flags
+from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.log import log_to_stderr
+from addon.gates import Gates, failures
 from addon.launch import STATE_FOLDER, client_changes, host_options
 from addon.settings import SETTINGS, Settings
 
@@ -19,44 +22,55 @@ __all__ = ["serve"]
 
 @click.command()
 @proxy_options
+@gate_options(hidden=True)
 @click.option("--web", is_flag=True, help="Run under mitmweb, to look at the traffic in a browser.")
 @click.option("--background", is_flag=True, hidden=True, help="Started by ci: state instead of exports.")
 @click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED)
-def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **flags: str | None) -> None:
+def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **flags: Any) -> None:
     """Run the proxy until Ctrl-C, and print the lines to export.
 
     What follows `--` goes to mitmproxy: `serve -- --set onboarding=false -w flows.mitm -s my_addon.py`.
     """
+    gates = take_gates(flags)
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
     log_to_stderr()
     if web:
         sys.exit(_serve_web(raw, settings, mitmproxy_options))
-    asyncio.run(_serve(raw, settings, mitmproxy_options, background=background))
+    asyncio.run(_serve(raw, settings, mitmproxy_options, gates if background else None))
 
 
 async def _serve(
-    raw: dict[str, str], settings: Settings, arguments: tuple[str, ...], *, background: bool
+    raw: dict[str, str], settings: Settings, arguments: tuple[str, ...], background: Gates | None
 ) -> None:
+    """Serve until a signal comes. `background` are the gates of a proxy that `ci` started, None is no such one."""
     from addon.client_env import PROXY_VARIABLES
     from addon.host import Host
     from addon.last_run import write_last_run
-    from addon.report import render_report
+    from addon.publishing import publish
+    from addon.run_end import EndOfRun
     from addon.state import Background, claim
 
     # Before anything else, in the environment as it was: the exports must lead through what we found.
     host = Host(host_options(raw, settings, os.environ, arguments))
 
+    if background is not None:
+        host.cache.life.end = EndOfRun(unused=background.fail_on_unused)
+
     def ready() -> None:
-        if background:
+        if background is not None:
             before = {name: os.environ.get(name, "") for name in PROXY_VARIABLES}
             claim(STATE_FOLDER, Background(os.getpid(), host.url, before))
         else:
             _print_exports(settings, host.url)
 
     await host.run(ready)
-    write_last_run(STATE_FOLDER, host.cache.counts)
-    click.echo(render_report(host.cache.counts), err=True, nl=False)
+    counts = host.cache.counts
+    if background is not None:  # `stop` shows it
+        counts.failed_gates = failures(gates_for(background, settings), counts)
+        write_last_run(STATE_FOLDER, counts)
+    else:
+        click.echo(publish(STATE_FOLDER, counts), err=True, nl=False)
 
 
 def _print_exports(settings: Settings, url: str) -> None:

@@ -12,8 +12,11 @@ taken off after writing: nothing goes through a float.
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
+from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from addon.identity.exact_number import canonical
 from addon.redaction.credential_places import BODY_FIELDS
@@ -26,13 +29,16 @@ MAX_DEPTH = 128
 _ORDERED = "properties"
 # Members that a later step looks for; told while parsing, so that most documents are never walked.
 _HOLDING_OBJECTS = frozenset({"cache_control", "headers"})
-_LATER = _HOLDING_OBJECTS | BODY_FIELDS.keys()
-_NOTABLE = _LATER | {_ORDERED}
+_NOTABLE = _HOLDING_OBJECTS | BODY_FIELDS.keys()
 
 # DEL is written as it is; a document that has one itself is marked with a surrogate, which UTF-8 does not have.
 _MARK = "\x7f"
 _RARE_MARK = "\udc80"
 _SHORT_INTEGER = 18
+_WHITESPACE = " \t\n\r"
+# Parameters such as 0.7 and 1.0 come with every request; the numbers of embeddings are longer and do not repeat.
+_SHORT_NUMBER = 5
+_canonical_short = lru_cache(maxsize=1024)(canonical)
 
 _STEP = [1 if byte in b"[{" else -1 for byte in range(256)]
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -49,19 +55,29 @@ class Number(str):
 
 
 class Placed(str):
-    """A member's name that sorts by the place it had among its siblings; otherwise the text that it is."""
+    """A member's name that sorts by its `place` among its siblings; otherwise the text that it is."""
 
     __slots__ = ("place",)
     place: int
 
-    def __new__(cls, text: str, place: int) -> Self:
-        self = super().__new__(cls, text)
-        self.place = place
-        return self
-
     def __lt__(self, other: Any) -> bool:
         place: int = other.place
         return self.place < place
+
+    def renamed(self, text: str) -> Placed:
+        """Another name in the same place."""
+        name = Placed(text)
+        name.place = self.place
+        return name
+
+
+def _placed(members: dict[str, Any]) -> dict[Placed, Any]:
+    placed: dict[Placed, Any] = {}
+    for place, (text, member) in enumerate(members.items()):
+        name = Placed(text)
+        name.place = place
+        placed[name] = member
+    return placed
 
 
 class Document:
@@ -80,14 +96,11 @@ class Document:
 
     def dump(self) -> bytes:
         """The canonical form in UTF-8."""
-        first, *rest = _ENCODER.encode(self.value).split(self._mark)
-        if not rest:
-            return first.encode()
-        # Every second piece is a number, and the quotes that it was written in are its neighbours' last and first.
-        pieces = ['"' + first, *rest]
-        pieces[-1] += '"'
-        pieces[::2] = [piece[1:-1] for piece in pieces[::2]]
-        return "".join(pieces).encode()
+        text = _encode(self.value)
+        if self._mark in text:
+            # The quotes that a number was written in are its marks' neighbours.
+            text = text.replace('"' + self._mark, "").replace(self._mark + '"', "")
+        return text.encode()
 
 
 def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
@@ -102,8 +115,8 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
         text = data.decode()
         has_escapes = "\\" in text and "\\u" in text
         mark = _RARE_MARK if _MARK in text or (has_escapes and "\\u007" in text) else _MARK
-        reader = _Reader(mark)
-        document = Document(reader.read(text), mark, reader.notable)
+        reader = _OF_THREAD.reader
+        document = Document(reader.read(text, mark), mark, reader.notable)
         if has_escapes and ("\\ud" in text or "\\uD" in text):
             _check_surrogates(document, mark, reader.numbers)
     except (ValueError, RecursionError) as error:
@@ -113,7 +126,7 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
 
 def _check_surrogates(document: Document, mark: str, numbers: int) -> None:
     """Raises where a string has a lone surrogate: `dump` could not write it, or would take it for a mark."""
-    if mark == _RARE_MARK and _ENCODER.encode(document.value).count(mark) != 2 * numbers:
+    if mark == _RARE_MARK and _encode(document.value).count(mark) != 2 * numbers:
         raise NotCanonical("a lone surrogate")
     document.dump()
 
@@ -128,53 +141,76 @@ def _is_within(data: bytes, max_depth: int) -> bool:
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) <= max_depth
 
 
+def _refuse(name: str) -> NoReturn:
+    raise NotCanonical(f"{name} is not JSON")
+
+
 class _Reader:
-    """Parses one text, and notes what a later step may have to look at."""
+    """Parses one text after the other, and notes of each what a later step may have to look at."""
 
-    __slots__ = ("_mark", "notable", "numbers")
+    __slots__ = ("_decoder", "_mark", "notable", "numbers")
 
-    def __init__(self, mark: str) -> None:
-        self.notable: set[str] = set()
-        self.numbers = 0
-        self._mark = mark
-
-    def read(self, text: str) -> Any:
-        decoder = json.JSONDecoder(
+    def __init__(self) -> None:
+        self._decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_int=self._int,
             parse_float=self._number,
             parse_constant=_refuse,
         )
-        return decoder.decode(text)
+
+    def read(self, text: str, mark: str) -> Any:
+        self.notable: set[str] = set()
+        self.numbers = 0
+        self._mark = mark
+        text = text.strip(_WHITESPACE)
+        value, end = self._decoder.raw_decode(text)
+        if end != len(text):
+            raise NotCanonical("something behind the value")
+        return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) != len(pairs):
             raise NotCanonical("a duplicate key")
+        if _ORDERED in members and isinstance(inner := members[_ORDERED], dict):
+            members[_ORDERED] = _placed(inner)
         if not _NOTABLE.isdisjoint(members):
-            self._note(members)
-        return members
-
-    def _note(self, members: dict[str, Any]) -> None:
-        if isinstance(inner := members.get(_ORDERED), dict):
-            members[_ORDERED] = {Placed(name, at): inner[name] for at, name in enumerate(inner)}
-        for name in _LATER.intersection(members):
             # A credential is a scalar, the others hold objects; a schema's property of that name is the reverse.
-            if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS):
-                self.notable.add(name)
+            self.notable.update(
+                name
+                for name in _NOTABLE.intersection(members)
+                if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS)
+            )
+        return members
 
     def _int(self, text: str) -> int | Number:
         return int(text) if len(text) <= _SHORT_INTEGER else self._number(text)
 
     def _number(self, text: str) -> Number:
         self.numbers += 1
-        return Number(f"{self._mark}{canonical(text)}{self._mark}")
+        spelled = _canonical_short(text) if len(text) <= _SHORT_NUMBER else canonical(text)
+        return Number(f"{self._mark}{spelled}{self._mark}")
 
 
-def _refuse(name: str) -> NoReturn:
-    raise NotCanonical(f"{name} is not JSON")
+class _OfThread(threading.local):
+    """A reader for each thread: to make a decoder takes as long as to parse a short body."""
+
+    def __init__(self) -> None:
+        self.reader = _Reader()
 
 
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"), sort_keys=True
-)
+_OF_THREAD = _OfThread()
+
+
+def _make_encode() -> Callable[[Any], str]:
+    """What `json.JSONEncoder(...).encode` does, without what that makes anew on each call (a third of the time)."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(
+            ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+        ).encode
+    pieces = make(None, None, json.encoder.encode_basestring, None, ":", ",", True, False, False)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_encode = _make_encode()

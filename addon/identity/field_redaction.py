@@ -40,41 +40,49 @@ def redact_tree(value: Any) -> Any:
 
 def _redact_name(name: str) -> str:
     text = redact_text(name)
-    return Placed(text, name.place) if isinstance(name, Placed) else text
+    return name.renamed(text) if isinstance(name, Placed) else text
 
 
 def redact_members(body: Any) -> bool:
     """Replaces the values of members that hold credentials by name, in place; tells whether there were any."""
-    holders = [body]
+    servers = set()
     for name in _HOLDERS:
         found = body.get(name) if isinstance(body, dict) else None
-        holders += found if isinstance(found, list) else ()
-    known = {id(holder) for holder in holders}
+        servers |= {id(server) for server in found} if isinstance(found, list) else set()
     changed = False
     stack = [body]
     while stack:
         value = stack.pop()
-        if isinstance(value, list):
+        if isinstance(value, dict):
+            is_server = id(value) in servers
+            changed |= _redact_fields(value, is_known=is_server or value is body)
+            headers = value.get("headers")
+            if is_server and isinstance(headers, dict):
+                changed |= _redact_headers(headers)
+                stack.extend(member for member in value.values() if member is not headers)
+            else:
+                stack.extend(value.values())
+        elif isinstance(value, list):
             stack.extend(value)
-        elif isinstance(value, dict):
-            changed |= _redact_object(value, id(value) in known)
-            stack.extend(value.values())
     return changed
 
 
-def _redact_object(members: dict[str, Any], is_known: bool) -> bool:
+def _redact_fields(members: dict[str, Any], *, is_known: bool) -> bool:
     changed = False
     for name in [name for name in members if name in BODY_FIELDS]:
         if text := _as_text(members[name]):
             members[name] = redacted(BODY_FIELDS[name], None if is_known else text)
             changed = True
-    headers = members.get("headers")
-    if is_known and isinstance(headers, dict):
-        for name, value in headers.items():
-            verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"))
-            if verdict not in _IN_CLEAR and (text := _as_text(value)):
-                headers[name] = redacted("header", None if verdict is Verdict.CREDENTIAL else text)
-                changed = True
+    return changed
+
+
+def _redact_headers(headers: dict[str, Any]) -> bool:
+    changed = False
+    for name, value in headers.items():
+        verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"))
+        if verdict not in _IN_CLEAR and (text := _as_text(value)):
+            headers[name] = redacted("header", None if verdict is Verdict.CREDENTIAL else text)
+            changed = True
     return changed
 
 

@@ -13,6 +13,7 @@ __all__ = ["Kept", "keep_headers", "media_type", "normal_headers", "value_of"]
 
 type Kept = list[tuple[bytes, bytes]]
 
+_USUAL_NAMES = 2048  # bytes of all names together; more is not remembered
 _ANY_FORMAT = frozenset({"*/*", "application/json"})
 # Types whose text is UTF-8 anyway (RFC 8259 8.1; WHATWG URL, 5.1).
 _UTF8_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json|application/x-www-form-urlencoded")
@@ -23,20 +24,33 @@ _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 def keep_headers(headers: Headers) -> tuple[Kept, bool]:
     """What of the headers the key may depend on (name in lower case, value as sent), and whether any other one
     carried a credential."""
-    kept: Kept = []
-    credential = False
-    for name, value in headers:
+    names = tuple([name for name, _ in headers])
+    is_usual = sum(map(len, names)) <= _USUAL_NAMES
+    places, credentials = _places(names) if is_usual else _places.__wrapped__(names)
+    credential = any([headers[at][1].strip() for at in credentials])
+    return [(name, headers[at][1]) for at, name in places], credential
+
+
+@lru_cache(maxsize=256)
+def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int]]:
+    """Where headers of these names are kept (and the name in lower case), and where they are credentials.
+
+    Remembered, as a client sends the same names with every request; values are never seen here.
+    """
+    kept: list[tuple[int, bytes]] = []
+    credentials: list[int] = []
+    for at, name in enumerate(names):
         verdict, lower = header_verdict(name)
         if verdict is Verdict.CREDENTIAL:
-            credential = credential or bool(value.strip())
+            credentials.append(at)
         elif verdict is not Verdict.OUT:
-            kept.append((lower, value))
-    return kept, credential
+            kept.append((at, lower))
+    return kept, credentials
 
 
 def value_of(kept: Kept, name: bytes) -> str:
     """A header's value, repeats joined by commas (RFC 9110 5.3); '' where it is absent."""
-    return ", ".join(value.decode("latin-1").strip() for found, value in kept if found == name)
+    return ", ".join([value.decode("latin-1").strip() for found, value in kept if found == name])
 
 
 def normal_headers(kept: Kept, *, has_body: bool, is_multipart: bool, is_decoded: bool) -> list[list[str]]:

@@ -55,6 +55,8 @@ def _ignore(pairs: list[Any], is_ignored: Any) -> list[Any]:
 def ignore_fields(body: Any, rules: IdentityRules) -> bool:
     """Replaces the ignored members of a parsed JSON value by markers, in place; tells whether there were any."""
     agents = rules.profile is Profile.AGENTS
+    if not agents and not rules.ignore_fields:
+        return False
     pointers = rules.ignore_fields + (_AGENT_FIELDS if agents else ())
     changed = [_ignore_at(body, pointer) for pointer in pointers]
     changed.append(agents and _ignore_billing(body))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from addon.identity.body_form import Body, decoded_body, normal_body, raw_body
 from addon.identity.cache_markers import merged_markers, take_markers
@@ -13,9 +15,9 @@ from addon.identity.denylist import QUERY_BESIDE_SIG, Verdict, query_verdict
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
 from addon.identity.header_form import Kept, keep_headers, normal_headers, value_of
 from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_query
-from addon.identity.memo import Memo, digest
+from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
-from addon.identity.saved_form import dump_saved, key_of, read_head
+from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, read_head
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.redaction.credential_places import BODY_FIELDS
 from addon.redaction.redact import hashed, needs_redaction
@@ -45,19 +47,34 @@ class Identity:
     label: dict[str, str]
 
 
+class _Head(NamedTuple):
+    """All of an identity that the body has no part in, redacted: its saved form, label, and a model in the path."""
+
+    saved: bytes
+    label: dict[str, str]
+    model: str | None
+
+
 _MEMO: Memo[Identity] = Memo()
+# A client's heads repeat while its bodies change. Like the memo it is asked by a digest and holds nothing secret.
+_HEADS: Memo[_Head] = Memo(max_entries=256, max_bytes=1024 * 1024)
 
 
 def identify(request: WireRequest, rules: IdentityRules) -> Identity:
     """The identity of `request`. Pure; never raises; the same on every machine and Python version."""
     kept, credential = keep_headers(request.headers)
     head = (request.method, request.scheme, request.host, request.port, request.target, credential, kept)
-    known = (digest(head, request.body), rules)
+    known_head, known = digests((*head, _told(rules)), request.body)
     found = _MEMO.get(known)
     if found is None:
-        found = _identify(request, kept, credential, rules)
+        found = _identify(request, kept, credential, known_head, rules)
         _MEMO.put(known, found, len(found.request_json))
     return found
+
+
+@lru_cache(maxsize=16)
+def _told(rules: IdentityRules) -> str:
+    return hashlib.sha256(repr(rules).encode()).hexdigest()
 
 
 def key_of_saved(request_json: bytes, rules: IdentityRules) -> str:
@@ -65,36 +82,54 @@ def key_of_saved(request_json: bytes, rules: IdentityRules) -> str:
 
     Raises CorruptEntry where it is not a saved request of this version.
     """
+    return key_of(resave(request_json, rules))
+
+
+def resave(request_json: bytes, rules: IdentityRules) -> bytes:
+    """A saved request as it would have been saved under `rules`. Raises CorruptEntry as `key_of_saved` does."""
     try:
         document = parse(request_json, _SAVED_DEPTH)
     except NotCanonical as error:
         raise CorruptEntry("a saved request is not JSON as it is saved") from error
     head, markers, body = read_head(document.value, rules)
     if body is None or body["kind"] != "json":
-        return key_of(dump_saved(head, markers, body))
+        return dump_saved(head, markers, body)
     value = document.inner(body["value"])
     markers = merged_markers(markers, _markers(value, rules))
     ignore_fields(value.value, rules)
-    return key_of(dump_saved(head, markers, value))
+    return dump_saved(head, markers, value)
 
 
-def _identify(request: WireRequest, kept: Kept, credential: bool, rules: IdentityRules) -> Identity:
+def _identify(
+    request: WireRequest, kept: Kept, credential: bool, known_head: bytes, rules: IdentityRules
+) -> Identity:
     plain = decoded_body(request.body, value_of(kept, b"content-encoding"))
     content = request.body if plain is None else plain
     body = normal_body(content, kept, is_decoded=plain is not None)
-    head = _head(request, kept, credential, body, is_decoded=plain is not None)
+    known = (known_head, plain is not None, body is None, _is_multipart(body))
+    head = _HEADS.get(known)
+    if head is None:
+        head = _redacted_head(_head_members(request, kept, credential, body, is_decoded=plain is not None), rules)
+        _HEADS.put(known, head, len(head.saved))
+    body, content_form = _redacted_content(body, content, rules)
+    saved = head.saved + content_form
+    return Identity(key_of(saved), saved, _label(head, body))
+
+
+def _redacted_content(body: Body, content: bytes, rules: IdentityRules) -> tuple[Body, bytes]:
+    """The body without what is not in the identity, and the saved form of it and of its markers."""
     markers = _markers(body, rules)
-    saved = dump_saved(head, markers, body)
+    saved = dump_content(markers, body)
     if isinstance(body, dict) or needs_redaction(saved):
         try:
-            head, markers, body = redact_tree(head), redact_tree(markers), _redacted(body)
+            markers, body = redact_tree(markers), _redacted(body)
         except NotCanonical:
             # Two names within it became one: then it is its bytes, which do not.
-            head, markers, body = redact_tree(head), [], redact_other(raw_body(content))
+            markers, body = [], redact_other(raw_body(content))
         saved = b""
-    if _take_out(head, body, rules) or not saved:
-        saved = dump_saved(head, markers, body)
-    return Identity(key_of(saved), saved, _label(head, body))
+    if _take_out(body, rules) or not saved:
+        saved = dump_content(markers, body)
+    return body, saved
 
 
 def _redacted(body: Body) -> Body:
@@ -103,19 +138,28 @@ def _redacted(body: Body) -> Body:
     return redact_other(body) if body else None
 
 
-def _take_out(head: dict[str, Any], body: Body, rules: IdentityRules) -> bool:
+def _take_out(body: Body, rules: IdentityRules) -> bool:
     """Takes out, in place, what is known by name: credentials, and what the user ignores; tells whether it did."""
-    changed = bool(rules.ignore_headers or rules.ignore_query)
-    head["headers"] = ignore_headers(head["headers"], rules)
-    head["query"] = ignore_query(head["query"], rules)
-    if isinstance(body, Document):
-        if not body.notable.isdisjoint(_CREDENTIAL_MEMBERS):
-            changed |= redact_members(body.value)
-        changed |= ignore_fields(body.value, rules)
-    return changed
+    if not isinstance(body, Document):
+        return False
+    changed = not body.notable.isdisjoint(_CREDENTIAL_MEMBERS) and redact_members(body.value)
+    return ignore_fields(body.value, rules) or changed
 
 
-def _head(
+def _is_multipart(body: Body) -> bool:
+    return isinstance(body, dict) and body["kind"] == "multipart"
+
+
+def _redacted_head(members: dict[str, Any], rules: IdentityRules) -> _Head:
+    members = redact_tree(members)
+    members["headers"] = ignore_headers(members["headers"], rules)
+    members["query"] = ignore_query(members["query"], rules)
+    label = {name: members[name][:_LABEL] for name in ("method", "host", "path")}
+    found = _MODEL_IN_PATH.search(members["path"])
+    return _Head(dump_head(members), label, found[1][:_LABEL] if found else None)
+
+
+def _head_members(
     request: WireRequest, kept: Kept, credential: bool, body: Body, *, is_decoded: bool
 ) -> dict[str, Any]:
     host = normal_host(request.host)
@@ -131,7 +175,7 @@ def _head(
         "headers": normal_headers(
             kept,
             has_body=body is not None,
-            is_multipart=isinstance(body, dict) and body["kind"] == "multipart",
+            is_multipart=_is_multipart(body),
             is_decoded=is_decoded,
         ),
         "credential": credential or in_query or target.userinfo or "@" in request.host,
@@ -153,19 +197,18 @@ def _query(pairs: list[tuple[str, str | None]]) -> tuple[list[list[str | None]],
 
 
 def _markers(body: Body, rules: IdentityRules) -> list[dict[str, str]]:
-    is_asked = rules.cache_control is CacheControl.NORMALISE
-    if isinstance(body, Document) and is_asked and "cache_control" in body.notable:
-        return take_markers(body.value)
+    if isinstance(body, Document) and "cache_control" in body.notable:
+        return take_markers(body.value) if rules.cache_control is CacheControl.NORMALISE else []
     return []
 
 
-def _label(head: dict[str, Any], body: Body) -> dict[str, str]:
-    label = {name: head[name][:_LABEL] for name in ("method", "host", "path")}
-    model = body.value.get("model") if isinstance(body, Document) and isinstance(body.value, dict) else None
-    if isinstance(body, dict) and body["kind"] == "multipart":
+def _label(head: _Head, body: Body) -> dict[str, str]:
+    model = None
+    if isinstance(body, Document):
+        model = body.value.get("model") if isinstance(body.value, dict) else None
+    elif body is not None and _is_multipart(body):
         model = next((part.get("text") for part in body["parts"] if part["name"] == "model"), None)
-    if not model and (found := _MODEL_IN_PATH.search(head["path"])):
-        model = found[1]
-    if isinstance(model, str) and model and not isinstance(model, Number):
-        label["model"] = model[:_LABEL]
-    return label
+    model = model or head.model
+    if isinstance(model, str) and not isinstance(model, Number):
+        return head.label | {"model": model[:_LABEL]}
+    return dict(head.label)

@@ -12,15 +12,21 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-__all__ = ["Memo", "digest"]
+__all__ = ["Memo", "digest", "digests"]
 
 
 def digest(head: tuple[Any, ...], body: bytes) -> bytes:
     """SHA-256 over `head` (a tuple of text, bytes, numbers and such tuples or lists) and `body`."""
+    return digests(head, body)[1]
+
+
+def digests(head: tuple[Any, ...], body: bytes) -> tuple[bytes, bytes]:
+    """SHA-256 over `head` alone, and `digest(head, body)`."""
     # The repr of such a tuple delimits itself, so it and the body cannot run into one another.
     hasher = hashlib.sha256(repr(head).encode("utf-8", "surrogatepass"))
+    of_head = hasher.digest()
     hasher.update(body)
-    return hasher.digest()
+    return of_head, hasher.digest()
 
 
 class Memo[Value]:

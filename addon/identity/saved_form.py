@@ -15,7 +15,7 @@ from addon.identity.ignoring import ignore_headers, ignore_query
 from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
 
-__all__ = ["KEY_PREFIX", "dump_saved", "key_of", "read_head"]
+__all__ = ["KEY_PREFIX", "dump_content", "dump_head", "dump_saved", "key_of", "read_head"]
 
 KEY_PREFIX = "pp1-"
 """A change of anything that is hashed is another version."""
@@ -35,11 +35,18 @@ def key_of(saved: bytes) -> str:
 
 
 def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
-    """The saved form. `markers` are the `cache_control` markers that were taken from their places."""
-    members = {name: head[name] for name in _HEAD}
-    if markers:
-        members[_MARKERS] = markers
-    start = _ENCODE(members)[:-1].encode()
+    """The saved form: what `dump_head` and `dump_content` write, one behind the other."""
+    return dump_head(head) + dump_content(markers, body)
+
+
+def dump_head(head: dict[str, Any]) -> bytes:
+    """The first part of the saved form."""
+    return _ENCODE({name: head[name] for name in _HEAD})[:-1].encode()
+
+
+def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
+    """The rest of the saved form. `markers` are the `cache_control` markers that were taken from their places."""
+    start = b',"%s":%s' % (_MARKERS.encode(), _ENCODE(markers).encode()) if markers else b""
     if isinstance(body, Document):
         return b'%s,"body":{"kind":"json","value":%s}}' % (start, body.dump())
     return b'%s,"body":%s}' % (start, _ENCODE_SORTED(body).encode())

@@ -19,6 +19,7 @@ _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 # A `%` that begins no escape means itself.
 _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/@!$&'()*+,;=?\[\]]*")
+_LONGEST_LABEL = 63  # RFC 1035 2.3.4; Python's punycode takes quadratic time
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
@@ -107,6 +108,8 @@ def _normal_host(host: str) -> str:
 def _ascii_label(label: str) -> str:
     """RFC 5891's form without its mapping, under which two names (`ß` and `ss`) could become one."""
     try:
+        if len(label) > _LONGEST_LABEL:
+            return printable(label)
         return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
     except UnicodeError:
-        return "".join(map(_percent, label))
+        return printable(label)

@@ -133,9 +133,12 @@ def _br(raw: bytes, limit: int) -> bytes:
         for at in range(0, len(raw), _CHUNK):
             if decoder.is_finished():
                 raise BadCoding("something follows the end of the compressed body")
-            output.add(decoder.process(raw[at : at + _CHUNK], output_buffer_limit=output.room))
-            while not decoder.can_accept_more_data():
-                output.add(decoder.process(b"", output_buffer_limit=output.room))
+            decoded = decoder.process(raw[at : at + _CHUNK], output_buffer_limit=output.room)
+            output.add(decoded)
+            # It may hold back output although it has taken in all of its input.
+            while not decoder.is_finished() and (decoded or not decoder.can_accept_more_data()):
+                decoded = decoder.process(b"", output_buffer_limit=output.room)
+                output.add(decoded)
     except TypeError as error:
         raise BadCoding("this brotli cannot bound its output; 1.2 can") from error
     except brotli.error as error:

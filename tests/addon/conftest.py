@@ -14,6 +14,7 @@ import trustme
 
 from addon.ca import ensure_ca
 from addon.host import Host, HostOptions
+from cache_store.disk_store import DiskStore
 
 CHAT = (
     b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
@@ -126,8 +127,9 @@ class Provider:
 class Proxied:
     """A proxy, its provider, and clients of it."""
 
-    def __init__(self, host: Host, provider: Provider, roots: ssl.SSLContext) -> None:
+    def __init__(self, host: Host, provider: Provider, roots: ssl.SSLContext, folder: Path) -> None:
         self.host = host
+        self._folder = folder
         self.provider = provider
         self.roots = roots
         self._clients: list[Client] = []
@@ -166,6 +168,14 @@ class Proxied:
         head = f"{line} HTTP/1.1\r\nhost: a.example\r\ncontent-type: application/json\r\n{headers}"
         return f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
+    def stored(self) -> int:
+        """How many entries are on disk."""
+        store = DiskStore(self._folder)
+        try:
+            return len(list(store.keys()))
+        finally:
+            store.close()
+
     async def close(self) -> None:
         """Every client leaves."""
         for client in self._clients:
@@ -199,7 +209,7 @@ async def _drive(
     tasks: list[asyncio.Task[None]] = []
 
     async def story() -> None:
-        proxied = Proxied(host, provider, ssl.create_default_context(cafile=str(ca)))
+        proxied = Proxied(host, provider, ssl.create_default_context(cafile=str(ca)), folder / "cache")
         try:
             async with asyncio.timeout(30):
                 await tell(proxied)

@@ -136,7 +136,9 @@ def _ended() -> Iterator[None]:
     """Runs end with their test."""
     yield
     while _Run.alive:
-        _Run.alive.pop().access.close()
+        run = _Run.alive.pop()
+        run.answering.explaining.close()
+        run.access.close()
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -149,9 +151,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def memory() -> MemoryStore:
+def memory() -> Iterator[MemoryStore]:
     """A store for what does not depend on its kind."""
-    return MemoryStore()
+    made = MemoryStore()
+    yield made
+    made.close()
 
 
 def _story(tell: Callable[[], Awaitable[None]]) -> None:
@@ -531,7 +535,7 @@ def test_websockets_pass_or_are_refused(
         if status is None:
             assert isinstance(decision, Forward)
             assert decision.identity is None
-            assert run.host == {"requests": 1, "bypassed": 1}
+            assert run.host == {"requests": 1, "bypassed": 1, "live": 1}
         else:
             assert isinstance(decision, Own)
             assert decision.status == status
@@ -702,7 +706,7 @@ def test_a_retry_after_the_terminal_event_waits_for_the_write_and_asks_anew(stor
     async def tell() -> None:
         run = _Run(store, cache_mode="read-old-write-new")
         first = await run.forward()
-        _streamed(run, first).feed(b"data: [DONE]\n\n")
+        _streamed(run, first)(b"data: [DONE]\n\n")
         retry = asyncio.create_task(run.forward())
         await _settle()
         assert not retry.done()
@@ -721,7 +725,7 @@ def test_in_read_write_a_request_after_the_terminal_event_finds_the_entry(store:
     async def tell() -> None:
         run = _Run(store, cache_mode="read-write", coalesce="off")
         first = await run.forward()
-        _streamed(run, first).feed(b"data: [DONE]\n\n")
+        _streamed(run, first)(b"data: [DONE]\n\n")
         next_one = asyncio.create_task(run.hit())
         await _settle()
         assert not next_one.done()
@@ -738,7 +742,7 @@ def test_a_retry_does_not_wait_for_ever(memory: MemoryStore, monkeypatch: pytest
     async def tell() -> None:
         run = _Run(memory)
         first = await run.forward()
-        _streamed(run, first).feed(b"data: [DONE]\n\n")
+        _streamed(run, first)(b"data: [DONE]\n\n")
         assert isinstance(await run.forward(), Forward)
 
     _story(tell)
@@ -750,7 +754,7 @@ def test_a_retry_whose_first_answer_was_not_stored_leads(memory: MemoryStore) ->
     async def tell() -> None:
         run = _Run(memory)
         first = await run.forward()
-        _streamed(run, first).feed(b"data: [DONE]\n\n")
+        _streamed(run, first)(b"data: [DONE]\n\n")
         retry = asyncio.create_task(run.forward())
         await _settle()
         await run.answering.keep(first, _answer(status=500))
@@ -822,7 +826,7 @@ def test_a_recording_that_is_too_large_is_not_stored(memory: MemoryStore) -> Non
     async def tell() -> None:
         run = _Run(memory, max_body="10")
         forward = await run.forward()
-        _streamed(run, forward).feed(b"x" * 11)
+        _streamed(run, forward)(b"x" * 11)
         assert await run.answering.keep(forward, _answer()) is NotStored.TOO_LARGE
         assert run.host["not_stored"] == {"too-large": 1}
 

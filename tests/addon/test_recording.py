@@ -16,7 +16,7 @@ def test_chunks_are_handed_on_as_they_come() -> None:
     """Every chunk passes unchanged, the empty one at the end too, and the body is all of them."""
     recording = Recording(100, SSE)
     chunks = [b"a", b"bc", b"", b"d", b""]
-    assert [recording.feed(chunk) for chunk in chunks] == chunks
+    assert [recording(chunk) for chunk in chunks] == chunks
     assert recording.body() == b"abcd"
     assert recording.body() == b"abcd"
 
@@ -29,20 +29,20 @@ def test_nothing_fed_is_an_empty_body() -> None:
 def test_a_body_of_exactly_the_limit_is_kept() -> None:
     """Only a longer one is too large."""
     recording = Recording(4, SSE)
-    recording.feed(b"12")
-    recording.feed(b"34")
-    recording.feed(b"")
+    recording(b"12")
+    recording(b"34")
+    recording(b"")
     assert (recording.too_large, recording.body()) == (False, b"1234")
 
 
 def test_a_longer_body_is_let_go_of_and_still_handed_on() -> None:
     """Past the limit nothing is held any more, whatever comes after, and the client gets everything."""
     recording = Recording(4, SSE)
-    passed = [recording.feed(chunk) for chunk in (b"12", b"345", b"6", b"")]
+    passed = [recording(chunk) for chunk in (b"12", b"345", b"6", b"")]
     assert passed == [b"12", b"345", b"6", b""]
     assert recording.too_large is True
     assert recording.body() == b""
-    assert recording.feed(b"data: [DONE]\n\n") == b"data: [DONE]\n\n"
+    assert recording(b"data: [DONE]\n\n") == b"data: [DONE]\n\n"
     assert recording.body() == b""
 
 
@@ -57,11 +57,11 @@ def test_a_longer_body_is_let_go_of_and_still_handed_on() -> None:
 def test_the_terminal_event_is_seen_however_it_is_cut(end: bytes) -> None:
     """The three terminal markers are told in one chunk, and byte by byte; not a byte too early."""
     recording = Recording(10_000, SSE)
-    recording.feed(b'data: {"x":1}\n\n')
-    finished = [recording.finished, (recording.feed(end), recording.finished)[1]]
+    recording(b'data: {"x":1}\n\n')
+    finished = [recording.finished, (recording(end), recording.finished)[1]]
     assert finished == [False, True]
     by_byte = Recording(10_000, SSE)
-    seen = [(by_byte.feed(end[n : n + 1]), by_byte.finished)[1] for n in range(len(end))]
+    seen = [(by_byte(end[n : n + 1]), by_byte.finished)[1] for n in range(len(end))]
     assert seen[-1] is True
     assert not any(seen[:-3])
 
@@ -69,15 +69,15 @@ def test_the_terminal_event_is_seen_however_it_is_cut(end: bytes) -> None:
 def test_more_after_a_terminal_event_opens_it_again() -> None:
     """`finished` is about the last bytes: an event that follows shows that it was not the end."""
     recording = Recording(10_000, SSE)
-    recording.feed(b"data: [DONE]\n\n")
-    recording.feed(b'data: {"x":"' + b"y" * 600)
+    recording(b"data: [DONE]\n\n")
+    recording(b'data: {"x":"' + b"y" * 600)
     assert recording.finished is False
 
 
 def test_a_marker_in_another_kind_of_answer_is_no_end() -> None:
     """Only a stream's own grammar ends it."""
     recording = Recording(10_000, "text/plain")
-    recording.feed(b"data: [DONE]\n\n")
+    recording(b"data: [DONE]\n\n")
     assert recording.finished is False
 
 
@@ -89,8 +89,31 @@ def test_the_flight_learns_that_its_client_has_the_whole_answer() -> None:
         recording = Recording(10_000, SSE, flight)
         seen = [flight.answered]
         for chunk in (b'data: {"x":1}\n\n', b"data: [DONE]\n\n", b""):
-            recording.feed(chunk)
+            recording(chunk)
             seen.append(flight.answered)
         return seen
 
     assert asyncio.run(story()) == [False, False, True, True]
+
+
+def test_the_latest_chunk_can_be_held_back() -> None:
+    """With `hold` every chunk but the last is handed on, and the last is there to be sent at the end."""
+    recording = Recording(100, "application/json", hold=True)
+    passed = [recording(chunk) for chunk in (b"ab", b"cd", b"ef", b"")]
+    assert passed == [(), (b"ab",), (b"cd",), ()]
+    assert (recording.held, recording.body()) == (b"ef", b"abcdef")
+
+
+def test_what_is_too_large_is_held_back_and_handed_on_all_the_same() -> None:
+    """A client gets every byte of an answer that is not kept."""
+    recording = Recording(2, SSE, hold=True)
+    passed = [recording(chunk) for chunk in (b"ab", b"cd", b"ef", b"")]
+    assert passed == [(), (b"ab",), (b"cd",), ()]
+    assert (recording.held, recording.too_large, recording.body()) == (b"ef", True, b"")
+
+
+def test_without_a_body_nothing_is_held() -> None:
+    """An answer that ends at once."""
+    recording = Recording(2, SSE, hold=True)
+    assert recording(b"") == ()
+    assert recording.held == b""

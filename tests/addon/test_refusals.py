@@ -29,10 +29,19 @@ def test_a_message_may_hold_anything() -> None:
 
 def test_a_miss_names_the_request_the_mode_and_the_way_out() -> None:
     """One line that reads well in an exception."""
-    message = miss_message("POST", "api.openai.com", "/v1/chat", "read-only-require-hit")
-    for part in ("POST", "api.openai.com/v1/chat", "read-only-require-hit", "PROVIDER_PROXY_CACHE_MODE="):
+    message = miss_message("POST api.openai.com/v1/chat", "mode read-only-require-hit", "")
+    for part in ("POST api.openai.com/v1/chat", "read-only-require-hit", "PROVIDER_PROXY_CACHE_MODE="):
         assert part in message
     assert "\n" not in message
+
+
+def test_a_miss_says_what_explains_it() -> None:
+    """The diagnosis takes the place of the general advice."""
+    message = miss_message("POST h/v1", "the budget is spent", "nearest recorded: pp1-1.")
+    assert message == (
+        "provider-proxy: no recorded answer for POST h/v1 (the budget is spent, nothing was sent). "
+        "Nearest recorded: pp1-1."
+    )
 
 
 def test_an_unreachable_provider_is_named_with_the_reason() -> None:

@@ -17,6 +17,7 @@ def _counts(*hosts: str) -> RunCounts:
         row = counts.host(host)
         row.requests, row.hits, row.misses, row.stored, row.refused = 10 * n, 4 * n, 3 * n, 2 * n, n
         row.bypassed, row.errors, row.saved_seconds = n, 7 * n, 61.0
+        row.hit_bytes, row.live_bytes, row.live_seconds = 1000 * n, 500 * n, 2.0
     return counts
 
 
@@ -37,12 +38,57 @@ def test_a_row_per_host_and_one_for_all() -> None:
         "refused",
         "bypassed",
         "errors",
+        "bytes",
+        "time",
+        "live",
         "time",
         "saved",
     ]
-    assert _cells(report, "a.example")[1:] == ["10", "4", "3", "2", "1", "1", "7", "1.0", "min"]
-    assert _cells(report, "b.example")[1:] == ["20", "8", "6", "4", "2", "2", "14", "1.0", "min"]
-    assert _cells(report, "all")[1:] == ["30", "12", "9", "6", "3", "3", "21", "2.0", "min"]
+    assert _cells(report, "a.example")[1:] == [
+        "10",
+        "4",
+        "3",
+        "2",
+        "1",
+        "1",
+        "7",
+        "1.5",
+        "kB",
+        "2.0",
+        "s",
+        "1.0",
+        "min",
+    ]
+    assert _cells(report, "b.example")[1:] == [
+        "20",
+        "8",
+        "6",
+        "4",
+        "2",
+        "2",
+        "14",
+        "3.0",
+        "kB",
+        "2.0",
+        "s",
+        "1.0",
+        "min",
+    ]
+    assert _cells(report, "all")[1:] == [
+        "30",
+        "12",
+        "9",
+        "6",
+        "3",
+        "3",
+        "21",
+        "4.5",
+        "kB",
+        "4.0",
+        "s",
+        "2.0",
+        "min",
+    ]
 
 
 def test_one_host_needs_no_sum() -> None:
@@ -111,3 +157,36 @@ def test_the_log_gets_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records] == render_report(
         _counts("%s.example")
     ).splitlines()
+
+
+def _missed(counts: RunCounts, key: str, nearest: str | None = "pp1-near", **more: object) -> None:
+    why = {"key": key, "place": "POST a.example/v1", "nearest": nearest, "recorded_at": None, "shared_messages": 0,
+           "differences": [], "more": False, "note": "", "remedy": ""}  # fmt: skip
+    counts.miss(key, why | more, f"nearest recorded: {nearest}")
+
+
+def test_a_miss_is_said_with_what_follows_from_it() -> None:
+    """One line for its place and one for why; later ones are counted, not listed."""
+    counts = _counts("a.example")
+    _missed(counts, "pp1-first-key")
+    counts.miss("pp1-second", {}, "", root="pp1-first-key")
+    counts.miss("pp1-third", {}, "", root="pp1-first-key")
+    lines = render_report(counts).splitlines()
+    assert lines[-2:] == [
+        "miss pp1-first-ke… POST a.example/v1 (2 later misses follow from it)",
+        "  nearest recorded: pp1-near",
+    ]
+
+
+def test_a_miss_with_nothing_near_is_not_listed() -> None:
+    """A first recording misses everywhere: the count says it all."""
+    counts = _counts("a.example")
+    _missed(counts, "pp1-first", nearest=None)
+    assert "pp1-first" not in render_report(counts)
+
+
+def test_failed_gates_come_last() -> None:
+    """What made a run fail is the last thing that it says."""
+    counts = _counts("a.example")
+    counts.failed_gates = ["--max-misses 0: there were 3 misses"]
+    assert render_report(counts).splitlines()[-1] == "gate failed: --max-misses 0: there were 3 misses"

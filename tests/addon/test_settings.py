@@ -34,6 +34,11 @@ DEFAULTS = {
     "PROVIDER_PROXY_COALESCE": "wait",
     "PROVIDER_PROXY_REPEAT": "single",
     "PROVIDER_PROXY_WEBSOCKET": "",
+    "PROVIDER_PROXY_REDIS_URL": "",
+    "PROVIDER_PROXY_REMOTE": "",
+    "PROVIDER_PROXY_IMPORT": "",
+    "PROVIDER_PROXY_MAX_LIVE": "",
+    "PROVIDER_PROXY_MAX_USD": "",
     "PROVIDER_PROXY_MISS_STATUS": "",
 }
 
@@ -229,6 +234,8 @@ def test_every_setting_is_read() -> None:
         "profile": "agents", "save_request": "false", "store_errors": "404", "store_incomplete": "false",
         "allow_secrets_in_responses": "true", "max_age": "1", "max_body": "1", "coalesce": "off",
         "repeat": "sequence", "websocket": "pass", "miss_status": "404",
+        "redis_url": "redis://localhost", "remote": "s3://bucket/prefix", "import": "x", "max_live": "5",
+        "max_usd": "1",
     }  # fmt: skip
     assert set(other) == {setting.name for setting in SETTINGS}
     default = _parse()

@@ -58,6 +58,7 @@ class _Broken(MemoryStore):
 
     def close(self) -> None:
         self.closed += 1
+        super().close()
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ def request(number: int, change: str = "") -> WireRequest:
     turns = [" ".join(pick.choices(WORDS, k=330)) for _ in range(4)]
     messages = [{"role": "system", "content": "You are a helpful assistant. Answer in one line."}]
     messages += [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(turns)]
-    messages.append({"role": "user", "content": f"question {number} {' '.join(pick.choices(WORDS, k=30))}{change}"})
+    messages.append(
+        {"role": "user", "content": f"question {number} {' '.join(pick.choices(WORDS, k=30))}{change}"}
+    )
     body = json.dumps({"model": "gpt-4.1", "temperature": 0.5, "messages": messages}).encode()
     headers = ((b"content-type", b"application/json"),)
     return WireRequest("POST", "https", "api.openai.com", 443, "/v1/chat/completions", headers, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,9 +17,23 @@ def _entry(key: str, recorded_at: float = 1000.0, body: bytes = b"12345") -> Ent
     return Entry(key, 200, "OK", (), body, recorded_at, 0.1, "run")
 
 
-def test_what_is_put_is_got() -> None:
+@pytest.fixture
+def make() -> Iterator[Callable[..., MemoryStore]]:
+    """Makes stores, and closes them after the test."""
+    made: list[MemoryStore] = []
+
+    def new(**limits: int) -> MemoryStore:
+        made.append(MemoryStore(**limits))
+        return made[-1]
+
+    yield new
+    for store in made:
+        store.close()
+
+
+def test_what_is_put_is_got(make: Callable[..., MemoryStore]) -> None:
     """An entry comes back under its key, and nothing under another."""
-    store = MemoryStore()
+    store = make()
     store.open()
     entry = _entry("pp1-a")
     assert store.put(entry) is True
@@ -26,9 +41,9 @@ def test_what_is_put_is_got() -> None:
     assert store.get("pp1-b") is None
 
 
-def test_the_least_recently_used_goes_first() -> None:
+def test_the_least_recently_used_goes_first(make: Callable[..., MemoryStore]) -> None:
     """Past the limit, what was neither got nor put for the longest time is forgotten."""
-    store = MemoryStore(max_entries=2)
+    store = make(max_entries=2)
     store.put(_entry("pp1-a"))
     store.put(_entry("pp1-b"))
     store.get("pp1-a")
@@ -40,17 +55,17 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -5])
-def test_it_holds_at_least_one_entry(limit: int) -> None:
+def test_it_holds_at_least_one_entry(make: Callable[..., MemoryStore], limit: int) -> None:
     """A limit below 1 counts as 1, so that an answer is there for the very next request."""
-    store = MemoryStore(max_entries=limit)
+    store = make(max_entries=limit)
     store.put(_entry("pp1-a"))
     store.put(_entry("pp1-b"))
     assert list(store.keys()) == ["pp1-b"]
 
 
-def test_a_slow_old_request_does_not_beat_a_newer_answer() -> None:
+def test_a_slow_old_request_does_not_beat_a_newer_answer(make: Callable[..., MemoryStore]) -> None:
     """An entry recorded after `began_at` stays; without `began_at`, or where it is older, it is replaced."""
-    store = MemoryStore()
+    store = make()
     now = time.time()
     store.put(_entry("pp1-a", now - 10, b"new"))
     assert store.put(_entry("pp1-a", now, b"late"), began_at=now - 20) is False
@@ -60,16 +75,16 @@ def test_a_slow_old_request_does_not_beat_a_newer_answer() -> None:
     assert store.get("pp1-a") == _entry("pp1-a", now - 99, b"forced")
 
 
-def test_an_entry_from_the_future_counts_as_old() -> None:
+def test_an_entry_from_the_future_counts_as_old(make: Callable[..., MemoryStore]) -> None:
     """A clock that was set back does not protect an entry for ever."""
-    store = MemoryStore()
+    store = make()
     store.put(_entry("pp1-a", time.time() + 3600))
     assert store.put(_entry("pp1-a", body=b"new"), began_at=time.time() - 20) is True
 
 
-def test_entries_are_removed_and_counted() -> None:
+def test_entries_are_removed_and_counted(make: Callable[..., MemoryStore]) -> None:
     """`remove` and `clear` say what they did, and `stats` what is left."""
-    store = MemoryStore()
+    store = make()
     for key in ("pp1-a", "pp1-b", "pp1-c"):
         store.put(_entry(key))
     assert store.stats() == StoreStats(entries=3, bytes=15)
@@ -79,18 +94,18 @@ def test_entries_are_removed_and_counted() -> None:
     assert store.stats() == StoreStats(entries=0, bytes=0)
 
 
-def test_closing_forgets_nothing() -> None:
+def test_closing_forgets_nothing(make: Callable[..., MemoryStore]) -> None:
     """`close` and another `open` leave the entries of the process where they are."""
-    store = MemoryStore()
+    store = make()
     store.put(_entry("pp1-a"))
     store.close()
     store.open()
     assert store.get("pp1-a") is not None
 
 
-def test_listing_while_another_thread_writes() -> None:
+def test_listing_while_another_thread_writes(make: Callable[..., MemoryStore]) -> None:
     """Keys and entries are listed from a copy: a write meanwhile disturbs nobody."""
-    store = MemoryStore(max_entries=50)
+    store = make(max_entries=50)
     stop = threading.Event()
 
     def write() -> None:

@@ -1,17 +1,24 @@
-"""A mitmproxy addon for tests: every connection to a provider goes to TEST_UPSTREAM_PORT on loopback."""
+"""A mitmproxy addon for tests: every name resolves to TEST_UPSTREAM_PORT on loopback.
+
+At the name service rather than in `server_connect`: a changed address would keep mitmproxy from using a connection
+to the provider again.
+"""
+
+from __future__ import annotations
 
 import os
+import socket
+from typing import Any
 
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
-
-
-class MapHosts:
-    """Loaded with `serve -- -s`, so that real provider names can be used without a name server."""
-
-    def server_connect(self, data: ServerConnectionHookData) -> None:
-        """Put the test's upstream in the place of the provider."""
-        if data.server.error is None:
-            data.server.address = ("127.0.0.1", int(os.environ["TEST_UPSTREAM_PORT"]))
+_resolve = socket.getaddrinfo
 
 
-addons = [MapHosts()]
+def _on_loopback(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+    if host in ("127.0.0.1", "localhost"):
+        return _resolve(host, port, *args, **kwargs)
+    return _resolve("127.0.0.1", int(os.environ["TEST_UPSTREAM_PORT"]), *args, **kwargs)
+
+
+socket.getaddrinfo = _on_loopback
+
+addons: list[object] = []

@@ -27,7 +27,12 @@ def _make(
     replace them."""
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     pairs = headers if isinstance(headers, list) else list((DEFAULT_HEADERS | (headers or {})).items())
-    parts = {"method": "POST", "scheme": "https", "host": "api.openai.com", "port": 443} | other
+    parts: dict[str, Any] = {
+        "method": "POST",
+        "scheme": "https",
+        "host": "api.openai.com",
+        "port": 443,
+    } | other
     wire = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
     return WireRequest(**parts, target=target, headers=wire, body=content)
 

@@ -26,7 +26,7 @@ ANY_REQUEST = st.builds(
     method=ANY_TEXT,
     scheme=ANY_TEXT,
     host=ANY_TEXT,
-    port=st.integers(),
+    port=st.integers(0, 65535),
     target=ANY_TEXT,
     headers=st.lists(
         st.tuples(
@@ -147,7 +147,7 @@ def test_hostile_bodies_take_bounded_time(name: str, content_type: str) -> None:
 
 def test_hostile_heads_take_bounded_time() -> None:
     """Long targets, hosts and headers are linear."""
-    long = "%41=&?a/" * 40_000
+    long = "%41=&?a/" * 10_000
     start = time.process_time()
     for host in ("h", "a." * 60_000, "ü" * 60_000, ":" * 100_000):
         survives(

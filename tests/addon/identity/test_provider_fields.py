@@ -84,7 +84,7 @@ def test_every_field_counts(
     )
     fields = fields_of()
     assert known in fields
-    base = {name: "x" for name in fields}
+    base = dict.fromkeys(fields, "x")
     seen = {key(base)}
     variants: list[Any] = [
         None,

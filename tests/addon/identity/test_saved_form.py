@@ -79,15 +79,13 @@ def test_recomputed_from_what_is_saved(request: WireRequest, rules: IdentityRule
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@pytest.mark.parametrize("rules", RULES, ids=str)
-def test_recomputed_for_every_sample(
-    name: str, rules: IdentityRules, load_sample: Callable[[str], WireRequest]
-) -> None:
+def test_recomputed_for_every_sample(name: str, load_sample: Callable[[str], WireRequest]) -> None:
     """Real requests are recomputed too, also when their saved form was laid out for reading."""
-    identity = identify(load_sample(name), rules)
-    assert key_of_saved(identity.request_json, rules) == identity.key
-    pretty = json.dumps(json.loads(identity.request_json), indent=2).encode()
-    assert key_of_saved(pretty, rules) == identity.key
+    for rules in RULES:
+        identity = identify(load_sample(name), rules)
+        assert key_of_saved(identity.request_json, rules) == identity.key
+        pretty = json.dumps(json.loads(identity.request_json), indent=2).encode()
+        assert key_of_saved(pretty, rules) == identity.key
 
 
 def test_new_rules_apply_to_old_requests(make: Callable[..., WireRequest]) -> None:

@@ -37,6 +37,7 @@ import pytest
         ({"id": "p", "status": "starting"}, "not-finished"),
         ({"model": "llama3.2", "response": "a", "done": False}, "not-finished"),
         ({"model": "llama3.2", "response": "a", "done": True}, None),
+        ({"model": "llama3.2", "response": "", "done": False, "done_reason": "load"}, "not-finished"),
         ({"is_finished": False, "text": ""}, "not-finished"),
         ({"output": {}, "stopReason": None}, "not-finished"),
         ({"output": {}, "stopReason": "malformed_model_output"}, "failed"),

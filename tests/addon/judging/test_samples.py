@@ -139,3 +139,26 @@ def test_an_error_in_any_object_is_seen(name, ask, samples):
     value = json.loads((samples / "objects" / name).read_bytes())
 
     assert ask(value | {"error": {"message": "overloaded"}}).reason in ("error", "failed")
+
+
+@pytest.mark.parametrize(
+    ("grammar", "media", "parts"),
+    [
+        ("transport", "text/event-stream", [b"data: a\n\n", b"data: b\n\n"]),
+        ("transport", "text/plain", [b"Guten ", b"Tag"]),
+        ("transport", "audio/mpeg", [b"ID3\x04", b"\xff\xfb"]),
+        ("jsonl", "application/x-jsonl", [b'{"custom_id":"a"}\n', b'{"custom_id":"b"}\n']),
+        (
+            "gemini",
+            "text/event-stream",
+            [b'data: {"candidates":[{"index":0,"finishReason":"STOP"}]}\n\n'] * 2,
+        ),
+        ("openai-image", "text/event-stream", [b'data: {"type":"image_generation.completed"}\n\n'] * 2),
+    ],
+    ids=["unknown-sse", "text", "binary", "jsonl", "gemini-with-stop-on-each-chunk", "several-images"],
+)
+def test_the_grammars_that_cannot_know_their_end(grammar, media, parts, ask):
+    """These have no end mark of their own, so for them the transport's proper end is all that there is to go by."""
+    for body in (parts[0], b"".join(parts)):
+        judgement = ask(body, media)
+        assert (judgement.reason, judgement.judged) == (None, grammar)

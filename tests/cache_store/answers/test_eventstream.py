@@ -151,6 +151,14 @@ def test_lengths_out_of_bounds_are_refused(total, headers_length):
         frames(sealed(b"", b"x" * 20, total, headers_length))
 
 
+def test_the_preludes_own_checksum_counts():
+    """A wrong one is refused even where the message's checksum was made to fit it."""
+    start = struct.pack(">III", 16, 0, 1)
+
+    with pytest.raises(BrokenFrame, match="prelude"):
+        frames(start + struct.pack(">I", zlib.crc32(start)))
+
+
 def test_typed_values():
     """Each type comes out as Python's own."""
     raw = b"".join(

@@ -1,0 +1,50 @@
+"""The command that `run` runs: its process, its signals, its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+
+import click
+
+__all__ = ["run_child"]
+
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+async def run_child(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """The exit status of `command`: 127 where there is none, 126 where it cannot be run, 128+n for signal n."""
+    signals = _Signals(asyncio.get_running_loop())
+    try:
+        process = await asyncio.create_subprocess_exec(*command, env=environ)
+    except FileNotFoundError:
+        click.echo(f"provider-proxy: {command[0]}: there is no such command", err=True)
+        return 127
+    except OSError as error:
+        click.echo(f"provider-proxy: {command[0]}: {error.strerror}", err=True)
+        return 126
+    signals.go_to(process)
+    status = await process.wait()
+    return status if status >= 0 else 128 - status
+
+
+class _Signals:
+    """Hands our signals to the command, which ends before us. Those that come before it runs are kept for it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._early: list[int] = []
+        self._send: Callable[[int], None] = self._early.append
+        # Ctrl-C reaches the whole terminal group by itself; we wait for the command to end of it.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        for number in _FORWARDED:
+            loop.add_signal_handler(number, self._received, number)
+
+    def _received(self, number: int) -> None:
+        self._send(number)
+
+    def go_to(self, process: asyncio.subprocess.Process) -> None:
+        """From now on they go to `process`."""
+        self._send = process.send_signal
+        for number in self._early:
+            process.send_signal(number)

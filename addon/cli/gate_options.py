@@ -1,0 +1,79 @@
+"""The flags of `run` and `ci` that fail a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from addon.gates import Gates, parse_rate
+from addon.settings import Settings
+
+__all__ = ["gate_arguments", "gate_options", "gates_for", "take_gates"]
+
+
+def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    try:
+        return None if value is None else parse_rate(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no rate from 0 to 1; write 0.95") from None
+
+
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--min-hit-rate",
+        {
+            "callback": _rate,
+            "metavar": "RATE",
+            "help": "Fail (exit 3) where less than this part are hits, e.g. 0.95.",
+        },
+    ),
+    (
+        "--max-misses",
+        {"type": click.IntRange(0), "metavar": "N", "help": "Fail where there are more misses."},
+    ),
+    ("--fail-on-unused", {"is_flag": True, "help": "Fail where the cache has an entry that was not used."}),
+    ("--fail-on-tunnel", {"is_flag": True, "help": "Fail where a host was tunnelled that is not allowed."}),
+    ("--allow-tunnel", {"multiple": True, "metavar": "HOSTS", "help": "Host globs that may be tunnelled."}),
+    ("--allow-misses", {"is_flag": True, "help": "In read-only-require-hit, a miss alone fails nothing."}),
+)
+
+
+def gate_options(*, hidden: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flags; `take_gates` takes them out of a command's keywords again."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, attributes in reversed(_OPTIONS):
+            command = click.option(name, hidden=hidden, **attributes)(command)
+        return command
+
+    return decorate
+
+
+def take_gates(flags: dict[str, Any]) -> Gates:
+    """The gates in `flags`, which are left with the settings alone."""
+    given = {name.strip("-").replace("-", "_"): None for name, _ in _OPTIONS}
+    values = {name: flags.pop(name) for name in given}
+    globs = [glob.strip() for text in values.pop("allow_tunnel") for glob in text.split(",")]
+    return Gates(**values, allow_tunnel=tuple(glob for glob in globs if glob))
+
+
+def gates_for(gates: Gates, settings: Settings) -> Gates:
+    """The same with the budgets, which are settings."""
+    return replace(gates, max_live=settings.max_live, max_usd=settings.max_usd)
+
+
+def gate_arguments(gates: Gates) -> list[str]:
+    """The flags as they were typed, for another process."""
+    arguments = []
+    for name, attributes in _OPTIONS:
+        value = getattr(gates, name.strip("-").replace("-", "_"))
+        if attributes.get("is_flag"):
+            arguments += [name] if value else []
+        elif attributes.get("multiple"):
+            arguments += [part for item in value for part in (name, item)]
+        elif value is not None:
+            arguments += [name, str(value)]
+    return arguments

@@ -1,0 +1,118 @@
+"""`prune`: take out what is no longer wanted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
+from addon.cli.filters import AGE, SIZE, Filter
+from cache_store.entry import Entry
+from cache_store.last_used import read_last_used
+from cache_store.store import Store
+from cache_store.transfer.ledger import forget_remotes
+
+__all__ = ["prune"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What is needed of an entry to decide; its body is not held. Unix seconds, bytes."""
+
+    key: str
+    used_at: float
+    size: int
+    named: str
+
+
+@click.command()
+@cache_options
+@click.option("--older-than", type=AGE, help="Recorded that long ago: 30d, 12h or 2026-01-31.")
+@click.option(
+    "--unused-since", type=AGE, help="Not used, nor recorded, in that time, as runs wrote at their ends."
+)
+@click.option("--unused-by", multiple=True, type=click.Path(path_type=Path), metavar="LOCK",
+              help="In none of these lock files of runs; may be given several times.")  # fmt: skip
+@click.option("--host", help="Only of this host; a glob.")
+@click.option("--max-size", type=SIZE, help="Then the least recently used, until the answers take no more.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def prune(
+    *, older_than: float | None, unused_since: float | None, unused_by: tuple[Path, ...], host: str | None,
+    max_size: int | None, dry_run: bool, as_json: bool, cache_dir: str | None,
+) -> None:  # fmt: skip
+    """Remove entries. What is asked for must hold altogether; --max-size is applied to what is left."""
+    if older_than is None and unused_since is None and not unused_by and host is None and max_size is None:
+        raise click.UsageError(
+            "say what to prune: --older-than, --unused-since, --unused-by, --host or --max-size"
+        )
+    wanted = Filter(host=host, older_than=older_than)
+    selects = older_than is not None or unused_since is not None or bool(unused_by) or host is not None
+    folder = read_settings(cache_dir=cache_dir).cache_dir
+    assert folder is not None or cache_dir
+    named = _named_by(unused_by)
+    with open_store_for_reading(cache_dir) as store:
+        last_used = read_last_used(folder) if folder else {}
+        now = time.time()
+        gone: list[_Candidate] = []
+        kept: list[_Candidate] = []
+        for entry in store.iterate():
+            candidate = _candidate(entry, last_used)
+            goes = (
+                selects
+                and wanted.matches(entry, now)
+                and (unused_since is None or now - candidate.used_at >= unused_since)
+                and not (unused_by and {entry.key, entry.key.partition(".")[0]} & named)
+            )
+            (gone if goes else kept).append(candidate)
+        if max_size is not None:
+            gone += _beyond(kept, max_size)
+        if not dry_run:
+            _remove(store, gone, folder)
+    _say(gone, dry_run=dry_run, as_json=as_json)
+
+
+def _named_by(locks: tuple[Path, ...]) -> set[str]:
+    from addon.receipts import keys_in_receipts
+
+    return keys_in_receipts(locks) if locks else set()
+
+
+def _candidate(entry: Entry, last_used: dict[str, int]) -> _Candidate:
+    label = entry.label
+    named = f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}"
+    return _Candidate(entry.key, max(entry.recorded_at, last_used.get(entry.key, 0)), entry.size, named)
+
+
+def _beyond(kept: list[_Candidate], most: int) -> list[_Candidate]:
+    """The least recently used of `kept`, until the rest takes no more than `most` bytes."""
+    total = sum(candidate.size for candidate in kept)
+    gone = []
+    for candidate in sorted(kept, key=lambda c: (c.used_at, c.key)):
+        if total <= most:
+            break
+        gone.append(candidate)
+        total -= candidate.size
+    return gone
+
+
+def _remove(store: Store, gone: list[_Candidate], folder: Path | None) -> None:
+    for candidate in gone:
+        store.remove(candidate.key)
+    if gone and folder is not None:
+        forget_remotes(folder)
+
+
+def _say(gone: list[_Candidate], *, dry_run: bool, as_json: bool) -> None:
+    size = sum(candidate.size for candidate in gone)
+    if as_json:
+        print_json({"dry_run": dry_run, "bytes": size, "keys": [candidate.key for candidate in gone]})
+        return
+    if dry_run:
+        for candidate in gone:
+            click.echo(f"{candidate.key[:16]}  {candidate.size:>9}  {candidate.named}")
+    would = "would remove" if dry_run else "removed"
+    click.echo(f"{would} {len(gone)} {'entry' if len(gone) == 1 else 'entries'}, {size} bytes", err=True)

@@ -1,0 +1,94 @@
+"""`push` and `pull`: the cache to and from a bucket."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
+from addon.cli.progress import progress
+from cache_store.errors import UsageError
+
+__all__ = ["pull", "push"]
+
+_remote = click.option("--remote", metavar="URL", help="The bucket; by default PROVIDER_PROXY_REMOTE.")
+_optional = click.option(
+    "--optional", is_flag=True, help="Without credentials in the environment (a fork's) say so and succeed."
+)
+
+
+@click.command()
+@cache_options
+@_remote
+@_optional
+@click.option("--replace", is_flag=True, help="Make the remote hold just what this cache holds, in one pack.")
+def push(*, remote: str | None, optional: bool, replace: bool, cache_dir: str | None) -> None:
+    """Upload to the bucket what it does not hold yet."""
+    from cache_store.transfer.ledger import Ledger
+    from cache_store.transfer.remote import Remote
+    from cache_store.transfer.sync import push as push_to
+
+    url, folder = _places(remote, cache_dir)
+    if optional and _is_without_credentials(url, "pushed"):
+        return
+    with open_store_for_reading(cache_dir) as store, progress("packing") as advance:
+        if replace and not store.stats().entries:
+            raise UsageError("this cache is empty and `push --replace` would empty the remote; record first")
+        done = push_to(store, Remote(url), Ledger(folder, url), replace=replace, advance=advance)
+    removed = f"; {_many(done.removed, 'older pack')} removed" if done.removed else ""
+    what = f"pushed {_entries(done.entries)}, {done.bytes} bytes" if done.entries else "nothing new to push"
+    click.echo(f"{what}{removed}", err=True)
+
+
+@click.command()
+@cache_options
+@_remote
+@_optional
+def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
+    """Fetch from the bucket what this cache does not hold yet. The newer recording wins."""
+    from addon.transfer.key_check import check_key
+    from cache_store.transfer.ledger import Ledger
+    from cache_store.transfer.remote import Remote
+    from cache_store.transfer.sync import pull as pull_from
+
+    url, folder = _places(remote, cache_dir)
+    if optional and _is_without_credentials(url, "pulled"):
+        return
+    source = Remote(url)
+    with open_store_for_writing(cache_dir) as store, progress("fetching", is_bytes=True) as advance:
+        done = pull_from(store, source, Ledger(folder, url), check=check_key, advance=advance)
+    click.echo(
+        f"pulled {_many(done.packs, 'pack')}: {_entries(done.merged.stored)} new, {done.merged.kept} not newer"
+        if done.packs
+        else "nothing new to pull",
+        err=True,
+    )
+
+
+def _is_without_credentials(url: str, done: str) -> bool:
+    """Whether there are none, which is said."""
+    from cache_store.transfer.remote import has_credentials
+
+    if has_credentials(url, os.environ):
+        return False
+    click.echo(f"no credentials for {url} in the environment: nothing was {done}", err=True)
+    return True
+
+
+def _places(remote: str | None, cache_dir: str | None) -> tuple[str, Path]:
+    settings = read_settings(cache_dir=cache_dir, remote=remote)
+    if not settings.remote:
+        raise UsageError("no bucket is named; set PROVIDER_PROXY_REMOTE=s3://bucket/prefix or give --remote")
+    if settings.cache_dir is None:
+        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing to push or pull; name a directory")
+    return settings.remote, settings.cache_dir
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

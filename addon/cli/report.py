@@ -1,0 +1,56 @@
+"""`report`: the last run's report in another form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from addon.cli.context import print_json
+from addon.launch import STATE_FOLDER
+from cache_store.errors import UsageError
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["table", "json", "markdown", "html"]), default="table",
+              help="The form; html is one page that needs nothing else.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
+def report(*, form: str, as_json: bool, output: Path | None) -> None:
+    """Show what the last run did."""
+    from addon.last_run import read_last_run
+
+    run = read_last_run(STATE_FOLDER)
+    if (as_json or form == "json") and output is None:
+        print_json(run)
+        return
+    text = _render(run, "json" if as_json else form)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from addon.files import replace_file
+
+    try:
+        replace_file(output, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {output}: {error.strerror}") from error
+
+
+def _render(run: dict[str, object], form: str) -> str:
+    if form == "html":
+        from addon.report_html import render_html
+
+        return render_html(run)
+    if form == "markdown":
+        from addon.report_markdown import render_markdown
+
+        return render_markdown(run)
+    if form == "json":
+        import json
+
+        return json.dumps(run, indent=2, ensure_ascii=False) + "\n"
+    from addon.report import render_report
+
+    return render_report(run)

@@ -1,0 +1,102 @@
+"""An entry as a person reads it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from cache_store.answers.text import spoken
+from cache_store.answers.usage import usage_of
+from cache_store.entry import Entry
+from cache_store.errors import EntryError
+
+__all__ = ["body_text", "header_pairs", "request_line", "shown", "summary", "time_text"]
+
+
+def summary(entry: Entry) -> dict[str, Any]:
+    """An entry in a list, for JSON."""
+    return {
+        "key": entry.key,
+        **entry.label,
+        "status": entry.status,
+        "bytes": entry.size,
+        "recorded": time_text(entry.recorded_at),
+        "elapsed": round(entry.elapsed, 3),
+        "judged": entry.judged,
+    }
+
+
+def shown(entry: Entry, *, headers: bool) -> str:
+    """The request and the answer: streams put together, tool calls, usage. Control characters are escaped."""
+    lines = [
+        request_line(entry),
+        f"key       {entry.key}",
+        f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}",
+        f"status    {entry.status} {entry.reason}",
+    ]
+    if headers:
+        lines += [f"          {name}: {value}" for name, value in header_pairs(entry)]
+    lines += ["", *_request(entry), "", *_answer(entry)]
+    return "\n".join(_printable(line) for line in lines)
+
+
+def request_line(entry: Entry) -> str:
+    """Method, host and path."""
+    label = entry.label
+    return f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}"
+
+
+def header_pairs(entry: Entry) -> list[tuple[str, str]]:
+    """The answer's headers as text."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in entry.headers]
+
+
+def body_text(entry: Entry) -> str:
+    """The answer's body as text, or what stands for one that is none."""
+    try:
+        return entry.body.decode()
+    except UnicodeDecodeError:
+        return f"({entry.size} bytes that are no text; --raw prints them)"
+
+
+def time_text(seconds: float) -> str:
+    """A time as it is listed, in UTC."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _request(entry: Entry) -> Iterator[str]:
+    try:
+        body = entry.request.get("body")
+    except EntryError as error:
+        yield f"({error})"
+        return
+    if not entry.request:
+        yield "(the request was not saved)"
+    elif isinstance(body, dict):
+        value = body.get("value", {name: item for name, item in body.items() if name != "kind"})
+        yield from (
+            value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        ).split("\n")
+
+
+def _answer(entry: Entry) -> Iterator[str]:
+    media_type = ", ".join(value for name, value in header_pairs(entry) if name.lower() == "content-type")
+    said = spoken(entry.body, media_type.lower())
+    if said is None:
+        yield from body_text(entry).split("\n")
+        return
+    if said.text:
+        yield from said.text.split("\n")
+    for call in said.calls:
+        yield f"-> {call.name}({call.arguments})"
+    usage = usage_of(entry.body, media_type.lower())
+    if usage:
+        yield ""
+        yield f"usage     {json.dumps(usage, ensure_ascii=False)}"
+
+
+def _printable(line: str) -> str:
+    """Without what a terminal would act on: an answer may hold anything."""
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line)

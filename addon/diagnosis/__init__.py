@@ -1,0 +1,8 @@
+"""Why a request missed: the nearest recorded one, what differs, and what to do about it. Pure."""
+
+from addon.diagnosis.diagnosing import Candidates, Diagnosis, diagnose, diagnose_saved
+from addon.diagnosis.differences import Difference
+from addon.diagnosis.folding import Folding
+from addon.diagnosis.kinds import Kind
+
+__all__ = ["Candidates", "Diagnosis", "Difference", "Folding", "Kind", "diagnose", "diagnose_saved"]

@@ -1,0 +1,198 @@
+"""Finds the nearest recorded request and says what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from addon.diagnosis.differences import MOST, Difference, differences, parse_saved, shared_messages
+from addon.diagnosis.kinds import Kind
+from addon.diagnosis.remedies import RERECORD, remedy
+from addon.diagnosis.shortening import shortened
+from cache_store.entry import Entry
+from cache_store.errors import EntryError
+from cache_store.nearest_index import Held
+from cache_store.sketch import Sketch, sketch
+
+__all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved", "looks"]
+
+_SHORT_KEY = 12
+_SAID = 3  # differences that one line names
+_PLACE = 200
+_WORTH_SAYING = 16  # characters that both texts begin with
+
+
+# Told by how a text looks; the other kinds are told by where they are.
+_GUESSED = frozenset(
+    {Kind.UUID, Kind.TIMESTAMP, Kind.DATE, Kind.TOOL_CALL_ID, Kind.ANSWER_ID, Kind.HEX, Kind.PATH}
+)
+
+
+@runtime_checkable
+class Candidates(Protocol):
+    """A store that knows which of its entries are like a request."""
+
+    def get(self, key: str) -> Entry | None:
+        """The entry under `key`."""
+
+    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
+        """Keys of the entries most like `wanted`, best first."""
+
+    def held(self, host: str) -> Held:
+        """What there is of `host`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why `key` has no entry. `nearest` is the key of the nearest entry; '' where there is none.
+
+    `recorded_at` is Unix seconds. `more` says that there are more differences than were looked for. `note` says
+    what differences cannot. `place` is method, host and path.
+    """
+
+    key: str
+    place: str
+    nearest: str = ""
+    recorded_at: float = 0.0
+    differences: tuple[Difference, ...] = ()
+    more: bool = False
+    shared: int = 0
+    note: str = ""
+    remedy: str = ""
+    wanted: Sketch = field(default=Sketch("", ""), repr=False)
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        if not self.nearest:
+            return self.note
+        said = f"nearest recorded: {self.nearest[:_SHORT_KEY]}…"
+        if self.differences:
+            said += f" differs at {_said(self.differences[0])}"
+            if self.shared:
+                first = "first message is" if self.shared == 1 else f"first {self.shared} messages are"
+                said += f" (the conversation's {first} the same)"
+            others = [difference.place for difference in self.differences[1:]]
+            if others:
+                more = "…" if self.more or len(others) > _SAID else ""
+                said += f"; it also differs at {', '.join(others[:_SAID])}{more and ', ' + more}"
+        return ". ".join(part for part in (said, self.note, self.remedy) if part)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "key": self.key,
+            "place": self.place,
+            "nearest": self.nearest or None,
+            "recorded_at": self.recorded_at or None,
+            "shared_messages": self.shared,
+            "differences": [difference.as_dict() for difference in self.differences],
+            "more": self.more,
+            "note": self.note,
+            "remedy": self.remedy,
+        }
+
+
+def diagnose(
+    key: str, request_json: bytes, label: Mapping[str, str], store: Candidates, rerecord: str = RERECORD
+) -> Diagnosis:
+    """Why there is no entry for the request under `key`, whose redacted form is `request_json`.
+
+    Reads at most three entries. Raises StoreError where the store cannot be read.
+    """
+    wanted = sketch(label, request_json)
+    place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
+    new = parse_saved(request_json)
+    best: Diagnosis | None = None
+    saved = True
+    for candidate in store.nearest(wanted):
+        try:
+            entry = store.get(candidate)
+        except EntryError:
+            continue
+        if entry is None:
+            continue
+        old = parse_saved(entry.request_json)
+        if old is None or new is None:
+            saved = False
+            continue
+        found = _compared(key, place, entry, old, new, wanted, rerecord)
+        if best is None or _closeness(found) > _closeness(best):
+            best = found
+    return best or Diagnosis(key, place, note=_without(store.held(wanted.host), wanted, rerecord, saved=saved),
+                             wanted=wanted)  # fmt: skip
+
+
+def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
+    """How the request of `other` differs from that of `entry`."""
+    label = other.label
+    place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
+    old, new = parse_saved(entry.request_json), parse_saved(other.request_json)
+    if old is None or new is None:
+        return Diagnosis(other.key, place, note=_UNSAVED)
+    return _compared(other.key, place, entry, old, new, Sketch("", ""), RERECORD)
+
+
+_ENDPOINT = frozenset({"method", "path"})
+_UNSAVED = (
+    "What is recorded there was stored without its request (PROVIDER_PROXY_SAVE_REQUEST=false), so there is "
+    "nothing to compare with"
+)
+_EQUAL = (
+    "That entry has the same request, but it may not be served here: it is too old (PROVIDER_PROXY_MAX_AGE), was "
+    "asked for once more than it was recorded (PROVIDER_PROXY_REPEAT), or was recorded under other ignore rules"
+)
+
+
+def _compared(
+    key: str,
+    place: str,
+    entry: Entry,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    wanted: Sketch,
+    rerecord: str,
+) -> Diagnosis:
+    found = differences(old, new)
+    return Diagnosis(
+        key, place, entry.key, entry.recorded_at, tuple(found), len(found) >= MOST, shared_messages(old, new),
+        note="" if found else _EQUAL,
+        remedy=remedy(found[0], rerecord) if found else "",
+        wanted=wanted,
+    )  # fmt: skip
+
+
+def _closeness(found: Diagnosis) -> tuple[bool, int, int, int]:
+    """The same endpoint, the longest shared beginning, the fewest differences, the longest shared text."""
+    same_place = _ENDPOINT.isdisjoint(difference.place for difference in found.differences)
+    return (
+        same_place,
+        found.shared,
+        -len(found.differences),
+        sum(difference.same for difference in found.differences),
+    )
+
+
+def _without(held: Held, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
+    if not saved:
+        return f"{_UNSAVED}. Record it: {rerecord}"
+    if not held:
+        return f"Nothing is recorded for {shortened(wanted.host)}. Record it: {rerecord}"
+    counted = ", ".join(f"{shortened(endpoint)} ({number})" for endpoint, number in held)
+    return (
+        f"Nothing like it is recorded; for {shortened(wanted.host)} there is {counted}. Record it: {rerecord}"
+    )
+
+
+def _said(difference: Difference) -> str:
+    old, new = ("nothing" if value is None else f"“{value}”" for value in (difference.old, difference.new))
+    same = ""
+    if difference.same > _WORTH_SAYING:
+        same = f"same for {difference.same} characters, then "
+    return f"{difference.place}: {same}{old} / {new}, {looks(difference)}"
+
+
+def looks(difference: Difference) -> str:
+    """What kind of thing it is, as it reads behind the values."""
+    return f"looks like {difference.kind}" if difference.kind in _GUESSED else str(difference.kind)

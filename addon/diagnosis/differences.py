@@ -1,0 +1,293 @@
+"""How two saved requests differ: as structures, in the order in which a person would look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from addon.diagnosis.kinds import Kind, kind_of_member, kind_of_text
+from addon.diagnosis.shortening import shared_start, shortened, shown_apart, text_of
+from cache_store.sketch import conversation_of
+
+__all__ = ["MOST", "Difference", "differences", "parse_saved", "shared_messages"]
+
+MOST = 20
+"""Differences that are looked for; two requests with more have little to do with one another."""
+
+_LONGEST_JSON = 2**22  # bytes
+_POINTER = 160
+_HEAD = ("method", "scheme", "host", "port", "path")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where the recorded request (`old`) and the new one differ.
+
+    `place` is a JSON Pointer into the body, or `header NAME`, `query NAME`, `path`, and so on. `old` and `new`
+    are shortened, None where there is nothing; `same` counts the characters that both begin with. `value` tells
+    one new value from another without showing it.
+    """
+
+    place: str
+    kind: Kind
+    old: str | None
+    new: str | None
+    same: int = 0
+    value: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: value for name, value in asdict(self).items() if name != "value"}
+
+
+class _Number(str):
+    """A number as it is written, which is never equal to the text of the same digits."""
+
+    __slots__ = ()
+
+
+def parse_saved(request_json: bytes) -> dict[str, Any] | None:
+    """A saved request; None where there is none, or none that can be compared. Never raises."""
+    if len(request_json) > _LONGEST_JSON:
+        return None
+    try:
+        saved = json.loads(request_json, parse_float=_Number, parse_int=_Number)
+    except (ValueError, RecursionError):
+        return None
+    return saved if isinstance(saved, dict) and "path" in saved else None
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
+    """Where `new` differs from `old`, at most MOST places: the conversation, the rest of the body, the head."""
+    try:
+        return list(islice(_all(old, new), MOST))
+    except RecursionError:
+        return []
+
+
+def shared_messages(old: dict[str, Any], new: dict[str, Any]) -> int:
+    """How many messages both conversations begin with."""
+    pairs = zip(conversation_of(_json_body(old)), conversation_of(_json_body(new)), strict=False)
+    count = 0
+    for a, b in pairs:
+        if not _equal(a, b):
+            break
+        count += 1
+    return count
+
+
+def _all(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
+    a, b = _json_body(old), _json_body(new)
+    if a is not None and b is not None:
+        yield from _trees("", a, b)
+    else:
+        yield from _bodies(old.get("body"), new.get("body"))
+    for name in _HEAD:
+        if not _equal(old.get(name), new.get(name)):
+            yield _changed(name, old.get(name), new.get(name), _kind_of_head(name, old))
+    for part, title in (("query", "query"), ("headers", "header")):
+        yield from _pairs(title, _grouped(old.get(part)), _grouped(new.get(part)))
+    if old.get("credential") != new.get("credential"):
+        yield _changed("credential", old.get("credential"), new.get("credential"), None)
+    if not _equal(old.get("cache_control", []), new.get("cache_control", [])):
+        yield _changed(
+            "cache_control markers", old.get("cache_control", []), new.get("cache_control", []), None
+        )
+
+
+def _json_body(saved: dict[str, Any]) -> Any:
+    body = saved.get("body")
+    return body.get("value") if isinstance(body, dict) and body.get("kind") == "json" else None
+
+
+def _bodies(old: Any, new: Any) -> Iterator[Difference]:
+    """Bodies that are not both JSON."""
+    if _equal(old, new):
+        return
+    if isinstance(old, dict) and isinstance(new, dict) and old.get("kind") == new.get("kind"):
+        for difference in _trees("", old, new):
+            yield Difference(f"body {difference.place}", *_rest(difference))
+    else:
+        kinds = [body.get("kind") if isinstance(body, dict) else "none" for body in (old, new)]
+        yield _changed("body", kinds[0], kinds[1], None)
+
+
+def _rest(found: Difference) -> tuple[Kind, str | None, str | None, int, str]:
+    return found.kind, found.old, found.new, found.same, found.value
+
+
+def _kind_of_head(name: str, old: dict[str, Any]) -> Kind:
+    return Kind.MODEL if name == "path" and "/model" in text_of(old.get(name, "")) else Kind.CHANGED
+
+
+def _grouped(pairs: Any) -> dict[str, list[Any]]:
+    grouped: dict[str, list[Any]] = {}
+    for pair in pairs if isinstance(pairs, list) else ():
+        if isinstance(pair, list) and len(pair) == 2:
+            grouped.setdefault(str(pair[0]), []).append(pair[1])
+    return grouped
+
+
+def _pairs(title: str, old: dict[str, list[Any]], new: dict[str, list[Any]]) -> Iterator[Difference]:
+    for name in sorted(old.keys() | new.keys()):
+        if not _equal(old.get(name), new.get(name)):
+            a, b = (", ".join(map(str, side[name])) if name in side else None for side in (old, new))
+            yield _changed(f"{title} {shortened(name)}", a, b, None)
+
+
+def _trees(place: str, old: Any, new: Any) -> Iterator[Difference]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from _objects(place, old, new)
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _lists(place, old, new)
+    elif not _equal(old, new):
+        yield _changed(place, old, new, kind_of_member(place.rpartition("/")[2]))
+
+
+def _objects(place: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
+    names = list(dict.fromkeys([*old, *new]))
+    if not place:  # the conversation first
+        talks = [conversation_of(old), conversation_of(new)]
+        names.sort(
+            key=lambda name: (
+                not any(side.get(name) is talk for side, talk in zip((old, new), talks, strict=True))
+            )
+        )
+    for name in names:
+        there = f"{place}/{_token(name)}"
+        if name not in old:
+            yield _one_sided(there, Kind.ADDED, new[name], name)
+        elif name not in new:
+            yield _one_sided(there, Kind.REMOVED, old[name], name)
+        else:
+            yield from _trees(there, old[name], new[name])
+    if list(old) != list(new) and place.endswith("/properties") and old.keys() == new.keys():
+        yield _changed(place, list(old), list(new), Kind.REORDERED)
+
+
+def _lists(place: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
+    shortest = min(len(old), len(new))
+    start = next((at for at in range(shortest) if not _equal(old[at], new[at])), shortest)
+    end = 0
+    while end < shortest - start and _equal(old[-1 - end], new[-1 - end]):
+        end += 1
+    a, b = old[start : len(old) - end], new[start : len(new) - end]
+    if len(a) == len(b) > 1 and _same_items(a, b):
+        yield _changed(f"{place}/{start}", a, b, Kind.REORDERED)
+        return
+    if a and b and place.endswith("/tools") and all(map(_tool_name, a + b)):
+        yield from _tools(place, start, a, b)
+        return
+    paired = min(len(a), len(b))
+    for at in range(paired):
+        yield from _trees(f"{place}/{start + at}", a[at], b[at])
+    for at in range(paired, len(b)):
+        yield _one_sided(f"{place}/{start + at}", Kind.ADDED, b[at], _item_of(place))
+    for at in range(paired, len(a)):
+        yield _one_sided(f"{place}/{start + at}", Kind.REMOVED, a[at], _item_of(place))
+
+
+def _tools(place: str, start: int, old: list[Any], new: list[Any]) -> Iterator[Difference]:
+    """Tools are known by their names, whatever their order."""
+    by_name = {_tool_name(tool): tool for tool in old}
+    for at, tool in enumerate(new, start):
+        before = by_name.pop(_tool_name(tool), None)
+        if before is None:
+            yield _one_sided(f"{place}/{at}", Kind.ADDED, tool, "tools")
+        else:
+            yield from _trees(f"{place}/{at}", before, tool)
+    for at, tool in enumerate(old, start):
+        if _tool_name(tool) in by_name:
+            yield _one_sided(f"{place}/{at}", Kind.REMOVED, tool, "tools")
+
+
+def _tool_name(tool: Any) -> str:
+    if not isinstance(tool, dict):
+        return ""
+    inner = tool.get("function")
+    name = tool.get("name") or (inner.get("name") if isinstance(inner, dict) else "")
+    return name if isinstance(name, str) else ""
+
+
+def _item_of(place: str) -> str:
+    """`messages` or `tools` where `place` is such a list."""
+    return {"/messages": "messages", "/input": "messages", "/contents": "messages", "/tools": "tools"}.get(
+        place, ""
+    )
+
+
+_ITEMS = {
+    ("messages", Kind.ADDED): Kind.MESSAGE_ADDED,
+    ("messages", Kind.REMOVED): Kind.MESSAGE_REMOVED,
+    ("tools", Kind.ADDED): Kind.TOOL_ADDED,
+    ("tools", Kind.REMOVED): Kind.TOOL_REMOVED,
+}
+
+
+def _one_sided(place: str, kind: Kind, value: Any, item: str) -> Difference:
+    shown = _tool_name(value) if item == "tools" and _tool_name(value) else shortened(_plain(value))
+    kind = _ITEMS.get((item, kind), kind)
+    old, new = (None, shown) if "added" in kind else (shown, None)
+    return Difference(_cut(place), kind, _safe(old), _safe(new), 0, _digest(value))
+
+
+def _changed(place: str, old: Any, new: Any, kind: Kind | None) -> Difference:
+    same = 0
+    if isinstance(old, str) and isinstance(new, str) and type(old) is type(new) is str:
+        same = shared_start(old, new)
+        shown = shown_apart(old, new, same)
+        kind = kind or kind_of_text(old, new, same)
+    else:
+        a, b = text_of(_plain(old)), text_of(_plain(new))
+        kind = kind or kind_of_text(a, b, shared_start(a, b))
+        shown = shortened(a), shortened(b)
+    return Difference(
+        _cut(place),
+        kind or (Kind.ADDED if old is None else Kind.REMOVED if new is None else Kind.CHANGED),
+        None if old is None else shown[0],
+        None if new is None else shown[1],
+        same,
+        _digest(new),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, _Number) else value
+
+
+def _safe(text: str | None) -> str | None:
+    return None if text is None else shortened(text)
+
+
+def _digest(value: Any) -> str:
+    return sha256(text_of(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _token(name: str) -> str:
+    """One step of a JSON Pointer (RFC 6901, 3)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _cut(place: str) -> str:
+    return place if len(place) <= _POINTER else shortened(place, _POINTER)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Equal in kind too: a number is not the text of its digits, and 1 is not true."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(value, b[name]) for name, value in a.items())
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)
+
+
+def _same_items(a: list[Any], b: list[Any]) -> bool:
+    return sorted(map(_digest, a)) == sorted(map(_digest, b))

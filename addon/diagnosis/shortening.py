@@ -1,0 +1,63 @@
+"""Values cut down to what tells them apart: never more than a few dozen characters of any."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["LONGEST", "in_one_line", "shared_start", "shortened", "shown_apart", "text_of"]
+
+LONGEST = 60
+"""Characters of a value that are shown; a promise allows 200."""
+
+_BEFORE = 24
+_REACH = 12
+
+
+def text_of(value: Any) -> str:
+    """A value as text: a string as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, check_circular=False)
+
+
+def in_one_line(text: str) -> str:
+    """`text` with control characters and line ends as spaces."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def shortened(value: Any, longest: int = LONGEST) -> str:
+    """A value in one line, its middle left out where it is long."""
+    text = text_of(value)
+    if len(text) > longest:
+        text = f"{text[: longest * 2 // 3]}…{text[-(longest // 3 - 1) :]}"
+    return in_one_line(text)
+
+
+def shared_start(a: str, b: str) -> int:
+    """How many characters `a` and `b` have in common at their start."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def shown_apart(a: str, b: str, same: int) -> tuple[str, str]:
+    """Both texts from shortly before the place `same` where they part, each cut to LONGEST characters."""
+    start = max(0, same - _BEFORE)
+    # From the start of a word, where one begins not far before.
+    word = max(a.rfind(mark, start, same) for mark in " \n\t\"'")
+    start = word + 1 if word >= 0 else start
+    alike = _shared_end(a[same:], b[same:])
+    return _shown(a, start, alike), _shown(b, start, alike)
+
+
+def _shared_end(a: str, b: str) -> int:
+    return shared_start(a[::-1], b[::-1]) if max(len(a), len(b)) < 2**20 else 0
+
+
+def _shown(text: str, start: int, alike: int) -> str:
+    end = min(len(text), max(start, len(text) - alike) + _REACH, start + LONGEST - 2)
+    return ("…" if start else "") + in_one_line(text[start:end]) + ("…" if end < len(text) else "")

@@ -1,0 +1,76 @@
+"""Diagnoses misses in a thread of its own, so that no request waits for another one's explanation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from addon.counts import RunCounts
+from addon.diagnosis import Candidates, Diagnosis, Folding, diagnose
+from addon.diagnosis.remedies import RERECORD
+from addon.identity import Identity
+from cache_store.errors import ProviderProxyError
+
+__all__ = ["EXPLAIN_SECONDS", "Explaining"]
+
+EXPLAIN_SECONDS = 1.0
+"""What the answer to a miss waits at most for its explanation."""
+
+_MOST_WAITING = 256
+
+logger = logging.getLogger(__name__)
+
+
+class Explaining:
+    """Explains the misses of one run, one after the other, and takes note of them in its counts."""
+
+    def __init__(self, store: Candidates | None, counts: RunCounts, rerecord: str = RERECORD) -> None:
+        self._store = store
+        self._counts = counts
+        self._rerecord = rerecord
+        self._folding = Folding()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
+        self._waiting = 0
+
+    def start(self, key: str, identity: Identity) -> Future[Diagnosis | None] | None:
+        """Begin to explain the miss of `key`; None where too many wait already."""
+        if self._store is None or self._waiting >= _MOST_WAITING:
+            self._counts.unexplained += 1
+            return None
+        self._waiting += 1
+        return self._thread.submit(self._explain, key, identity, self._store)
+
+    async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
+        """Why `key` missed; None where that cannot be told within EXPLAIN_SECONDS."""
+        future = self.start(key, identity)
+        if future is None:
+            return None
+        waiting = asyncio.wrap_future(future)
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), EXPLAIN_SECONDS)
+        except TimeoutError:
+            return None
+
+    def close(self) -> None:
+        """Finish what was begun."""
+        self._thread.shutdown(wait=True)
+
+    def _explain(self, key: str, identity: Identity, store: Candidates) -> Diagnosis | None:
+        try:
+            found = diagnose(key, identity.request_json, identity.label, store, self._rerecord)
+            root = self._folding.root(found)
+            self._counts.miss(key, found.as_dict(), found.line, root)
+        except ProviderProxyError as error:
+            self._counts.unexplained += 1
+            logger.warning("a miss cannot be explained: %s", error)
+            return None
+        except Exception:
+            self._counts.unexplained += 1
+            logger.exception("a miss cannot be explained")
+            return None
+        finally:
+            self._waiting -= 1
+        if found.nearest and root is None:
+            logger.info("miss: %s; %s", found.place, found.line)
+        return found

@@ -1,0 +1,81 @@
+"""Whether what another tool recorded becomes an entry: identified, redacted and judged as a live answer is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from addon import never_cached
+from addon.identity import identify
+from addon.judging.reasons import NotStored
+from addon.keeping import LiveAnswer, Recorded, make_entry
+from addon.redaction import Taint
+from addon.sequence import Sequence, nth_key
+from addon.settings import Settings
+from addon.wire import WireRequest
+from cache_store.entry import Entry
+
+__all__ = ["Admission", "Exchange", "Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A recorded request and its answer, maybe compressed as its headers say. Unix seconds, seconds."""
+
+    request: WireRequest
+    answer: LiveAnswer
+    recorded_at: float
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What is no exchange; `what` names it and says why, in one line."""
+
+    reason: str
+    what: str = ""
+
+
+@dataclass
+class Admission:
+    """Lets exchanges in, and counts by reason what stays out. `run` is the id that their entries carry."""
+
+    settings: Settings
+    run: str
+    skipped: Counter[str] = field(default_factory=Counter)
+    named: list[str] = field(default_factory=list)
+    _taint: Taint = field(default_factory=Taint)
+    _sequence: Sequence = field(default_factory=Sequence)
+
+    def entries(self, found: Iterable[Exchange | Refused]) -> Iterator[Entry]:
+        """The entries of what may be kept, in order."""
+        for item in found:
+            if isinstance(item, Refused):
+                self.skipped[item.reason] += 1
+                if item.what:
+                    self.named.append(item.what)
+                continue
+            entry = self._entry(item)
+            if isinstance(entry, Entry):
+                yield entry
+            else:
+                self.skipped[entry] += 1
+
+    def _entry(self, exchange: Exchange) -> Entry | NotStored:
+        request = exchange.request
+        if never_cached.refusal(request):
+            return NotStored.NEVER_CACHED
+        self._taint.learn(request)
+        identity = identify(request, self.settings.identity)
+        nth = self._sequence.next(identity.key) if self.settings.sequence else 1
+        origin = Recorded(
+            method=request.method,
+            path=request.target.partition("?")[0],
+            identity=identity,
+            key=nth_key(identity.key, nth),
+            run=self.run,
+            recorded_at=exchange.recorded_at,
+            elapsed=exchange.elapsed,
+        )
+        return make_entry(origin, exchange.answer, self.settings, self._taint)

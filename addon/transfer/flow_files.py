@@ -1,0 +1,113 @@
+"""mitmproxy's flow files and HAR, read by mitmproxy's own readers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from addon.keeping import LiveAnswer
+from addon.transfer.admit import Exchange, Refused
+from addon.wire import WireRequest
+from cache_store.errors import TransferError
+
+__all__ = ["read_flows", "read_har"]
+
+_MOST = 2**31  # bytes of a HAR, which is read as a whole
+
+
+def read_flows(path: Path) -> Iterator[Exchange | Refused]:
+    """The exchanges of a flow file (`mitmdump -w`). Raises TransferError for what is none."""
+    from mitmproxy import exceptions, http
+    from mitmproxy.io import FlowReader
+
+    try:
+        with path.open("rb") as file:
+            for flow in FlowReader(file).stream():
+                if isinstance(flow, http.HTTPFlow):
+                    yield _exchange(flow, path)
+                else:
+                    yield Refused("not-http")
+    except OSError as error:
+        raise TransferError(f"{path} cannot be read: {error.strerror}") from error
+    except (
+        exceptions.FlowReadException,
+        ValueError,
+        TypeError,
+        LookupError,
+        RecursionError,
+        AttributeError,
+    ) as error:
+        raise TransferError(f"{path} is no flow file of mitmproxy, or is cut short") from error
+
+
+def read_har(path: Path) -> Iterator[Exchange | Refused]:
+    """The exchanges of a HAR (http://www.softwareishard.com/blog/har-12-spec). Raises TransferError."""
+    from mitmproxy import exceptions
+    from mitmproxy.io.har import request_to_flow
+
+    for number, entry in enumerate(_har_entries(path), 1):
+        try:
+            yield _exchange(request_to_flow(_as_utf8(entry)), path)
+        except (
+            exceptions.OptionsError, ValueError, LookupError, TypeError, AttributeError, RecursionError
+        ):  # fmt: skip
+            yield Refused("unreadable", f"{path}: entry {number} is incomplete")
+
+
+def _har_entries(path: Path) -> list[Any]:
+    try:
+        if path.stat().st_size > _MOST:
+            raise TransferError(f"{path} is too large; export fewer requests")
+        entries = json.loads(path.read_bytes().decode("utf-8-sig"))["log"]["entries"]
+    except OSError as error:
+        raise TransferError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise TransferError(f"{path} is no HAR") from error
+    if not isinstance(entries, list):
+        raise TransferError(f"{path} is no HAR: it has no list of entries")
+    return entries
+
+
+def _as_utf8(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same with the answer's text as bytes of UTF-8, which browsers decoded it from.
+
+    mitmproxy's reader takes text without a charset for latin-1; event streams are UTF-8 by definition.
+    """
+    content = entry["response"]["content"]
+    text = content.get("text")
+    if not isinstance(text, str) or content.get("encoding"):
+        return entry
+    as_bytes = {
+        **content,
+        "text": base64.b64encode(text.encode("utf-8", "surrogatepass")).decode(),
+        "encoding": "base64",
+    }
+    return {**entry, "response": {**entry["response"], "content": as_bytes}}
+
+
+def _exchange(flow: Any, path: Path) -> Exchange | Refused:
+    request, response = flow.request, flow.response
+    if response is None or flow.error is not None:
+        return Refused("cut-off")
+    if flow.websocket is not None or response.status_code == 101:
+        return Refused("websocket")
+    if request.data.content is None or response.data.content is None or request.trailers or not request.host:
+        return Refused("not-whole")
+    started, ended = request.timestamp_start, response.timestamp_end
+    return Exchange(
+        WireRequest(
+            method=request.method,
+            scheme=request.scheme,
+            host=request.host.lower(),
+            port=request.port,
+            target=request.path,
+            headers=tuple((n, v) for n, v in request.headers.fields if not n.startswith(b":")),
+            body=request.data.content,
+        ),
+        LiveAnswer(response.status_code, response.reason, response.headers.fields, response.data.content),
+        ended or started or path.stat().st_mtime,
+        max(0.0, ended - started) if ended and started else 0.0,
+    )

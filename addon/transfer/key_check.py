@@ -1,0 +1,30 @@
+"""Whether an entry from elsewhere lies under the key of its own request."""
+
+from __future__ import annotations
+
+from addon.identity import CacheControl, IdentityRules, key_of_saved
+from addon.rejections import APART
+from cache_store.entry import Entry
+from cache_store.errors import CorruptEntry
+
+__all__ = ["check_key"]
+
+# What was ignored when it was recorded is out of the saved request; how markers counted is all that is left open.
+_RULES = tuple(IdentityRules(cache_control=way) for way in CacheControl)
+
+
+def check_key(entry: Entry) -> None:
+    """Raises CorruptEntry where the saved request has another key: served, it would answer another question.
+
+    The 401 and 403 of one credential lie apart under a digest of it, and an entry without a saved request says
+    nothing; both are let pass.
+    """
+    if not entry.key.startswith("pp"):
+        raise CorruptEntry("its key is not one of ours")
+    if entry.request_json == b"{}" or entry.status in APART:
+        return
+    key, _, nth = entry.key.partition(".")
+    if (nth and not nth.isdecimal()) or all(
+        key_of_saved(entry.request_json, rules) != key for rules in _RULES
+    ):
+        raise CorruptEntry("its key does not match its saved request")

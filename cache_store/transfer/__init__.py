@@ -1,0 +1,3 @@
+"""Entries on their way: packs, buckets, directories of files, other tools' formats."""
+
+__all__: list[str] = []

@@ -1,0 +1,67 @@
+"""What this cache knows of a remote: the packs that it has merged or pushed, and what is in them.
+
+A hint, never a truth: without it, or with a wrong one, more is fetched and pushed than needs be.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from cache_store.transfer.pack import FINGERPRINT, is_digest
+
+__all__ = ["Ledger", "forget_remotes"]
+
+_FOLDER = "remotes"
+_MOST = 2**28
+
+
+class Ledger:
+    """Indexes of known packs by digest, for one remote, kept in the cache directory."""
+
+    def __init__(self, cache_dir: Path, remote: str) -> None:
+        self._path = cache_dir / _FOLDER / f"{hashlib.sha256(remote.encode()).hexdigest()[:16]}.json"
+        self.packs: dict[str, bytes] = self._load()
+
+    def fingerprints(self, digests: set[str]) -> set[bytes]:
+        """What is in those of the packs that are known."""
+        return {
+            index[at : at + FINGERPRINT]
+            for digest, index in self.packs.items()
+            if digest in digests
+            for at in range(0, len(index), FINGERPRINT)
+        }
+
+    def keep(self, digests: set[str]) -> None:
+        """Forget all packs but these."""
+        self.packs = {digest: index for digest, index in self.packs.items() if digest in digests}
+
+    def save(self) -> None:
+        """Write it in one step; where that fails, the next transfer does more than it must."""
+        packs = {digest: base64.b64encode(index).decode() for digest, index in sorted(self.packs.items())}
+        with suppress(OSError):
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._path.parent)
+            with os.fdopen(handle, "w") as file:
+                json.dump({"packs": packs}, file)
+            Path(name).replace(self._path)
+
+    def _load(self) -> dict[str, bytes]:
+        try:
+            if self._path.stat().st_size > _MOST:
+                return {}
+            packs = json.loads(self._path.read_bytes())["packs"]
+            return {d: base64.b64decode(index, validate=True) for d, index in packs.items() if is_digest(d)}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return {}
+
+
+def forget_remotes(cache_dir: Path) -> None:
+    """After entries were removed: the next `pull` brings back what the remote has of them."""
+    shutil.rmtree(cache_dir / _FOLDER, ignore_errors=True)

@@ -1,0 +1,215 @@
+"""A bucket of packs, through obstore: S3 (AWS, R2, MinIO), Google, Azure, or a directory.
+
+Credentials, region and endpoint come from each service's usual environment variables. A message names the URL as
+it was given, the kind of fault and the status, and repeats nothing of what a service said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cache_store.errors import TransferError, UsageError
+from cache_store.transfer.pack import is_digest
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+__all__ = ["Remote", "has_credentials"]
+
+_SCHEMES = ("s3", "gs", "az", "file")
+_FOLDER = "packs"
+_SUFFIX = ".ppack"
+_TRIES = 6
+_FIRST_PAUSE = 0.2  # seconds; doubles
+_MOST_PACKS = 100_000
+_MULTIPART = 16 * 2**20  # bytes; one request up to this
+_CREDENTIALS = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+           "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_SKIP_SIGNATURE"),
+    "gs": ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_SERVICE_ACCOUNT_KEY",
+           "GOOGLE_APPLICATION_CREDENTIALS", "SERVICE_ACCOUNT", "GOOGLE_SKIP_SIGNATURE"),
+    "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_SAS_KEY",
+           "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_STORAGE_CLIENT_SECRET",
+           "AZURE_FEDERATED_TOKEN_FILE", "AZURE_SKIP_SIGNATURE"),
+}  # fmt: skip
+
+
+class Remote:
+    """The packs under `url`. Every method raises TransferError in one line."""
+
+    def __init__(self, url: str, environ: MutableMapping[str, str] | None = None) -> None:
+        """Raises UsageError for a URL that is none, or without the obstore package."""
+        self.url = _checked(url)
+        _drop_blank(os.environ if environ is None else environ)
+        # What lists or removes answers at once or not at all; what carries packs may take its time.
+        self._quick = _store(url, timedelta(seconds=5), timedelta(seconds=10))
+        self._bulk = _store(url, timedelta(seconds=30), timedelta(minutes=2))
+
+    def packs(self) -> set[str]:
+        """The digests of the packs that are there; one request for each 1,000."""
+        import obstore
+
+        found: set[str] = set()
+
+        def listed() -> None:
+            found.clear()
+            for metas in obstore.list(self._quick, _FOLDER, chunk_size=1000):
+                found.update(name for meta in metas if (name := _digest_of(meta["path"])))
+                if len(found) > _MOST_PACKS:
+                    raise TransferError(f"{self.url} holds more than {_MOST_PACKS} packs")
+
+        self._ask(listed)
+        return found
+
+    def fetch(self, digest: str, path: Path, advance: Callable[[int], None]) -> None:
+        """Write a pack to `path`, and check that it is the one that its name says."""
+        import obstore
+
+        def fetched() -> str:
+            hashed = hashlib.sha256()
+            with path.open("wb") as file:
+                for chunk in obstore.get(self._bulk, _place(digest)).stream(min_chunk_size=2**20):
+                    data = bytes(chunk)
+                    hashed.update(data)
+                    file.write(data)
+                    advance(len(data))
+            return hashed.hexdigest()
+
+        if self._ask(fetched) != digest:
+            raise TransferError(f"{self.url}: pack {digest[:12]} has another content than its name says")
+
+    def store(self, digest: str, path: Path) -> None:
+        """Upload a pack; one that is there already is the same."""
+        import obstore
+
+        size = path.stat().st_size
+        self._ask(lambda: obstore.put(self._bulk, _place(digest), path, use_multipart=size > _MULTIPART))
+
+    def remove(self, digests: set[str]) -> None:
+        """Remove packs; those that are gone already are no error."""
+        import obstore
+
+        places = [_place(digest) for digest in sorted(digests)]
+        if places:
+            try:
+                self._ask(lambda: obstore.delete(self._quick, places))
+            except FileNotFoundError:
+                pass  # another job's `--replace` was faster
+
+    def _ask[T](self, work: Callable[[], T]) -> T:
+        """What `work` gives; obstore retries 5xx and broken connections by itself, 429 is ours."""
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+        pause = _FIRST_PAUSE
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return work()
+            except (PermissionDeniedError, UnauthenticatedError) as error:
+                raise TransferError(f"{self.url}: {_reason('403 Forbidden')}") from error
+            except FileNotFoundError as error:
+                raise _Gone(f"{self.url}: {_reason('404 Not Found')}") from error
+            except (BaseError, OSError, ValueError) as error:
+                text = str(error)
+                if _is_busy(text) and attempt < _TRIES:
+                    time.sleep(pause)
+                    pause *= 2
+                    continue
+                raise (_Gone if "404 Not Found" in text else TransferError)(
+                    f"{self.url}: {_reason(text)}"
+                ) from error
+        raise AssertionError("the last attempt returns or raises")
+
+
+class _Gone(TransferError, FileNotFoundError):
+    """What was asked for is not there (any more)."""
+
+
+def has_credentials(url: str, environ: Mapping[str, str]) -> bool:
+    """Whether the environment names credentials for a bucket of this kind; a directory needs none."""
+    names = _CREDENTIALS.get(url.partition("://")[0], ())
+    return not names or any(environ.get(name, "").strip() for name in names)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fine = (
+            parts.scheme in _SCHEMES and (parts.netloc or parts.scheme == "file") and "@" not in parts.netloc
+        )
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError(
+            "PROVIDER_PROXY_REMOTE takes s3://bucket/prefix, gs://…, az://… or file:///directory, "
+            "without credentials in it"
+        )
+    return url
+
+
+def _store(url: str, read: timedelta, patience: timedelta) -> Any:
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import LocalStore, from_url
+    except ImportError as error:
+        raise UsageError("buckets need the obstore package; pip install 'provider-proxy[buckets]'") from error
+    client: ClientConfig = {
+        "connect_timeout": timedelta(seconds=5), "read_timeout": read, "timeout": timedelta(minutes=30),
+        "allow_http": True,
+    }  # fmt: skip
+    retry: RetryConfig = {
+        "max_retries": 5, "retry_timeout": patience,
+        "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
+    }  # fmt: skip
+    try:
+        if url.startswith("file:"):
+            return LocalStore.from_url(url, mkdir=True)
+        return from_url(url, client_options=client, retry_config=retry)
+    except (BaseError, ValueError, OSError) as error:
+        raise TransferError(
+            f"{url} cannot be opened; check it and its variables in the environment"
+        ) from error
+
+
+def _drop_blank(environ: MutableMapping[str, str]) -> None:
+    # CI gives a secret that is not there as a blank variable; the service's client would take it at its word.
+    for name in list(environ):
+        if name.startswith(("AWS_", "AZURE_", "GOOGLE_")) and not environ.get(name, "-").strip():
+            environ.pop(name, None)
+
+
+def _place(digest: str) -> str:
+    return f"{_FOLDER}/{digest}{_SUFFIX}"
+
+
+def _digest_of(path: str) -> str:
+    """The digest in an object's name; '' for whatever else lies there."""
+    name = path.rpartition("/")[2]
+    digest = name.removesuffix(_SUFFIX)
+    return digest if name.endswith(_SUFFIX) and is_digest(digest) else ""
+
+
+def _is_busy(text: str) -> bool:
+    return "429" in text and "Too Many Requests" in text
+
+
+def _reason(text: str) -> str:
+    status = re.search(r"\b(?:[45]\d\d) [A-Z][A-Za-z ]{2,40}", text)
+    if re.search(r"\b40[13] (?:Unauthorized|Forbidden)", text):
+        return "no permission; check the credentials in the environment"
+    if "404 Not Found" in text:
+        return "there is no such bucket or object"
+    if re.search(r"kind: Timeout|TimedOut|timed out", text):
+        return "it does not answer in time"
+    if status:
+        return f"it answers {status[0].strip()}"
+    if "onnect" in text:
+        return "it cannot be reached; check the endpoint and the network"
+    return "the request failed; check the URL, the region and the credentials"

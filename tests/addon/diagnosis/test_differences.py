@@ -1,0 +1,105 @@
+"""How two saved requests differ, as structures."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from addon.diagnosis.differences import MOST, differences, parse_saved, shared_messages
+from addon.diagnosis.kinds import Kind
+
+
+def saved(value: Any, **more: Any) -> dict[str, Any]:
+    """A saved request with a JSON body."""
+    head = {"method": "POST", "scheme": "https", "host": "h", "port": 443, "path": "/", "query": [], "headers": [],
+            "credential": True}  # fmt: skip
+    text = json.dumps(head | more | {"body": {"kind": "json", "value": value}})
+    found = parse_saved(text.encode())
+    assert found is not None
+    return found
+
+
+def places(old: Any, new: Any) -> list[str]:
+    """Where the bodies differ."""
+    return [found.place for found in differences(saved(old), saved(new))]
+
+
+def test_equal_requests_do_not_differ() -> None:
+    """Nothing is made up."""
+    value = {"a": [1, {"b": None}], "messages": [{"c": True}]}
+    assert differences(saved(value), saved(value)) == []
+
+
+def test_kinds_of_values_count() -> None:
+    """1, true, "1" and 1.0 are four things: they are four keys."""
+    values = [1, True, "1", 1.0]
+    for one in values:
+        for other in values:
+            assert (places({"a": one}, {"a": other}) == []) == (one is other)
+
+
+def test_the_conversation_comes_first() -> None:
+    """Then the rest of the body, then the head."""
+    old = saved({"model": "a", "messages": [{"content": "x"}]}, query=[["k", "1"]])
+    new = saved({"model": "b", "messages": [{"content": "y"}]}, query=[["k", "2"]])
+    assert [d.place for d in differences(old, new)] == ["/messages/0/content", "/model", "query k"]
+
+
+def test_an_item_in_the_middle() -> None:
+    """One that was put in between is one difference, not one for each behind it."""
+    items = [{"n": n} for n in range(9)]
+    assert places({"items": items}, {"items": [*items[:4], {"n": "new"}, *items[4:]]}) == ["/items/4"]
+    assert places({"items": items}, {"items": [*items[:4], *items[5:]]}) == ["/items/4"]
+
+
+def test_tools_are_known_by_name() -> None:
+    """A tool that was added and one that changed are told apart, whatever the order."""
+
+    def tool(name: str, text: str = "") -> dict[str, Any]:
+        return {"type": "function", "function": {"name": name, "description": text}}
+
+    found = differences(
+        saved({"tools": [tool("a"), tool("b", "old"), tool("c")]}),
+        saved({"tools": [tool("x"), tool("b", "new"), tool("d")]}),
+    )
+    assert [(d.place, d.kind) for d in found] == [
+        ("/tools/0", Kind.TOOL_ADDED),
+        ("/tools/1/function/description", Kind.CHANGED),
+        ("/tools/2", Kind.TOOL_ADDED),
+        ("/tools/0", Kind.TOOL_REMOVED),
+        ("/tools/2", Kind.TOOL_REMOVED),
+    ]
+
+
+def test_the_order_of_a_schemas_properties_counts() -> None:
+    """It shapes structured output, so it is in the key."""
+    old, new = ({"schema": {"properties": dict.fromkeys(names, 1)}} for names in ("ab", "ba"))
+    assert places(old, new) == ["/schema/properties"]
+
+
+def test_shared_messages_are_counted() -> None:
+    """From the start, up to the first that differs."""
+    talk = [{"content": str(n)} for n in range(5)]
+    other = [*talk[:3], {"content": "x"}, talk[4]]
+    assert shared_messages(saved({"messages": talk}), saved({"messages": other})) == 3
+
+
+def test_large_requests_take_a_moment() -> None:
+    """Ten thousand differing members are not all looked for, and a deep one does not break it."""
+    old, new = ({f"k{n}": f"{side}{n}" for n in range(10_000)} for side in "ab")
+    began = time.perf_counter()
+    assert len(places(old, new)) == MOST
+    deep_old: Any = 1
+    deep_new: Any = 2
+    for _ in range(120):
+        deep_old, deep_new = [deep_old], [deep_new]
+    (place,) = places(deep_old, deep_new)
+    assert len(place) <= 200
+    assert time.perf_counter() - began < 2
+
+
+def test_what_is_no_saved_request() -> None:
+    """None, and no exception."""
+    for data in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b"x" * (2**22 + 1)):
+        assert parse_saved(data) is None

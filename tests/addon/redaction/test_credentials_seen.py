@@ -1,0 +1,120 @@
+"""The literal credentials of one request."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+import pytest
+
+from addon.redaction.credentials_seen import (
+    Credential,
+    body_credentials,
+    body_headers,
+    has_secret_query,
+    header_credentials,
+    header_kind,
+    url_credentials,
+)
+from addon.wire import WireRequest
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(b"Authorization", "authorization"), (b"COOKIE", "cookie"), (b"x-odd-token", "x-odd-token"), (b"x-odd", "unknown"),
+     (b"Idempotency-Key", None), (b"x" * 500, "unknown")],
+)  # fmt: skip
+def test_header_kinds(name: bytes, kind: str | None) -> None:
+    """A header's name says what it holds."""
+    assert header_kind(name) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "secrets"),
+    [
+        ("authorization", b"Bearer  abc ", [b"abc"]), ("x-api-key", b" abc ", [b"abc"]),
+        ("authorization", b"Basic " + base64.b64encode(b"u:p:q"), [base64.b64encode(b"u:p:q"), b"u", b"p:q"]),
+        ("authorization", b"Basic " + base64.b64encode(b"user:pass").rstrip(b"="), [b"dXNlcjpwYXNz", b"user", b"pass"]),
+        ("authorization", b"Basic \xff", [b"\xff", b"", b""]),
+        ("authorization", b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE01/2026/x, Signature=0", [b"AKIDEXAMPLE01"]),
+        ("cookie", b"a=1; b=2=3;c", [b"1", b"2=3", b""]),
+        ("unknown", b"nothing here", []), ("unknown", b"x AKIAIOSFODNN7EXAMPLE", [b"AKIAIOSFODNN7EXAMPLE"]),
+    ],
+)  # fmt: skip
+def test_header_values(kind: str, value: bytes, secrets: list[bytes]) -> None:
+    """Schemes are taken off, Basic is decoded, cookies are split."""
+    assert [found.secret for found in header_credentials(kind, value)] == secrets
+
+
+def test_urls() -> None:
+    """User information and signing parameters are found, decoded; other parameters are not."""
+    request = WireRequest(
+        "GET",
+        "https",
+        "a:b@h",
+        443,
+        "https://u:p%40q@h/x?key=k%2B1&alt=sse&X-Amz-Credential=AK%2F2026&sig=&a",
+        (),
+        b"",
+    )
+    assert list(url_credentials(request)) == [
+        Credential("userinfo", b"u"), Credential("userinfo", b"p@q"), Credential("userinfo", b"a"), Credential("userinfo", b"b"),
+        Credential("query", b"k+1"), Credential("query", b"AK"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h/a?X-Amz-Signature=1", True), ("https://h/a?sig=x&se=1", True), ("https://u:p@h/", True), ("/v1?upload_id=1", True),
+        ("https://h/a?X-Goog-Signature=1", True), ("https://h/files/1", False), ("/files?limit=2", False), ("https://h/a?sig=", False),
+        ("https://h/a@b", False),
+    ],
+)  # fmt: skip
+def test_signed_urls(url: str, expected: bool) -> None:
+    """A URL that grants access is told from one that does not."""
+    assert has_secret_query(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "secrets"),
+    [
+        (b'{"client_secret":"s","a":{"apiKey":"k"},"password":1}', "application/json", {b"s", b"k"}),
+        (b'{"client_secret":"s"', "application/json", set()),
+        (b'{"client_secret":"secret-of-a-cut-body"', "application/json", {b"secret-of-a-cut-body"}),
+        (b"client_secret=a%2Bb+c&x=y&password", "application/x-www-form-urlencoded", {b"a+b c", b""}),
+        (b'--B\r\nContent-Disposition: form-data; name="secret"\r\nX: y\r\n\r\nsecret-of-a-part\r\n--B--',
+         "multipart/form-data; boundary=B", {b"secret-of-a-part"}),
+        (b"\xff\xfe", "audio/wav", set()),
+    ],
+)  # fmt: skip
+def test_bodies(body: bytes, content_type: str, secrets: set[bytes]) -> None:
+    """Members whose names are known hold credentials, in every kind of body."""
+    assert {found.secret for found in body_credentials(body, content_type, "") if found.kind} == secrets
+
+
+def test_an_encoding_that_lies() -> None:
+    """What does not decode has no members to look at."""
+    assert list(body_credentials(b'{"secret":"x"}', "application/json", "gzip")) == []
+
+
+def test_headers_about_the_body() -> None:
+    """Content type and encoding are found in any case."""
+    headers = ((b"Content-Type", b"A/B"), (b"CONTENT-ENCODING", b"GZip"))
+    assert body_headers(WireRequest("GET", "https", "h", 443, "/", headers, b"")) == ("a/b", "gzip")
+    assert body_headers(WireRequest("GET", "https", "h", 443, "/", (), b"")) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "multipart/form-data; boundary=B", "application/x-www-form-urlencoded"],
+)
+@pytest.mark.parametrize(
+    "piece",
+    [b'"secret":"', b'name="token"\r\n', b'name="secret"\r\n\r\n', b"secret=", b'{"secret":', b"[", b'\\"'],
+)
+def test_bounded_time(piece: bytes, content_type: str) -> None:
+    """Hostile bodies take no time."""
+    start = time.process_time()
+    list(body_credentials(piece * (1_000_000 // len(piece)), content_type, ""))
+    assert time.process_time() - start < 2

@@ -1,0 +1,202 @@
+"""Credentials that were seen are known wherever they turn up."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import pickle
+import time
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from addon.redaction import Taint
+from addon.wire import WireRequest
+
+SECRET = "made-up/SECRET+credential=42"
+
+
+def request(
+    *headers: tuple[str, str], body: bytes = b"", target: str = "/v1/x", host: str = "api.openai.com"
+) -> WireRequest:
+    """A request with these headers."""
+    wire = tuple((name.encode(), value.encode("latin-1")) for name, value in headers)
+    return WireRequest("POST", "https", host, 443, target, wire, body)
+
+
+def tainted(*requests: WireRequest) -> Taint:
+    """A taint that has seen these requests."""
+    taint = Taint()
+    for one in requests:
+        taint.learn(one)
+    return taint
+
+
+def basic(pair: str) -> str:
+    """Basic credentials."""
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+JSON = ("content-type", "application/json")
+FORM = ("content-type", "application/x-www-form-urlencoded")
+PLACES: dict[str, WireRequest] = {
+    **{
+        name: request((name, SECRET))
+        for name in ("X-Api-Key", "api-key", "x-goog-api-key", "x-amz-security-token", "x-unheard-of-token", "x-secret", "Vendor-Auth",
+                     "ocp-apim-subscription-key", "helicone-auth", "my-password")
+    },
+    "bearer": request(("Authorization", f"Bearer {SECRET}")),
+    "no scheme": request(("authorization", SECRET)),
+    "proxy": request(("Proxy-Authorization", f"Token {SECRET}")),
+    "basic password": request(("authorization", basic(f"user:{SECRET}"))),
+    "basic user": request(("authorization", basic(f"{SECRET}:"))),
+    "proxy password": request(("proxy-authorization", basic(f"user:{SECRET}"))),
+    "cookie": request(("cookie", f"a=b; __session={SECRET}; c=d")),
+    "query": request(target=f"/v1/x?alt=sse&key={quote(SECRET, safe='')}"),
+    "query signature": request(target=f"/v1/x?X-Amz-Signature={quote(SECRET)}"),
+    "query, encoded name": request(target=f"/v1/x?%6bey={quote(SECRET)}"),
+    "userinfo": request(target=f"https://user:{quote(SECRET, safe='')}@h/v1"),
+    "userinfo in the host": request(host=f"user:{quote(SECRET, safe='')}@h"),
+    "json": request(JSON, body=json.dumps({"a": [{"client_secret": SECRET}]}).encode()),
+    "json without a type": request(body=json.dumps({"refreshToken": SECRET}).encode()),
+    "escaped json": request(JSON, body=json.dumps({"password": SECRET}).replace("pass", "p\\u0061ss").encode()),
+    "json lines": request(body=b'{}\n{"api_key" : "%s"}' % SECRET.encode()),
+    "gzip": request(JSON, ("content-encoding", "gzip"), body=gzip.compress(json.dumps({"api_key": SECRET}).encode())),
+    "form": request(FORM, body=f"a=b&client_secret={quote(SECRET, safe='')}".encode()),
+    "assertion": request(FORM, body=f"assertion={quote(SECRET, safe='')}&grant_type=x".encode()),
+    "multipart": request(("content-type", "multipart/form-data; boundary=B"),
+                         body=f'--B\r\nContent-Disposition: form-data; name="api_key"\r\n\r\n{SECRET}\r\n--B--\r\n'.encode()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_learned_from_every_place(place: WireRequest) -> None:
+    """A credential is learned wherever it stands, and found in every encoding."""
+    taint = tainted(place)
+    raw = SECRET.encode()
+    for blob in (raw, b"x" + raw + b"y", base64.b64encode(b"ab" + raw), base64.urlsafe_b64encode(raw), quote(SECRET, safe="").encode(),
+                 json.dumps({"a": SECRET}).encode(), raw.hex().encode()):  # fmt: skip
+        assert taint.found_in(b"clean", blob + b" " * 20) is not None, blob
+    assert taint.found_in(b"clean", raw[1:], raw[:-1]) is None
+
+
+def test_the_kind_is_told_and_never_the_value() -> None:
+    """What was found is named by where it was seen; nothing shows or pickles the value."""
+    taint = tainted(PLACES["bearer"])
+    assert taint.found_in(SECRET.encode()) == "authorization"
+    assert repr(taint) == str(taint) == "<Taint: 1 credentials>"
+    with pytest.raises(TypeError):
+        pickle.dumps(taint)
+    assert not hasattr(taint, "__dict__")
+
+
+NOT_TAINTED: list[tuple[WireRequest, bytes]] = [
+    (request(("authorization", "Bearer test")), b"a test of ollama"),
+    (request(("authorization", "Bearer elevenchars")), b"elevenchars"),
+    (request(("x-api-key", "EMPTY")), b"EMPTY"),
+    (request(("user-agent", "OpenAI/Python 3.52.0")), b"OpenAI/Python 3.52.0"),
+    (request(("idempotency-key", "550e8400-e29b-41d4")), b"550e8400-e29b-41d4"),
+    (request(("x-route", "the fast one please")), b"the fast one please"),
+    (request(target="/x?pageToken=abcdefghijklmnop"), b"abcdefghijklmnop"),
+    (request(target="/x?X-Amz-Algorithm=AWS4-HMAC-SHA256"), b"AWS4-HMAC-SHA256"),
+    (
+        request(JSON, body=b'{"max_tokens":"twelve or more","prompt":"my password is"}'),
+        b"twelve or more my password is",
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "blob"), NOT_TAINTED)
+def test_what_is_no_credential(seen: WireRequest, blob: bytes) -> None:
+    """Short values, ids, page tokens and ordinary text taint nothing."""
+    assert tainted(seen).found_in(blob) is None
+
+
+def test_an_unknown_header_that_holds_a_shape() -> None:
+    """A header of any name that holds what looks like a secret taints that."""
+    taint = tainted(request(("x-route", "to sk-proj-" + "aB3_" * 12)))
+    assert taint.found_in(b"sk-proj-" + b"aB3_" * 12) == "sk-key"
+
+
+def test_the_same_value_under_another_name() -> None:
+    """A value that was first seen where it meant nothing is still learned where it does."""
+    taint = tainted(request(("x-route", SECRET)), PLACES["bearer"], request(("x-api-key", SECRET)))
+    assert taint.found_in(SECRET.encode()) is not None
+
+
+def test_sigv4() -> None:
+    """Of a SigV4 signature the key's id is kept, and the session token; each signature is good once only."""
+    value = f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE0123/20261121/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature={'ab' * 32}"
+    taint = tainted(request(("Authorization", value), ("X-Amz-Security-Token", SECRET)))
+    assert taint.found_in(b"AKIDEXAMPLE0123") is not None
+    assert taint.found_in(SECRET.encode()) is not None
+    assert taint.found_in(b"ab" * 32, b"AWS4-HMAC-SHA256", b"us-east-1/bedrock/aws4_request") is None
+
+
+def test_the_latest_are_kept() -> None:
+    """256 are known; the one in use is refreshed by every request and never goes."""
+    taint = tainted(PLACES["bearer"])
+    for at in range(400):
+        taint.learn(request(("x-api-key", f"another-credential-{at:05}")))
+        if at % 50 == 0:
+            taint.learn(PLACES["bearer"])
+    assert repr(taint) == "<Taint: 256 credentials>"
+    assert taint.found_in(SECRET.encode()) is not None
+    assert taint.found_in(b"another-credential-00399") is not None
+    assert taint.found_in(b"another-credential-00001") is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """Thousands of other headers and bodies make neither the memory grow nor the taint forget."""
+    taint = tainted(PLACES["bearer"], PLACES["json"])
+    for at in range(1200):
+        taint.learn(request(("x-route", f"some-route-or-other-{at}"), body=b"%d" % at))
+    assert len(taint._headers) <= 1024
+    assert len(taint._bodies) <= 1024
+    taint.learn(PLACES["json"])
+    assert repr(taint) == "<Taint: 1 credentials>"
+    assert taint.found_in(SECRET.encode()) is not None
+
+
+def test_long_tokens_that_begin_alike() -> None:
+    """Two JWTs with the same header are told apart, and the header alone is neither."""
+    head = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ" + "x" * 60
+    taint = tainted(request(("authorization", f"Bearer {head}.one-signature-{'a' * 60}")))
+    assert taint.found_in(f"{head}.one-signature-{'a' * 60}".encode()) == "authorization"
+    assert taint.found_in(f"{head}.one-signature-{'b' * 60}".encode(), head.encode()) is None
+
+
+def test_cost() -> None:
+    """A known request costs microseconds, a clean megabyte milliseconds, with 256 credentials too."""
+    taint = Taint()
+    for at in range(256):
+        taint.learn(request(("authorization", f"Bearer credential-number-{at:030}")))
+    again = request(
+        *[(f"x-header-{at}", "some value") for at in range(16)],
+        ("authorization", f"Bearer credential-number-{255:030}"),
+    )
+    start = time.process_time()
+    for _ in range(1000):
+        taint.learn(again)
+    assert (time.process_time() - start) / 1000 < 100e-6
+    blob = bytes(range(256)) * 4096
+    start = time.process_time()
+    assert taint.found_in(blob) is None
+    assert time.process_time() - start < 0.15
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("authorization", "Basic !!!not-base64!!!")],
+        [("cookie", ";;=;")],
+        [("authorization", " " * 20)],
+        [("content-encoding", "gzip")],
+    ],
+)
+def test_nonsense_is_survived(headers: list[Any]) -> None:
+    """Malformed credentials raise nothing."""
+    taint = tainted(request(*headers, body=b'{"api_key":', target="/?key&key=&=x&%zz=1"))
+    assert taint.found_in(b"clean") is None

@@ -1,0 +1,101 @@
+"""Misses are explained beside the requests, in bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from addon import explaining
+from addon.counts import RunCounts
+from addon.explaining import Explaining
+from addon.identity import Identity
+from cache_store.entry import Entry
+from cache_store.errors import StoreUnavailable
+from cache_store.sketch import Sketch
+
+IDENTITY = Identity("pp1-x", b'{"path":"/","body":null}', {"method": "GET", "host": "h", "path": "/"})
+
+
+class SlowStore:
+    """A store whose index answers when it is told to."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.go = threading.Event()
+        self.error = error
+
+    def get(self, key: str) -> Entry | None:
+        return None
+
+    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
+        self.go.wait(20)
+        if self.error is not None:
+            raise self.error
+        return []
+
+    def held(self, host: str) -> list[tuple[str, int]]:
+        return []
+
+
+def test_a_slow_index_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to a miss waits a bounded time, other work goes on meanwhile, and the report has it later."""
+    monkeypatch.setattr(explaining, "EXPLAIN_SECONDS", 0.2)
+    store, counts = SlowStore(), RunCounts("r", "read-only-require-hit")
+    found = Explaining(store, counts)
+
+    async def work() -> tuple[object, float, int]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.01)
+                ticks += 1
+
+        ticking = asyncio.create_task(tick())
+        began = time.monotonic()
+        result = await found.explain("pp1-x", IDENTITY)
+        took = time.monotonic() - began
+        ticking.cancel()
+        return result, took, ticks
+
+    result, took, ticks = asyncio.run(work())
+    assert result is None
+    assert took < 2
+    assert ticks >= 3
+    store.go.set()
+    found.close()
+    assert list(counts.missed) == ["pp1-x"]
+
+
+def test_too_many_at_once_are_counted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of misses does not pile up without end."""
+    monkeypatch.setattr(explaining, "_MOST_WAITING", 2)
+    store, counts = SlowStore(), RunCounts("r", "read-write")
+    found = Explaining(store, counts)
+    assert [found.start(f"pp1-{n}", IDENTITY) is None for n in range(4)] == [False, False, True, True]
+    store.go.set()
+    found.close()
+    assert counts.unexplained == 2
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("locked"), RuntimeError("a fault of ours")])
+def test_a_fault_is_no_fault_of_the_request(error: Exception) -> None:
+    """What goes wrong is counted; the miss is answered without an explanation."""
+    store, counts = SlowStore(error), RunCounts("r", "read-write")
+    store.go.set()
+    found = Explaining(store, counts)
+    assert asyncio.run(found.explain("pp1-x", IDENTITY)) is None
+    found.close()
+    assert counts.unexplained == 1
+
+
+def test_a_store_without_an_index() -> None:
+    """Nothing can be explained, and nothing breaks."""
+    counts = RunCounts("r", "read-write")
+    found = Explaining(None, counts)
+    assert asyncio.run(found.explain("pp1-x", IDENTITY)) is None
+    found.close()
+    assert counts.unexplained == 1

@@ -1,0 +1,57 @@
+"""What others recorded becomes entries, or is counted."""
+
+from __future__ import annotations
+
+import json
+
+from addon.keeping import LiveAnswer
+from addon.settings import Settings
+from addon.transfer.admit import Admission, Exchange, Refused
+from addon.wire import WireRequest
+
+OK = json.dumps({"choices": [{"index": 0, "message": {"content": "x"}, "finish_reason": "stop"}]}).encode()
+SECRET = b"a-secret-that-has-no-shape"
+
+
+def _exchange(
+    body: bytes = OK, status: int = 200, host: str = "api.openai.com", path: str = "/v1/chat/completions"
+) -> Exchange:
+    headers = ((b"content-type", b"application/json"), (b"authorization", b"Bearer " + SECRET))
+    return Exchange(
+        WireRequest("POST", "https", host, 443, path, headers, b'{"model": "m"}'),
+        LiveAnswer(status, "OK", ((b"content-type", b"application/json"),), body),
+        1000.0,
+        2.0,
+    )
+
+
+def test_a_whole_answer_becomes_an_entry() -> None:
+    """With its own time, the import's run, and nothing of the credential."""
+    admission = Admission(Settings.parse({}), "the-run")
+    (entry,) = admission.entries([_exchange()])
+    assert (entry.recorded_at, entry.elapsed, entry.run, entry.body) == (1000.0, 2.0, "the-run", OK)
+    assert SECRET not in entry.encode()
+    assert not admission.skipped
+
+
+def test_what_stays_out_is_counted_by_reason() -> None:
+    """Errors, cut answers, echoed credentials, token endpoints, and what is no exchange."""
+    admission = Admission(Settings.parse({}), "run")
+    found = [
+        _exchange(status=500), _exchange(OK[:-3]), _exchange(OK.replace(b'"x"', b'"' + SECRET + b'"')),
+        _exchange(host="auth.openai.com", path="/token"), Refused("unreadable", "file: why"), Refused("not-http"),
+    ]  # fmt: skip
+    assert list(admission.entries(found)) == []
+    assert admission.skipped == {
+        "status": 1, "bad-json": 1, "secret": 1, "never-cached": 1, "unreadable": 1, "not-http": 1
+    }  # fmt: skip
+    assert admission.named == ["file: why"]
+
+
+def test_equal_requests_are_a_sequence_where_asked_for() -> None:
+    """Else they have one key."""
+    single = Admission(Settings.parse({}), "run")
+    assert len({entry.key for entry in single.entries([_exchange(), _exchange()])}) == 1
+    sequence = Admission(Settings.parse({"repeat": "sequence"}), "run")
+    one, two = (entry.key for entry in sequence.entries([_exchange(), _exchange()]))
+    assert two == f"{one}.2"

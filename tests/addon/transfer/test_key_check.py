@@ -1,0 +1,58 @@
+"""Whether an entry lies under its own request's key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from addon.identity import IdentityRules, identify
+from addon.transfer.key_check import check_key
+from addon.wire import WireRequest
+from cache_store.entry import Entry
+from cache_store.errors import CorruptEntry
+
+BODY = b'{"model": "m", "user": "u", "system": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]}'
+
+
+def _entry(**rules: str) -> Entry:
+    headers = ((b"content-type", b"application/json"), (b"x-mine", b"1"))
+    request = WireRequest("POST", "https", "api.anthropic.com", 443, "/v1/messages?a=1", headers, BODY)
+    identity = identify(request, IdentityRules.parse(**rules))
+    return Entry(
+        identity.key, 200, "OK", (), b"{}", 1.0, 0.1, "run", identity.label, "", identity.request_json
+    )
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{}, {"cache_control": "exact"}, {"ignore_fields": "/user"}, {"ignore_headers": "x-mine", "ignore_query": "a"},
+     {"profile": "agents"}],
+)  # fmt: skip
+def test_every_recording_passes(rules: dict[str, str]) -> None:
+    """Whatever rules it was recorded under; so does the n-th of a sequence."""
+    entry = _entry(**rules)
+    check_key(entry)
+    check_key(replace(entry, key=f"{entry.key}.2"))
+
+
+def test_another_key_is_refused() -> None:
+    """A changed request, a changed key, and a key that is none of ours."""
+    entry = _entry()
+    for bad in (
+        replace(entry, request_json=entry.request_json.replace(b'"u"', b'"v"')),
+        replace(entry, key=f"pp1-{0:064x}"),
+        replace(entry, key=f"{entry.key}.x"),
+        replace(entry, key="other"),
+        replace(entry, request_json=b"[]"),
+        replace(entry, request_json=b"\xff"),
+    ):
+        with pytest.raises(CorruptEntry):
+            check_key(bad)
+
+
+def test_what_says_nothing_passes() -> None:
+    """Without a saved request, and one credential's 401, there is nothing to compare."""
+    entry = _entry()
+    check_key(replace(entry, key=f"pp1-{0:064x}", request_json=b"{}"))
+    check_key(replace(entry, key=f"pp1-{0:064x}", status=401))

@@ -1,0 +1,119 @@
+"""One file per entry."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from cache_store.entry import Entry
+from cache_store.errors import CorruptEntry, TransferError
+from cache_store.transfer.files import entry_path, from_file, read_files, to_file, write_files
+
+LABEL = {"method": "POST", "host": "api.openai.com", "path": "/v1/chat/completions", "model": "gpt-4.1"}
+
+
+def _entry(number: int = 1, body: bytes = b'{"a": 1}', **label: str) -> Entry:
+    return Entry(
+        f"pp1-{number:064x}", 200, "OK", ((b"X-A", b"\xe9"), (b"x-a", b"2")), body, 1700000000.123456, 0.25, "run",
+        LABEL | label, "chat", b'{"method":"POST","body":{"n":1.50}}',
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": 1}', b"\xff", b"", b"a\nb", b'data: {"a": 1}\n\n', b'{"a": "\\ud800"}']
+)
+def test_an_entry_comes_back_from_its_file(body: bytes) -> None:
+    """Every byte and every field."""
+    entry = _entry(body=body)
+    assert from_file(to_file(entry), 0.0) == entry
+    assert to_file(from_file(to_file(entry), 0.0)) == to_file(entry)
+
+
+@pytest.mark.parametrize(
+    ("label", "path"),
+    [
+        ({}, "api.openai.com/v1/chat/completions/gpt-4.1--000000000000.json"),
+        (
+            {"model": "../../etc/passwd"},
+            "api.openai.com/v1/chat/completions/__.._etc_passwd--000000000000.json",
+        ),
+        ({"host": "..", "path": "/../a/.git/./%2e"}, "_/_/a/_git/_/_2e/gpt-4.1--000000000000.json"),
+        ({"host": "", "path": ""}, "_/gpt-4.1--000000000000.json"),
+        ({"host": "a:1", "path": "/\0\n "}, "a_1/___/gpt-4.1--000000000000.json"),
+    ],
+)
+def test_a_path_leads_nowhere_else(label: dict[str, str], path: str) -> None:
+    """Labels come from requests: they name, and never steer."""
+    found = entry_path(_entry(**label))
+    assert ".." not in found.parts
+    assert not found.is_absolute()
+    assert str(found) == path
+
+
+def test_a_long_path_is_shortened() -> None:
+    """No part is longer than a file system takes, and there are not many."""
+    path = entry_path(_entry(model="m" * 500, path="/x" * 100 + "/" + "y" * 500))
+    assert len(path.parts) <= 14
+    assert all(len(part) <= 120 for part in path.parts)
+
+
+def test_equal_short_keys_have_two_files(tmp_path: Path) -> None:
+    """The second is under its whole key."""
+    one, two = _entry(1), _entry(2)
+    assert write_files([two, one], tmp_path) == 2
+    assert [entry for _, entry in read_files(tmp_path, 0.0)] == [two, one] or len(
+        list(read_files(tmp_path, 0.0))
+    ) == 2
+
+
+def test_links_are_neither_followed_nor_written_through(tmp_path: Path) -> None:
+    """A directory from elsewhere may hold links to anywhere."""
+    outside, folder = tmp_path / "outside", tmp_path / "fixtures"
+    outside.mkdir()
+    folder.mkdir()
+    (folder / "api.openai.com").symlink_to(outside)
+    with pytest.raises(TransferError, match="leads elsewhere"):
+        write_files([_entry()], folder)
+    assert list(outside.iterdir()) == []
+    (outside / "x.json").write_bytes(to_file(_entry()))
+    (folder / "y.json").symlink_to(outside / "x.json")
+    assert list(read_files(folder, 0.0)) == []
+
+
+@pytest.mark.parametrize("written", [None, "soon", -1, 1_700_000_000_123])
+def test_a_foreign_time_is_understood(written: object) -> None:
+    """Milliseconds are read, what is no time is now."""
+    value = json.loads(to_file(_entry()))
+    value["recorded_at"] = written
+    now = time.time()
+    entry = from_file(json.dumps(value).encode(), now)
+    assert entry.recorded_at == (1_700_000_000.123 if written == 1_700_000_000_123 else now)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"provider_proxy": 2}, {"key": None, "response": None}, {"label": []}, {"elapsed": "x"}, {"request": 1},
+        {"response": {"status": 99, "reason": "", "headers": [], "body": {"text": ""}}},
+        {"response": {"status": 200, "reason": "", "headers": [["a", "b\r\nc: d"]], "body": {"text": ""}}},
+        {"response": {"status": 200, "reason": "", "headers": [["世", "b"]], "body": {"text": ""}}},
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """By itself, and by its name where a directory is read."""
+    data = json.dumps(json.loads(to_file(_entry())) | change).encode()
+    with pytest.raises(CorruptEntry):
+        from_file(data, 0.0)
+    (tmp_path / "bad.json").write_bytes(data)
+    with pytest.raises(TransferError, match=r"bad\.json"):
+        list(read_files(tmp_path, 0.0))
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b"[" * 50_000, b"null"])
+def test_what_is_no_entry_is_refused(data: bytes) -> None:
+    """Whatever it is."""
+    with pytest.raises(CorruptEntry):
+        from_file(data, 0.0)

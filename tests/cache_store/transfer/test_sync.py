@@ -1,0 +1,317 @@
+"""`push` and `pull` against a directory and a real S3 server on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cache_store.disk_store import DiskStore
+from cache_store.entry import Entry
+from cache_store.errors import CorruptEntry, TransferError, UsageError
+from cache_store.transfer.ledger import Ledger
+from cache_store.transfer.remote import Remote, has_credentials
+from cache_store.transfer.sync import Pulled, Pushed, pull, push
+from tests.s3_server import BUCKET, Gateway, running_s3
+
+PREFIX = "team/ci"
+
+
+def _entry(number: int, recorded_at: float = 1000.0, body: bytes = b"body") -> Entry:
+    return Entry(f"pp1-{number:064x}", 200, "OK", (), body, recorded_at, 0.1, "run")
+
+
+def _take(entry: Entry) -> None:
+    """Every entry is fine."""
+
+
+class Machine:
+    """A machine with a cache."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.store = DiskStore(folder)
+        self.store.open()
+        self.folder, self.url = folder, url
+
+    def put(self, *entries: Entry) -> None:
+        for entry in entries:
+            self.store.put(entry)
+
+    def push(self, *, replace: bool = False) -> Pushed:
+        return push(self.store, Remote(self.url), Ledger(self.folder, self.url), replace=replace)
+
+    def pull(self, check: Callable[[Entry], None] = _take) -> Pulled:
+        return pull(self.store, Remote(self.url), Ledger(self.folder, self.url), check=check)
+
+    def keys(self) -> set[int]:
+        return {int(key[4:], 16) for key in list(self.store.keys())}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Gateway]:
+    """One S3 for this file."""
+    with running_s3() as running:
+        yield running
+
+
+@pytest.fixture(params=["file", "s3"])
+def url(request: pytest.FixtureRequest, s3: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty remote of each kind."""
+    for name, value in s3.environ().items():
+        monkeypatch.setenv(name, value)
+    s3.answers.clear()
+    s3.hang = 0.0
+    s3.seen.clear()
+    if request.param == "file":
+        return (tmp_path / "bucket").as_uri()
+    return f"s3://{BUCKET}/{PREFIX}/{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:8]}"
+
+
+@pytest.fixture
+def s3_url(s3: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty remote in S3."""
+    for name, value in s3.environ().items():
+        monkeypatch.setenv(name, value)
+    s3.answers.clear()
+    s3.seen.clear()
+    s3.hang = 0.0
+    return f"s3://{BUCKET}/{PREFIX}/{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:8]}"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Callable[[str, str], Machine]]:
+    """Makes machines."""
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str, url: str) -> Machine:
+            made = Machine(tmp_path / name, url)
+            stack.callback(made.store.close)
+            return made
+
+        yield make
+
+
+def test_recordings_reach_another_machine(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """One push, one pull; only what is new goes up, and only what is lacking comes down."""
+    one, two = machine("one", url), machine("two", url)
+    one.put(_entry(1), _entry(2))
+    assert one.push().entries == 2
+    assert two.pull().merged.stored == 2
+    assert two.store.get(_entry(1).key) == _entry(1)
+    assert two.push() == Pushed(0, 0, 0)
+    two.put(_entry(3))
+    assert two.push().entries == 1
+    pulled = one.pull()
+    assert (pulled.packs, pulled.merged.stored) == (1, 1)
+    assert one.keys() == {1, 2, 3}
+    assert one.pull().packs == 0
+    assert one.push() == Pushed(0, 0, 0)
+
+
+def test_pushes_at_once_lose_nothing(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """Two jobs that push at the same time both leave a pack."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    jobs = [machine(f"job{number}", url) for number in range(4)]
+    for number, job in enumerate(jobs):
+        job.put(_entry(number))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda job: (job.push(), job.store.close()), jobs))
+    reader = machine("reader", url)
+    reader.pull()
+    assert reader.keys() == {0, 1, 2, 3}
+
+
+def test_the_newer_recording_wins(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """Whatever the order of packs."""
+    old, new, reader = (machine(name, url) for name in ("old", "new", "reader"))
+    new.put(_entry(1, 2000.0, b"new"))
+    new.push()
+    old.put(_entry(1, 1000.0, b"old"))
+    old.push()
+    reader.pull()
+    assert reader.store.get(_entry(1).key) == _entry(1, 2000.0, b"new")
+    old.pull()
+    assert old.store.get(_entry(1).key) == _entry(1, 2000.0, b"new")
+
+
+def test_replace_leaves_just_what_this_cache_holds(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """Many packs become one; a second time nothing changes."""
+    one, fresh = machine("one", url), machine("fresh", url)
+    for number in range(3):
+        one.put(_entry(number))
+        one.push()
+    fresh.put(_entry(9))
+    done = fresh.push(replace=True)
+    assert (done.entries, done.removed) == (1, 3)
+    assert fresh.push(replace=True).removed == 0
+    reader = machine("reader", url)
+    assert reader.pull().packs == 1
+    assert reader.keys() == {9}
+
+
+def test_a_pull_of_nothing_new_is_one_request(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine]
+) -> None:
+    """And a push is two: look, and put."""
+    one = machine("one", s3_url)
+    one.put(*(_entry(number) for number in range(50)))
+    s3.seen.clear()
+    one.push()
+    assert [method for method, _ in s3.seen] == ["GET", "PUT"]
+    s3.seen.clear()
+    one.pull()
+    assert len(s3.seen) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine], status: int
+) -> None:
+    """429 and 5xx are tried again with a pause between."""
+    one, two = machine("one", s3_url), machine("two", s3_url)
+    one.put(_entry(1))
+    s3.answers[:] = [status, status]
+    one.push()
+    s3.answers[:] = [status, status]
+    two.pull()
+    assert two.keys() == {1}
+
+
+def test_no_permission_is_told_in_a_line(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine]
+) -> None:
+    """403 is not tried again, and the message holds no credential."""
+    one = machine("one", s3_url)
+    one.put(_entry(1))
+    s3.answers[:] = [403]
+    with pytest.raises(TransferError, match="no permission") as caught:
+        one.push()
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bucket_that_does_not_exist(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine]
+) -> None:
+    """Pull and push say so."""
+    one = machine("one", "s3://no-such-bucket/x")
+    one.put(_entry(1))
+    with pytest.raises(TransferError, match="no such bucket"):
+        one.pull()
+    with pytest.raises(TransferError, match="no such bucket"):
+        one.push()
+
+
+def test_a_pack_under_a_wrong_name_is_refused(
+    url: str, tmp_path: Path, machine: Callable[[str, str], Machine]
+) -> None:
+    """Its content has another digest; nothing of any pack is merged."""
+    one, two = machine("one", url), machine("two", url)
+    one.put(_entry(1))
+    one.push()
+    one.put(_entry(2))
+    one.push()
+    remote = Remote(url)
+    digests = sorted(remote.packs())
+    file = tmp_path / "x"
+    remote.fetch(digests[0], file, lambda _: None)
+    file.write_bytes(file.read_bytes()[:-1])
+    remote.store(digests[0], file)
+    with pytest.raises(TransferError, match="another content"):
+        two.pull()
+    assert two.keys() == set()
+
+
+def test_an_entry_that_is_refused_merges_nothing(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """Not even the packs before it."""
+    one, two = machine("one", url), machine("two", url)
+    for number in range(3):
+        one.put(_entry(number))
+        one.push()
+
+    def refuse(entry: Entry) -> None:
+        if entry.key == _entry(1).key:
+            raise CorruptEntry("its key does not match")
+
+    with pytest.raises(TransferError, match="does not match"):
+        two.pull(refuse)
+    assert two.keys() == set()
+    two.pull()
+    assert two.keys() == {0, 1, 2}
+
+
+def test_other_objects_are_left_alone(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """What is no pack of ours is neither fetched nor removed."""
+    import obstore
+
+    one = machine("one", url)
+    remote = Remote(url)
+    for name in ("packs/readme.txt", "packs/..%2Fevil.ppack", f"packs/{'A' * 64}.ppack", "other"):
+        obstore.put(remote._bulk, name, b"x")
+    one.put(_entry(1))
+    one.push(replace=True)
+    assert len(remote.packs()) == 1
+    assert bytes(obstore.get(remote._bulk, "packs/readme.txt").bytes()) == b"x"
+
+
+def test_a_pack_that_is_replaced_meanwhile_is_looked_for_anew(
+    url: str, machine: Callable[[str, str], Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull during another job's `--replace` gets what is there afterwards."""
+    one, two = machine("one", url), machine("two", url)
+    one.put(_entry(1))
+    one.push()
+    plain, calls = Remote.packs, []
+
+    def packs(self: Remote) -> set[str]:
+        found = plain(self)
+        calls.append(1)
+        if len(calls) == 1:
+            one.put(_entry(2))
+            push(one.store, Remote(url), Ledger(one.folder, "another"), replace=True)
+        return found
+
+    monkeypatch.setattr(Remote, "packs", packs)
+    two.pull()
+    assert two.keys() == {1, 2}
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_hangs_is_given_up(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine]
+) -> None:
+    """Within half a minute, in one line."""
+    one = machine("one", s3_url)
+    s3.hang = 60
+    started = time.monotonic()
+    try:
+        with pytest.raises(TransferError, match="does not answer in time"):
+            one.pull()
+    finally:
+        s3.hang = 0
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    "url", ["", "bucket", "http://x/y", "s3://", "s3://key:secret@bucket/x", "ftp://x", "s3://[x"]
+)
+def test_what_is_no_remote_is_refused(url: str) -> None:
+    """A wrong URL is wrong usage, and is not repeated."""
+    with pytest.raises(UsageError, match="PROVIDER_PROXY_REMOTE") as caught:
+        Remote(url, {})
+    assert "secret" not in str(caught.value)
+
+
+def test_credentials_are_told_from_blanks() -> None:
+    """A blank secret of a fork counts as none and is not handed on; a directory needs none."""
+    environ = {"AWS_ACCESS_KEY_ID": "", "AWS_ENDPOINT_URL": " ", "OTHER": ""}
+    assert not has_credentials("s3://b", environ)
+    assert has_credentials("s3://b", {"AWS_ACCESS_KEY_ID": "x"})
+    assert has_credentials("file:///x", {})
+    Remote("s3://b", environ)
+    assert environ == {"OTHER": ""}

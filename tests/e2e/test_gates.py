@@ -1,0 +1,204 @@
+"""What fails a run although its command passed, by exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.e2e.clients import ask
+from tests.e2e.command import provider_proxy
+from tests.e2e.conftest import Proxy
+from tests.e2e.suites import environment, last_run, suite
+from tests.e2e.upstream import Exchange, Upstream, chat_answer
+
+# Two questions that are in the cache, and one that is not.
+MISS = '\n    if number == 1:\n        ask("never asked before")'
+CAUGHT = '\n    import urllib.error\n    with pytest.raises(urllib.error.HTTPError):\n        ask("an error is expected")'
+
+
+@pytest.fixture
+def env(upstream: Upstream, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A folder with a cache of two entries."""
+    env = environment(environ, upstream)
+    done = provider_proxy("run", "--", *suite(tmp_path, count=2), environ=env, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return env
+
+
+@pytest.mark.parametrize(
+    ("gate", "more", "status", "said"),
+    [
+        (("--min-hit-rate", "1"), "", 0, ""),
+        (("--min-hit-rate", "0.6"), MISS, 0, ""),
+        (("--min-hit-rate", "0.7"), MISS, 3, "--min-hit-rate 0.7: 2 of 3 requests were hits"),
+        (("--max-misses", "1"), MISS, 0, ""),
+        (("--max-misses", "0"), MISS, 3, "--max-misses 0: there were 1 misses"),
+        (("--max-live", "1"), MISS, 0, ""),
+        (("--fail-on-unused",), "", 0, ""),
+        (("--fail-on-tunnel",), "", 0, ""),
+    ],
+)
+def test_gates(
+    gate: tuple[str, ...], more: str, status: int, said: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    """A gate that failed makes a passed command exit 3 and is named last."""
+    done = provider_proxy(
+        "run", *gate, "--", *suite(tmp_path, more=more, count=2), environ=env, folder=tmp_path
+    )
+    assert done.returncode == status, done.stderr
+    assert ("gate failed" in done.stderr) == bool(said)
+    assert done.stderr.endswith(f"gate failed: {said}\n" if said else "\n")
+
+
+def test_a_failed_command_keeps_its_status(env: dict[str, str], tmp_path: Path) -> None:
+    """3 is for a command that passed."""
+    failing = suite(tmp_path, more="\n    assert False", count=2)
+    gate = ("run", "--max-misses", "0", "--min-hit-rate", "1")
+    assert provider_proxy(*gate, "--", *failing, environ=env, folder=tmp_path).returncode == 1
+
+
+def test_a_run_that_used_no_proxy_fails_its_hit_rate(env: dict[str, str], tmp_path: Path) -> None:
+    """Nothing looked up is no hit rate of 1."""
+    done = provider_proxy("run", "--min-hit-rate", "0.5", "--", "true", environ=env, folder=tmp_path)
+    assert done.returncode == 3
+    assert "no request was looked up" in done.stderr
+
+
+def test_an_unused_entry(env: dict[str, str], tmp_path: Path) -> None:
+    """An entry that no test asked for fails the run that wants none."""
+    one = suite(tmp_path, count=1)
+    done = provider_proxy("run", "--fail-on-unused", "--", *one, environ=env, folder=tmp_path)
+    assert done.returncode == 3
+    assert "--fail-on-unused: 1 entry" in done.stderr
+
+
+def test_a_tunnelled_host(
+    env: dict[str, str], start_upstream: Callable[..., Upstream], tmp_path: Path
+) -> None:
+    """A host that was tunnelled unseen fails the run unless it is allowed."""
+    other = start_upstream()
+    code = (
+        "import os, urllib.request as u;"
+        f"u.urlopen('https://127.0.0.1:{other.port}/models', timeout=20).read()"
+    )
+    command = ["env", "-u", "NO_PROXY", "-u", "no_proxy", "python3", "-c", code]
+    done = provider_proxy("run", "--fail-on-tunnel", "--", *command, environ=env, folder=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "--fail-on-tunnel: 1 host (127.0.0.1) was tunnelled" in done.stderr
+    allowed = ("run", "--fail-on-tunnel", "--allow-tunnel", "pypi.org,127.*")
+    assert provider_proxy(*allowed, "--", *command, environ=env, folder=tmp_path).returncode == 0
+
+
+def test_a_miss_in_require_hit_fails_a_green_suite(env: dict[str, str], tmp_path: Path) -> None:
+    """A test that expects an error passes on our own answer: the run fails all the same, unless told otherwise."""
+    env["PROVIDER_PROXY_CACHE_MODE"] = "read-only-require-hit"
+    green = suite(tmp_path, more=CAUGHT, count=2)
+    done = provider_proxy("run", "--", *green, environ=env, folder=tmp_path)
+    assert "2 passed" in done.stdout
+    assert done.returncode == 3
+    assert "2 misses in read-only-require-hit" in done.stderr
+    assert provider_proxy("run", "--allow-misses", "--", *green, environ=env, folder=tmp_path).returncode == 0
+
+
+def test_max_live_acts_while_running(env: dict[str, str], upstream: Upstream, tmp_path: Path) -> None:
+    """Past the budget requests are answered as in require-hit: hits are served, misses are not sent."""
+    seen = upstream.count
+    more = (
+        '\n    import urllib.error\n    asked = 0\n    for n in range(4):\n        try:\n            ask(f"new {n}")\n'
+        "            asked += 1\n        except urllib.error.HTTPError as error:\n"
+        '            assert "PROVIDER_PROXY_MAX_LIVE=2 is spent" in error.read().decode()\n    assert asked == 2'
+    )
+    one = suite(tmp_path, more=more, count=1)
+    done = provider_proxy("run", "--max-live", "2", "--", *one, environ=env, folder=tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
+    assert done.returncode == 3
+    assert "--max-live 2: 2 requests were forwarded, 2 more were refused" in done.stderr
+    assert upstream.count == seen + 2
+    report = last_run(tmp_path)
+    assert report["over_budget"] == 2
+
+
+def expensive(exchange: Exchange) -> None:
+    """Every answer costs 2 dollars: gpt-4.1 takes 2 dollars for a million tokens in."""
+    usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}
+    exchange.json(chat_answer(f"answer {exchange.number}") | {"usage": usage})
+
+
+def test_max_usd_acts_while_running(
+    start_proxy: Callable[..., Proxy], start_upstream: Callable[..., Upstream]
+) -> None:
+    """Once the answers cost that much, nothing more is sent."""
+    upstream = start_upstream(expensive)
+    proxy = start_proxy(upstream, "read-write", max_usd="3")
+    statuses = [ask(proxy, f"question {n}").status_code for n in range(4)]
+    assert statuses == [200, 200, 502, 502]
+    assert upstream.count == 2
+    assert ask(proxy, "question 0").headers["x-provider-proxy-cache"] == "true"
+    proxy.stop()
+    spent = json.loads((proxy.folder / ".provider-proxy" / "last-run.json").read_text())["spent"]
+    assert spent["usd"] == pytest.approx(4.0)
+
+
+def test_refused_telemetry_is_no_miss(start_proxy: Callable[..., Proxy], upstream: Upstream) -> None:
+    """What is never cacheable is counted as refused in require-hit."""
+    proxy = start_proxy(upstream, "read-only-require-hit")
+    with requests.Session() as client:
+        client.trust_env = False
+        answer = client.get(
+            "https://api.openai.com/v1/realtime", headers={"upgrade": "websocket", "connection": "upgrade"},
+            proxies={"https": proxy.url}, verify=proxy.bundle, timeout=20,
+        )  # fmt: skip
+    assert answer.status_code == 426
+    proxy.stop()
+    total = json.loads((proxy.folder / ".provider-proxy" / "last-run.json").read_text())["total"]
+    assert (total["refused"], total["misses"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("gates", "status"), [((), 0), (("--max-misses", "0", "--allow-tunnel", "a,b"), 3)])
+def test_ci_gives_its_gates_to_stop(
+    gates: tuple[str, ...], status: int, env: dict[str, str], upstream: Upstream, tmp_path: Path
+) -> None:
+    """`stop` exits 3 and says which gate of `ci` failed; GitHub's summary has the report."""
+    summary = tmp_path / "summary.md"
+    env |= {"PROVIDER_PROXY_LISTEN": "127.0.0.1:0", "GITHUB_STEP_SUMMARY": str(summary)}
+    started = provider_proxy("ci", *gates, environ=env, folder=tmp_path)
+    assert started.returncode == 0, started.stderr
+    exports = dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in started.stdout.splitlines()
+        if line.startswith("export")
+    )
+    with requests.Session() as client:
+        client.trust_env = False
+        client.post(
+            f"https://localhost:{upstream.port}/v1/chat/completions",
+            json={"model": "gpt-4.1", "messages": [{"role": "user", "content": "new"}]},
+            proxies={"https": exports["HTTPS_PROXY"].strip("'")}, verify=exports["SSL_CERT_FILE"].strip("'"), timeout=20,
+        )  # fmt: skip
+    stopped = provider_proxy("stop", environ=env, folder=tmp_path)
+    assert stopped.returncode == status, stopped.stderr
+    assert ("gate failed: --max-misses 0: there were 1 misses" in stopped.stdout) == bool(status)
+    assert "## provider-proxy: 0.0% hits, 1 request" in summary.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--min-hit-rate", "1.5"), ("--min-hit-rate", "nan"), ("--min-hit-rate", "most"), ("--max-misses", "-1"),
+        ("--max-misses", "few"), ("--max-live", "-3"), ("--max-live", "x"), ("--max-usd", "cheap"), ("--max-usd", "-1"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["run", "ci"])
+def test_nonsense_is_one_line(
+    command: str, arguments: tuple[str, ...], environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Exit 2 before anything starts."""
+    rest = ("--", "true") if command == "run" else ()
+    done = provider_proxy(command, *arguments, *rest, environ=environ, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / ".provider-proxy").exists()
