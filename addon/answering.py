@@ -116,15 +116,18 @@ class Answering:
             counts.errors += 1
             return Own(400, error_body("provider_proxy_bad_mode", str(error)), bypass_status("bad-mode"))
         self._taint.learn(request)
-        if mode.forwards and self._budget.spent():
+        over = self._budget.spent() if mode.forwards else ""
+        if over:
             mode = Mode.REQUIRE_HIT
         bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
         if bypass:
             decision: Decision = self._bypass(request, mode, bypass, counts)
         else:
-            decision = await self._look_up(request, mode, counts)
+            decision = await self._look_up(request, mode, counts, over)
         if isinstance(decision, Forward):
             counts.live += 1
+        elif over and isinstance(decision, Own):
+            self._counts.over_budget += 1
         return decision
 
     async def keep(self, forward: Forward, answer: LiveAnswer) -> NotStored | None:
@@ -209,7 +212,9 @@ class Answering:
         counts.bypassed += 1
         return Forward(request, mode, bypass_status(detail))
 
-    async def _look_up(self, request: WireRequest, mode: Mode, counts: HostCounts) -> Decision:
+    async def _look_up(
+        self, request: WireRequest, mode: Mode, counts: HostCounts, over: str = ""
+    ) -> Decision:
         started = time.monotonic()
         forward = Forward(request, mode, "", started=started)
         forward.identity = identify(request, self.settings.identity)
@@ -230,19 +235,19 @@ class Answering:
         counts.misses += 1
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent what was left.
-        over = self._budget.spent()
-        if mode.forwards and not over:
+        late = self._budget.spent() if mode.forwards else ""
+        if mode.forwards and not late:
             if mode.serves is not Serves.NOTHING:
                 self.explaining.start(forward.key, forward.identity)
             return forward
         self._land(forward, Landing.ABANDONED)
-        return await self._miss(forward, over)
+        self._counts.over_budget += bool(late)
+        return await self._miss(forward, over or late)
 
     async def _miss(self, forward: Forward, over: str) -> Own:
         """The answer to a miss that is not forwarded, with what explains it."""
         assert forward.identity is not None
         request = forward.request
-        self._counts.over_budget += bool(over)
         found = await self.explaining.explain(forward.key, forward.identity)
         place = f"{request.method} {request.host}{request.target.partition('?')[0]}"
         message = miss_message(place, over or f"mode {forward.mode}", found.line if found else "")

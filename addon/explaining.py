@@ -33,17 +33,19 @@ class Explaining:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
 
-    def start(self, key: str, identity: Identity) -> Future[Diagnosis | None] | None:
-        """Begin to explain the miss of `key`; None where too many wait already."""
+    def start(
+        self, key: str, identity: Identity, level: int = logging.INFO
+    ) -> Future[Diagnosis | None] | None:
+        """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already."""
         if self._store is None or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
             return None
         self._waiting += 1
-        return self._thread.submit(self._explain, key, identity, self._store)
+        return self._thread.submit(self._explain, key, identity, self._store, level)
 
     async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
-        """Why `key` missed; None where that cannot be told within EXPLAIN_SECONDS."""
-        future = self.start(key, identity)
+        """Why `key`, which is not forwarded, missed; None where that cannot be told within EXPLAIN_SECONDS."""
+        future = self.start(key, identity, logging.WARNING)
         if future is None:
             return None
         waiting = asyncio.wrap_future(future)
@@ -56,7 +58,7 @@ class Explaining:
         """Finish what was begun."""
         self._thread.shutdown(wait=True)
 
-    def _explain(self, key: str, identity: Identity, store: Candidates) -> Diagnosis | None:
+    def _explain(self, key: str, identity: Identity, store: Candidates, level: int) -> Diagnosis | None:
         try:
             found = diagnose(key, identity.request_json, identity.label, store, self._rerecord)
             root = self._folding.root(found)
@@ -72,5 +74,5 @@ class Explaining:
         finally:
             self._waiting -= 1
         if found.nearest and root is None:
-            logger.info("miss: %s; %s", found.place, found.line)
+            logger.log(level, "miss: %s; %s", found.place, found.line)
         return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mitmproxy import http
 
 from addon.answering import Hit
@@ -40,8 +42,20 @@ def unaskable(request: http.Request) -> str:
     """Why the cache cannot be asked about this request; '' where it can."""
     if request.headers.get("upgrade", "").lower() == "websocket":
         return "websocket"
+    # A provider may answer by these names; the identity holds the host that is connected to.
+    if any(
+        _host_of(name) != _host_of(request.host)
+        for name in (request.authority, *request.headers.get_all("host"))
+        if name
+    ):
+        return "host-mismatch"
     # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
     return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
+
+
+def _host_of(authority: str) -> str:
+    name = authority.rpartition(":")[0] if re.search(r"[^:]:\d*$|\]:\d*$", authority) else authority
+    return name.strip("[]").rstrip(".").lower()
 
 
 def replay(hit: Hit, method: str) -> http.Response:

@@ -41,7 +41,7 @@ class _BarePackage(types.ModuleType):
         if Path(self.__path__[0], f"{name}.py").is_file():
             return importlib.import_module(f"{_NAME}.{name}")
         spec = importlib.util.spec_from_file_location(
-            _NAME, self.__file__, submodule_search_locations=self.__path__
+            _NAME, self.__file__, submodule_search_locations=list(self.__path__)
         )
         if spec is None or spec.loader is None:
             raise AttributeError(name)

@@ -279,6 +279,9 @@ def _inode(directory: Path) -> int:
 def _make_directory(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.stat().st_mode & 0o077:  # from an artefact, say; what is in it is the owner's alone
+            with suppress(OSError):
+                directory.chmod(0o700)
         readable = os.access(directory, os.R_OK | os.X_OK)
     except OSError as error:
         raise UsageError(

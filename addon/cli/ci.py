@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -62,7 +63,8 @@ def stop(*, as_json: bool) -> None:
     background = read_background(STATE_FOLDER)
     if background is None:
         raise UsageError("no background proxy runs here; `provider-proxy ci` starts one")
-    os.kill(background.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+        os.kill(background.pid, signal.SIGTERM)
     if not _wait(lambda: read_background(STATE_FOLDER) is None, _STOP_SECONDS):
         raise ProviderProxyError(
             f"the proxy (process {background.pid}) does not stop; end it and look at its log"

@@ -96,11 +96,14 @@ class Document:
 
     def dump(self) -> bytes:
         """The canonical form in UTF-8."""
-        text = _encode(self.value)
-        if self._mark in text:
-            # The quotes that a number was written in are its marks' neighbours.
-            text = text.replace('"' + self._mark, "").replace(self._mark + '"', "")
-        return text.encode()
+        first, *rest = _encode(self.value).split(self._mark)
+        if not rest:
+            return first.encode()
+        # Every second piece is a number, and the quotes that it was written in are its neighbours' last and first.
+        pieces = ['"' + first, *rest]
+        pieces[-1] += '"'
+        pieces[::2] = [piece[1:-1] for piece in pieces[::2]]
+        return "".join(pieces).encode()
 
 
 def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:

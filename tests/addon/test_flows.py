@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mitmproxy import http
-from mitmproxy.test import tflow
+from mitmproxy.test import tflow, tutils
 
 from addon.answering import Hit
 from addon.flows import (
@@ -172,3 +172,18 @@ def test_what_is_passed_on_as_it_comes(status: int, headers: dict[str, str], pas
     made = http.Response.make(status)
     made.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
     assert streams(made) is passed_on
+
+
+@pytest.mark.parametrize(("url_host", "named", "bypass"), [
+    ("api.openai.com", "api.openai.com", ""),
+    ("api.openai.com", "API.OpenAI.com:443", ""),
+    ("api.openai.com", "api.openai.com.", ""),
+    ("::1", "[::1]:443", ""),
+    ("one.openai.azure.com", "two.openai.azure.com", "host-mismatch"),
+    ("api.openai.com", "evil.example:443", "host-mismatch"),
+])  # fmt: skip
+def test_a_request_that_names_another_host_is_not_asked_about(url_host: str, named: str, bypass: str) -> None:
+    """A provider may answer by Host or `:authority`, so where they name another host the identity is not whole."""
+    by_header = tutils.treq(host=url_host, headers=http.Headers(host=named))
+    by_authority = tutils.treq(host=url_host, headers=http.Headers(), authority=named.encode())
+    assert (unaskable(by_header), unaskable(by_authority)) == (bypass, bypass)
