@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -32,6 +33,7 @@ from addon.store_access import StoreAccess
 from addon.wire import WireRequest
 from cache_store.entry import Entry
 from cache_store.errors import StoreError, UsageError
+from cache_store.store import Store
 
 __all__ = ["Answering", "Decision", "Forward", "Hit", "Own"]
 
@@ -61,7 +63,7 @@ class Forward:
     """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
 
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
-    `removed` is this run's own entry that made way for it.
+    `removed` is this run's own entry that made way for it, `head` a streamed answer's status and headers.
     """
 
     request: WireRequest
@@ -72,6 +74,7 @@ class Forward:
     flight: Flight | None = None
     recording: Recording | None = None
     removed: Entry | None = None
+    head: LiveAnswer | None = None
     flow: str = ""
     client: str = ""
     began_at: float = field(default_factory=time.time)
@@ -154,6 +157,41 @@ class Answering:
             self._counts.host(forward.request.host).not_stored[reason] += 1
         self._land(forward, Landing.ABANDONED)
 
+    def keep_last(self, forward: Forward, answer: LiveAnswer) -> None:
+        """Store an answer that its client has seen whole, when the run ends before its last byte came."""
+        counts = self._counts.host(forward.request.host)
+        make = self._maker(forward, answer, time.monotonic() - forward.started, forward.key)
+        reasons: list[NotStored] = []
+
+        def work(store: Store) -> None:
+            made = make()
+            if isinstance(made, NotStored):
+                reasons.append(made)
+            elif not store.put(made, forward.began_at):
+                reasons.append(NotStored.NEWER_ENTRY)
+
+        self._store.finish(work)
+        if not reasons:
+            counts.stored += 1
+            self._counts.used.setdefault(forward.key, 0)
+        counts.not_stored.update(reasons)
+        self._land(forward, Landing.ABANDONED)
+
+    def _maker(
+        self, forward: Forward, answer: LiveAnswer, elapsed: float, key: str
+    ) -> Callable[[], Entry | NotStored]:
+        assert forward.identity is not None
+        origin = Recorded(
+            method=forward.request.method,
+            path=forward.request.target.partition("?")[0],
+            identity=forward.identity,
+            key=key,
+            run=self._counts.run,
+            recorded_at=time.time(),
+            elapsed=elapsed,
+        )
+        return partial(make_entry, origin, answer, self.settings, self._taint)
+
     def _add_cost(self, forward: Forward, answer: LiveAnswer) -> None:
         assert forward.identity is not None
         whole = forward.recording is None or not forward.recording.too_large
@@ -169,19 +207,10 @@ class Answering:
         apart = answer.status in APART
         if apart and digest in self._worked:
             return NotStored.STATUS
-        origin = Recorded(
-            method=forward.request.method,
-            path=forward.request.target.partition("?")[0],
-            identity=forward.identity,
-            key=apart_key(forward.key, digest) if apart else forward.key,
-            run=self._counts.run,
-            recorded_at=time.time(),
-            elapsed=elapsed,
-        )
-        make = partial(make_entry, origin, answer, self.settings, self._taint)
-        reason = await self._store.put(make, forward.began_at)
+        key = apart_key(forward.key, digest) if apart else forward.key
+        reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
         if reason is None:
-            self._counts.used.setdefault(origin.key, 0)
+            self._counts.used.setdefault(key, 0)
         if apart and reason is None and forward.removed is not None:
             # The error belongs to this credential alone; the answer that made way for it was another's.
             await self._store.put(partial(_same, forward.removed), forward.began_at)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import json
 import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -25,6 +26,7 @@ from addon.http_layer import CLIENT_LEFT, DIRECT, swap_http_layer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
 from addon.modes import MODE_HEADER, Mode, mode_for_request
+from addon.own_pages import NO_SUCH_PAGE, page_for
 from addon.recording import Recording
 from addon.refusals import error_body, unreachable_message
 from addon.run_life import RunLife
@@ -115,7 +117,9 @@ class ProviderCache:
             return
         while self._flows:  # their hooks come later, or not at all
             _, forward = self._flows.popitem()
-            if forward is not None:
+            if forward is not None and forward.recording and forward.recording.finished and forward.head:
+                self.answering.keep_last(forward, replace(forward.head, body=forward.recording.body()))
+            elif forward is not None:
                 self._give_up(forward, NotStored.CUT_OFF)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
@@ -252,6 +256,7 @@ class ProviderCache:
             return
         if forward.stores:
             assert self.settings is not None
+            forward.head = LiveAnswer(response.status_code, response.reason, response.headers.fields, b"")
             forward.recording = response.stream = Recording(
                 self.settings.max_body,
                 response.headers.get("content-type", ""),
@@ -325,19 +330,14 @@ class ProviderCache:
         return own_answer(flow.request, 502, body, bypass_status("unreachable"))
 
     def _own_page(self, request: http.Request) -> http.Response:
-        plain = request.path.partition("?")[0]
-        if plain == "/-/healthz":
-            return own_page(request, 200, b"ok\n", {"content-type": "text/plain"})
-        if plain == "/-/stats":
-            tiers = self.life.store.tiers() if self.life.store is not None else None
-            body = json.dumps(self.counts.as_dict() | {"tiers": tiers}, indent=1).encode()
-            return own_page(request, 200, body, {"content-type": "application/json"})
-        message = (
-            "provider-proxy: this is a proxy; use it as HTTPS_PROXY, or as a base URL such as "
-            "/https/api.openai.com/v1 for an intercepted host (PROVIDER_PROXY_HOSTS)"
-        )
-        body = error_body("provider_proxy_no_such_page", message)
-        return own_answer(request, 404, body, bypass_status("not-intercepted"))
+        page = page_for(request.path, self._stats)
+        if page is None:
+            return own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+        return own_page(request, 200, page.body, page.headers)
+
+    def _stats(self) -> dict[str, Any]:
+        tiers = self.life.store.tiers() if self.life.store is not None else None
+        return self.counts.as_dict() | {"tiers": tiers}
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)

@@ -50,7 +50,7 @@ def normal_body(body: bytes, kept: Kept, *, is_decoded: bool) -> Body:
     is_file = "upload" in value_of(kept, b"x-goog-upload-command")
     found: Body = None
     if is_decoded and not is_file:
-        if _JSON.fullmatch(kind):
+        if kind == "application/json" or _JSON.fullmatch(kind):
             found = _json(body)
         elif kind == _FORM:
             found = _form(body)

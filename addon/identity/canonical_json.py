@@ -30,6 +30,7 @@ _ORDERED = "properties"
 # Members that a later step looks for; told while parsing, so that most documents are never walked.
 _HOLDING_OBJECTS = frozenset({"cache_control", "headers"})
 _NOTABLE = _HOLDING_OBJECTS | BODY_FIELDS.keys()
+_NOTED = _NOTABLE | {_ORDERED}
 
 # DEL is written as it is; a document that has one itself is marked with a surrogate, which UTF-8 does not have.
 _MARK = "\x7f"
@@ -175,16 +176,19 @@ class _Reader:
         members = dict(pairs)
         if len(members) != len(pairs):
             raise NotCanonical("a duplicate key")
-        if _ORDERED in members and isinstance(inner := members[_ORDERED], dict):
-            members[_ORDERED] = _placed(inner)
-        if not _NOTABLE.isdisjoint(members):
-            # A credential is a scalar, the others hold objects; a schema's property of that name is the reverse.
-            self.notable.update(
-                name
-                for name in _NOTABLE.intersection(members)
-                if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS)
-            )
+        if not _NOTED.isdisjoint(members):
+            self._note(members)
         return members
+
+    def _note(self, members: dict[str, Any]) -> None:
+        if isinstance(inner := members.get(_ORDERED), dict):
+            members[_ORDERED] = _placed(inner)
+        # A credential is a scalar, the others hold objects; a schema's property of that name is the reverse.
+        self.notable.update(
+            name
+            for name in _NOTABLE.intersection(members)
+            if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS)
+        )
 
     def _int(self, text: str) -> int | Number:
         return int(text) if len(text) <= _SHORT_INTEGER else self._number(text)

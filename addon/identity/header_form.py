@@ -27,7 +27,7 @@ def keep_headers(headers: Headers) -> tuple[Kept, bool]:
     names = tuple([name for name, _ in headers])
     is_usual = sum(map(len, names)) <= _USUAL_NAMES
     places, credentials = _places(names) if is_usual else _places.__wrapped__(names)
-    credential = any([headers[at][1].strip() for at in credentials])
+    credential = bool(b"".join([headers[at][1] for at in credentials]).strip())
     return [(name, headers[at][1]) for at, name in places], credential
 
 

@@ -63,8 +63,8 @@ _HEADS: Memo[_Head] = Memo(max_entries=256, max_bytes=1024 * 1024)
 def identify(request: WireRequest, rules: IdentityRules) -> Identity:
     """The identity of `request`. Pure; never raises; the same on every machine and Python version."""
     kept, credential = keep_headers(request.headers)
-    head = (request.method, request.scheme, request.host, request.port, request.target, credential, kept)
-    known_head, known = digests((*head, _told(rules)), request.body)
+    url = (request.scheme, request.host, request.port, request.target)
+    known_head, known = digests((request.method, url, credential, kept, _told(rules)), request.body)
     found = _MEMO.get(known)
     if found is None:
         found = _identify(request, kept, credential, known_head, rules)
@@ -109,7 +109,9 @@ def _identify(
     known = (known_head, plain is not None, body is None, _is_multipart(body))
     head = _HEADS.get(known)
     if head is None:
-        head = _redacted_head(_head_members(request, kept, credential, body, is_decoded=plain is not None), rules)
+        head = _redacted_head(
+            _head_members(request, kept, credential, body, is_decoded=plain is not None), rules
+        )
         _HEADS.put(known, head, len(head.saved))
     body, content_form = _redacted_content(body, content, rules)
     saved = head.saved + content_form

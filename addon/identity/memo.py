@@ -22,8 +22,9 @@ def digest(head: tuple[Any, ...], body: bytes) -> bytes:
 
 def digests(head: tuple[Any, ...], body: bytes) -> tuple[bytes, bytes]:
     """SHA-256 over `head` alone, and `digest(head, body)`."""
-    # The repr of such a tuple delimits itself, so it and the body cannot run into one another.
-    hasher = hashlib.sha256(repr(head).encode("utf-8", "surrogatepass"))
+    # The repr of such a tuple delimits itself, so it and the body cannot run into one another. It has no lone
+    # surrogates: they are escaped.
+    hasher = hashlib.sha256(repr(head).encode())
     of_head = hasher.digest()
     hasher.update(body)
     return of_head, hasher.digest()

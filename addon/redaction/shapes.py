@@ -84,7 +84,7 @@ _SHAPES = (
 
 
 _SHORT_SHAPES = tuple(shape for shape in _SHAPES if shape.kind == "aws-key-id")
-# Every shape but those of an AWS key's id and of a private key is a run of these letters, 25 bytes (Slack) or longer.
+# Every shape but an AWS key's id and a private key is one run of these letters, of 25 bytes (Slack) or more.
 _NOT_IN_RUN = bytes(
     byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-" for byte in range(256)
 )

@@ -14,7 +14,7 @@ from addon.redaction.credentials_seen import (
     header_kind,
     url_credentials,
 )
-from addon.redaction.encodings import encoded_forms
+from addon.redaction.encoded_forms import encoded_forms
 from addon.redaction.needle_index import NeedleIndex
 from addon.wire import WireRequest
 

@@ -141,9 +141,8 @@ def has_credentials(url: str, environ: Mapping[str, str]) -> bool:
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
-        fine = (
-            parts.scheme in _SCHEMES and (parts.netloc or parts.scheme == "file") and "@" not in parts.netloc
-        )
+        fine = parts.scheme in _SCHEMES and bool(parts.netloc or parts.scheme == "file")
+        fine = fine and "@" not in parts.netloc and not parts.query and not parts.fragment
     except ValueError:
         fine = False
     if not fine:

@@ -143,6 +143,7 @@ def test_a_foreign_index_is_made_anew(make: object, tmp_path: Path) -> None:
     make(folder / INDEX)  # type: ignore[operator]
     store.put(entry("pp1-b", "another question"))
     assert sorted(store.nearest(wanted("a question"))) == ["pp1-a", "pp1-b"]
+    assert not Path(f"{folder / INDEX}-journal").exists()
     outside = tmp_path / "outside.db"
     assert not outside.exists() or outside.read_bytes() == b"precious"
     store.close()

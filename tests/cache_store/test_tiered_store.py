@@ -197,6 +197,23 @@ def test_what_is_removed_while_it_is_read_does_not_come_back(
     assert near.get("pp1-a") is None
 
 
+def test_what_is_recorded_while_it_is_read_stays(
+    store: TieredStore, near: MemoryStore, far: _Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fill never replaces a newer recording."""
+    far.put(_entry())
+    plain = far.get
+
+    def slow(key: str) -> Entry | None:
+        entry = plain(key)
+        near.put(_entry(recorded_at=2000.0, body=b"new"))
+        return entry
+
+    monkeypatch.setattr(far, "get", slow)
+    store.get("pp1-a")
+    assert near.get("pp1-a") == _entry(recorded_at=2000.0, body=b"new")
+
+
 def test_what_comes_too_late_changes_nothing(store: TieredStore, near: MemoryStore, far: _Far) -> None:
     """Past the time for which its caller waits, an answer is dropped and says nothing about health."""
     far.put(_entry())

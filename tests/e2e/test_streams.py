@@ -226,3 +226,25 @@ def test_long_answers_are_stored_and_replayed(
     assert ask(proxy).content == body
     hit = ask(proxy)
     assert (hit.content == body, cached(hit), upstream.count) == (True, "true", 1)
+
+
+def test_a_stop_right_after_the_terminal_event_keeps_the_answer(
+    start_proxy: Start, start_upstream: StartUpstream
+) -> None:
+    """The run ends while the provider still holds the connection open after `[DONE]`: the answer is an entry."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.start_chunked()
+        for event in EVENTS:
+            exchange.chunk(event)
+        time.sleep(5)
+
+    upstream = start_upstream(script)
+    proxy = start_proxy(upstream, "read-write")
+    with tunnel(proxy) as client:
+        client.sendall(chat_request())
+        received = b""
+        while b"[DONE]" not in received:
+            received += client.recv(65536)
+        proxy.stop()
+    assert read_stream(start_proxy(None, "read-only-require-hit"))[0] == b"".join(EVENTS)

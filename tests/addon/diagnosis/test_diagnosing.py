@@ -106,9 +106,10 @@ def test_the_same_endpoint_comes_first(explain: Explain) -> None:
 
 
 def test_the_longest_shared_beginning_wins(explain: Explain) -> None:
-    """Of two conversations the one that parts later is the nearer one."""
+    """Of two conversations the one that parts later is the nearer one, also where it differs in more places."""
     long = [*TALK, {"role": "assistant", "content": "Fine."}, {"role": "user", "content": "And now?"}]
-    near = identity(ask("") | {"messages": [*long[:3], {"role": "user", "content": "And then?"}]})
+    last = {"role": "user", "content": "And then?"}
+    near = identity(ask("", temperature=1, seed=2) | {"messages": [*long[:3], last]})
     far = identity(ask("") | {"messages": [TALK[0], {"role": "user", "content": "Other"}, *long[2:]]})
     assert explain(near, far, identity(ask("") | {"messages": long})).nearest == near.key
     assert explain(far, near, identity(ask("") | {"messages": long})).nearest == near.key

@@ -51,6 +51,13 @@ def test_a_five_turn_conversation_with_tool_calls() -> None:
     assert roots(turns(TALK), turns(live)) == [None, 0, 0, 0, 0]
 
 
+def test_a_conversation_that_goes_on_from_a_miss() -> None:
+    """An added message is no value that comes back, but what is built on it follows all the same."""
+    added = [TALK[0], {"role": "user", "content": "Before all: hello."}, *TALK[1:]]
+    asked = [added[: length + 1] for length in TURNS]
+    assert roots(turns(TALK), asked) == [None, 0, 0, 0, 0]
+
+
 def test_a_changed_system_prompt_is_one_cause_for_all() -> None:
     """The same value at the same place makes every conversation miss: one cause."""
     other = [{"role": "system", "content": "Help, please."}]

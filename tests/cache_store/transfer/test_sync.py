@@ -12,9 +12,9 @@ import pytest
 
 from cache_store.disk_store import DiskStore
 from cache_store.entry import Entry
-from cache_store.errors import CorruptEntry, TransferError, UsageError
+from cache_store.errors import CorruptEntry, TransferError
 from cache_store.transfer.ledger import Ledger
-from cache_store.transfer.remote import Remote, has_credentials
+from cache_store.transfer.remote import Remote
 from cache_store.transfer.sync import Pulled, Pushed, pull, push
 from tests.s3_server import BUCKET, Gateway, running_s3
 
@@ -295,23 +295,3 @@ def test_an_endpoint_that_hangs_is_given_up(
     finally:
         s3.hang = 0
     assert time.monotonic() - started < 30
-
-
-@pytest.mark.parametrize(
-    "url", ["", "bucket", "http://x/y", "s3://", "s3://key:secret@bucket/x", "ftp://x", "s3://[x"]
-)
-def test_what_is_no_remote_is_refused(url: str) -> None:
-    """A wrong URL is wrong usage, and is not repeated."""
-    with pytest.raises(UsageError, match="PROVIDER_PROXY_REMOTE") as caught:
-        Remote(url, {})
-    assert "secret" not in str(caught.value)
-
-
-def test_credentials_are_told_from_blanks() -> None:
-    """A blank secret of a fork counts as none and is not handed on; a directory needs none."""
-    environ = {"AWS_ACCESS_KEY_ID": "", "AWS_ENDPOINT_URL": " ", "OTHER": ""}
-    assert not has_credentials("s3://b", environ)
-    assert has_credentials("s3://b", {"AWS_ACCESS_KEY_ID": "x"})
-    assert has_credentials("file:///x", {})
-    Remote("s3://b", environ)
-    assert environ == {"OTHER": ""}

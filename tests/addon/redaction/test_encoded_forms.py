@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addon.redaction.encodings import encoded_forms
+from addon.redaction.encoded_forms import encoded_forms
 
 SECRETS = st.binary(min_size=12, max_size=40) | st.text(
     st.characters(codec="utf-8"), min_size=12, max_size=40
