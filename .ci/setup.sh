@@ -67,7 +67,7 @@ install() {
     fi
     touch "$venv/unfinished"
     rm -f "$venv/ready" "$venv/ready-dev"
-    (cd "$root" && "$venv/bin/python" -m pip install -qq --editable ".${extra:+[$extra]}" >&2) ||
+    (cd "$root" && "$venv/bin/python" -m pip install -qq --editable ".[${extra:-all}]" >&2) ||
         set_up_failed "$venv"
     # The proxy runs with -O; compiled files for that are made here, once.
     (cd "$root" && PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -O -c "import addon.host, addon.cli.serve, addon.cli.run") ||

@@ -36,7 +36,7 @@ STREAM_BODY = b'{"model": "gpt-4.1", "stream": true, "messages": []}'
 def post(body: bytes) -> bytes:
     """A chat request as an SDK sends it."""
     head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\naccept: application/json\r\n"
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n"
         "content-type: application/json\r\nauthorization: Bearer sk-test-0123456789\r\nuser-agent: OpenAI/Python\r\n"
         f"x-stainless-lang: python\r\nx-stainless-async: false\r\ncontent-length: {len(body)}\r\n\r\n"
     )
