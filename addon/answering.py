@@ -9,21 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from addon import never_cached
 from addon.budget import Budget
 from addon.cache_status import bypass_status, hit_status, miss_status
 from addon.counts import HostCounts, RunCounts
+from addon.decisions import Decision, Forward, Hit, Own
 from addon.explaining import Explaining
-from addon.flights import Flight, Flights, Landing
-from addon.identity import Identity, identify
+from addon.flights import Flights, Landing
+from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer, Recorded, make_entry
 from addon.live_costs import add_live
 from addon.modes import Mode, Serves, mode_for_request
-from addon.recording import Recording
 from addon.redaction import Taint
 from addon.refusals import error_body, miss_message
 from addon.rejections import APART, apart_key, credential_digest, mark_entry, mark_key
@@ -35,58 +34,10 @@ from cache_store.entry import Entry
 from cache_store.errors import StoreError, UsageError
 from cache_store.store import Store
 
-__all__ = ["Answering", "Decision", "Forward", "Hit", "Own"]
+__all__ = ["Answering"]
 
 # How long a retry waits for the entry of an answer that its client has already seen whole.
 ANSWERED_SECONDS = 5.0
-
-
-@dataclass(slots=True)
-class Hit:
-    """Answer with this entry."""
-
-    entry: Entry
-    cache_status: str
-
-
-@dataclass(slots=True)
-class Own:
-    """Answer with these bytes of our own; nothing is forwarded."""
-
-    status: int
-    body: bytes
-    cache_status: str
-
-
-@dataclass(slots=True)
-class Forward:
-    """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
-
-    `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
-    `removed` is this run's own entry that made way for it, `head` a streamed answer's status and headers.
-    """
-
-    request: WireRequest
-    mode: Mode
-    cache_status: str
-    identity: Identity | None = None
-    key: str = ""
-    flight: Flight | None = None
-    recording: Recording | None = None
-    removed: Entry | None = None
-    head: LiveAnswer | None = None
-    flow: str = ""
-    client: str = ""
-    began_at: float = field(default_factory=time.time)
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def stores(self) -> bool:
-        """Whether its answer may become an entry."""
-        return self.identity is not None and self.mode.stores
-
-
-type Decision = Hit | Own | Forward
 
 
 class Answering:

@@ -6,8 +6,8 @@ import re
 
 from mitmproxy import http
 
-from addon.answering import Hit
 from addon.cache_status import CACHE_HEADER, STATUS_HEADER
+from addon.decisions import Hit
 from addon.wire import WireRequest
 
 __all__ = [

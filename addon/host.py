@@ -155,6 +155,8 @@ class Host:
         # What is there now stays: the collector need not walk it again at every generation.
         gc.collect()
         gc.freeze()
+        # A flow is some hundred objects; at the default it would walk the young ones every few requests.
+        gc.set_threshold(20_000, 20, 50)
         ready()
 
 

@@ -31,7 +31,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpRespo
 
 from addon.recording import Recording
 
-__all__ = ["CLIENT_LEFT", "DIRECT", "swap_http_layer"]
+__all__ = ["CLIENT_LEFT", "DIRECT", "OwnHttpLayer", "swap_http_layer"]
 
 # Set in `flow.metadata`: of a direct request, and where the client ended the exchange, not the provider.
 DIRECT = "provider_proxy_direct"
@@ -153,3 +153,22 @@ def _layer_class(error_page: ErrorPage) -> type[HttpLayer]:
 
         _classes[error_page] = ProviderProxyHttpLayer
     return _classes[error_page]
+
+
+class OwnHttpLayer:
+    """The addon that puts our layer in. Added last, so that it sees what mitmproxy's NextLayer addon chose.
+
+    `clients` are the ids of the clients whose layer is ours.
+    """
+
+    name = "provider_proxy_http_layer"
+
+    def __init__(self, error_page: ErrorPage) -> None:
+        # One bound method for the whole run: classes are kept by it.
+        self._error_page = error_page
+        self.clients: set[str] = set()
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """Replace mitmproxy's HTTP layer."""
+        if swap_http_layer(nextlayer, self._error_page):
+            self.clients.add(nextlayer.context.client.id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from addon.identity.url_form import normal_host, split_target
@@ -125,12 +126,23 @@ def _host_pattern(host: str) -> re.Pattern[str]:
 _ROWS = tuple((_host_pattern(row.host), row) for row in NEVER_CACHED)
 
 
+_LONGEST_KEPT = 512
+
+
 def refusal(request: WireRequest) -> str | None:
     """The kind of a request that is never cached, or None. Pure; never raises."""
-    host = normal_host(request.host)
+    path = request.target.partition("?")[0]
+    # A query may hold a credential, which is not to stay in a cache; a long path is not worth a place in it.
+    kind = _kind if len(path) < _LONGEST_KEPT else _kind.__wrapped__
+    return kind(request.host, path)
+
+
+@lru_cache(maxsize=1024)
+def _kind(host: str, target: str) -> str | None:
+    host = normal_host(host)
     if _is_metadata_address(host):
         return _METADATA
-    path = re.sub("/{2,}", "/", split_target(request.target, host).path)
+    path = re.sub("/{2,}", "/", split_target(target, host).path)
     if host == _EXEMPT[0] and _EXEMPT[1].match(path):
         return None
     return next((row.kind for pattern, row in _ROWS if pattern.fullmatch(host) and _fits(path, row)), None)

@@ -14,15 +14,16 @@ from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
-from mitmproxy.proxy import layer, server_hooks
+from mitmproxy.proxy import server_hooks
 
-from addon.answering import Answering, Forward, Hit
+from addon.answering import Answering
 from addon.cache_status import bypass_status, miss_status
 from addon.configuration import raw_settings
 from addon.counts import RunCounts
+from addon.decisions import Forward, Hit
 from addon.doors import parse_door
 from addon.flows import from_provider, mark, own_answer, own_page, replay, streams, unaskable, wire_request
-from addon.http_layer import CLIENT_LEFT, DIRECT, swap_http_layer
+from addon.http_layer import CLIENT_LEFT, DIRECT, OwnHttpLayer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
 from addon.modes import MODE_HEADER, Mode, mode_for_request
@@ -54,7 +55,7 @@ class ProviderCache:
         self._raw = raw
         self._at_end = at_end
         self._unusable = ""
-        self._own_layers: set[str] = set()  # ids of clients whose HTTP layer is ours
+        self._last = OwnHttpLayer(self.error_page)
         self._flows: dict[str, Forward | None] = {}
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
@@ -108,7 +109,6 @@ class ProviderCache:
         ctx.options.update(connection_strategy="lazy", tcp_timeout=max(ctx.options.tcp_timeout, IDLE_SECONDS))
         if not ctx.options.allow_hosts:
             ctx.options.update(allow_hosts=self.settings.hosts.regexes)
-        self._last = _AfterNextLayer(self)
         ctx.master.addons.add(self._last)
 
     def done(self) -> None:
@@ -123,7 +123,7 @@ class ProviderCache:
                 self._give_up(forward, NotStored.CUT_OFF)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
-        if _AfterNextLayer.name in ctx.master.addons.lookup:
+        if OwnHttpLayer.name in ctx.master.addons.lookup:
             ctx.master.addons.remove(self._last)
         if self._at_end is not None:
             self._at_end(self.counts)
@@ -139,7 +139,7 @@ class ProviderCache:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
-        self._own_layers.discard(client.id)
+        self._last.clients.discard(client.id)
         lost = [f for f in self._flows.values() if f is not None and f.client == client.id]
         for forward in lost:
             self._flows.pop(forward.flow, None)
@@ -261,7 +261,7 @@ class ProviderCache:
                 self.settings.max_body,
                 response.headers.get("content-type", ""),
                 forward.flight,
-                hold="content-length" in response.headers and flow.client_conn.id in self._own_layers,
+                hold="content-length" in response.headers and flow.client_conn.id in self._last.clients,
             )
         else:
             response.stream = True
@@ -341,21 +341,6 @@ class ProviderCache:
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)
-
-
-class _AfterNextLayer:
-    """Added last, so that it sees what mitmproxy's NextLayer addon chose."""
-
-    name = "provider_proxy_http_layer"
-
-    def __init__(self, cache: ProviderCache) -> None:
-        # One bound method for the whole run: classes are cached by it.
-        self._error_page = cache.error_page
-        self._own_layers = cache._own_layers
-
-    def next_layer(self, nextlayer: layer.NextLayer) -> None:
-        if swap_http_layer(nextlayer, self._error_page):
-            self._own_layers.add(nextlayer.context.client.id)
 
 
 def raw_settings_of_process() -> dict[str, str]:

@@ -31,6 +31,10 @@ MERGE_SECONDS = 60.0
 # One miss waits this long at most for an index that has to be made.
 CATCH_UP_SECONDS = 0.5
 
+# Entries that are kept decoded, as a hit reads them again: at most so many, of at most so many bytes.
+KEPT_ENTRIES = 256
+KEPT_BYTES = 32 * 1024
+
 KEY_PREFIX = "pp"
 
 
@@ -43,6 +47,7 @@ class DiskStore:
 
     def __init__(self, directory: Path) -> None:
         # As diskcache reads it, so that what is checked is what is opened.
+        self._decoded: dict[str, tuple[bytes, Entry]] = {}
         self.directory = Path(os.path.expandvars(directory.expanduser()))
         self._lock = threading.Lock()
         self._caches: tuple[Cache, Cache] | None = None
@@ -61,9 +66,17 @@ class DiskStore:
             data = self._opened(READ_SECONDS)[0].get(key)
         if data is None:
             return None
+        kept = self._decoded.get(key)
+        if kept is not None and kept[0] == data:
+            return kept[1]
         entry = Entry.decode(data)
         if entry.key != key:
             raise CorruptEntry("an entry lies under another entry's key")
+        if len(data) <= KEPT_BYTES:
+            # Comparing the bytes costs a fraction of checking and parsing them again.
+            if len(self._decoded) >= KEPT_ENTRIES:
+                self._decoded = {}  # anew rather than emptied: the writer's thread may be reading it
+            self._decoded[key] = (data, entry)
         return entry
 
     def raw(self, key: str) -> bytes | None:

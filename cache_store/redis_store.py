@@ -161,7 +161,9 @@ class RedisStore:
             ) from error
         except (exceptions.RedisError, OSError) as error:
             # The class says it (OutOfMemoryError, ReadOnlyError); the text might repeat what was sent.
-            raise StoreUnavailable(f"{self._place} refuses what was asked ({type(error).__name__})") from error
+            raise StoreUnavailable(
+                f"{self._place} refuses what was asked ({type(error).__name__})"
+            ) from error
 
 
 def parse_redis_url(url: str) -> str:

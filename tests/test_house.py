@@ -46,6 +46,7 @@ WITHOUT_A_TEST_OF_ITS_NAME = {
     "addon/sample_provider.py": "the provider of `demo`, which tests/e2e runs",
     "addon/providers.py": "a table, tested with the hosts that match it (test_hosts.py)",
     "addon/wire.py": "a record without behaviour",
+    "addon/decisions.py": "records without behaviour",
     "cache_store/errors.py": "exceptions without behaviour",
     "cache_store/store.py": "a protocol and a record without behaviour",
 }

@@ -13,8 +13,9 @@ from typing import ClassVar
 import pytest
 
 from addon import answering as answering_module
-from addon.answering import Answering, Decision, Forward, Hit, Own
+from addon.answering import Answering
 from addon.counts import RunCounts
+from addon.decisions import Decision, Forward, Hit, Own
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
 from addon.modes import Mode

@@ -6,7 +6,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
-from addon.answering import Hit
+from addon.decisions import Hit
 from addon.flows import (
     BUFFERED_BYTES,
     from_provider,

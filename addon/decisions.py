@@ -1,0 +1,64 @@
+"""What can be done with a request: answer it from an entry, answer it ourselves, or let it go on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from addon.flights import Flight
+from addon.identity import Identity
+from addon.keeping import LiveAnswer
+from addon.modes import Mode
+from addon.recording import Recording
+from addon.wire import WireRequest
+from cache_store.entry import Entry
+
+__all__ = ["Decision", "Forward", "Hit", "Own"]
+
+
+@dataclass(slots=True)
+class Hit:
+    """Answer with this entry."""
+
+    entry: Entry
+    cache_status: str
+
+
+@dataclass(slots=True)
+class Own:
+    """Answer with these bytes of our own; nothing is forwarded."""
+
+    status: int
+    body: bytes
+    cache_status: str
+
+
+@dataclass(slots=True)
+class Forward:
+    """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
+
+    `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
+    `removed` is this run's own entry that made way for it, `head` a streamed answer's status and headers.
+    """
+
+    request: WireRequest
+    mode: Mode
+    cache_status: str
+    identity: Identity | None = None
+    key: str = ""
+    flight: Flight | None = None
+    recording: Recording | None = None
+    removed: Entry | None = None
+    head: LiveAnswer | None = None
+    flow: str = ""
+    client: str = ""
+    began_at: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def stores(self) -> bool:
+        """Whether its answer may become an entry."""
+        return self.identity is not None and self.mode.stores
+
+
+type Decision = Hit | Own | Forward
