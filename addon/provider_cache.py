@@ -106,7 +106,9 @@ class ProviderCache:
         except ProviderProxyError as error:
             logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
             return
-        ctx.options.update(connection_strategy="lazy", tcp_timeout=max(ctx.options.tcp_timeout, IDLE_SECONDS))
+        ctx.options.update(connection_strategy="lazy")
+        if ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):  # else the user has set it
+            ctx.options.update(tcp_timeout=IDLE_SECONDS)
         if not ctx.options.allow_hosts:
             ctx.options.update(allow_hosts=self.settings.hosts.regexes)
         ctx.master.addons.add(self._last)

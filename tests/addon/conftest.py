@@ -164,8 +164,9 @@ class Proxied:
 
     @staticmethod
     def raw(line: str, body: bytes = b"", headers: str = "") -> bytes:
-        """Any request."""
-        head = f"{line} HTTP/1.1\r\nhost: a.example\r\ncontent-type: application/json\r\n{headers}"
+        """Any request; one in absolute form names its host twice alike, any other the host of a tunnel."""
+        named = "127.0.0.1" if "://127.0.0.1" in line else "localhost"
+        head = f"{line} HTTP/1.1\r\nhost: {named}\r\ncontent-type: application/json\r\n{headers}"
         return f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
     def stored(self) -> int:

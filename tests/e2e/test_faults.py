@@ -337,6 +337,16 @@ def test_a_long_silence_is_not_cut_but_a_set_limit_is(
     with session(proxy) as client:
         whole = client.post(CHAT_URL, json=body, headers={"x-silence": "3"}, timeout=20)
     assert whole.content == b"".join(chat_events(["a"]))
+    proxy.stop()
+    short = start_proxy(upstream, "write-only", ("--set", "tcp_timeout=2"))
+    with session(short) as client, pytest.raises(OSError, match=r"ended prematurely|broken"):
+        client.post(CHAT_URL, json=body | {"n": 1}, headers={"x-silence": "12"}, timeout=20)
+    short.stop()
+    with session(start_proxy(None, "read-only-require-hit")) as client:
+        assert (
+            client.post(CHAT_URL, json=body | {"n": 1}, headers={"x-silence": "12"}, timeout=20).status_code
+            == 502
+        )
 
 
 def test_a_client_that_reads_slowly(start_proxy: Start, start_upstream: StartUpstream) -> None:

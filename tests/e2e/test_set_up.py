@@ -24,7 +24,7 @@ case "$1 $2" in
     *) exec "{python}" "$@" ;;
 esac
 """
-INSTALLED = "pip install -qq --editable ."
+INSTALLED = "pip install -qq --editable .[all]"
 
 
 class _Tree:

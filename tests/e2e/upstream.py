@@ -24,6 +24,8 @@ NAMES = (
     "api.mistral.ai",
     "api.cohere.com",
     "api.groq.com",
+    "us-central1-aiplatform.googleapis.com",
+    "my.openai.azure.com",
     "not-a-provider.example",
     "localhost",
     "127.0.0.1",
