@@ -68,6 +68,7 @@ class RunCounts:
     CA, `cache_faults` what the store could not do, by what it was asked. `connections` were opened to providers.
     `over_budget` are requests that a budget kept from being forwarded. `used` counts the hits of each entry, 0 for
     one that was recorded only; `unused` are the other entries' keys, where somebody asked. `missed` is by key.
+    `second_tier` is how the second tier was in the end, '' where there is none.
     """
 
     run: str
@@ -78,6 +79,7 @@ class RunCounts:
     tunnelled: Counter[str] = field(default_factory=Counter)
     tls_refused: Counter[str] = field(default_factory=Counter)
     cache_faults: Counter[str] = field(default_factory=Counter)
+    second_tier: str = ""
     connections: int = 0
     over_budget: int = 0
     used: dict[str, int] = field(default_factory=dict)
@@ -131,6 +133,7 @@ class RunCounts:
             "tunnelled": dict(self.tunnelled),
             "tls_refused": dict(self.tls_refused),
             "cache_faults": dict(self.cache_faults),
+            "second_tier": self.second_tier,
             "connections": self.connections,
             "over_budget": self.over_budget,
             "used_entries": len(self.used),

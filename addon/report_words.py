@@ -78,6 +78,8 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         if counted:
             items = ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))
             lines.append(f"{title}: {items}")
+    if run["second_tier"]:
+        lines.append(f"second tier: {run['second_tier']}")
     if run["over_budget"]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from addon.answering import Answering
 from addon.counts import RunCounts
@@ -58,6 +59,7 @@ class RunLife:
         """Finish what was begun, look at the entries that were used, and close the store."""
         assert self.store is not None
         answering.explaining.close()
+        self.counts.second_tier = _in_words(self.store.tiers())
         self.store.finish(lambda store: self.end.look(store, self.counts))
         if settings.cache_dir is not None:
             note_used(settings.cache_dir, self.counts.used, time.time())
@@ -74,3 +76,12 @@ class RunLife:
             import_paths(store, [settings.import_dir], settings, self.counts.run, Format.DIR)
         except TransferError as error:
             raise UsageError(f"PROVIDER_PROXY_IMPORT: {error}") from error
+
+
+def _in_words(tiers: dict[str, Any] | None) -> str:
+    """How a second tier is: '' where there is none."""
+    if tiers is None:
+        return ""
+    if tiers["blocked"]:
+        return "blocked until it is cleared"
+    return "healthy" if tiers["healthy"] else "unhealthy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 import tempfile
 import time
@@ -39,6 +40,7 @@ class _Step:
 def demo() -> None:
     """Record and replay a sample provider, streaming included, with nothing leaving this machine."""
     log_to_stderr()
+    logging.getLogger("addon").setLevel(logging.ERROR)  # the miss is part of the story, which tells it itself
     with tempfile.TemporaryDirectory(prefix="provider-proxy-demo-") as folder:
         steps = asyncio.run(_story(Path(folder)))
     _print(steps)

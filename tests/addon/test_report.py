@@ -190,3 +190,11 @@ def test_failed_gates_come_last() -> None:
     counts = _counts("a.example")
     counts.failed_gates = ["--max-misses 0: there were 3 misses"]
     assert render_report(counts).splitlines()[-1] == "gate failed: --max-misses 0: there were 3 misses"
+
+
+def test_the_state_of_a_second_tier_is_said() -> None:
+    """Where there is a second tier the report says how it is; where there is none it says nothing."""
+    counts = RunCounts("run", "read-write")
+    assert "second tier" not in render_report(counts)
+    counts.second_tier = "unhealthy"
+    assert "second tier: unhealthy" in render_report(counts)
