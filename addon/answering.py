@@ -90,17 +90,22 @@ class Answering:
         elapsed = time.monotonic() - forward.started
         counts.live_seconds += elapsed
         counts.live_bytes += len(answer.body)
-        if forward.identity is not None:
-            await self._store.in_background(partial(self._add_cost, forward, answer))
         if not forward.stores:
+            await self._count_cost(forward, answer)
             return None if forward.identity is None else NotStored.MODE
+        # First of all, and handed to the writer at once: the run may end while the rest is waited for.
         reason = await self._put(forward, answer, elapsed)
         if reason is None:
             counts.stored += 1
         else:
             counts.not_stored[reason] += 1
         self._land(forward, Landing.STORED if reason is None else Landing.NOT_STORED)
+        await self._count_cost(forward, answer)
         return reason
+
+    async def _count_cost(self, forward: Forward, answer: LiveAnswer) -> None:
+        if forward.identity is not None:
+            await self._store.in_background(partial(self._add_cost, forward, answer))
 
     def give_up(self, forward: Forward, reason: NotStored) -> None:
         """The answer to `forward` was cut off: nothing is stored, and a waiter takes over."""

@@ -41,6 +41,7 @@ class StoreAccess:
         self._store = self._tiers.near if self._tiers else store
         self._whole = store
         self._counts = counts
+        self._closed = False
         self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cache-writer")
 
@@ -109,8 +110,9 @@ class StoreAccess:
         return self._store if isinstance(self._store, Candidates) else None
 
     async def in_background(self, work: Callable[[], None]) -> None:
-        """Do `work` in the writer's thread."""
-        await self._in_thread(work)
+        """Do `work` in the writer's thread; nothing once it is closed."""
+        if not self._closed:
+            await self._in_thread(work)
 
     def finish(self, work: Callable[[Store], None]) -> None:
         """Do `work` with the first tier once what was begun is written. What fails is logged."""
@@ -125,6 +127,7 @@ class StoreAccess:
 
     def close(self) -> None:
         """Finish the writes and close the store."""
+        self._closed = True
         self._writer.submit(self._store.close)
         self._writer.shutdown(wait=True)
         self._far.shutdown(wait=False, cancel_futures=True)

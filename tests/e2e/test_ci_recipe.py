@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Runner:
 
     @staticmethod
     def _step(script: str, env: dict[str, str], machine: Path) -> subprocess.CompletedProcess[str]:
-        script = script.replace(WRAPPER, f"{sys.executable} -m addon.cli").replace(
+        script = script.replace(WRAPPER, f"{shlex.quote(sys.executable)} -m addon.cli").replace(
             "pytest", f"{sys.executable} client.py"
         )
         script = script.replace("sleep $pause", "sleep 0.1")
