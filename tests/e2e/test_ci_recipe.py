@@ -63,7 +63,7 @@ class Runner:
     @staticmethod
     def _step(script: str, env: dict[str, str], machine: Path) -> subprocess.CompletedProcess[str]:
         script = script.replace(WRAPPER, f"{shlex.quote(sys.executable)} -m addon.cli").replace(
-            "pytest", f"{sys.executable} client.py"
+            "pytest", f"{shlex.quote(sys.executable)} client.py"
         )
         script = script.replace("sleep $pause", "sleep 0.1")
         return subprocess.run(
