@@ -95,8 +95,8 @@ def test_unused_entries_that_could_not_be_listed() -> None:
 def test_tunnelled_hosts() -> None:
     """Globs without regard to case; what none of them names fails."""
     run = counts()
-    run.tunnelled.update({"PyPI.org": 2, "files.pythonhosted.org": 1})
-    gates = Gates(fail_on_tunnel=True, allow_tunnel=("pypi.org", "*.PythonHosted.org"))
+    run.tunnelled.update({"Packages.example": 2, "files.mirror.example": 1})
+    gates = Gates(fail_on_tunnel=True, allow_tunnel=("packages.example", "*.Mirror.example"))
     assert failures(gates, run) == []
     run.tunnelled["api.newprovider.example"] += 1
     assert failures(gates, run) == ["--fail-on-tunnel: 1 host (api.newprovider.example) was tunnelled"]

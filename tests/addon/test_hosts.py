@@ -58,7 +58,7 @@ LOOKALIKES = [
     "aiplatform.googleapis.com.evil.example",
     "storage.googleapis.com",
     "huggingface.co",
-    "pypi.org",
+    "packages.example",
     "localhost",
     "127.0.0.1",
     "",

@@ -89,7 +89,7 @@ def test_a_tunnelled_host(
     done = provider_proxy("run", "--fail-on-tunnel", "--", *command, environ=env, folder=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "--fail-on-tunnel: 1 host (127.0.0.1) was tunnelled" in done.stderr
-    allowed = ("run", "--fail-on-tunnel", "--allow-tunnel", "pypi.org,127.*")
+    allowed = ("run", "--fail-on-tunnel", "--allow-tunnel", "packages.example,127.*")
     assert provider_proxy(*allowed, "--", *command, environ=env, folder=tmp_path).returncode == 0
 
 
