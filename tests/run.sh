@@ -16,4 +16,4 @@ check ruff check .
 check ruff format --check .
 check mypy
 echo "== pytest $*"
-exec .venv/bin/python -m pytest -q -n "${TEST_WORKERS:-5}" "$@"
+exec .venv/bin/python -m pytest -q -n "${TEST_WORKERS:-4}" "$@"
