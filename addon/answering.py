@@ -115,22 +115,27 @@ class Answering:
 
     def keep_last(self, forward: Forward, answer: LiveAnswer) -> None:
         """Store an answer that its client has seen whole, when the run ends before its last byte came."""
+        if not 200 <= answer.status < 300:  # an error may belong to one credential: `keep` sorts those out
+            self.give_up(forward, NotStored.CUT_OFF)
+            return
         counts = self._counts.host(forward.request.host)
         make = self._maker(forward, answer, time.monotonic() - forward.started, forward.key)
-        reasons: list[NotStored] = []
+        reason: NotStored | None = NotStored.STORE_FAILED  # what holds where the store raises
 
         def work(store: Store) -> None:
+            nonlocal reason
             made = make()
             if isinstance(made, NotStored):
-                reasons.append(made)
-            elif not store.put(made, forward.began_at):
-                reasons.append(NotStored.NEWER_ENTRY)
+                reason = made
+            else:
+                reason = None if store.put(made, forward.began_at) else NotStored.NEWER_ENTRY
 
         self._store.finish(work)
-        if not reasons:
+        if reason is None:
             counts.stored += 1
             self._counts.used.setdefault(forward.key, 0)
-        counts.not_stored.update(reasons)
+        else:
+            counts.not_stored[reason] += 1
         self._land(forward, Landing.ABANDONED)
 
     def _maker(

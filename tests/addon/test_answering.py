@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,6 +16,8 @@ from addon import answering as answering_module
 from addon.answering import Answering
 from addon.counts import RunCounts
 from addon.decisions import Decision, Forward, Hit, Own
+from addon.explaining import Explaining
+from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
 from addon.modes import Mode
@@ -879,3 +881,26 @@ def test_giving_up_in_a_mode_that_stores_nothing_counts_nothing(memory: MemorySt
         assert "not_stored" not in run.host
 
     _story(tell)
+
+
+class _NeverFinishes:
+    """A store access whose last work fails, as on a full disk."""
+
+    def finish(self, work: Any) -> None:
+        """`StoreAccess.finish` logs what fails and raises nothing."""
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_last_answer_that_could_not_be_stored_is_not_counted_as_stored(status: int) -> None:
+    """Where the store fails at the end, or the answer is an error, nothing is stored and the report says so."""
+    counts = RunCounts("run", "read-write")
+    settings = Settings.parse({"cache_mode": "read-write", "store_errors": "401"})
+    explaining = Explaining(None, counts, "")
+    answering = Answering(settings, _NeverFinishes(), counts, explaining)  # type: ignore[arg-type]
+    request = WireRequest("POST", "https", "api.openai.com", 443, "/v1/x", (), b"{}")
+    forward = Forward(
+        request, settings.cache_mode, "", identity=identify(request, settings.identity), key="pp1-a"
+    )
+    answering.keep_last(forward, LiveAnswer(status, "", (), b"{}"))
+    host = counts.host("api.openai.com")
+    assert (host.stored, sum(host.not_stored.values())) == (0, 1)
