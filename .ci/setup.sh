@@ -67,6 +67,8 @@ install() {
     fi
     touch "$venv/unfinished"
     rm -f "$venv/ready" "$venv/ready-dev"
+    # The pip that Python 3.12.1 brings tries old releases of everything for an hour where two new ones disagree.
+    "$venv/bin/python" -m pip install -qq --upgrade "pip>=25" >&2 || set_up_failed "$venv"
     (cd "$root" && "$venv/bin/python" -m pip install -qq --editable ".[${extra:-all}]" >&2) ||
         set_up_failed "$venv"
     # The proxy runs with -O; compiled files for that are made here, once.
