@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from addon import never_cached
@@ -56,9 +56,13 @@ class Answering:
         self._flights = Flights()
         self._sequence = Sequence()
         self._worked: set[str] = set()  # digests of credentials that had an answer in this run; never written
+        # Whether a request's plain key alone says which entry answers it.
+        self._by_key = not (settings.sequence or settings.store_errors & APART)
 
-    async def decide(self, request: WireRequest, asked: str | None, bypass: str = "") -> Decision:
-        """What to do with a request; `asked` is the value of its mode header.
+    def decide(
+        self, request: WireRequest, asked: str | None, bypass: str = ""
+    ) -> Decision | Awaitable[Decision]:
+        """What to do with a request, at once where nothing must be waited for; `asked` is its mode header's value.
 
         `bypass` says why the cache is not to be asked: `websocket`, or that the request is not here whole.
         """
@@ -75,9 +79,13 @@ class Answering:
             mode = Mode.REQUIRE_HIT
         bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
         if bypass:
-            decision: Decision = self._bypass(request, mode, bypass, counts)
-        else:
-            decision = await self._look_up(request, mode, counts, over)
+            return self._counted(self._bypass(request, mode, bypass, counts), counts, over)
+        forward = Forward(request, mode, "")
+        forward.identity = identify(request, self.settings.identity)
+        entry = self._at_hand(forward)
+        return self._hit(forward, entry, counts) if entry else self._look_up(forward, counts, over)
+
+    def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
         if isinstance(decision, Forward):
             counts.live += 1
         elif over and isinstance(decision, Own):
@@ -202,37 +210,47 @@ class Answering:
         counts.bypassed += 1
         return Forward(request, mode, bypass_status(detail))
 
-    async def _look_up(
-        self, request: WireRequest, mode: Mode, counts: HostCounts, over: str = ""
-    ) -> Decision:
-        started = time.monotonic()
-        forward = Forward(request, mode, "", started=started)
-        forward.identity = identify(request, self.settings.identity)
+    def _at_hand(self, forward: Forward) -> Entry | None:
+        """The entry that answers, where that is certain without waiting; else None, and `_find` finds out."""
+        assert forward.identity is not None
+        serves = forward.mode.serves
+        if serves is Serves.NOTHING or not self._by_key:
+            return None
+        entry = self._store.at_hand(forward.identity.key)
+        is_own = entry is not None and serves is Serves.OLD and entry.run == self._counts.run
+        return None if is_own else self._fresh(entry)
+
+    def _hit(self, forward: Forward, entry: Entry, counts: HostCounts) -> Hit:
+        counts.hits += 1
+        counts.hit_bytes += entry.size
+        counts.saved_seconds += entry.elapsed - (time.monotonic() - forward.started)
+        self._counts.used[entry.key] = self._counts.used.get(entry.key, 0) + 1
+        return Hit(entry, hit_status(entry.key))
+
+    async def _look_up(self, forward: Forward, counts: HostCounts, over: str) -> Decision:
         try:
             entry = await self._find(forward)
         except StoreError as error:
-            if not mode.forwards:
+            if not forward.mode.forwards:
                 counts.errors += 1
                 body = error_body("provider_proxy_cache_unavailable", f"provider-proxy: {error}")
-                return Own(self.settings.miss_status, body, bypass_status("cache-unavailable"))
+                own = Own(self.settings.miss_status, body, bypass_status("cache-unavailable"))
+                return self._counted(own, counts, over)
             entry = None
         if entry is not None:
-            counts.hits += 1
-            counts.hit_bytes += entry.size
-            counts.saved_seconds += entry.elapsed - (time.monotonic() - started)
-            self._counts.used[entry.key] = self._counts.used.get(entry.key, 0) + 1
-            return Hit(entry, hit_status(entry.key))
+            return self._hit(forward, entry, counts)
         counts.misses += 1
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent what was left.
-        late = self._budget.spent() if mode.forwards else ""
-        if mode.forwards and not late:
-            if mode.serves is not Serves.NOTHING:
+        late = self._budget.spent() if forward.mode.forwards else ""
+        if forward.mode.forwards and not late:
+            if forward.mode.serves is not Serves.NOTHING:
+                assert forward.identity is not None
                 self.explaining.start(forward.key, forward.identity)
-            return forward
+            return self._counted(forward, counts, over)
         self._land(forward, Landing.ABANDONED)
         self._counts.over_budget += bool(late)
-        return await self._miss(forward, over or late)
+        return self._counted(await self._miss(forward, over or late), counts, over)
 
     async def _miss(self, forward: Forward, over: str) -> Own:
         """The answer to a miss that is not forwarded, with what explains it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mitmproxy import http
 
@@ -40,19 +41,22 @@ def wire_request(request: http.Request) -> WireRequest:
 
 def unaskable(request: http.Request) -> str:
     """Why the cache cannot be asked about this request; '' where it can."""
-    if request.headers.get("upgrade", "").lower() == "websocket":
-        return "websocket"
+    names = [request.data.authority]
+    for name, value in request.headers.fields:  # by their bytes: this is on the path of every hit
+        if len(name) == 4 and name.lower() == b"host":
+            names.append(value)
+        elif len(name) == 7 and name.lower() == b"upgrade" and b"websocket" in value.lower():
+            return "websocket"
     # A provider may answer by these names; the identity holds the host that is connected to.
     if any(
-        _host_of(name) != _host_of(request.host)
-        for name in (request.authority, *request.headers.get_all("host"))
-        if name
+        _host_of(name.decode("utf-8", "surrogateescape")) != _host_of(request.host) for name in names if name
     ):
         return "host-mismatch"
     # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
     return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
 
 
+@lru_cache(maxsize=256)
 def _host_of(authority: str) -> str:
     name = authority.rpartition(":")[0] if re.search(r"[^:]:\d*$|\]:\d*$", authority) else authority
     return name.strip("[]").rstrip(".").lower()

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from mitmproxy import http
+from mitmproxy import ctx, http
 from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import (
     RequestHeaders,
@@ -29,6 +30,9 @@ from mitmproxy.proxy.layers.http._events import (
 )
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpResponseHook
 
+from addon.dispatch import LeanAddonManager
+from addon.http1_server import HeadWithBody, speaks_http1
+from addon.open_tunnel import is_open, through
 from addon.recording import Recording
 
 __all__ = ["CLIENT_LEFT", "DIRECT", "OwnHttpLayer", "swap_http_layer"]
@@ -43,6 +47,26 @@ type Commands = Generator[commands.Command, Any]
 
 class _Stream(HttpStream):
     error_page: ErrorPage
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        addons = ctx.master.addons
+        stock: Commands = super()._handle_event(event)
+        if isinstance(addons, LeanAddonManager) and speaks_http1(self.context):
+            return self._hooks_called(stock, addons)
+        return stock
+
+    def _hooks_called(self, stock: Commands, addons: LeanAddonManager) -> Commands:
+        """`stock`, whose hooks are called here and now where they need not wait."""
+        sent: Any = None
+        while True:
+            try:
+                command = stock.send(sent)
+            except StopIteration:
+                return
+            if isinstance(command, commands.StartHook) and addons.begin(command, self.flow):
+                sent = None
+            else:
+                sent = yield command
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         stock = super().state_wait_for_request_headers(event)
@@ -139,19 +163,41 @@ def swap_http_layer(next_layer: layer.NextLayer, error_page: ErrorPage) -> bool:
     return True
 
 
-_classes: dict[ErrorPage, type[HttpLayer]] = {}
+class _Layer(HttpLayer):
+    stream_class: type[_Stream]
+    server: HeadWithBody | None = None
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if self.server is not None:
+            if isinstance(event, events.DataReceived) and self.server.tunnel is not None:
+                stream = self.streams.get(self.server.tunnel)
+                if event.connection is self.context.client and is_open(stream):
+                    return through(self, stream, event)
+        elif isinstance(event, events.Start) and speaks_http1(self.context):
+            self.server = HeadWithBody(self.context.fork())
+            self.connections.setdefault(self.context.client, self.server)
+        stock: Commands = super()._handle_event(event)
+        return stock
+
+    def make_stream(self, stream_id: int) -> Commands:
+        self.streams[stream_id] = self.stream_class(_fork(self.context), stream_id)
+        yield from self.event_to_child(self.streams[stream_id], events.Start())
 
 
-def _layer_class(error_page: ErrorPage) -> type[HttpLayer]:
+def _fork(context: Context) -> Context:
+    """As `context.fork()`, which makes a connection of its own first, with an id, and throws it away."""
+    forked = Context.__new__(Context)
+    forked.__dict__ |= context.__dict__ | {"layers": context.layers.copy()}
+    return forked
+
+
+_classes: dict[ErrorPage, type[_Layer]] = {}
+
+
+def _layer_class(error_page: ErrorPage) -> type[_Layer]:
     if error_page not in _classes:
         stream_class = type("ProviderProxyStream", (_Stream,), {"error_page": staticmethod(error_page)})
-
-        class ProviderProxyHttpLayer(HttpLayer):
-            def make_stream(self, stream_id: int) -> Commands:
-                self.streams[stream_id] = stream_class(self.context.fork(), stream_id)
-                yield from self.event_to_child(self.streams[stream_id], events.Start())
-
-        _classes[error_page] = ProviderProxyHttpLayer
+        _classes[error_page] = type("ProviderProxyHttpLayer", (_Layer,), {"stream_class": stream_class})
     return _classes[error_page]
 
 

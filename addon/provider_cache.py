@@ -7,7 +7,7 @@ import collections
 import logging
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from addon.answering import Answering
 from addon.cache_status import bypass_status, miss_status
 from addon.configuration import raw_settings
 from addon.counts import RunCounts
-from addon.decisions import Forward, Hit
+from addon.decisions import Decision, Forward, Hit, Own
 from addon.doors import parse_door
 from addon.flows import from_provider, mark, own_answer, own_page, replay, streams, unaskable, wire_request
 from addon.http_layer import CLIENT_LEFT, DIRECT, OwnHttpLayer
@@ -67,7 +67,7 @@ class ProviderCache:
     def load(self, loader: Loader) -> None:
         """Make every setting a mitmproxy option, with flag, environment and file as its default."""
         try:
-            raw = self._raw if self._raw is not None else raw_settings_of_process()
+            raw = self._raw if self._raw is not None else raw_settings(os.environ, Path.cwd())
         except ProviderProxyError as error:
             # mitmproxy would go on without this addon if `load` raised; from `configure` it ends the start.
             self._unusable, raw = str(error), {}
@@ -142,8 +142,7 @@ class ProviderCache:
     def client_disconnected(self, client: connection.Client) -> None:
         """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
         self._last.clients.discard(client.id)
-        lost = [f for f in self._flows.values() if f is not None and f.client == client.id]
-        for forward in lost:
+        for forward in [f for f in self._flows.values() if f is not None and f.client == client.id]:
             self._flows.pop(forward.flow, None)
             self._give_up(forward, NotStored.CUT_OFF)
 
@@ -154,8 +153,7 @@ class ProviderCache:
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Count clients that do not trust the CA: their request never gets as far as a hook."""
-        host = data.conn.sni or (data.context.server.address or ("?",))[0]
-        self.counts.tls_refused[host] += 1
+        self.counts.tls_refused[data.conn.sni or (data.context.server.address or ("?",))[0]] += 1
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """In a mode that forwards nothing, refuse every connection to an intercepted host.
@@ -195,28 +193,33 @@ class ProviderCache:
             return
         flow.response = self._own_page(flow.request)
 
-    async def request(self, flow: http.HTTPFlow) -> None:
-        """Answer from the cache, or let the request go to its provider."""
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Answer from the cache, or let the request go to its provider; what must be waited for is returned."""
         if flow.response or flow.error or not flow.live or self.settings is None:
-            return
+            return None
         if not self._intercepted(flow.request.host, flow.request.port):
             if flow.request.scheme == "http" and flow.server_conn.address is None:
                 self.counts.tunnelled[flow.request.host] += 1
-            return
+            return None
         asked = flow.request.headers.pop(MODE_HEADER, None)
         try:
-            await self._request(flow, asked)
-        except Exception:
-            if (
-                self.life.store is not None
-            ):  # else it has ended, and this waited for an answer that was given up
-                logger.exception("provider-proxy failed on %s %s", flow.request.method, flow.request.host)
-            self._fail(flow, asked)
+            if self.answering is None:
+                raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
+            decision = self.answering.decide(wire_request(flow.request), asked, unaskable(flow.request))
+            if not isinstance(decision, Hit | Own | Forward):
+                return self._act_later(flow, decision, asked)
+            self._act(flow, decision)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(flow, asked, error)
+        return None
 
-    async def _request(self, flow: http.HTTPFlow, asked: str | None) -> None:
-        if self.answering is None:
-            raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
-        decision = await self.answering.decide(wire_request(flow.request), asked, unaskable(flow.request))
+    async def _act_later(self, flow: http.HTTPFlow, decision: Awaitable[Decision], asked: str | None) -> None:
+        try:
+            self._act(flow, await decision)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(flow, asked, error)
+
+    def _act(self, flow: http.HTTPFlow, decision: Decision) -> None:
         if isinstance(decision, Forward):
             decision.flow, decision.client = flow.id, flow.client_conn.id
             self._flows[flow.id] = decision
@@ -225,13 +228,15 @@ class ProviderCache:
         if isinstance(decision, Hit):
             flow.response = replay(decision, flow.request.method)
             flow.is_replay = "response"
-            flow.comment = decision.cache_status
         else:
             flow.response = own_answer(flow.request, decision.status, decision.body, decision.cache_status)
-            flow.comment = decision.cache_status
+        flow.comment = decision.cache_status
 
-    def _fail(self, flow: http.HTTPFlow, asked: str | None) -> None:
+    def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
         """Closed where the run's mode forwards nothing, or the request's own; open otherwise."""
+        if self.life.store is not None:  # else it has ended, and this waited for an answer that was given up
+            what = f"{flow.request.method} {flow.request.host}"
+            logger.error("provider-proxy failed on %s", what, exc_info=error)
         self.counts.host(flow.request.host).errors += 1
         try:
             forwards = mode_for_request(self._mode, asked).forwards
@@ -271,17 +276,17 @@ class ProviderCache:
         status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
         mark(response, status)
 
-    async def response(self, flow: http.HTTPFlow) -> None:
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Store a whole answer before the client sees its end, and mark it."""
-        if flow.id not in self._flows:
-            return
-        forward = self._flows.pop(flow.id)
-        response = flow.response
-        if forward is None or response is None:
-            return
+        forward = self._flows.pop(flow.id, None)
+        if forward is None or flow.response is None:
+            return None
         if not from_provider(flow):
             self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
-            return
+            return None
+        return self._keep_and_mark(forward, flow, flow.response)
+
+    async def _keep_and_mark(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> None:
         status = await self._keep(forward, flow, response)
         if not response.stream:
             mark(response, status)
@@ -343,8 +348,3 @@ class ProviderCache:
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)
-
-
-def raw_settings_of_process() -> dict[str, str]:
-    """Raw settings of this process: its environment and the files in its working directory."""
-    return raw_settings(os.environ, Path.cwd())

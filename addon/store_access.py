@@ -57,6 +57,14 @@ class StoreAccess:
         # While we waited, another request may have stored its answer.
         return found if found is not None else self.get(key)
 
+    def at_hand(self, key: str) -> Entry | None:
+        """The entry under `key` if the first tier has it and no other must be asked; faults are left to `find`."""
+        try:
+            entry = self._store.get(key)
+        except ProviderProxyError:
+            return None
+        return entry if self._tiers is None or entry is None or self._tiers.is_fresh(entry) else None
+
     def get(self, key: str) -> Entry | None:
         """The entry under `key` in the first tier; one that cannot be used is a miss.
 

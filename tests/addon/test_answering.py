@@ -96,7 +96,8 @@ class _Run:
     async def ask(
         self, request: WireRequest | None = None, asked: str | None = None, bypass: str = ""
     ) -> Decision:
-        return await self.answering.decide(request or _request(), asked, bypass)
+        decision = self.answering.decide(request or _request(), asked, bypass)
+        return decision if isinstance(decision, Hit | Own | Forward) else await decision
 
     async def forward(self, request: WireRequest | None = None, asked: str | None = None) -> Forward:
         decision = await self.ask(request, asked)

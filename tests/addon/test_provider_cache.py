@@ -28,6 +28,12 @@ from cache_store.disk_store import DiskStore
 HOST = "api.openai.com"
 
 
+async def _waited(waits: Awaitable[None] | None) -> None:
+    """As mitmproxy does with what a hook returns."""
+    if waits is not None:
+        await waits
+
+
 class _Hooks:
     """An addon that runs inside mitmproxy's own test context."""
 
@@ -42,7 +48,7 @@ class _Hooks:
     async def send(self, flow: http.HTTPFlow) -> http.HTTPFlow:
         """As far as the request hook."""
         self.cache.requestheaders(flow)
-        await self.cache.request(flow)
+        await _waited(self.cache.request(flow))
         return flow
 
     async def answer(self, flow: http.HTTPFlow, body: bytes, status: int = 200) -> http.HTTPFlow:
@@ -50,7 +56,7 @@ class _Hooks:
         flow.server_conn.timestamp_start = 1.0
         flow.response = http.Response.make(status, body, {"content-type": "application/json"})
         self.cache.responseheaders(flow)
-        await self.cache.response(flow)
+        await _waited(self.cache.response(flow))
         return flow
 
 
@@ -116,7 +122,7 @@ def test_another_addons_answer_is_left_alone(hooks: Callable[..., _Hooks]) -> No
             await made.send(flow)
             assert flow.response is response
         made.cache.responseheaders(answered)
-        await made.cache.response(answered)
+        await _waited(made.cache.response(answered))
         await made.cache.error(failed)
         assert _marks(answered) == (None, "")
         assert made.cache.counts.total().requests == 0
@@ -190,7 +196,7 @@ def test_a_miss_then_a_hit(hooks: Callable[..., _Hooks]) -> None:
         hit = await made.send(_flow())
         assert hit.response is not None
         made.cache.responseheaders(hit)
-        await made.cache.response(hit)
+        await _waited(made.cache.response(hit))
         assert hit.response.content == _chat()
         assert hit.response.headers["content-length"] == str(len(_chat()))
         key = status.partition('key="')[2].partition('"')[0]
@@ -214,7 +220,7 @@ def test_marks_are_never_stored(hooks: Callable[..., _Hooks]) -> None:
             "content-type": "application/json",
         }
         flow.response = http.Response.make(200, _chat(), marks)
-        await made.cache.response(flow)
+        await _waited(made.cache.response(flow))
         hit = await made.send(_flow())
         assert hit.response is not None
         assert hit.response.headers.get_all("cache-status") == [hit.comment]
@@ -321,7 +327,7 @@ def test_another_addons_answer_to_a_miss_is_never_recorded(hooks: Callable[..., 
         await asyncio.sleep(0.02)
         flow.response = http.Response.make(200, _chat("theirs"), {"content-type": "application/json"})
         made.cache.responseheaders(flow)
-        await made.cache.response(flow)
+        await _waited(made.cache.response(flow))
         assert _marks(flow) == (None, "")
         assert (await waiting).response is None
         assert made.cache.counts.host(HOST).not_stored == {"not-from-provider": 1}
