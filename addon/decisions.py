@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from addon.flights import Flight
 from addon.identity import Identity
@@ -24,8 +25,7 @@ class Hit:
     cache_status: str
 
 
-@dataclass(slots=True)
-class Own:
+class Own(NamedTuple):
     """Answer with these bytes of our own; nothing is forwarded."""
 
     status: int

@@ -9,6 +9,7 @@ from mitmproxy import http
 
 from addon.cache_status import CACHE_HEADER, STATUS_HEADER
 from addon.decisions import Hit
+from addon.modes import MODE_HEADER
 from addon.wire import WireRequest
 
 __all__ = [
@@ -18,12 +19,17 @@ __all__ = [
     "own_page",
     "replay",
     "streams",
+    "take_mode",
     "unaskable",
     "wire_request",
 ]
 
 # A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
 BUFFERED_BYTES = 2**20
+
+_HIT = (CACHE_HEADER.encode(), b"true")
+_STATUS = STATUS_HEADER.encode()
+_MODE = MODE_HEADER.encode()
 
 
 def wire_request(request: http.Request) -> WireRequest:
@@ -37,6 +43,13 @@ def wire_request(request: http.Request) -> WireRequest:
         headers=request.headers.fields,
         body=request.data.content or b"",
     )
+
+
+def take_mode(request: http.Request) -> str | None:
+    """The value of our mode header, which goes no further; None where there is none."""
+    if any(len(name) == len(_MODE) and name.lower() == _MODE for name, _ in request.headers.fields):
+        return str(request.headers.pop(MODE_HEADER))
+    return None
 
 
 def unaskable(request: http.Request) -> str:
@@ -74,12 +87,18 @@ def replay(hit: Hit, method: str) -> http.Response:
     )
     bodiless = method == "HEAD" or entry.status in (204, 304)
     length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
-    marks = ((CACHE_HEADER.encode(), b"true"), (STATUS_HEADER.encode(), hit.cache_status.encode()))
+    headers = http.Headers()
+    headers.fields = (
+        *kept,
+        *length,
+        _HIT,
+        (_STATUS, hit.cache_status.encode()),
+    )  # bytes: not to be checked again
     return http.Response(
         http_version=b"HTTP/1.1",
         status_code=entry.status,
         reason=entry.reason.encode("latin-1", "replace"),
-        headers=http.Headers((*kept, *length, *marks)),
+        headers=headers,
         content=b"" if bodiless else entry.body,
         trailers=None,
         timestamp_start=0,

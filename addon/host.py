@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from addon import lean_imports
+from addon import internals, lean_imports
 
 lean_imports.install()
 
@@ -82,8 +82,9 @@ class Host:
         proxy = master.Master(opts)
         # It formats every record and offers it to every addon; nobody here reads them.
         proxy._legacy_log_events.uninstall()
-        opts.changed.disconnect(proxy.addons._configure_all)
-        proxy.addons = LeanAddonManager(proxy)
+        if not internals.changed(internals.DISPATCH):
+            opts.changed.disconnect(proxy.addons._configure_all)
+            proxy.addons = LeanAddonManager(proxy)
         proxy.addons.add(*self._addons())
         opts.update(**self._options.mitmproxy)
         if self._options.arguments:

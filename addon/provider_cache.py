@@ -16,17 +16,17 @@ from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
+from addon import flows
 from addon.answering import Answering
 from addon.cache_status import bypass_status, miss_status
 from addon.configuration import raw_settings
 from addon.counts import RunCounts
 from addon.decisions import Decision, Forward, Hit, Own
 from addon.doors import parse_door
-from addon.flows import from_provider, mark, own_answer, own_page, replay, streams, unaskable, wire_request
 from addon.http_layer import CLIENT_LEFT, DIRECT, OwnHttpLayer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
-from addon.modes import MODE_HEADER, Mode, mode_for_request
+from addon.modes import Mode, mode_for_request
 from addon.own_pages import NO_SUCH_PAGE, page_for
 from addon.recording import Recording
 from addon.refusals import error_body, unreachable_message
@@ -201,11 +201,12 @@ class ProviderCache:
             if flow.request.scheme == "http" and flow.server_conn.address is None:
                 self.counts.tunnelled[flow.request.host] += 1
             return None
-        asked = flow.request.headers.pop(MODE_HEADER, None)
+        asked = flows.take_mode(flow.request)
         try:
             if self.answering is None:
                 raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
-            decision = self.answering.decide(wire_request(flow.request), asked, unaskable(flow.request))
+            wire = flows.wire_request(flow.request)
+            decision = self.answering.decide(wire, asked, flows.unaskable(flow.request))
             if not isinstance(decision, Hit | Own | Forward):
                 return self._act_later(flow, decision, asked)
             self._act(flow, decision)
@@ -226,10 +227,10 @@ class ProviderCache:
             return
         self._flows[flow.id] = None
         if isinstance(decision, Hit):
-            flow.response = replay(decision, flow.request.method)
+            flow.response = flows.replay(decision, flow.request.method)
             flow.is_replay = "response"
         else:
-            flow.response = own_answer(flow.request, decision.status, decision.body, decision.cache_status)
+            flow.response = flows.own_answer(flow.request, *decision)
         flow.comment = decision.cache_status
 
     def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
@@ -244,7 +245,7 @@ class ProviderCache:
             forwards = False
         if not forwards:
             message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-            flow.response = own_answer(
+            flow.response = flows.own_answer(
                 flow.request, 502, error_body("provider_proxy_fault", message), bypass_status("fault")
             )
             self._flows[flow.id] = None
@@ -259,7 +260,7 @@ class ProviderCache:
                 response.stream = True  # not ours: relayed unmarked, as it comes
             return
         forward = self._flows[flow.id]
-        if forward is None or not from_provider(flow) or not streams(response):
+        if forward is None or not flows.from_provider(flow) or not flows.streams(response):
             return
         if forward.stores:
             assert self.settings is not None
@@ -274,14 +275,14 @@ class ProviderCache:
             response.stream = True
         recording = "recording" if forward.stores else "mode"
         status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
-        mark(response, status)
+        flows.mark(response, status)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Store a whole answer before the client sees its end, and mark it."""
         forward = self._flows.pop(flow.id, None)
         if forward is None or flow.response is None:
             return None
-        if not from_provider(flow):
+        if not flows.from_provider(flow):
             self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
             return None
         return self._keep_and_mark(forward, flow, flow.response)
@@ -289,7 +290,7 @@ class ProviderCache:
     async def _keep_and_mark(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> None:
         status = await self._keep(forward, flow, response)
         if not response.stream:
-            mark(response, status)
+            flows.mark(response, status)
         flow.comment = status
 
     async def error(self, flow: http.HTTPFlow) -> None:
@@ -332,15 +333,14 @@ class ProviderCache:
         """Our page for a provider that cannot be reached; None leaves mitmproxy's."""
         if not self._intercepted(flow.request.host, flow.request.port):
             return None
-        message = unreachable_message(flow.request.host, reason)
-        body = error_body("provider_proxy_unreachable", message)
-        return own_answer(flow.request, 502, body, bypass_status("unreachable"))
+        body = error_body("provider_proxy_unreachable", unreachable_message(flow.request.host, reason))
+        return flows.own_answer(flow.request, 502, body, bypass_status("unreachable"))
 
     def _own_page(self, request: http.Request) -> http.Response:
         page = page_for(request.path, self._stats)
         if page is None:
-            return own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
-        return own_page(request, 200, page.body, page.headers)
+            return flows.own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+        return flows.own_page(request, 200, page.body, page.headers)
 
     def _stats(self) -> dict[str, Any]:
         tiers = self.life.store.tiers() if self.life.store is not None else None

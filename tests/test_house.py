@@ -23,7 +23,10 @@ MAY_IMPORT_MITMPROXY = {
     "addon.dispatch",
     "addon.flows",
     "addon.host",
+    "addon.http1_server",
     "addon.http_layer",
+    "addon.open_tunnel",
+    "addon.own_http",
     "addon.provider_cache",
     "addon.upstream_bypass",
     "addon.cli.serve",  # starts mitmweb

@@ -132,13 +132,13 @@ class Proxied:
         self._folder = folder
         self.provider = provider
         self.roots = roots
-        self._clients: list[Client] = []
+        self.clients: list[Client] = []
 
     async def client(self) -> Client:
         """A new connection."""
         port = int(self.host.url.rpartition(":")[2])
         client = Client(*await asyncio.open_connection("127.0.0.1", port))
-        self._clients.append(client)
+        self.clients.append(client)
         return client
 
     async def tunnel(self) -> Client:
@@ -179,7 +179,7 @@ class Proxied:
 
     async def close(self) -> None:
         """Every client leaves."""
-        for client in self._clients:
+        for client in self.clients:
             await client.close()
 
 

@@ -205,3 +205,86 @@ def test_flow_events_are_followed_by_an_update(kind: Any) -> None:
         assert calls == ["a", "update 1"]
 
     _tell(tell, kind)
+
+
+# -- in place ------------------------------------------------------------------------
+
+
+class _Updated:
+    """Notes `update`, which follows every hook of a flow."""
+
+    name = "updated"
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+
+    def update(self, flows: list[http.HTTPFlow]) -> None:
+        assert len(flows) == 1
+        self.calls.append("update")
+
+
+async def _task() -> None:
+    assert asyncio.current_task() is not None
+
+
+@pytest.mark.parametrize("updates", [False, True])
+@pytest.mark.parametrize(
+    ("does", "follows"),
+    [(None, True), (_task, True), (_halt, False), (_fail, True)],
+    ids=lambda one: getattr(one, "__name__", str(one)),
+)
+def test_what_need_not_wait_is_through_at_once(
+    does: Callable[[], Any] | None, *, follows: bool, updates: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All hooks in order, `update` after them, a halt and a fault as ever."""
+
+    async def tell(manager: LeanAddonManager) -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        calls: list[str] = []
+        manager.add(_Addon("a", calls, does), _Addon("b", calls))
+        if updates:
+            manager.add(_Updated(calls))
+        event = _event()
+        assert manager.begin(event, event.args()[0]) is True
+        assert calls == ["a", *(["b"] if follows else []), *(["update"] if updates else [])]
+
+    _tell(tell)
+    assert ("a fault of this addon" in caplog.text) == (does is _fail)
+
+
+def test_what_waits_is_finished_by_the_same_event() -> None:
+    """Not through at once; `handle_lifecycle` waits for the rest, and nothing is called twice."""
+
+    async def tell(manager: LeanAddonManager) -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        calls: list[str] = []
+
+        async def slowly() -> None:
+            await asyncio.sleep(0.01)
+            calls.append("a, later")
+
+        manager.add(_Addon("a", calls, slowly), _Addon("b", calls), _Updated(calls))
+        event = _event()
+        assert manager.begin(event, event.args()[0]) is False
+        assert calls == ["a"]
+        await manager.handle_lifecycle(event)
+        assert calls == ["a", "a, later", "b", "update"]
+        await manager.handle_lifecycle(event)  # begun no more: as any other
+        assert calls[4:] == calls[:4]
+
+    _tell(tell)
+
+
+def test_an_intercepted_flow_is_not_through() -> None:
+    """Whoever handles the hook must wait for its release, though every addon was called."""
+
+    async def tell(manager: LeanAddonManager) -> None:
+        calls: list[str] = []
+        event = _event()
+        flow = event.args()[0]
+        manager.add(_Addon("a", calls, flow.intercept))
+        assert manager.begin(event, flow) is False
+        await manager.handle_lifecycle(event)
+        assert calls == ["a"]
+
+    _tell(tell)

@@ -1,358 +1,57 @@
-"""What our HTTP layer adds to mitmproxy's, driven through real sockets."""
-
-# mypy: disallow-untyped-calls=False
+"""What puts our HTTP layer in, and what happens where mitmproxy is not as we know it."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
-import socket
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from mitmproxy import connection, ctx, http, options
-from mitmproxy.proxy import context, layer
-from mitmproxy.proxy.layers import modes, tcp
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream
 
-from addon.http_layer import CLIENT_LEFT, DIRECT, swap_http_layer
+from addon import internals
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class _Spy:
-    """Another addon, last in the chain, that notes which flows were marked."""
-
-    name = "spy"
-
-    def __init__(self) -> None:
-        self.direct: list[tuple[str, bool]] = []
-
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        self.direct.append((flow.request.path, bool(flow.metadata.get(DIRECT))))
-
-
-@pytest.fixture
-def spy() -> _Spy:
-    """The spy; a test adds it to the running proxy."""
-    return _Spy()
-
-
-# -- the internals ---------------------------------------------------------------
-
-
-def test_what_we_rely_on_is_there() -> None:
-    """A mitmproxy release that changes one of these closes the base-URL door: this must be noticed here."""
-    assert issubclass(HttpStream, layer.Layer)
-    for state in (
-        "state_uninitialized",
-        "state_wait_for_request_headers",
-        "state_wait_for_response_headers",
-        "state_consume_response_body",
-        "state_done",
-        "handle_protocol_error",
-    ):
-        assert callable(getattr(HttpStream, state)), state
-    assert list(inspect.signature(HttpStream.__init__).parameters) == ["self", "context", "stream_id"]
-    assert list(inspect.signature(HttpLayer.__init__).parameters) == ["self", "context", "mode"]
-    assert list(inspect.signature(HttpLayer.make_stream).parameters) == ["self", "stream_id"]
-    assert {"regular", "transparent", "upstream"} <= {mode.name for mode in HTTPMode}
-    assert "HttpErrorHook" in inspect.getsource(HttpStream.handle_protocol_error)
-
-
-class _Other(HttpLayer):
-    """Somebody else's layer."""
-
-
-def _next_layer(chosen: Callable[[context.Context], layer.Layer | None]) -> layer.NextLayer:
-    client = connection.Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2))
-    outer = context.Context(client, options.Options())
-    asked = layer.NextLayer(outer)
-    asked.layer = chosen(outer)
-    return asked
-
-
-def test_the_stock_layer_is_replaced_in_its_place() -> None:
-    """Ours stands where mitmproxy's stood, in the context's stack too, with the same mode."""
-    asked = _next_layer(lambda c: HttpLayer(c, HTTPMode.regular))
-    before = len(asked.context.layers)
-    assert swap_http_layer(asked, lambda *_: None) is True
-    assert isinstance(asked.layer, HttpLayer)
-    assert type(asked.layer) is not HttpLayer
-    assert asked.layer.mode is HTTPMode.regular
-    assert len(asked.context.layers) == before
-    assert asked.context.layers[-1] is asked.layer
-
-
-def test_a_layer_inside_a_stack_is_replaced_too() -> None:
-    """In reverse mode mitmproxy chooses a stack whose innermost is the HTTP layer."""
-
-    def stack(c: context.Context) -> layer.Layer:
-        outer = modes.ReverseProxy(c)
-        outer.child_layer = HttpLayer(c, HTTPMode.transparent)
-        return outer
-
-    asked = _next_layer(stack)
-    assert swap_http_layer(asked, lambda *_: None) is True
-    assert isinstance(asked.layer, modes.ReverseProxy)
-    assert type(asked.layer.child_layer) is not HttpLayer
-    assert isinstance(asked.layer.child_layer, HttpLayer)
-
-
-@pytest.mark.parametrize("kind", ["nothing", "another", "ours", "a subclass"])
-def test_other_layers_are_left_alone(kind: str) -> None:
-    """No layer, one that is not HTTP, ours, and somebody else's subclass stay."""
-
-    def choose(c: context.Context) -> layer.Layer | None:
-        if kind == "nothing":
-            return None
-        if kind == "another":
-            return tcp.TCPLayer(c)
-        if kind == "a subclass":
-            return _Other(c, HTTPMode.regular)
-        return HttpLayer(c, HTTPMode.regular)
-
-    asked = _next_layer(choose)
-    if kind == "ours":
-        swap_http_layer(asked, lambda *_: None)
-    chosen = asked.layer
-    assert swap_http_layer(asked, lambda *_: None) is False
-    assert asked.layer is chosen
-
-
-# -- direct requests ---------------------------------------------------------------
-
-
-def test_only_a_direct_request_is_marked(proxied: Callable[..., None], spy: _Spy) -> None:
-    """Origin form outside a CONNECT is direct; absolute form and what comes inside a CONNECT is not, whatever
-    the Host header says."""
+def test_without_what_we_rely_on_mitmproxy_runs_as_it_is(
+    proxied: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning says so; requests through the proxy are recorded and replayed, the base-URL door is closed."""
+    gone = internals.Relied("mitmproxy.proxy.layers.http", "HttpStream.was_never_there")
+    monkeypatch.setattr(internals, "HTTP", (gone,))
+    monkeypatch.setattr(internals, "DISPATCH", (gone,))
 
     async def tell(p: Any) -> None:
-        ctx.master.addons.add(spy)
-        client = await p.client()
-        await client.ask(p.raw("GET /-/healthz"))
-        await client.ask(p.request(path="/absolute"))
-        await client.ask(p.raw(f"GET /http/127.0.0.1:{p.provider.port}/door"))
+        for client in (await p.client(), await p.tunnel()):
+            request = p.request() if client is p.clients[0] else p.raw("POST /v1/x", b"{}")
+            answers = [await client.ask(request) for _ in range(2)]
+            assert [answer.from_cache for answer in answers] == ["false", "true"]
+            assert answers[0].body == answers[1].body
+        direct = await (await p.client()).ask(p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/x", b"{}"))
+        assert direct.from_cache != "true"
+
+    with caplog.at_level(logging.WARNING):
+        proxied(tell, cache_mode="read-write")
+    said = [record.getMessage() for record in caplog.records if "is not the one that" in record.getMessage()]
+    assert len(said) == 1
+    assert "HttpStream.was_never_there is gone" in said[0]
+
+
+@pytest.mark.parametrize("stock", [False, True])
+def test_the_same_bytes_with_our_layer_and_without(
+    proxied: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *, stock: bool
+) -> None:
+    """A hit is the recorded answer, header by header, whichever layer sends it."""
+    if stock:
+        monkeypatch.setattr(internals, "HTTP", (internals.Relied("mitmproxy", "gone"),))
+
+    async def tell(p: Any) -> None:
         tunnel = await p.tunnel()
-        await tunnel.ask(p.raw("POST /-/healthz", b"{}"))
-
-    proxied(tell)
-    assert spy.direct == [("/-/healthz", True), ("/absolute", False), ("/door", True), ("/-/healthz", False)]
-
-
-def test_a_host_header_never_decides_where_a_direct_request_goes(proxied: Callable[..., None]) -> None:
-    """A direct request that names a provider in its Host header alone gets our page, and goes nowhere."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        host = f"127.0.0.1:{p.provider.port}"
-        answer = await client.ask(
-            f"GET /v1/models HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\n\r\n".encode()
-        )
-        assert answer.status == 404
-        assert json.loads(answer.body)["error"]["code"] == "provider_proxy_no_such_page"
-        assert p.provider.seen == []
-
-    proxied(tell)
-
-
-def test_both_doors_share_entries(proxied: Callable[..., None]) -> None:
-    """The same request through the proxy door and the base-URL door has one identity."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        first = await client.ask(p.request(path="/v1/x?a=1"))
-        door = await client.ask(p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/x?a=1", b"{}"))
-        assert (first.from_cache, door.from_cache) == ("false", "true")
-        assert door.body == first.body
-        tunnel = await p.tunnel()
-        secure = await tunnel.ask(p.raw("POST /v1/x", b"{}"))
-        secure_door = await client.ask(p.raw(f"POST /https/localhost:{p.provider.tls_port}/v1/x", b"{}"))
-        assert (secure.from_cache, secure_door.from_cache) == ("false", "true")
-        assert len(p.provider.seen) == 2
+        live = await tunnel.ask(p.raw("POST /v1/x", b"{}"))
+        await tunnel.send(p.raw("POST /v1/x", b"{}"))
+        head = (await tunnel.reader.readuntil(b"\r\n\r\n")).decode()
+        body = await tunnel.reader.readexactly(len(live.body))
+        assert head.startswith("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
+        assert f"content-length: {len(body)}\r\nx-provider-proxy-cache: true\r\n" in head
+        assert json.loads(body) == json.loads(live.body)
 
     proxied(tell, cache_mode="read-write")
-
-
-def test_the_door_forwards_with_the_providers_host(proxied: Callable[..., None]) -> None:
-    """A provider sees its own name in the Host header, and its own path."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        await client.ask(p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/x?a=1", b"{}"))
-        head = p.provider.seen[0].decode().lower()
-        assert head.startswith("post /v1/x?a=1 http/1.1\r\n")
-        assert f"host: 127.0.0.1:{p.provider.port}\r\n" in head
-
-    proxied(tell)
-
-
-def test_the_door_serves_intercepted_hosts_only(proxied: Callable[..., None]) -> None:
-    """It is no open relay: a host that is not intercepted gets our page."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        other = _free_port()
-        answer = await client.ask(p.raw(f"GET /http/127.0.0.1:{other}/x"))
-        assert answer.status == 404
-        assert answer.headers["cache-status"] == "provider-proxy; fwd=bypass; detail=not-intercepted"
-
-    proxied(tell)
-
-
-def test_status_pages_answer_direct_requests(proxied: Callable[..., None]) -> None:
-    """`/-/healthz` and `/-/stats`, with a query too; HEAD leaves the connection usable."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        health = await client.ask(p.raw("GET /-/healthz?x=1"))
-        assert (health.status, health.body) == (200, b"ok\n")
-        for page in ("/-/healthz", "/-/stats", "/-/other"):
-            await client.ask(p.raw(f"HEAD {page}"))
-            assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
-        stats = json.loads((await client.ask(p.raw("GET /-/stats"))).body)
-        assert stats["total"]["requests"] == 0
-
-    proxied(tell)
-
-
-def test_the_door_is_open_behind_a_companys_proxy(proxied: Callable[..., None]) -> None:
-    """In upstream mode direct requests are ours as well: they are not sent on to the company's proxy."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
-
-    proxied(tell, options={"mode": [f"upstream:http://127.0.0.1:{_free_port()}"]})
-
-
-# -- a provider out of reach -----------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", ["POST", "HEAD"])
-def test_our_page_when_connecting_fails_keeps_the_connection_usable(
-    proxied: Callable[..., None], method: str
-) -> None:
-    """502 with marks and a JSON error, no entry, and the next request on the same connection is answered."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        refused = p.raw(f"{method} http://127.0.0.1:{unused}/v1/x", b"{}")
-        for _ in range(2):
-            answer = await client.ask(refused)
-            assert answer.status == 502
-            assert answer.from_cache == "false"
-            assert answer.headers["cache-status"] == "provider-proxy; fwd=bypass; detail=unreachable"
-            assert answer.headers["x-should-retry"] == "false"
-            if method != "HEAD":
-                error = json.loads(answer.body)["error"]
-                assert error["code"] == "provider_proxy_unreachable"
-                assert "127.0.0.1" in error["message"]
-        assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
-        assert p.host.cache.counts.host("127.0.0.1").as_dict()["not_stored"] == {"cut-off": 2}
-
-    unused = _free_port()
-    proxied(tell, hosts=f"http://127.0.0.1:{unused}")
-
-
-def test_mitmproxys_page_for_a_host_that_is_not_intercepted(proxied: Callable[..., None]) -> None:
-    """What is not ours is answered as mitmproxy does, unmarked."""
-
-    async def tell(p: Any) -> None:
-        client = await p.client()
-        await client.send(p.raw(f"GET http://127.0.0.1:{_free_port()}/x"))
-        status, headers = await client.head()
-        assert status == 502
-        assert "cache-status" not in headers
-
-    proxied(tell)
-
-
-def test_a_provider_that_closes_without_an_answer(proxied: Callable[..., None]) -> None:
-    """A connection that ends before, or inside, a short answer is our page too: the client has seen nothing yet."""
-
-    async def tell(p: Any) -> None:
-        for part in (
-            b"",
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\nhalf",
-        ):
-
-            async def cut(_head: bytes, writer: asyncio.StreamWriter, part: bytes = part) -> None:
-                writer.write(part)
-                await writer.drain()
-                writer.close()
-
-            p.provider.script = cut
-            client = await p.client()
-            answer = await client.ask(p.request())
-            assert answer.status == 502
-            assert json.loads(answer.body)["error"]["code"] == "provider_proxy_unreachable"
-            p.provider.script = None
-            assert (await client.ask(p.raw("GET /-/healthz"))).status == 200
-        assert p.stored() == 0
-
-    proxied(tell)
-
-
-def test_a_stream_that_breaks_is_broken_for_the_client(proxied: Callable[..., None]) -> None:
-    """Once a part was sent no page can follow: the client's connection ends without the end of the message."""
-
-    async def tell(p: Any) -> None:
-        async def cut(_head: bytes, writer: asyncio.StreamWriter) -> None:
-            writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-            )
-            writer.write(b'f\r\ndata: {"x":1}\n\n\r\n')
-            await writer.drain()
-            await asyncio.sleep(0.05)
-            writer.close()
-
-        p.provider.script = cut
-        client = await p.client()
-        await client.send(p.request())
-        assert (await client.head())[0] == 200
-        rest = await client.reader.read()
-        assert b"provider_proxy" not in rest
-        assert not rest.endswith(b"0\r\n\r\n")
-        assert p.stored() == 0
-        assert p.host.cache.counts.host("127.0.0.1").as_dict()["not_stored"] == {"cut-off": 1}
-
-    proxied(tell)
-
-
-def test_who_ended_an_exchange_is_noted(proxied: Callable[..., None]) -> None:
-    """Where the client left, its flow says so."""
-    left: list[bool] = []
-
-    class Watch:
-        name = "watch"
-
-        def error(self, flow: http.HTTPFlow) -> None:
-            left.append(bool(flow.metadata.get(CLIENT_LEFT)))
-
-    async def tell(p: Any) -> None:
-        ctx.master.addons.add(Watch())
-        reached = asyncio.Event()
-
-        async def wait(_head: bytes, _writer: asyncio.StreamWriter) -> None:
-            reached.set()
-            await asyncio.sleep(10)
-
-        p.provider.script = wait
-        client = await p.client()
-        await client.send(p.request())
-        await reached.wait()
-        await client.close()
-        for _ in range(100):
-            if left:
-                break
-            await asyncio.sleep(0.01)
-
-    proxied(tell)
-    assert left == [True]
