@@ -75,7 +75,7 @@ def _has_secret(entry: Entry, headers: Headers, settings: Settings, taint: Taint
     if shapes.find(entry.body) and not settings.allow_secrets_in_responses:
         return True
     # The last check looks at the very bytes that would be written, and no setting turns it off.
-    return taint.found_in(entry.encode()) is not None
+    return taint.found_in(*entry.pieces()) is not None
 
 
 def _stored_headers(method: str, headers: Headers) -> Headers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from addon.flights import Flight
 from addon.judging.finished import seems_finished
 
@@ -19,12 +21,11 @@ class Recording:
     """
 
     __slots__ = (
-        "_chunks",
         "_flight",
         "_hold",
         "_limit",
         "_media_type",
-        "_size",
+        "_received",
         "_tail",
         "finished",
         "held",
@@ -34,13 +35,13 @@ class Recording:
     def __init__(
         self, limit: int, media_type: str, flight: Flight | None = None, *, hold: bool = False
     ) -> None:
-        self._chunks: list[bytes] = []
+        # It hands out what it holds without a copy, and grows without one where the system can remap memory.
+        self._received = BytesIO()
         self._flight = flight
         self._hold = hold
         self.held = b""
         self._limit = limit
         self._media_type = media_type
-        self._size = 0
         self._tail = b""
         self.finished = False
         self.too_large = False
@@ -48,12 +49,11 @@ class Recording:
     def __call__(self, chunk: bytes) -> bytes | tuple[bytes, ...]:
         """Take note of `chunk` (b"" at the end) and hand on what may be sent; mitmproxy's `response.stream`."""
         if chunk and not self.too_large:
-            self._size += len(chunk)
-            if self._size > self._limit:
+            if self._received.tell() + len(chunk) > self._limit:
                 self.too_large = True
-                self._chunks.clear()
+                self._received = BytesIO()
             else:
-                self._chunks.append(chunk)
+                self._received.write(chunk)
                 self._tail = (self._tail + chunk[-_TAIL:])[-_TAIL:]
                 self.finished = seems_finished(self._tail, self._media_type)
                 if self._flight is not None:
@@ -66,7 +66,5 @@ class Recording:
         return (before,) if before else ()
 
     def body(self) -> bytes:
-        """What came, as on the wire (maybe compressed); the chunks are let go of."""
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks = [body]
-        return body
+        """What came, as on the wire (maybe compressed)."""
+        return self._received.getvalue()

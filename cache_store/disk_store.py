@@ -16,7 +16,7 @@ from diskcache import Cache, Timeout
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
 from cache_store.nearest_index import Held, NearestIndex, missing
-from cache_store.safe_disk import DATABASE, FORMAT, FORMAT_KEY, SETTINGS, SafeDisk, check_database
+from cache_store.safe_disk import DATABASE, FORMAT, FORMAT_KEY, SETTINGS, Pieces, SafeDisk, check_database
 from cache_store.sketch import Sketch
 from cache_store.store import StoreStats
 
@@ -95,13 +95,13 @@ class DiskStore:
         `entry` began): a slow old request never beats a newer one. A time of recording in the future is a
         clock that was set back, and counts as old.
         """
-        data = entry.encode()
+        pieces = entry.pieces()
         with _mapped():
             cache = self._opened()[1]
             with cache.transact():
                 if began_at is not None and self._is_newer(entry.key, began_at):
                     return False
-                cache.set(entry.key, data)
+                _set(cache, entry.key, pieces)
         self._index.add(entry)
         return True
 
@@ -136,7 +136,7 @@ class DiskStore:
         taken = 0
         for entry in entries:
             if not self._is_newer(entry.key, entry.recorded_at):
-                cache.set(entry.key, entry.encode())
+                _set(cache, entry.key, entry.pieces())
                 self._index.add(entry)
                 taken += 1
         return taken
@@ -152,7 +152,7 @@ class DiskStore:
             with cache.transact():
                 for entry in entries:
                     if not self._is_newer(entry.key, math.nextafter(entry.recorded_at, 0)):
-                        cache.set(entry.key, entry.encode())
+                        _set(cache, entry.key, entry.pieces())
                         stored += 1
         return stored
 
@@ -279,6 +279,13 @@ class _Closing:
     def __del__(self) -> None:
         with suppress(sqlite3.Error):  # in another thread than its own it cannot be closed
             self.connection.close()
+
+
+def _set(cache: Cache, key: str, pieces: tuple[bytes, ...]) -> None:
+    if sum(map(len, pieces)) < cache.disk_min_file_size:
+        cache.set(key, b"".join(pieces))
+    else:
+        cache.set(key, Pieces(pieces), read=True)
 
 
 def _inode(directory: Path) -> int:

@@ -71,6 +71,10 @@ class Entry:
 
     def encode(self) -> bytes:
         """The bytes to store."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> tuple[bytes, ...]:
+        """The bytes to store, not joined: a long body is not copied."""
         meta = json.dumps(
             {
                 "key": self.key,
@@ -88,18 +92,12 @@ class Entry:
             separators=(",", ":"),
             ensure_ascii=False,
         ).encode("utf-8", "surrogatepass")
-        parts = [
-            _MAGIC,
-            bytes([SCHEMA]),
-            _LENGTHS.pack(len(meta), len(self.request_json), len(self.body)),
-            meta,
-            self.request_json,
-            self.body,
-        ]
+        lengths = _LENGTHS.pack(len(meta), len(self.request_json), len(self.body))
+        pieces = (_MAGIC + bytes([SCHEMA]) + lengths + meta, self.request_json, self.body)
         digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        return b"".join([*parts, digest.digest()])
+        for piece in pieces:
+            digest.update(piece)
+        return (*pieces, digest.digest())
 
     @classmethod
     def decode(cls, data: bytes, now: float | None = None) -> Self:

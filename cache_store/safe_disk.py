@@ -11,7 +11,7 @@ import re
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Never
@@ -21,7 +21,7 @@ from diskcache.core import MODE_BINARY, MODE_RAW
 
 from cache_store.errors import CorruptEntry, ForeignStore, NewerStore, StoreUnavailable
 
-__all__ = ["DATABASE", "FORMAT", "FORMAT_KEY", "SETTINGS", "SafeDisk", "check_database"]
+__all__ = ["DATABASE", "FORMAT", "FORMAT_KEY", "SETTINGS", "Pieces", "SafeDisk", "check_database"]
 
 DATABASE = "cache.db"
 
@@ -87,6 +87,21 @@ _SIDE_FILES = ("-journal", "-wal", "-shm")
 _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 
+class Pieces:
+    """Bytes that are written one after another, as a file that diskcache reads."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._left = [memoryview(piece) for piece in pieces if piece]
+
+    def read(self, size: int) -> memoryview | bytes:
+        """The next bytes, at most `size`; b"" at the end."""
+        if not self._left:
+            return b""
+        first = self._left[0]
+        self._left[:1] = [first[size:]] if len(first) > size else []
+        return first[:size]
+
+
 class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
     """Stores text keys and byte values only, in the row or in a file with diskcache's own kind of name."""
 
@@ -105,8 +120,8 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
         return key
 
     def store(self, value: object, read: bool, key: object = None) -> Any:
-        """The columns for `value`, which must be bytes."""
-        if read or type(value) is not bytes:
+        """The columns for `value`, which must be bytes, or with `read` a `Pieces`, which goes to a file."""
+        if type(value) is not (Pieces if read else bytes):
             raise TypeError(f"a cache value is bytes, not {type(value).__name__}")
         return super().store(value, read, key)
 

@@ -59,7 +59,7 @@ class NeedleIndex:
         aligned = memoryview(blob)[: len(blob) // _BLOCK * _BLOCK].cast("Q")
         if self._by_block.keys().isdisjoint(aligned):
             return self._short
-        common = self._by_block.keys() & set(aligned)
+        common = self._by_block.keys() & aligned
         return self._short.union(*(self._by_block[block] for block in common))
 
 

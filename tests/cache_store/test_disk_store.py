@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_a_long_answer_lies_in_a_file_that_goes_with_its_row(store: DiskStore) -
     assert len(_files(store.directory)) == 1
     assert store.remove(ENTRY.key) is True
     assert _files(store.directory) == []
+
+
+def test_a_long_answer_is_not_copied_to_be_stored(store: DiskStore) -> None:
+    """It goes from where it is to its file."""
+    body = b"x" * (16 * 2**20)
+    entry = replace(ENTRY, body=body)
+    tracemalloc.start()
+    try:
+        store.put(entry)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+    assert store.get(entry.key) == entry
 
 
 def test_a_value_file_that_is_gone_is_a_miss(store: DiskStore) -> None:
