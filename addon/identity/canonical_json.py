@@ -12,10 +12,11 @@ taken off after writing: nothing goes through a float.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import accumulate
+from operator import itemgetter
 from typing import Any, NoReturn
 
 from addon.identity.exact_number import canonical
@@ -32,27 +33,30 @@ _HOLDING_OBJECTS = frozenset({"cache_control", "headers"})
 _NOTABLE = _HOLDING_OBJECTS | BODY_FIELDS.keys()
 _NOTED = _NOTABLE | {_ORDERED}
 
+Number: type[tuple[str]] = tuple
+"""The type of a number as text: a tuple of that text between two marks, which is written as a list. JSON has no
+other tuples, and nothing is made faster."""
+
 # DEL is written as it is; a document that has one itself is marked with a surrogate, which UTF-8 does not have.
 _MARK = "\x7f"
+_DEL = _MARK.encode()
 _RARE_MARK = "\udc80"
 _SHORT_INTEGER = 18
+_USUAL_NUMBER = 24
+# Such as 1.0 and 0.50, which repeat.
+_SHORT_NUMBER = 6
+_canonical_short = lru_cache(maxsize=4096)(canonical)
 _WHITESPACE = " \t\n\r"
-# Parameters such as 0.7 and 1.0 come with every request; the numbers of embeddings are longer and do not repeat.
-_SHORT_NUMBER = 5
-_canonical_short = lru_cache(maxsize=1024)(canonical)
-
-_STEP = [1 if byte in b"[{" else -1 for byte in range(256)]
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_INNER = itemgetter(slice(2, -2))
+_HOLDERS = frozenset({dict, list})
+# Escapes that are rare and matter here: of surrogates, and of DEL. One search finds that there is none.
+_RARE_ESCAPE = re.compile(rb"\\u(?:[dD]|007)")
+_DEL_ESCAPE = b"\\u007"
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89A-Fa-f]")
 
 
 class NotCanonical(ValueError):
     """Not JSON, or JSON that has no canonical form here: its bytes are what it is."""
-
-
-class Number(str):
-    """A number as text, between two marks."""
-
-    __slots__ = ()
 
 
 class Placed(str):
@@ -97,14 +101,15 @@ class Document:
 
     def dump(self) -> bytes:
         """The canonical form in UTF-8."""
-        first, *rest = _encode(self.value).split(self._mark)
-        if not rest:
-            return first.encode()
-        # Every second piece is a number, and the quotes that it was written in are its neighbours' last and first.
-        pieces = ['"' + first, *rest]
-        pieces[-1] += '"'
-        pieces[::2] = [piece[1:-1] for piece in pieces[::2]]
-        return "".join(pieces).encode()
+        text = _encode(self.value)
+        if self._mark in text:
+            # Every second piece is a number; the `["` and `"]` that it was written in are in its neighbours.
+            pieces = text.split(self._mark)
+            first, last = pieces[0][:-2], pieces[-1][2:]
+            pieces[::2] = map(_INNER, pieces[::2])
+            pieces[0], pieces[-1] = first, last
+            text = "".join(pieces)
+        return text.encode()
 
 
 def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
@@ -113,36 +118,40 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
     Raises NotCanonical for duplicate keys, NaN and infinities, numbers beyond 4,300 digits, nesting deeper than
     `max_depth`, a lone surrogate, invalid UTF-8, anything behind the value, and whatever else is not JSON.
     """
-    if not _is_within(data, max_depth):
-        raise NotCanonical("nested too deep")
     try:
-        text = data.decode()
-        has_escapes = "\\" in text and "\\u" in text
-        mark = _RARE_MARK if _MARK in text or (has_escapes and "\\u007" in text) else _MARK
-        reader = _OF_THREAD.reader
-        document = Document(reader.read(text, mark), mark, reader.notable)
-        if has_escapes and ("\\ud" in text or "\\uD" in text):
-            _check_surrogates(document, mark, reader.numbers)
+        return _parsed(data, max_depth)
     except (ValueError, RecursionError) as error:
         raise NotCanonical(str(error)) from error
+
+
+def _parsed(data: bytes, max_depth: int) -> Document:
+    has_rare_escape = _RARE_ESCAPE.search(data) is not None
+    mark = _RARE_MARK if _DEL in data or (has_rare_escape and _DEL_ESCAPE in data) else _MARK
+    text = data.decode()
+    reader = _OF_THREAD.reader
+    document = Document(reader.read(text, mark), mark, reader.notable)
+    # Each level takes an object or a `[`.
+    if reader.objects + data.count(b"[") > max_depth and not _is_within(document.value, max_depth):
+        raise NotCanonical("nested too deep")
+    if has_rare_escape and _SURROGATE_ESCAPE.search(data):
+        # A lone one cannot be encoded, and `dump` could take it for a mark.
+        _encode(document.value if mark == _MARK else reader.read(text, "")).encode()
     return document
 
 
-def _check_surrogates(document: Document, mark: str, numbers: int) -> None:
-    """Raises where a string has a lone surrogate: `dump` could not write it, or would take it for a mark."""
-    if mark == _RARE_MARK and _encode(document.value).count(mark) != 2 * numbers:
-        raise NotCanonical("a lone surrogate")
-    document.dump()
-
-
-def _is_within(data: bytes, max_depth: int) -> bool:
-    """Whether JSON `data` nests at most `max_depth` deep, counted outside of strings."""
-    if data.count(b"[") + data.count(b"{") <= max_depth:
-        return True
-    if b"\\" in data:
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(data.split(b'"')[::2]).translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) <= max_depth
+def _is_within(value: Any, max_depth: int) -> bool:
+    """Whether `value` nests at most `max_depth` deep."""
+    level = [value] if type(value) in _HOLDERS else []
+    for _ in range(max_depth):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if type(holder) is dict else holder)
+            if type(item) in _HOLDERS
+        ]
+        if not level:
+            return True
+    return not level
 
 
 def _refuse(name: str) -> NoReturn:
@@ -152,7 +161,7 @@ def _refuse(name: str) -> NoReturn:
 class _Reader:
     """Parses one text after the other, and notes of each what a later step may have to look at."""
 
-    __slots__ = ("_decoder", "_mark", "notable", "numbers")
+    __slots__ = ("_decoder", "_mark", "notable", "objects")
 
     def __init__(self) -> None:
         self._decoder = json.JSONDecoder(
@@ -164,7 +173,7 @@ class _Reader:
 
     def read(self, text: str, mark: str) -> Any:
         self.notable: set[str] = set()
-        self.numbers = 0
+        self.objects = 0
         self._mark = mark
         text = text.strip(_WHITESPACE)
         value, end = self._decoder.raw_decode(text)
@@ -173,6 +182,7 @@ class _Reader:
         return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self.objects += 1
         members = dict(pairs)
         if len(members) != len(pairs):
             raise NotCanonical("a duplicate key")
@@ -184,19 +194,19 @@ class _Reader:
         if isinstance(inner := members.get(_ORDERED), dict):
             members[_ORDERED] = _placed(inner)
         # A credential is a scalar, the others hold objects; a schema's property of that name is the reverse.
-        self.notable.update(
-            name
-            for name in _NOTABLE.intersection(members)
-            if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS)
-        )
+        for name in _NOTABLE.intersection(members):
+            if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS):
+                self.notable.add(name)
 
-    def _int(self, text: str) -> int | Number:
+    def _int(self, text: str) -> int | tuple[str]:
         return int(text) if len(text) <= _SHORT_INTEGER else self._number(text)
 
-    def _number(self, text: str) -> Number:
-        self.numbers += 1
-        spelled = _canonical_short(text) if len(text) <= _SHORT_NUMBER else canonical(text)
-        return Number(f"{self._mark}{spelled}{self._mark}")
+    def _number(self, text: str) -> tuple[str]:
+        # Most have their one spelling already: 0.7, -0.01834.
+        is_short = len(text) <= _USUAL_NUMBER
+        if not is_short or text[-1] == "0" or "000000" in text or "e" in text or "E" in text:
+            text = _canonical_short(text) if len(text) <= _SHORT_NUMBER else canonical(text)
+        return (f"{self._mark}{text}{self._mark}",)
 
 
 class _OfThread(threading.local):

@@ -27,7 +27,7 @@ def redact_tree(value: Any) -> Any:
     Raises NotCanonical where two names become one.
     """
     if isinstance(value, str):
-        return value if isinstance(value, Number) else redact_text(value)
+        return redact_text(value)
     if isinstance(value, list):
         return [redact_tree(item) for item in value]
     if isinstance(value, dict):
@@ -87,6 +87,8 @@ def _redact_headers(headers: dict[str, Any]) -> bool:
 
 
 def _as_text(value: Any) -> bytes:
+    if isinstance(value, Number):
+        value = value[0]
     is_scalar = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
     return str(value).encode("utf-8", "surrogatepass") if is_scalar else b""
 

@@ -50,7 +50,8 @@ def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int
 
 def value_of(kept: Kept, name: bytes) -> str:
     """A header's value, repeats joined by commas (RFC 9110 5.3); '' where it is absent."""
-    return ", ".join([value.decode("latin-1").strip() for found, value in kept if found == name])
+    values = [value.decode("latin-1").strip() for found, value in kept if found == name]
+    return ", ".join(values) if values else ""
 
 
 def normal_headers(kept: Kept, *, has_body: bool, is_multipart: bool, is_decoded: bool) -> list[list[str]]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from addon.identity.body_form import Body, decoded_body, normal_body, raw_body
 from addon.identity.cache_markers import merged_markers, take_markers
-from addon.identity.canonical_json import MAX_DEPTH, Document, NotCanonical, Number, parse
+from addon.identity.canonical_json import MAX_DEPTH, Document, NotCanonical, parse
 from addon.identity.denylist import QUERY_BESIDE_SIG, Verdict, query_verdict
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
 from addon.identity.header_form import Kept, keep_headers, normal_headers, value_of
@@ -211,6 +211,6 @@ def _label(head: _Head, body: Body) -> dict[str, str]:
     elif body is not None and _is_multipart(body):
         model = next((part.get("text") for part in body["parts"] if part["name"] == "model"), None)
     model = model or head.model
-    if isinstance(model, str) and not isinstance(model, Number):
+    if isinstance(model, str):
         return head.label | {"model": model[:_LABEL]}
     return dict(head.label)

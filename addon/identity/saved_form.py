@@ -20,7 +20,7 @@ __all__ = ["KEY_PREFIX", "dump_content", "dump_head", "dump_saved", "key_of", "r
 KEY_PREFIX = "pp1-"
 """A change of anything that is hashed is another version."""
 
-_DOMAIN = b"provider-proxy request identity 1\0"
+_HASHER = hashlib.sha256(b"provider-proxy request identity 1\0")
 _HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
 _MARKERS = "cache_control"
 _ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
@@ -31,7 +31,9 @@ _ENCODE_SORTED = json.JSONEncoder(
 
 def key_of(saved: bytes) -> str:
     """The key of a saved form: `pp1-` and 64 hex digits."""
-    return KEY_PREFIX + hashlib.sha256(_DOMAIN + saved).hexdigest()
+    hasher = _HASHER.copy()
+    hasher.update(saved)
+    return KEY_PREFIX + hasher.hexdigest()
 
 
 def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
@@ -79,7 +81,7 @@ def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[An
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not isinstance(value, Number)
+    return isinstance(value, str)
 
 
 def _are_pairs(value: Any) -> bool:

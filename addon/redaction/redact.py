@@ -72,6 +72,8 @@ def _members(data: bytes) -> Iterator[shapes.Finding]:
 
 def redact_text(text: str, *, members: bool = False) -> str:
     """`redact_bytes` for text."""
+    if len(text) < len(_OPEN):
+        return text  # no shape, no such literal and no member with a credential's name is as short
     return redact_bytes(text.encode("utf-8", "surrogatepass"), members=members).decode(
         "utf-8", "surrogatepass"
     )

@@ -6,6 +6,7 @@ those of tests/requests; every body is made anew for each call, as a client woul
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import time
@@ -20,7 +21,7 @@ from addon.redaction import Taint
 from addon.wire import WireRequest
 
 SAMPLE = Path(__file__).parents[1] / "requests" / "openai__chat_tools__1.http"
-SIZES = {"2 KB": 2_000, "50 KB": 50_000, "1 MB": 1_000_000}
+SIZES = {"2 KB": 2_000, "16 KB": 16_000, "50 KB": 50_000, "1 MB": 1_000_000}
 ROUNDS = 9
 ROUND_SECONDS = 0.02
 DIFFERENT_BODIES = 4
@@ -77,6 +78,17 @@ def numbers(pick: random.Random, size: int) -> dict[str, Any]:
         "model": "m",
         "input": [[round(pick.uniform(-1, 1), 8) for _ in range(8)] for _ in range(size // 100)],
     }
+
+
+def image(pick: random.Random, size: int) -> dict[str, Any]:
+    """A short question with three tools, and an image in base64 that makes up the rest."""
+    body = tools(pick, 1_700)
+    data = base64.b64encode(pick.randbytes(max(0, size - 1_700) * 3 // 4)).decode()
+    parts = [
+        {"type": "text", "text": "What is the weather like here?"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+    ]
+    return body | {"messages": [{"role": "user", "content": parts}]}
 
 
 def request(body: dict[str, Any]) -> WireRequest:
@@ -147,7 +159,7 @@ def measure(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> 
 def main() -> None:
     """Print the table; times are in µs."""
     print("body            |    bytes |   loads | identify |  ratio |  repeat | learn new | again | found_in")
-    for make in (chat, tools, numbers):
+    for make in (chat, tools, numbers, image):
         for name, size in SIZES.items():
             print(f"{make.__name__:<8}{name:>6}", measure(make, size), sep="  |")
 

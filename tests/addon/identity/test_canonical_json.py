@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from addon.identity.canonical_json import MAX_DEPTH, NotCanonical, parse
+from addon.identity.exact_number import canonical
 
 VECTORS = json.loads((Path(__file__).parent / "canonical.json").read_text("utf-8"))
 
@@ -115,12 +116,49 @@ def test_order_under_properties_is_kept() -> None:
         ('["\x7f", 1.5, "\\u007f1\x7f"]', '["\x7f",1.5,"\x7f1\x7f"]'),
         ('"\\n\\u0001"', '"\\n\\u0001"'),
         ("1.5", "1.5"),
+        ('[["1.5"],["["],[1.5,"]"],[[0.25]]]', '[["1.5"],["["],[1.5,"]"],[[0.25]]]'),
+        ('["\x7f",["1.5"],[[0.25],1e3]]', '["\x7f",["1.5"],[[0.25],1000]]'),
         ('{"é":1,"z":2}', '{"z":2,"é":1}'),
     ],
 )
 def test_forms(text: str, expected: str) -> None:
     """Examples of each rule."""
     assert form(text) == expected
+
+
+@given(
+    st.from_regex(
+        r"-?(0|[1-9][0-9]{0,24})(\.0{0,8}[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?",
+        fullmatch=True,
+        alphabet="-0123456789.eE+",
+    )
+)
+@example("0.000001")
+@example("-0.0000001")
+@example("1.50")
+@example("1E5")
+@example("-0")
+@example("9" * 30 + ".5")
+def test_a_number_is_spelled_by_its_value(text: str) -> None:
+    """A document spells each of its numbers as `canonical` does, whichever way it takes."""
+    assert (
+        form(f'{{"b":[{text},"x"],"a":{text}}}') == f'{{"a":{canonical(text)},"b":[{canonical(text)},"x"]}}'
+    )
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('{"properties":', "}")])
+@pytest.mark.parametrize("filler", ["", "[]," * 200])
+def test_brackets_in_text_are_no_nesting(start: str, end: str, depth: int, filler: str) -> None:
+    """Only arrays and objects count, at the deepest place of several, whatever brackets are in strings."""
+    deepest = start * (depth - 1) + end * (depth - 1)
+    text = f'["[[[","]]]]","{{",{filler}{deepest},[]]'.replace('"properties":}', '"properties":1}')
+    text = text.replace('"a":}', '"a":1}')
+    if depth <= MAX_DEPTH:
+        assert form(text) == text
+    else:
+        with pytest.raises(NotCanonical):
+            parse(text.encode())
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def test_forms() -> None:
     digits = hashlib.sha256(KEY.encode()).hexdigest()[:8]
     assert hex8(KEY.encode()) == digits
     assert redact_text(f"a {KEY} b") == f"a <redacted:aws-key-id:{digits}> b"
+    assert redact_text("<redacted:") == "<redacted::"
     assert redacted("client-secret") == "<redacted:client-secret>"
     assert hashed(b"v") == f"<sha256:{hashlib.sha256(b'v').hexdigest()[:8]}>"
 
