@@ -154,6 +154,28 @@ def test_replace_leaves_just_what_this_cache_holds(url: str, machine: Callable[[
     assert reader.keys() == {9}
 
 
+def test_replacements_at_once_do_not_remove_each_others(
+    url: str, machine: Callable[[str, str], Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes the other's pack, which was there before, for an old one: one of them stays."""
+    one, two = machine("one", url), machine("two", url)
+    for number, job in enumerate((one, two)):
+        job.put(_entry(number))
+        job.push()
+    plain = Remote.store
+
+    def store(self: Remote, digest: str, path: Path) -> None:
+        plain(self, digest, path)
+        monkeypatch.setattr(Remote, "store", plain)
+        two.push(replace=True)
+
+    monkeypatch.setattr(Remote, "store", store)
+    one.push(replace=True)
+    reader = machine("reader", url)
+    reader.pull()
+    assert reader.keys() == {0}
+
+
 def test_a_pull_of_nothing_new_is_one_request(
     s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine]
 ) -> None:
