@@ -106,6 +106,7 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
     """Stores text keys and byte values only, in the row or in a file with diskcache's own kind of name."""
 
     _later: list[str] | None = None
+    _written: list[str]
 
     def put(self, key: object) -> tuple[str, bool]:
         """The key as the database holds it; only text is a key."""
@@ -123,7 +124,10 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
         """The columns for `value`, which must be bytes, or with `read` a `Pieces`, which goes to a file."""
         if type(value) is not (Pieces if read else bytes):
             raise TypeError(f"a cache value is bytes, not {type(value).__name__}")
-        return super().store(value, read, key)
+        columns = super().store(value, read, key)
+        if self._later is not None and columns[2] is not None:
+            self._written.append(columns[2])
+        return columns
 
     def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> bytes:
         """The value of a row. Raises CorruptEntry for every kind of row that `store` does not make."""
@@ -135,15 +139,18 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
 
     @contextmanager
     def removing_later(self) -> Iterator[None]:
-        """Around a transaction of several writes: replaced files go once it is committed, and not if it is not."""
-        later: list[str] = []
-        self._later = later
+        """Around a transaction of several writes: replaced files go once it is committed, its own if it is not."""
+        replaced: list[str] = []
+        written: list[str] = []
+        self._later, self._written = replaced, written
+        gone = written
         try:
             yield
+            gone = replaced
         finally:
             self._later = None
-        for path in later:
-            self.remove(path)
+            for path in gone:
+                self.remove(path)
 
     def remove(self, file_path: str) -> None:
         """Remove a value file; a name that is not diskcache's own removes nothing."""
