@@ -13,6 +13,7 @@ from addon.keeping import LiveAnswer, Recorded, make_entry
 from addon.redaction import Taint
 from addon.sequence import Sequence, nth_key
 from addon.settings import Settings
+from addon.transfer.scrubbed import with_credential
 from addon.wire import WireRequest
 from cache_store.entry import Entry
 
@@ -68,6 +69,9 @@ class Admission:
             return NotStored.NEVER_CACHED
         self._taint.learn(request)
         identity = identify(request, self.settings.identity)
+        restored = with_credential(request, identity, exchange.answer.status)
+        if restored is not None:
+            request, identity = restored, identify(restored, self.settings.identity)
         nth = self._sequence.next(identity.key) if self.settings.sequence else 1
         origin = Recorded(
             method=request.method,
