@@ -19,6 +19,8 @@ from cache_store.entry import Entry
 
 __all__ = ["Admission", "Exchange", "Refused"]
 
+_OTHER_HOST = "not-in-PROVIDER_PROXY_HOSTS"
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -63,10 +65,14 @@ class Admission:
             else:
                 self.skipped[entry] += 1
 
-    def _entry(self, exchange: Exchange) -> Entry | NotStored:
+    def _entry(self, exchange: Exchange) -> Entry | str:
+        """The entry, or the reason why there is none."""
         request = exchange.request
         if never_cached.refusal(request):
             return NotStored.NEVER_CACHED
+        if not self.settings.hosts.match(request.host, request.port):
+            # A browser's HAR holds whole pages; what would never be served has no place in a cache.
+            return _OTHER_HOST
         self._taint.learn(request)
         identity = identify(request, self.settings.identity)
         restored = with_credential(request, identity, exchange.answer.status)

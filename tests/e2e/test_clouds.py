@@ -40,7 +40,7 @@ def scheme(cloud: Azure | Gcs) -> str:
 def environment(cloud: Azure | Gcs, scheme: str, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Variables with the bucket of this test."""
     cloud.reset()
-    remote = {"PROVIDER_PROXY_REMOTE": f"{scheme}://{BUCKET}/{tmp_path.name}/ci", "RUST_BACKTRACE": "0"}
+    remote = {"PROVIDER_PROXY_REMOTE": f"{scheme}://{BUCKET}/{tmp_path.name}/ci"}
     return environ | cloud.environ() | remote
 
 

@@ -121,6 +121,8 @@ def test_a_har_of_a_browser_is_replayed(
                                      {"name": "set-cookie", "value": "session=1"}]},
         }  # fmt: skip
 
+    page = entry({}, 200, "body {}", "text/css")
+    page["request"] |= {"method": "GET", "url": "https://playground.example/main.css"}  # type: ignore[operator]
     events = b"".join(chat_events(["naïve", " 世界"])).decode()
     har = {"log": {"version": "1.2", "creator": {"name": "WebInspector"}, "entries": [
         entry(BODY, 200, _chat_text(), "application/json"),
@@ -128,11 +130,15 @@ def test_a_har_of_a_browser_is_replayed(
         entry(BODY | {"seed": 1}, 200, None, "application/json"),
         entry(BODY | {"seed": 2}, 429, "{}", "application/json"),
         {"request": {}},
+        page,
     ]}}  # fmt: skip
     (tmp_path / "browser.har").write_bytes(b"\xef\xbb\xbf" + json.dumps(har).encode())
     done = command("import", "browser.har")
     assert done.returncode == 0, done.stderr
-    assert "imported 2 entries, 0 not newer; skipped: empty 1, status 1, unreadable 1" in done.stderr
+    assert (
+        "imported 2 entries, 0 not newer; skipped: empty 1, not-in-PROVIDER_PROXY_HOSTS 1, status 1, unreadable 1"
+        in done.stderr
+    )
     proxy = start_proxy(upstream, mode="read-only-require-hit")
     answer = ask(proxy)
     assert (cached(answer), answer.text) == ("true", _chat_text())
