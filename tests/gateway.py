@@ -14,18 +14,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Gateway:
-    """Forwards to `target`. `answers` are statuses that the next requests get instead; `hang` is seconds to wait first."""
+    """Forwards to `target`.
+
+    `answers` are statuses that the next requests get instead; `hang` is seconds to wait first; of so many packs as
+    `cuts` says half is sent, and the connection broken.
+    """
 
     target: str
     url: str = ""
     answers: list[int] = field(default_factory=list)
     hang: float = 0.0
+    cuts: int = 0
     seen: list[tuple[str, str]] = field(default_factory=list)
 
     def reset(self) -> None:
         """Behave, and forget what was seen."""
         self.answers.clear()
         self.hang = 0.0
+        self.cuts = 0
         self.seen.clear()
 
     def refusal(self, method: str, path: str, headers: Message) -> int:
@@ -62,6 +68,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("content-length", answer.getheader("content-length") or str(len(data)))
         self.end_headers()
+        if gateway.cuts and self.command == "GET" and ".ppack" in self.path.replace("%2E", "."):
+            gateway.cuts -= 1
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+            return
         self.wfile.write(data)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _any  # noqa: N815

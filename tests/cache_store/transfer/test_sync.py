@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,6 +203,20 @@ def test_a_busy_server_is_asked_again(
     s3.answers[:] = [status, status]
     two.pull()
     assert two.keys() == {1}
+
+
+@pytest.mark.parametrize("cuts", [1, 2])
+def test_a_download_that_breaks_off_is_taken_up_again(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine], cuts: int
+) -> None:
+    """Nothing of it is lost, and nothing is there twice."""
+    one, two = machine("one", s3_url), machine("two", s3_url)
+    one.put(_entry(1, body=os.urandom(2**21)))
+    one.push()
+    s3.cuts = cuts
+    assert two.pull().merged.stored == 1
+    assert two.store.get(_entry(1).key) == one.store.get(_entry(1).key)
+    assert s3.cuts == 0
 
 
 def test_no_permission_is_told_in_a_line(
