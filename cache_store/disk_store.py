@@ -149,7 +149,7 @@ class DiskStore:
         stored = 0
         with _mapped():
             cache = self._opened()[1]
-            with cache.transact():
+            with cache.disk.removing_later(), cache.transact():
                 for entry in entries:
                     if not self._is_newer(entry.key, math.nextafter(entry.recorded_at, 0)):
                         _set(cache, entry.key, entry.pieces())

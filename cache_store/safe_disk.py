@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -105,7 +106,9 @@ class Pieces:
 class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
     """Stores text keys and byte values only, in the row or in a file with diskcache's own kind of name."""
 
-    _later: list[str] | None = None
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._of_thread = threading.local()
 
     def put(self, key: object) -> tuple[str, bool]:
         """The key as the database holds it; only text is a key."""
@@ -123,7 +126,11 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
         """The columns for `value`, which must be bytes, or with `read` a `Pieces`, which goes to a file."""
         if type(value) is not (Pieces if read else bytes):
             raise TypeError(f"a cache value is bytes, not {type(value).__name__}")
-        return super().store(value, read, key)
+        columns = super().store(value, read, key)
+        batch = self._batch()
+        if batch is not None and columns[2] is not None:
+            batch.written.append(columns[2])
+        return columns
 
     def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> bytes:
         """The value of a row. Raises CorruptEntry for every kind of row that `store` does not make."""
@@ -135,26 +142,32 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
 
     @contextmanager
     def removing_later(self) -> Iterator[None]:
-        """Around a transaction of several writes: replaced files go once it is committed, and not if it is not."""
-        later: list[str] = []
-        self._later = later
+        """Around a transaction of several writes: replaced files go once it is committed, its own if it is not."""
+        batch = self._of_thread.batch = _Batch()
+        gone = batch.written
         try:
             yield
+            gone = batch.replaced
         finally:
-            self._later = None
-        for path in later:
-            self.remove(path)
+            self._of_thread.batch = None
+            for path in gone:
+                self.remove(path)
 
     def remove(self, file_path: str) -> None:
         """Remove a value file; a name that is not diskcache's own removes nothing."""
-        if self._later is not None:
-            self._later.append(file_path)
+        batch = self._batch()
+        if batch is not None:
+            batch.replaced.append(file_path)
             return
         try:
             self._file(file_path)
         except (CorruptEntry, OSError):
             return
         super().remove(file_path)
+
+    def _batch(self) -> _Batch | None:
+        # Of this thread alone: another's write, in a transaction of its own, may come between.
+        return getattr(self._of_thread, "batch", None)
 
     def _file(self, filename: str | None) -> Path:
         if type(filename) is not str or not _FILENAME.fullmatch(filename):
@@ -166,6 +179,14 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
             if not (stat.S_ISREG(mode) if part.endswith(".val") else stat.S_ISDIR(mode)):
                 _refuse()
         return path
+
+
+class _Batch:
+    """Names of value files that a transaction of several writes has replaced, and that it has written."""
+
+    def __init__(self) -> None:
+        self.replaced: list[str] = []
+        self.written: list[str] = []
 
 
 def _refuse() -> Never:

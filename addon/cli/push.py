@@ -69,7 +69,7 @@ def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
 
 def _is_without_credentials(url: str, done: str) -> bool:
     """Whether there are none, which is said."""
-    from cache_store.transfer.remote import has_credentials
+    from cache_store.transfer.credentials import has_credentials
 
     if has_credentials(url, os.environ):
         return False

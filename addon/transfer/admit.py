@@ -13,10 +13,13 @@ from addon.keeping import LiveAnswer, Recorded, make_entry
 from addon.redaction import Taint
 from addon.sequence import Sequence, nth_key
 from addon.settings import Settings
+from addon.transfer.scrubbed import with_credential
 from addon.wire import WireRequest
 from cache_store.entry import Entry
 
 __all__ = ["Admission", "Exchange", "Refused"]
+
+_OTHER_HOST = "not-in-PROVIDER_PROXY_HOSTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,19 @@ class Admission:
             else:
                 self.skipped[entry] += 1
 
-    def _entry(self, exchange: Exchange) -> Entry | NotStored:
+    def _entry(self, exchange: Exchange) -> Entry | str:
+        """The entry, or the reason why there is none."""
         request = exchange.request
         if never_cached.refusal(request):
             return NotStored.NEVER_CACHED
+        if not self.settings.hosts.match(request.host, request.port):
+            # A browser's HAR holds whole pages; what would never be served has no place in a cache.
+            return _OTHER_HOST
         self._taint.learn(request)
         identity = identify(request, self.settings.identity)
+        restored = with_credential(request, identity, exchange.answer.status)
+        if restored is not None:
+            request, identity = restored, identify(restored, self.settings.identity)
         nth = self._sequence.next(identity.key) if self.settings.sequence else 1
         origin = Recorded(
             method=request.method,

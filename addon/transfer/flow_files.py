@@ -90,6 +90,8 @@ def _as_utf8(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _exchange(flow: Any, path: Path) -> Exchange | Refused:
     request, response = flow.request, flow.response
+    if request.scheme not in ("http", "https"):  # a browser's own pages and extensions
+        return Refused("not-http")
     if response is None or flow.error is not None:
         return Refused("cut-off")
     if flow.websocket is not None or response.status_code == 101:

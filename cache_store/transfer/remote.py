@@ -10,19 +10,20 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cache_store.errors import TransferError, UsageError
+from cache_store.transfer.credentials import needed, settle
 from cache_store.transfer.pack import is_digest
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-__all__ = ["Remote", "has_credentials"]
+__all__ = ["Remote"]
 
 _SCHEMES = ("s3", "gs", "az", "file")
 _FOLDER = "packs"
@@ -31,24 +32,15 @@ _TRIES = 6
 _FIRST_PAUSE = 0.2  # seconds; doubles
 _MOST_PACKS = 100_000
 _MULTIPART = 16 * 2**20  # bytes; one request up to this
-_CREDENTIALS = {
-    "s3": ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-           "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_SKIP_SIGNATURE"),
-    "gs": ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_SERVICE_ACCOUNT_KEY",
-           "GOOGLE_APPLICATION_CREDENTIALS", "SERVICE_ACCOUNT", "GOOGLE_SKIP_SIGNATURE"),
-    "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_SAS_KEY",
-           "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_STORAGE_CLIENT_SECRET",
-           "AZURE_FEDERATED_TOKEN_FILE", "AZURE_SKIP_SIGNATURE"),
-}  # fmt: skip
 
 
 class Remote:
     """The packs under `url`. Every method raises TransferError in one line."""
 
-    def __init__(self, url: str, environ: MutableMapping[str, str] | None = None) -> None:
+    def __init__(self, url: str) -> None:
         """Raises UsageError for a URL that is none, or without the obstore package."""
         self.url = _checked(url)
-        _drop_blank(os.environ if environ is None else environ)
+        settle(os.environ)
         # What lists or removes answers at once or not at all; what carries packs may take its time.
         self._quick = _store(url, timedelta(seconds=5), timedelta(seconds=10))
         self._bulk = _store(url, timedelta(seconds=30), timedelta(minutes=2))
@@ -97,12 +89,17 @@ class Remote:
         """Remove packs; those that are gone already are no error."""
         import obstore
 
-        places = [_place(digest) for digest in sorted(digests)]
-        if places:
+        left = digests
+        while left:
+            places = [_place(digest) for digest in sorted(left)]
             try:
-                self._ask(lambda: obstore.delete(self._quick, places))
+                self._ask(lambda: obstore.delete(self._quick, places))  # noqa: B023 - called at once
+                return
             except FileNotFoundError:
-                pass  # another job's `--replace` was faster
+                # Another job's `--replace` was faster. Where packs go one by one, the first that is gone ends it.
+                before, left = left, left & self.packs()
+                if left == before:
+                    raise
 
     def _ask[T](self, work: Callable[[], T]) -> T:
         """What `work` gives; obstore retries 5xx and broken connections by itself, 429 is ours."""
@@ -130,12 +127,6 @@ class Remote:
 
 class _Gone(TransferError, FileNotFoundError):
     """What was asked for is not there (any more)."""
-
-
-def has_credentials(url: str, environ: Mapping[str, str]) -> bool:
-    """Whether the environment names credentials for a bucket of this kind; a directory needs none."""
-    names = _CREDENTIALS.get(url.partition("://")[0], ())
-    return not names or any(environ.get(name, "").strip() for name in names)
 
 
 def _checked(url: str) -> str:
@@ -173,15 +164,8 @@ def _store(url: str, read: timedelta, patience: timedelta) -> Any:
         return from_url(url, client_options=client, retry_config=retry)
     except (BaseError, ValueError, OSError) as error:
         raise TransferError(
-            f"{url} cannot be opened; check it and its variables in the environment"
+            f"{url} cannot be opened; check it and {needed(url)} in the environment"
         ) from error
-
-
-def _drop_blank(environ: MutableMapping[str, str]) -> None:
-    # CI gives a secret that is not there as a blank variable; the service's client would take it at its word.
-    for name in list(environ):
-        if name.startswith(("AWS_", "AZURE_", "GOOGLE_")) and not environ.get(name, "-").strip():
-            environ.pop(name, None)
 
 
 def _place(digest: str) -> str:
@@ -210,5 +194,6 @@ def _reason(text: str) -> str:
     if status:
         return f"it answers {status[0].strip()}"
     if "onnect" in text:
-        return "it cannot be reached; check the endpoint and the network"
+        through = next((name for name in ("HTTPS_PROXY", "https_proxy") if os.environ.get(name)), "")
+        return f"it cannot be reached; check the endpoint and the network{through and f', and {through}'}"
     return "the request failed; check the URL, the region and the credentials"

@@ -50,7 +50,8 @@ def push(
     """Upload what the remote is not known to hold, as one pack.
 
     With `replace` the remote then holds just what `store` holds, in one pack. The new pack is there before an old
-    one goes, and packs that other jobs upload meanwhile stay. `advance` is told of each entry.
+    one goes, packs that other jobs upload meanwhile stay, and of jobs that replace at once the last one's pack is
+    there. `advance` is told of each entry.
     """
     there = remote.packs()
     known = set() if replace else ledger.fingerprints(there)
@@ -60,9 +61,13 @@ def push(
         if not pack.entries and not replace:
             return Pushed(0, 0, 0)
         remote.store(pack.digest, path)
-    old = there - {pack.digest} if replace else set()
-    _note(ledger, pack, there - old)
-    remote.remove(old)
+        old = there - {pack.digest} if replace else set()
+        _note(ledger, pack, there - old)
+        if old:
+            remote.remove(old)
+            # It may have been there before, and old to another job that replaced at the same time.
+            if pack.digest not in remote.packs():
+                remote.store(pack.digest, path)
     return Pushed(pack.entries, pack.size, len(old))
 
 

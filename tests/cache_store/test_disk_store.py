@@ -167,6 +167,40 @@ def test_a_long_answer_is_not_copied_to_be_stored(store: DiskStore) -> None:
     assert store.get(entry.key) == entry
 
 
+def test_a_batch_that_fails_leaves_what_was_there(store: DiskStore) -> None:
+    """No row of it is stored, and no file is gone that a row names; one that succeeds leaves no file behind."""
+    long = replace(ENTRY, body=os.urandom(2**20 + 1), recorded_at=1000.0)
+    newer = replace(long, body=os.urandom(2**20 + 2), recorded_at=2000.0)
+    store.put(long)
+
+    def broken() -> Iterator[Entry]:
+        yield newer
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        store.put_newer(broken())
+    assert store.get(ENTRY.key) == long
+    assert store.put_newer([newer]) == 1
+    assert store.get(ENTRY.key) == newer
+    assert len(_files(store.directory)) == 1
+
+
+def test_a_batch_that_fails_takes_no_other_threads_file_along(store: DiskStore) -> None:
+    """What another thread stores while the batch waits for its turn is not the batch's."""
+    long = replace(ENTRY, body=os.urandom(2**20 + 1))
+    assert store.put_newer([]) == 0
+
+    def meanwhile() -> None:
+        other = threading.Thread(target=lambda: (store.put(long), store.close()))
+        other.start()
+        other.join()
+        raise RuntimeError("no turn came")
+
+    with pytest.raises(RuntimeError), store._opened()[1].disk.removing_later():
+        meanwhile()
+    assert store.get(ENTRY.key) == long
+
+
 def test_a_value_file_that_is_gone_is_a_miss(store: DiskStore) -> None:
     """Somebody removed the file: there is no entry, and a new one can be put."""
     long = replace(ENTRY, body=os.urandom(2**20 + 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -126,25 +125,3 @@ def test_a_damaged_pack_merges_nothing(
     assert done.returncode == 1
     assert "another content than its name says" in done.stderr
     assert json.loads(command("ls", "--json", PROVIDER_PROXY_CACHE_DIR="other").stdout) == []
-
-
-def test_a_push_that_is_killed_leaves_both_sides_whole(
-    command: Command, s3: Gateway, environ: dict[str, str], start_proxy: Callable[..., Proxy], upstream: Upstream,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    """Nothing of it is seen by others, and the next push makes it good."""
-    proxy = start_proxy(upstream)
-    ask(proxy)
-    proxy.stop()
-    s3.hang = 3.0
-    env = environ | s3.environ() | {"PROVIDER_PROXY_REMOTE": f"s3://{BUCKET}/{tmp_path.name}"}
-    process = subprocess.Popen([sys.executable, "-m", "addon.cli", "push"], env=env, cwd=tmp_path,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    while not s3.seen:
-        os.sched_yield()
-    process.kill()
-    process.wait()
-    s3.hang = 0.0
-    assert command("pull", PROVIDER_PROXY_CACHE_DIR="other").stderr == "nothing new to pull\n"
-    assert command("push").stderr.startswith("pushed 1 entry")
-    assert "1 entry new" in command("pull", PROVIDER_PROXY_CACHE_DIR="other").stderr

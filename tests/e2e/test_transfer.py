@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -119,6 +121,8 @@ def test_a_har_of_a_browser_is_replayed(
                                      {"name": "set-cookie", "value": "session=1"}]},
         }  # fmt: skip
 
+    page = entry({}, 200, "body {}", "text/css")
+    page["request"] |= {"method": "GET", "url": "https://playground.example/main.css"}  # type: ignore[operator]
     events = b"".join(chat_events(["naïve", " 世界"])).decode()
     har = {"log": {"version": "1.2", "creator": {"name": "WebInspector"}, "entries": [
         entry(BODY, 200, _chat_text(), "application/json"),
@@ -126,11 +130,15 @@ def test_a_har_of_a_browser_is_replayed(
         entry(BODY | {"seed": 1}, 200, None, "application/json"),
         entry(BODY | {"seed": 2}, 429, "{}", "application/json"),
         {"request": {}},
+        page,
     ]}}  # fmt: skip
     (tmp_path / "browser.har").write_bytes(b"\xef\xbb\xbf" + json.dumps(har).encode())
     done = command("import", "browser.har")
     assert done.returncode == 0, done.stderr
-    assert "imported 2 entries, 0 not newer; skipped: empty 1, status 1, unreadable 1" in done.stderr
+    assert (
+        "imported 2 entries, 0 not newer; skipped: empty 1, not-in-PROVIDER_PROXY_HOSTS 1, status 1, unreadable 1"
+        in done.stderr
+    )
     proxy = start_proxy(upstream, mode="read-only-require-hit")
     answer = ask(proxy)
     assert (cached(answer), answer.text) == ("true", _chat_text())
@@ -198,6 +206,43 @@ def test_cassettes_of_vcrpy_are_replayed(
         assert cached(answer) == "true"
         assert answer.json()["choices"][0]["message"]["content"].startswith("answer ")
     _no_secret(tmp_path / ".provider-proxy")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cassette_without_its_credential_is_replayed_to_an_sdk(
+    command: Command,
+    start_proxy: Callable[..., Proxy],
+    start_upstream: Callable[..., Upstream],
+    tmp_path: Path,
+) -> None:
+    """As people record: an SDK under vcrpy, which is told to leave the key out. The SDK replays it, streams too."""
+    import httpx
+    import vcr
+    from openai import OpenAI
+
+    plain = start_upstream(_script, tls=False)
+    cassette = tmp_path / "recorded.yaml"
+
+    def ask_both(client: OpenAI) -> list[object]:
+        question: Any = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "hello"}]}
+        whole = client.chat.completions.create(**question).choices[0].message.content
+        chunks = client.chat.completions.create(**question, stream=True)
+        return [whole, [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]]
+
+    recorder = vcr.VCR(record_mode="all", filter_headers=["authorization"])
+    with recorder.use_cassette(str(cassette)), httpx.Client(trust_env=False) as direct:
+        base_url = f"http://127.0.0.1:{plain.port}/v1"
+        live = ask_both(OpenAI(api_key=SECRET, base_url=base_url, http_client=direct))
+    text = cassette.read_text()
+    assert "uthorization" not in text
+    cassette.write_text(text.replace(f"http://127.0.0.1:{plain.port}", "https://api.openai.com"))
+    done = command("import", "recorded.yaml")
+    assert done.stderr == "imported 2 entries, 0 not newer\n"
+    before = plain.count
+    proxy = start_proxy(plain, mode="read-only-require-hit")
+    with httpx.Client(proxy=proxy.url, verify=ssl.create_default_context(cafile=proxy.bundle)) as through:
+        assert ask_both(OpenAI(api_key="another", http_client=through, max_retries=0)) == live
+    assert plain.count == before
 
 
 def test_a_cassette_with_an_object_tag_runs_nothing(command: Command, tmp_path: Path) -> None:

@@ -48,6 +48,16 @@ def test_what_stays_out_is_counted_by_reason() -> None:
     assert admission.named == ["file: why"]
 
 
+def test_what_is_not_intercepted_stays_out() -> None:
+    """It would never be served; the setting that lets it in is named."""
+    found = [_exchange(host="cdn.example.com"), _exchange(host="localhost")]
+    admission = Admission(Settings.parse({}), "run")
+    assert list(admission.entries(found)) == []
+    assert admission.skipped == {"not-in-PROVIDER_PROXY_HOSTS": 2}
+    wider = Admission(Settings.parse({"hosts": "+http://localhost"}), "run")
+    assert [entry.label["host"] for entry in wider.entries(found)] == ["localhost"]
+
+
 def test_equal_requests_are_a_sequence_where_asked_for() -> None:
     """Else they have one key."""
     single = Admission(Settings.parse({}), "run")

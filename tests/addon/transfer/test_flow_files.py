@@ -60,6 +60,15 @@ def test_text_of_a_stream_is_utf8(tmp_path: Path) -> None:
     assert found.recorded_at == pytest.approx(1767323046.5)
 
 
+def test_a_browsers_own_pages_are_no_http(tmp_path: Path) -> None:
+    """An extension's file is in its HAR too."""
+    own = _entry()
+    own["request"]["url"] = "chrome-extension://abc/x.js"
+    (found,) = _har(tmp_path / "a.har", own)
+    assert isinstance(found, Refused)
+    assert found.reason == "not-http"
+
+
 def test_base64_is_undone(tmp_path: Path) -> None:
     """As HAR has it for what is no text."""
     (found,) = _har(tmp_path / "a.har", _entry("/wA=", encoding="base64"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cache_store.errors import TransferError, UsageError
-from cache_store.transfer.remote import Remote, has_credentials
+from cache_store.transfer.remote import Remote
 
 
 def test_packs_are_stored_fetched_and_removed(tmp_path: Path) -> None:
@@ -50,15 +50,44 @@ def test_packs_are_stored_fetched_and_removed(tmp_path: Path) -> None:
 def test_what_is_no_remote_is_refused(url: str) -> None:
     """A wrong URL is wrong usage, and is not repeated."""
     with pytest.raises(UsageError, match="PROVIDER_PROXY_REMOTE") as caught:
-        Remote(url, {})
+        Remote(url)
     assert "secret" not in str(caught.value)
 
 
-def test_credentials_are_told_from_blanks() -> None:
-    """A blank secret of a fork counts as none and is not handed on; a directory needs none."""
-    environ = {"AWS_ACCESS_KEY_ID": "", "AWS_ENDPOINT_URL": " ", "OTHER": ""}
-    assert not has_credentials("s3://b", environ)
-    assert has_credentials("s3://b", {"AWS_ACCESS_KEY_ID": "x"})
-    assert has_credentials("file:///x", {})
-    Remote("s3://b", environ)
-    assert environ == {"OTHER": ""}
+def test_packs_that_another_job_removed_do_not_keep_the_others(tmp_path: Path) -> None:
+    """All that are left go, wherever in the order the first lies that is gone."""
+    remote = Remote((tmp_path / "bucket").as_uri())
+    (tmp_path / "a").write_bytes(b"content")
+    digests = {f"{number:064x}" for number in range(40)}
+    gone = {f"{number:064x}" for number in (0, 17, 39)}
+    for digest in digests - gone:
+        remote.store(digest, tmp_path / "a")
+    remote.remove(digests)
+    assert remote.packs() == set()
+
+
+def test_a_proxy_that_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that still has the exports of a proxy that is gone."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(TransferError, match="HTTPS_PROXY"):
+        Remote("s3://b").packs()
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.delenv("https_proxy", raising=False)
+    with pytest.raises(TransferError, match=r"check the endpoint and the network$"):
+        Remote("s3://b").packs()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"), [("az://c/x", "AZURE_STORAGE_KEY"), ("gs://b/x", "GOOGLE_APPLICATION_")]
+)
+def test_what_an_account_lacks_is_said(
+    url: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No account's name, or a file of credentials that is none."""
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    with pytest.raises(TransferError, match=says):
+        Remote(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -154,6 +155,28 @@ def test_replace_leaves_just_what_this_cache_holds(url: str, machine: Callable[[
     assert reader.keys() == {9}
 
 
+def test_replacements_at_once_do_not_remove_each_others(
+    url: str, machine: Callable[[str, str], Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes the other's pack, which was there before, for an old one: one of them stays."""
+    one, two = machine("one", url), machine("two", url)
+    for number, job in enumerate((one, two)):
+        job.put(_entry(number))
+        job.push()
+    plain = Remote.store
+
+    def store(self: Remote, digest: str, path: Path) -> None:
+        plain(self, digest, path)
+        monkeypatch.setattr(Remote, "store", plain)
+        two.push(replace=True)
+
+    monkeypatch.setattr(Remote, "store", store)
+    one.push(replace=True)
+    reader = machine("reader", url)
+    reader.pull()
+    assert reader.keys() == {0}
+
+
 def test_a_pull_of_nothing_new_is_one_request(
     s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine]
 ) -> None:
@@ -180,6 +203,20 @@ def test_a_busy_server_is_asked_again(
     s3.answers[:] = [status, status]
     two.pull()
     assert two.keys() == {1}
+
+
+@pytest.mark.parametrize("cuts", [1, 2])
+def test_a_download_that_breaks_off_is_taken_up_again(
+    s3: Gateway, s3_url: str, machine: Callable[[str, str], Machine], cuts: int
+) -> None:
+    """Nothing of it is lost, and nothing is there twice."""
+    one, two = machine("one", s3_url), machine("two", s3_url)
+    one.put(_entry(1, body=os.urandom(2**21)))
+    one.push()
+    s3.cuts = cuts
+    assert two.pull().merged.stored == 1
+    assert two.store.get(_entry(1).key) == one.store.get(_entry(1).key)
+    assert s3.cuts == 0
 
 
 def test_no_permission_is_told_in_a_line(
