@@ -68,9 +68,8 @@ install() {
     touch "$venv/unfinished"
     rm -f "$venv/ready" "$venv/ready-dev"
     # The pip that Python 3.12.1 brings tries old releases of everything for an hour where two new ones disagree.
-    "$venv/bin/python" -m pip install -qq --upgrade "pip>=25" >&2 || set_up_failed "$venv"
-    (cd "$root" && "$venv/bin/python" -m pip install -qq --editable ".[${extra:-all}]" >&2) ||
-        set_up_failed "$venv"
+    (cd "$root" && "$venv/bin/python" -m pip install -qq "pip>=25" >&2 &&
+        "$venv/bin/python" -m pip install -qq --editable ".[${extra:-all}]" >&2) || set_up_failed "$venv"
     # The proxy runs with -O; compiled files for that are made here, once.
     (cd "$root" && PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -O -c "import addon.host, addon.cli.serve, addon.cli.run") ||
         set_up_failed "$venv"
