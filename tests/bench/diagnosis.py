@@ -1,6 +1,6 @@
-"""Measures what a miss's diagnosis costs against a hit: 10,000 entries of one endpoint, 8 KB bodies.
+"""What a miss's diagnosis costs against a hit: 10,000 entries of one endpoint, 8 KB bodies.
 
-Run it as `python -m tests.bench.diagnosis`. A hit here is the identity of the request and one read from the
+`python -m tests.bench.diagnosis` prints it alone. A hit here is the identity of the request and one read from the
 store, which is the least that a hit can cost.
 """
 
@@ -43,17 +43,15 @@ def entry(identity: Identity) -> Entry:
                  "bench", identity.label, "chat", identity.request_json)  # fmt: skip
 
 
-def main() -> None:
-    """Print the medians and their ratio."""
+def measure(entries: int = ENTRIES) -> dict[str, float]:
+    """Medians in ms of a hit, of a diagnosis, its worst, and the share in which it found the right entry."""
     rules = IdentityRules()
     with tempfile.TemporaryDirectory() as folder:
         store = DiskStore(Path(folder))
-        began = time.perf_counter()
-        for number in range(ENTRIES):
+        for number in range(entries):
             store.put(entry(identify(request(number), rules)))
-        print(f"{ENTRIES} puts, each {(time.perf_counter() - began) / ENTRIES * 1e3:.2f} ms")
         hits, misses, found = [], [], 0
-        for number in random.Random(1).sample(range(ENTRIES), 200):
+        for number in random.Random(1).sample(range(entries), 200):
             wanted = request(number)
             # The memo of identities would make a hit cheaper than a first one is.
             began = time.perf_counter()
@@ -66,9 +64,9 @@ def main() -> None:
             found += result.nearest == identify(wanted, rules).key
         store.close()
     hit, miss = statistics.median(hits), statistics.median(misses)
-    print(f"hit {hit * 1e3:.3f} ms, diagnosis {miss * 1e3:.3f} ms (worst {max(misses) * 1e3:.3f} ms)")
-    print(f"ratio {miss / hit:.1f}; the right entry was found {found} times of {len(misses)}")
+    return {"entries": entries, "hit": hit * 1e3, "diagnosis": miss * 1e3, "worst": max(misses) * 1e3,
+            "found": found / len(misses)}  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure(), indent=1))

@@ -1,18 +1,24 @@
 """Addons for stock mitmdump that the bench compares with: a constant answer, and a plain streaming tee."""
 
 import os
+import sys
+from pathlib import Path
 
 from mitmproxy import ctx, http
 
-_ANSWER = http.Response.make(
-    200,
-    b'{"x": "' + b"y" * (int(os.environ.get("BENCH_BYTES", "2048")) - 9) + b'"}',
-    {"content-type": "application/json"},
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.bench.work import SIZES, answer
 
 
 class Constant:
-    """Answers every request with the same bytes, without asking anybody."""
+    """Answers every request with the bytes of the size that it asks for, without asking anybody."""
+
+    def __init__(self) -> None:
+        self.answers = {
+            b"%09d" % size: http.Response.make(200, answer(size), {"content-type": "application/json"})
+            for size in SIZES.values()
+        }
 
     def running(self) -> None:
         """As our addon does: no connection before there is need for one."""
@@ -20,7 +26,8 @@ class Constant:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """The answer."""
-        flow.response = _ANSWER.copy()
+        assert flow.request.raw_content
+        flow.response = self.answers[flow.request.raw_content[10:19]].copy()
 
 
 class Tee:

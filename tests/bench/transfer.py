@@ -1,4 +1,4 @@
-"""Measures sharing: a pack against one object per entry, and what a large cache costs the proxy.
+"""Measures sharing: a pack against one object per entry.
 
 Run it as `python -m tests.bench.transfer`. Ratios are of one run on one machine. The layout of one object per entry
 is moved as `aws s3 sync` moves it, 10 requests at a time over kept connections, by the same SDK; where `aws`
@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,7 +28,6 @@ from cache_store.entry import Entry
 from tests.s3_server import BUCKET, Gateway, running_s3
 
 ENTRIES = 10_000
-MANY = 100_000
 SYNC_REQUESTS = 10  # aws-cli's default for max_concurrent_requests
 
 
@@ -131,59 +128,10 @@ def _aws(gateway: Gateway, files: Path, folder: Path) -> tuple[float, float] | N
     )
 
 
-def proxy_costs(folder: Path) -> tuple[float, float]:
-    """Seconds from the start of `serve` to its address, and its resident memory in MB then."""
-    env = os.environ | {"PROVIDER_PROXY_CACHE_DIR": str(folder), "PROVIDER_PROXY_LISTEN": "127.0.0.1:0"}
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "addon.cli", "serve"], env=env, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
-    assert process.stdout is not None
-    process.stdout.readline()
-    took = time.perf_counter() - started
-    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-    process.terminate()
-    process.communicate(timeout=30)
-    return took, pages * resource.getpagesize() / 2**20
-
-
-def read_seconds(folder: Path, keys: list[str]) -> float:
-    """The median time of a read."""
-    with closing(DiskStore(folder)) as store:
-        store.open()
-        return statistics.median(timed(lambda key=key: store.get(key)) for key in keys)  # type: ignore[misc]
-
-
-def large_cache(folder: Path) -> None:
-    """A cache of 100,000 entries against an empty one."""
-    empty, large = folder / "empty", folder / "large"
-    fill(empty, 1, 1024)
-    fill(large, MANY, 1024)
-    costs: dict[Path, list[tuple[float, float]]] = {empty: [], large: []}
-    for _ in range(5):
-        for cache in (empty, large):
-            costs[cache].append(proxy_costs(cache))
-    starts, memory = (
-        {c: statistics.median(run[i] for run in runs) for c, runs in costs.items()} for i in (0, 1)
-    )
-    pick = random.Random(1)
-    one = read_seconds(empty, [entry(0, 10).key] * 3000)
-    many = read_seconds(large, [f"pp1-{pick.randrange(MANY):064x}" for _ in range(3000)])
-    print(f"{MANY} entries           empty    large    ratio")
-    print(
-        f"start-up               {starts[empty]:6.2f} s {starts[large]:6.2f} s   {starts[large] / starts[empty]:.2f}"
-    )
-    print(
-        f"resident memory        {memory[empty]:6.1f} M {memory[large]:6.1f} M   {memory[large] / memory[empty]:.2f}"
-    )
-    print(f"get                    {one * 1e6:5.0f} us {many * 1e6:5.0f} us   {many / one:.2f}")
-
-
 def main() -> None:
-    """Measure both."""
+    """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         transfers(Path(folder))
-    with tempfile.TemporaryDirectory() as folder:
-        large_cache(Path(folder))
 
 
 if __name__ == "__main__":

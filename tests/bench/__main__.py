@@ -1,0 +1,113 @@
+"""`python -m tests.bench`: everything side by side in one run; prints tables, writes JSON and a picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import calls, diagnosis, hits, identities, starting, storage, streams, suite
+from tests.bench.machine import machine, versions
+from tests.bench.processes import Absent
+from tests.bench.provider import providers
+from tests.bench.proxies import ROOT, Stand
+from tests.bench.readme import drawn, rendered, with_block
+from tests.bench.words import setting, tables
+
+type Say = Callable[[str], None]
+SECTIONS = ("hits", "calls", "streams", "start", "recording", "store", "diagnosis", "identity", "suite")
+
+
+def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]]:
+    """How each is measured. Short: enough to see that all runs, not to trust a figure."""
+    rounds = 3 if short else 5
+    return {
+        "hits": lambda: hits.measure(stand, hits.SHORT if short else hits.FULL, say),
+        "calls": lambda: calls.measure(stand, 1 if short else rounds, 30 if short else 100),
+        "streams": lambda: streams.measure(stand, rounds, *((8, 1) if short else (25, 4))),
+        "start": lambda: starting.measure(stand, 2 if short else rounds, 1 if short else 2),
+        "recording": lambda: starting.measure_recording(stand, 1 if short else rounds),
+        "store": lambda: storage.measure(
+            stand, [0, 10_000] if short else [0, 10_000, 100_000], 2 if short else rounds, say
+        ),
+        "diagnosis": lambda: diagnosis.measure(1_000 if short else 10_000),
+        "identity": lambda: identities.measure(short),
+        "suite": lambda: suite.measure(stand, 1 if short else rounds),
+    }
+
+
+def measured(short: bool, only: list[str], say: Say) -> dict[str, Any]:
+    """The whole result."""
+    began = time.monotonic()
+    result: dict[str, Any] = {
+        "mode": "short" if short else "full", "rounds": 3 if short else 5, "date": time.strftime("%Y-%m-%d"),
+        "machine": machine(), "versions": versions(),
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, providers(Path(folder)) as provider:
+        for name, measure in sections(Stand(Path(folder), provider), short, say).items():
+            if name not in only:
+                continue
+            say(name)
+            try:
+                result[name] = measure()
+            except Absent as error:
+                raise SystemExit(f"bench: {name}: {error}") from error
+    return result | {"seconds": round(time.monotonic() - began)}
+
+
+def show(result: dict[str, Any]) -> None:
+    """Every table."""
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(setting(result), highlight=False)
+    for title, rows in tables(result):
+        table = Table(
+            *rows[0], title=title, title_justify="left", box=None, header_style="dim", pad_edge=False
+        )
+        for row in rows[1:]:
+            table.add_row(*row)
+        console.print()
+        console.print(table, highlight=False)
+    console.print(f"\nmeasured in {result['seconds']} s", highlight=False)
+
+
+def main() -> None:
+    """Measure and show; or with --readme put a result into the README."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--short", action="store_true", help="under two minutes; figures are rough (default)")
+    how.add_argument("--full", action="store_true", help="five rounds, about 20 minutes")
+    how.add_argument("--show", type=Path, metavar="JSON", help="print a result's tables again")
+    how.add_argument(
+        "--readme", type=Path, metavar="JSON", help="write a result and its picture into the README"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write results.json and hits.svg there")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections alone")
+    arguments = parser.parse_args()
+    if arguments.readme:
+        result = json.loads(arguments.readme.read_text("utf-8"))
+        readme = ROOT / "README.md"
+        readme.write_text(with_block(readme.read_text("utf-8"), rendered(result)), "utf-8")
+        (ROOT / "tests/bench/hits.svg").write_text(drawn(result), "utf-8")
+        return
+    if arguments.show:
+        show(json.loads(arguments.show.read_text("utf-8")))
+        return
+    result = measured(not arguments.full, arguments.only, lambda line: print(f"… {line}", file=sys.stderr))
+    show(result)
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "results.json").write_text(json.dumps(result, indent=1), "utf-8")
+        if "hits" in result:
+            (arguments.out / "hits.svg").write_text(drawn(result), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
