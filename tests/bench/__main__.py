@@ -31,7 +31,7 @@ def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]
     rounds = 3 if short else 5
     return {
         "hits": lambda: hits.measure(stand, hits.SHORT if short else hits.FULL, say),
-        "calls": lambda: calls.measure(stand, 1 if short else rounds, 30 if short else 100),
+        "calls": lambda: calls.measure(stand, 1 if short else rounds, 20 if short else 100),
         "streams": lambda: streams.measure(stand, rounds, *((8, 1) if short else (25, 4))),
         "start": lambda: starting.measure(stand, 2 if short else rounds, 1 if short else 2),
         "recording": lambda: starting.measure_recording(stand, 1 if short else rounds),
@@ -40,27 +40,31 @@ def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]
         ),
         "diagnosis": lambda: diagnosis.measure(1_000 if short else 10_000),
         "identity": lambda: identities.measure(short),
-        "suite": lambda: suite.measure(stand, 1 if short else rounds),
+        "suite": lambda: suite.measure(stand, 1 if short else rounds, direct=not short),
     }
 
 
-def measured(short: bool, only: list[str], say: Say) -> dict[str, Any]:
-    """The whole result."""
-    began = time.monotonic()
+def measured(
+    short: bool, only: list[str], say: Say, save: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """The whole result; each section is saved when it is measured."""
     result: dict[str, Any] = {
         "mode": "short" if short else "full", "rounds": 3 if short else 5, "date": time.strftime("%Y-%m-%d"),
-        "machine": machine(), "versions": versions(),
+        "machine": machine(), "versions": versions(), "took": {},
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, providers(Path(folder)) as provider:
         for name, measure in sections(Stand(Path(folder), provider), short, say).items():
             if name not in only:
                 continue
             say(name)
+            started = time.monotonic()
             try:
                 result[name] = measure()
             except Absent as error:
                 raise SystemExit(f"bench: {name}: {error}") from error
-    return result | {"seconds": round(time.monotonic() - began)}
+            result["took"][name] = round(time.monotonic() - started, 1)
+            save(result)
+    return result
 
 
 def show(result: dict[str, Any]) -> None:
@@ -75,7 +79,7 @@ def show(result: dict[str, Any]) -> None:
             table.add_row(*row)
         console.print()
         console.print(table, highlight=False)
-    console.print(f"\nmeasured in {result['seconds']} s", highlight=False)
+    console.print(f"\nmeasured in {sum(result['took'].values()):.0f} s", highlight=False)
 
 
 def main() -> None:
@@ -100,13 +104,20 @@ def main() -> None:
     if arguments.show:
         show(json.loads(arguments.show.read_text("utf-8")))
         return
-    result = measured(not arguments.full, arguments.only, lambda line: print(f"… {line}", file=sys.stderr))
-    show(result)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "results.json").write_text(json.dumps(result, indent=1), "utf-8")
-        if "hits" in result:
-            (arguments.out / "hits.svg").write_text(drawn(result), "utf-8")
+    folder: Path | None = arguments.out
+    show(measured(
+        not arguments.full, arguments.only,
+        lambda line: print(f"… {line}", file=sys.stderr), lambda result: _save(result, folder),
+    ))  # fmt: skip
+
+
+def _save(result: dict[str, Any], folder: Path | None) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(result, indent=1), "utf-8")
+    if "hits" in result:
+        (folder / "hits.svg").write_text(drawn(result), "utf-8")
 
 
 if __name__ == "__main__":

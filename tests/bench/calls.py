@@ -25,7 +25,7 @@ __all__ = ["measure"]
 def measure(stand: Stand, rounds: int, calls: int) -> list[dict[str, Any]]:
     """Milliseconds of one call, the median of `calls` a round, and processor milliseconds, by size and peer."""
     url = f"https://{stand.authority}{PATH}"
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"size": size, "peer": name, "call": [], "cpu": []}
         for size in SIZES
         for name in (names.VCR, names.OURS)
@@ -71,7 +71,7 @@ def _call(url: str, size: int, calls: int, cassette: str = "") -> None:
     headers = {"content-type": "application/json", "authorization": "Bearer sk-test-0123456789"}
     playing: Any = nullcontext()
     if cassette:
-        import vcr
+        import vcr  # type: ignore[import-untyped]
 
         mode = "none" if Path(cassette).exists() else "once"
         playing = vcr.use_cassette(

@@ -90,18 +90,23 @@ def _check(stand: Stand, peer: Running) -> None:
 
 def _cells(running: dict[str, Running], plan: Plan, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Each cell's rates and percentiles, a value a round. In each round every peer has its turn at every cell."""
-    cells: list[dict[str, Any]] = [
-        {"peer": name, "door": door, "size": size, "connections": connections}
-        | ({"rate": [], "p50": [], "p99": [], "generator": []} if _door(peer, door) else {"left_out": "no such door"})
+    cells = [
+        {"peer": name, "door": door, "size": size, "connections": connections, **_series(_door(peer, door))}
         for (door, size, connections) in plan.cells
         for name, peer in running.items()
-    ]  # fmt: skip
+    ]
     for number in range(plan.rounds):
         say(f"hits, round {number + 1} of {plan.rounds}")
         for cell in cells:
             if "left_out" not in cell:
                 _round(cell, running[cell["peer"]], plan)
     return cells
+
+
+def _series(door: Door | None) -> dict[str, Any]:
+    if door is None:
+        return {"left_out": "no such door"}
+    return {"rate": [], "p50": [], "p99": [], "generator": []}
 
 
 def _round(cell: dict[str, Any], peer: Running, plan: Plan) -> None:

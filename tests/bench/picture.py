@@ -12,7 +12,7 @@ __all__ = ["LONGEST", "picture"]
 WIDTH, LEFT, RIGHT = 760, 250, 70
 BAR, GAP, HEAD = 20, 8, 34
 # A bar beyond this many times stock is cut, and says so; else nginx would leave the others a pixel each.
-LONGEST = 8.0
+LONGEST = 6.0
 
 STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
@@ -61,7 +61,8 @@ def _bar(name: str, ratio: float, longest: float, top: int) -> list[str]:
     parts = [
         _text(LEFT - 10, middle, name, kind, anchor="end"),
         f'<rect class="bar {kind}" x="{LEFT}" y="{top}" width="{length}" height="{BAR}" rx="3"/>',
-        _text(LEFT + length + 8, middle, _times(ratio), kind),
+        # Beside the dashed line rather than across it.
+        _text(LEFT + max(length, _length(1.0, longest)) + 8, middle, _times(ratio), kind),
     ]
     if ratio > longest:
         cuts = (LEFT + length - 30, LEFT + length - 22)

@@ -55,8 +55,10 @@ def test_answer(chat, claude, number):
 '''
 
 
-def measure(stand: Stand, rounds: int) -> dict[str, Any]:
-    """Seconds, a value a round: the suite straight to the provider, and replayed with its and the proxy's CPU."""
+def measure(stand: Stand, rounds: int, *, direct: bool) -> dict[str, Any]:
+    """Seconds, a value a round: the suite replayed with its and the proxy's CPU; with `direct` also straight to the
+    provider.
+    """
     folder = stand.folder / "suite"
     _write(folder)
     found: dict[str, Any] = {"calls": CALLS, "workers": WORKERS, "direct_wall": [], "direct_cpu": [],
@@ -64,9 +66,10 @@ def measure(stand: Stand, rounds: int) -> dict[str, Any]:
     with stand.ours("suite") as peer:  # it records
         _run(stand, folder, peer)
     for _ in range(rounds):
-        wall, cpu = _run(stand, folder, None)
-        found["direct_wall"].append(wall)
-        found["direct_cpu"].append(cpu)
+        if direct:
+            wall, cpu = _run(stand, folder, None)
+            found["direct_wall"].append(wall)
+            found["direct_cpu"].append(cpu)
         with stand.ours("suite", PROVIDER_PROXY_CACHE_MODE="read-only-require-hit") as peer:
             time.sleep(0.3)
             started = peer.process.cpu()

@@ -73,7 +73,7 @@ def _peers(hits: Result) -> Table:
 
 def _hits(hits: Result) -> Table:
     head = ("door", "size", "connections", "peer", "hits/s", "p50 ms", "p99 ms", "generator")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for _, cells in groupby(hits["cells"], key=lambda c: (c["door"], c["size"], c["connections"])):
         for cell in cells:
             place = (cell["door"], cell["size"], str(cell["connections"]), cell["peer"])
@@ -161,9 +161,10 @@ def _identity(rows: Any) -> Table:
 def _suite(s: Result) -> Table:
     whole = [serving + start for serving, start in zip(s["proxy_cpu"], s["proxy_start_cpu"], strict=True)]
     rows = [
-        ("straight to the provider", _both(s["direct_wall"]), _both(s["direct_cpu"]), ""),
         ("replayed", _both(s["wall"]), _both(s["cpu"]), _both(s["proxy_cpu"])),
         ("the same, the proxy's start included", "", "", _both(whole)),
     ]
+    if s["direct_wall"]:
+        rows.insert(0, ("straight to the provider", _both(s["direct_wall"]), _both(s["direct_cpu"]), ""))
     title = f"A suite of {s['calls']} SDK calls, pytest -n {s['workers']}"
     return title, [("way", "wall s", "suite's CPU s", "proxy's CPU s"), *rows]
