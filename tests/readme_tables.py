@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ README = ROOT / "README.md"
 
 def tables() -> dict[str, str]:
     """Markdown by the name of its block."""
-    return {
+    found = {
         "modes": _modes(),
         "settings": _settings(),
         "hosts": _hosts(),
@@ -23,6 +24,7 @@ def tables() -> dict[str, str]:
         "never-cached": _never_cached(),
         "commands": _commands(),
     }
+    return found | _measured()
 
 
 def block(text: str, name: str) -> str:
@@ -104,6 +106,14 @@ def _commands() -> str:
         first = (command.help or "").strip().split("\n\n")[0]
         rows.append((f"`{name}`", " ".join(first.split())))
     return _table(("command", "does"), *rows)
+
+
+def _measured() -> dict[str, str]:
+    from tests.bench.readme import RESULTS, rendered
+
+    if not RESULTS.exists():  # before `python -m tests.bench --readme` put one there
+        return {}
+    return {"measured": rendered(json.loads(RESULTS.read_text(encoding="utf-8")))}
 
 
 def main() -> None:

@@ -14,12 +14,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests import readme_tables
 from tests.bench import calls, diagnosis, hits, identities, starting, storage, streams, suite
 from tests.bench.machine import machine, versions
 from tests.bench.processes import Absent
 from tests.bench.provider import providers
-from tests.bench.proxies import ROOT, Stand
-from tests.bench.readme import drawn, rendered, with_block
+from tests.bench.proxies import Stand
+from tests.bench.readme import RESULTS, drawn
 from tests.bench.words import setting, tables
 
 type Say = Callable[[str], None]
@@ -96,10 +97,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections alone")
     arguments = parser.parse_args()
     if arguments.readme:
-        result = json.loads(arguments.readme.read_text("utf-8"))
-        readme = ROOT / "README.md"
-        readme.write_text(with_block(readme.read_text("utf-8"), rendered(result)), "utf-8")
-        (ROOT / "tests/bench/hits.svg").write_text(drawn(result), "utf-8")
+        _save(json.loads(arguments.readme.read_text("utf-8")), RESULTS.parent)
+        readme_tables.main()
         return
     if arguments.show:
         show(json.loads(arguments.show.read_text("utf-8")))
@@ -115,7 +114,8 @@ def _save(result: dict[str, Any], folder: Path | None) -> None:
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(result, indent=1), "utf-8")
+    text = json.dumps(result, separators=(",", ":")).replace(',{"peer"', ',\n{"peer"')
+    (folder / RESULTS.name).write_text(f"{text}\n", "utf-8")
     if "hits" in result:
         (folder / "hits.svg").write_text(drawn(result), "utf-8")
 

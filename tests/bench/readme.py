@@ -1,9 +1,9 @@
-"""The README's part of a result: `python -m tests.bench --readme results.json` writes it and the picture."""
+"""The README's part of a result, and the picture. Pure: text from what was measured."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.bench import names
@@ -11,10 +11,17 @@ from tests.bench.figures import cell, ratios, spread, standing
 from tests.bench.picture import picture
 from tests.bench.words import goal_table, number, setting
 
-__all__ = ["drawn", "rendered", "with_block"]
+__all__ = ["RESULTS", "drawn", "rendered"]
+
+# What the README shows; `tests/readme_tables.py` renders it, a test compares.
+RESULTS = Path(__file__).with_name("results.json")
 
 TITLES = {"CONNECT": "HTTPS through CONNECT", "plain": "plain http (no other door at LiteLLM and nginx)"}
-_BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
+INTRODUCTION = """![hits per second relative to stock mitmdump](tests/bench/hits.svg)
+
+Each figure is a median over interleaved rounds of one run, and a ratio against a baseline of that run: machines
+differ, ratios less so. Baseline: stock `mitmdump -q` whose addon answers a constant, or tees a stream.
+"""
 
 
 def drawn(result: Mapping[str, Any]) -> str:
@@ -26,14 +33,7 @@ def rendered(result: Mapping[str, Any]) -> str:
     """Markdown: what it was measured on, the goals, hits per second."""
     head = ("hits/s, 2 KB, 16 connections", *(f"{door} door" for door in TITLES), "against stock mitmdump")
     rows = [head, *(_row(result, name) for name in result["hits"]["peers"])]
-    return f"{setting(result)}.\n\n{_markdown(goal_table(result)[1])}\n{_markdown(rows)}"
-
-
-def with_block(text: str, content: str) -> str:
-    """`text` with `content` between the markers. Raises ValueError where there are none."""
-    if not _BLOCK.search(text):
-        raise ValueError("the README has no block `measured`")
-    return _BLOCK.sub(lambda found: found[1] + content + found[2], text)
+    return f"{INTRODUCTION}\n{setting(result)}.\n\n{_markdown(goal_table(result)[1])}\n{_markdown(rows)}"
 
 
 def _row(result: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -45,7 +45,11 @@ def _row(result: Mapping[str, Any], name: str) -> tuple[str, ...]:
         for one, base in zip(seen, bases, strict=True)
         if one is not None and base is not None
     ]
-    return (name, *rates, " and ".join(against) or result["hits"]["peers"][name].get("absent", "-"))
+    return (
+        name,
+        *rates,
+        " and ".join(against) or ("absent" if "absent" in result["hits"]["peers"][name] else "-"),
+    )
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:

@@ -44,7 +44,7 @@ def goal_table(result: Result) -> Table:
 def _goal(goal: Goal) -> tuple[str, ...]:
     bound = f"at {'most' if goal.at_most else 'least'} {_ratio(goal.bound)}"
     if goal.measured is None:
-        return goal.what, goal.against, bound, "absent", "", ""
+        return goal.what, goal.against, bound, "not measured", "", ""
     m = goal.measured
     said = "yes" if goal.reached else "no"
     return goal.what, goal.against, bound, _ratio(m.median), f"{_ratio(m.low)} to {_ratio(m.high)}", said
