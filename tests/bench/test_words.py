@@ -23,7 +23,7 @@ def test_the_setting_names_machine_versions_and_rounds() -> None:
     assert said.startswith(
         "A Processor, 2 cores (the load generator runs on them too), 24 GB, Linux 6, Python 3.13.0"
     )
-    assert said.endswith("provider-proxy 0.1.0 (abc), mitmproxy 12.2.3; full mode, 3 rounds")
+    assert said.endswith(" OpenSSL 3.0; provider-proxy 0.1.0 (abc), mitmproxy 12.2.3; full mode, 3 rounds")
 
 
 def test_a_table_has_a_row_for_every_cell_and_says_why_one_is_empty() -> None:
