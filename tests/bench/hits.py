@@ -98,8 +98,12 @@ def _cells(running: dict[str, Running], plan: Plan, say: Callable[[str], None]) 
     for number in range(plan.rounds):
         say(f"hits, round {number + 1} of {plan.rounds}")
         for cell in cells:
-            if "left_out" not in cell:
+            if "left_out" in cell:
+                continue
+            try:
                 _round(cell, running[cell["peer"]], plan)
+            except OSError as error:
+                cell["left_out"] = f"failed: {error}"[:100]
     return cells
 
 

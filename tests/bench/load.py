@@ -89,6 +89,7 @@ class _Crowd:
         limit = clock() + PATIENCE
         while len(self.paused) < connections:
             self._turn(limit)
+            self._must_be_before(limit)
         self.times.clear()
         cpu, started = time.process_time(), clock()
         for client in self.paused:
@@ -96,18 +97,21 @@ class _Crowd:
         now, end, limit = started, started + seconds, started + PATIENCE
         while now < end or not self.times:
             now = self._turn(end if self.times else limit)
+            if not self.times:
+                self._must_be_before(limit)
         took = now - started
         return Load(len(self.times) / took, self.times, (time.process_time() - cpu) / took)
 
     def _turn(self, until: float) -> float:
         """Let every client go on that can, waiting for one; the time then."""
-        now = time.perf_counter()
-        ready = self.poll.poll(max(0.0, until - now))
-        if not ready and until - now > PATIENCE / 2:
-            raise ConnectionError("the peer hangs")
-        for number, _ in ready:
+        for number, _ in self.poll.poll(max(0.0, until - time.perf_counter())):
             self._step(*self.waiting[number])
         return time.perf_counter()
+
+    @staticmethod
+    def _must_be_before(limit: float) -> None:
+        if time.perf_counter() >= limit:
+            raise ConnectionError("the peer hangs")
 
     def _step(self, client: _Steps[None], before: _Wait) -> None:
         wait = next(client)

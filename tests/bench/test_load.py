@@ -71,6 +71,16 @@ def test_an_error_is_not_a_hit(fresh: bool) -> None:
         put_load(Door(provider.port), REQUEST, connections=2, seconds=0.2, fresh=fresh)
 
 
+def test_a_peer_that_says_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, rather than for ever."""
+    monkeypatch.setattr("tests.bench.load.PATIENCE", 0.3)
+    with (
+        upstream.running(None, lambda exchange: time.sleep(1)) as provider,
+        pytest.raises(ConnectionError, match="hangs"),
+    ):
+        put_load(Door(provider.port), REQUEST, connections=2, seconds=0.1)
+
+
 def test_percentiles() -> None:
     """The slowest is the p99 of few."""
     times = [float(number) for number in range(1, 11)]
