@@ -67,4 +67,8 @@ def _run(command: list[str], folder: Path | None = None) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise Absent(f"{' '.join(command[:3])}: {lines[-1] if lines else done.returncode}"[:200])
+        raise Absent(
+            f"{' '.join([Path(command[0]).name, *command[1:3]])}: {lines[-1] if lines else done.returncode}"[
+                :200
+            ]
+        )

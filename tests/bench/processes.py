@@ -73,7 +73,8 @@ def started(
         while not _accepts(port):
             if process.poll() is not None or time.perf_counter() - began > patience:
                 lines = log.read_text("utf-8", "replace").strip().splitlines()
-                raise Absent(lines[-1].strip()[:200] if lines else f"{Path(command[0]).name} did not start")
+                last = lines[-1].strip() if lines else f"{Path(command[0]).name} did not start"
+                raise Absent(last.replace(f"{Path(command[0]).parent}/", "")[:200])
             time.sleep(0.002)
         yield Process(process.pid, time.perf_counter() - began)
     finally:
