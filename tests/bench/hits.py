@@ -110,7 +110,7 @@ def _cells(running: dict[str, Running], plan: Plan, say: Callable[[str], None]) 
 def _series(door: Door | None) -> dict[str, Any]:
     if door is None:
         return {"left_out": "no such door"}
-    return {"rate": [], "p50": [], "p99": [], "generator": []}
+    return {"rate": [], "p50": [], "p99": [], "cpu": [], "generator": []}
 
 
 def _round(cell: dict[str, Any], peer: Running, plan: Plan) -> None:
@@ -123,10 +123,12 @@ def _round(cell: dict[str, Any], peer: Running, plan: Plan) -> None:
         connections=cell["connections"],
         seconds=plan.headline if headline else plan.other,
         fresh=cell["door"].endswith(FRESH),
+        meter=peer.process.cpu,
     )
     cell["rate"].append(load.rate)
     cell["p50"].append(percentile(load.times, 0.5) * 1000)
     cell["p99"].append(percentile(load.times, 0.99) * 1000)
+    cell["cpu"].append(load.peer / len(load.times) * 1e6)
     cell["generator"].append(load.generator)
 
 

@@ -12,7 +12,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 __all__ = ["Door", "Load", "percentile", "put_load"]
@@ -39,11 +39,14 @@ class Door:
 
 @dataclass
 class Load:
-    """What one round gave: answers per second, their seconds, and the share of one core that the generator took."""
+    """What one round gave: answers per second, their seconds, the share of one core that the generator took, and
+    the peer's processor seconds.
+    """
 
     rate: float
     times: list[float] = field(repr=False)
     generator: float
+    peer: float
 
 
 def percentile(times: list[float], share: float) -> float:
@@ -51,17 +54,25 @@ def percentile(times: list[float], share: float) -> float:
     return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 
-def put_load(door: Door, request: bytes, *, connections: int, seconds: float, fresh: bool = False) -> Load:
+def put_load(
+    door: Door,
+    request: bytes,
+    *,
+    connections: int,
+    seconds: float,
+    fresh: bool = False,
+    meter: Callable[[], float] = lambda: 0.0,
+) -> Load:
     """Each of `connections` clients sends its next request when it has the whole answer to the last.
 
-    `fresh`: on a new connection every time. The clock runs from when each has been answered once. Raises
+    `fresh`: on a new connection every time. `meter` reads the peer's processor seconds. The clock runs from when each has been answered once. Raises
     ConnectionError for an answer other than 200 and for a peer that hangs.
     """
     crowd = _Crowd(door, request, fresh)
     gc.collect()
     gc.disable()
     try:
-        return crowd.run(connections, seconds)
+        return crowd.run(connections, seconds, meter)
     finally:
         gc.enable()
         crowd.close()
@@ -81,7 +92,7 @@ class _Crowd:
         self.waiting: dict[int, tuple[_Steps[None], _Wait]] = {}
         self.paused: list[_Steps[None]] = []
 
-    def run(self, connections: int, seconds: float) -> Load:
+    def run(self, connections: int, seconds: float, meter: Callable[[], float]) -> Load:
         """Start, wait until all have been answered, measure."""
         clock = time.perf_counter
         for _ in range(connections):
@@ -91,7 +102,7 @@ class _Crowd:
             self._turn(limit)
             self._must_be_before(limit)
         self.times.clear()
-        cpu, started = time.process_time(), clock()
+        used, cpu, started = meter(), time.process_time(), clock()
         for client in self.paused:
             self._step(client, None)
         now, end, limit = started, started + seconds, started + PATIENCE
@@ -100,7 +111,8 @@ class _Crowd:
             if not self.times:
                 self._must_be_before(limit)
         took = now - started
-        return Load(len(self.times) / took, self.times, (time.process_time() - cpu) / took)
+        cpu = time.process_time() - cpu
+        return Load(len(self.times) / took, self.times, cpu / took, meter() - used)
 
     def _turn(self, until: float) -> float:
         """Let every client go on that can, waiting for one; the time then."""

@@ -15,7 +15,7 @@ def _cell(peer: str, door: str, rate: list[float], p50: float = 10.0, p99: float
     rounds = len(rate)
     return {
         "peer": peer, "door": door, "size": "2 KB", "connections": 16,
-        "rate": rate, "p50": [p50] * rounds, "p99": [p99] * rounds, "generator": [0.1] * rounds,
+        "rate": rate, "p50": [p50] * rounds, "p99": [p99] * rounds, "cpu": [400.0] * rounds, "generator": [0.1] * rounds,
     }  # fmt: skip
 
 

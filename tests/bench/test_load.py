@@ -25,6 +25,22 @@ def test_every_answer_is_counted_and_none_twice(tmp_path: Path) -> None:
         assert load.rate <= len(load.times) / 0.3
 
 
+def test_the_meter_is_read_at_both_ends_of_the_measure() -> None:
+    """Not before the connections stand."""
+    read: list[int] = []
+
+    with upstream.running(None, lambda exchange: exchange.answer(b"{}")) as provider:
+
+        def meter() -> float:
+            read.append(provider.count)
+            return 10.0 * len(read)
+
+        load = put_load(Door(provider.port), REQUEST, connections=3, seconds=0.1, meter=meter)
+    assert load.peer == 10.0
+    assert read[0] == 3
+    assert read[1] >= len(load.times)
+
+
 def test_a_new_connection_for_each_request() -> None:
     """Where that is asked for; else a client keeps its own."""
     seen: set[tuple[str, int]] = set()

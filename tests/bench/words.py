@@ -72,17 +72,17 @@ def _peers(hits: Result) -> Table:
 
 
 def _hits(hits: Result) -> Table:
-    head = ("door", "size", "connections", "peer", "hits/s", "p50 ms", "p99 ms", "generator")
+    head = ("door", "size", "connections", "peer", "hits/s", "p50 ms", "p99 ms", "CPU µs", "generator")
     rows: list[tuple[str, ...]] = [head]
     for _, cells in groupby(hits["cells"], key=lambda c: (c["door"], c["size"], c["connections"])):
         for cell in cells:
             place = (cell["door"], cell["size"], str(cell["connections"]), cell["peer"])
             if "left_out" in cell:
-                rows.append((*place, cell["left_out"], "", "", ""))
+                rows.append((*place, cell["left_out"], "", "", "", ""))
             else:
                 share = f"{spread(cell['generator']).median:.0%}"
-                rows.append((*place, *(_both(cell[name]) for name in ("rate", "p50", "p99")), share))
-    return "Hits (generator: its share of one core)", rows
+                rows.append((*place, *(_both(cell[name]) for name in ("rate", "p50", "p99", "cpu")), share))
+    return "Hits (CPU: the peer's for one answer; generator: its share of one core)", rows
 
 
 def _generator(hits: Result) -> Table:
