@@ -70,7 +70,7 @@ def measured(
 
 def show(result: dict[str, Any]) -> None:
     """Every table."""
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 180)
     console.print(setting(result), highlight=False)
     for title, rows in tables(result):
         table = Table(
