@@ -32,7 +32,7 @@ def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]
     rounds = 3 if short else 5
     return {
         "hits": lambda: hits.measure(stand, hits.SHORT if short else hits.FULL, say),
-        "calls": lambda: calls.measure(stand, 1 if short else rounds, 20 if short else 100),
+        "calls": lambda: calls.measure(stand, 1 if short else rounds, 20 if short else 50),
         "streams": lambda: streams.measure(stand, rounds, *((8, 1) if short else (25, 4))),
         "start": lambda: starting.measure(stand, 2 if short else rounds, 1 if short else 2),
         "recording": lambda: starting.measure_recording(stand, 1 if short else rounds),

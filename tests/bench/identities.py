@@ -13,7 +13,7 @@ COLUMNS = ("bytes", "loads", "identify", "ratio", "repeat", "learn_new", "learn_
 
 def measure(short: bool) -> list[dict[str, Any]]:
     """µs of `json.loads`, of a first and of a repeated identity, and of looking for secrets."""
-    makers = (identity.chat,) if short else (identity.chat, identity.tools, identity.numbers)
+    makers = (identity.chat,) if short else (identity.chat, identity.tools, identity.numbers, identity.image)
     rows = []
     for make in makers:
         for name, size in identity.SIZES.items():
