@@ -246,7 +246,7 @@ class Answering:
         if forward.mode.forwards and not late:
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
-                self.explaining.start(forward.key, forward.identity)
+                self.explaining.start_soon(forward.key, forward.identity)
             return self._counted(forward, counts, over)
         self._land(forward, Landing.ABANDONED)
         self._counts.over_budget += bool(late)

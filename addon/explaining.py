@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from addon.counts import RunCounts
@@ -12,10 +15,13 @@ from addon.diagnosis.remedies import RERECORD
 from addon.identity import Identity
 from cache_store.errors import ProviderProxyError
 
-__all__ = ["EXPLAIN_SECONDS", "Explaining"]
+__all__ = ["EXPLAIN_SECONDS", "SOON_SECONDS", "Explaining"]
 
 EXPLAIN_SECONDS = 1.0
 """What the answer to a miss waits at most for its explanation."""
+
+SOON_SECONDS = 0.05
+"""How much later a forwarded miss is explained: meanwhile its answer's first bytes have the processor."""
 
 _MOST_WAITING = 256
 
@@ -32,16 +38,31 @@ class Explaining:
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
+        self._soon: dict[asyncio.TimerHandle, Callable[[], object]] = {}
+
+    def start_soon(self, key: str, identity: Identity) -> None:
+        """Have the miss of `key`, which is forwarded, explained soon."""
+        since = time.time()
+
+        def start() -> None:
+            self._soon.pop(handle, None)
+            self.start(key, identity, since=since)
+
+        handle = asyncio.get_running_loop().call_later(SOON_SECONDS, start)
+        self._soon[handle] = start
 
     def start(
-        self, key: str, identity: Identity, level: int = logging.INFO
+        self, key: str, identity: Identity, level: int = logging.INFO, since: float = math.inf
     ) -> Future[Diagnosis | None] | None:
-        """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already."""
+        """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already.
+
+        Its own answer may have been stored meanwhile: at `since` (Unix seconds) or later.
+        """
         if self._store is None or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
             return None
         self._waiting += 1
-        return self._thread.submit(self._explain, key, identity, self._store, level)
+        return self._thread.submit(self._explain, key, identity, self._store, level, since)
 
     async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
         """Why `key`, which is not forwarded, missed; None where that cannot be told within EXPLAIN_SECONDS."""
@@ -55,12 +76,17 @@ class Explaining:
             return None
 
     def close(self) -> None:
-        """Finish what was begun."""
+        """Finish what was begun, and what was to begin soon."""
+        for handle, start in list(self._soon.items()):
+            handle.cancel()
+            start()
         self._thread.shutdown(wait=True)
 
-    def _explain(self, key: str, identity: Identity, store: Candidates, level: int) -> Diagnosis | None:
+    def _explain(
+        self, key: str, identity: Identity, store: Candidates, level: int, since: float
+    ) -> Diagnosis | None:
         try:
-            found = diagnose(key, identity.request_json, identity.label, store, self._rerecord)
+            found = diagnose(key, identity.request_json, identity.label, store, self._rerecord, since)
             root = self._folding.root(found)
             self._counts.miss(key, found.as_dict(), found.line, root)
         except ProviderProxyError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -17,6 +18,7 @@ from cache_store.sketch import Sketch, sketch
 
 __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved", "looks"]
 
+_CANDIDATES = 3
 _SHORT_KEY = 12
 _SAID = 3  # differences that one line names
 _PLACE = 200
@@ -95,23 +97,32 @@ class Diagnosis:
 
 
 def diagnose(
-    key: str, request_json: bytes, label: Mapping[str, str], store: Candidates, rerecord: str = RERECORD
+    key: str,
+    request_json: bytes,
+    label: Mapping[str, str],
+    store: Candidates,
+    rerecord: str = RERECORD,
+    since: float = math.inf,
 ) -> Diagnosis:
-    """Why there is no entry for the request under `key`, whose redacted form is `request_json`.
+    """Why there was no entry for the request under `key`, whose redacted form is `request_json`.
 
-    Reads at most three entries. Raises StoreError where the store cannot be read.
+    One that was recorded at `since` (Unix seconds) or later is its own answer. Reads at most four entries. Raises
+    StoreError where the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
     new = parse_saved(request_json)
     best: Diagnosis | None = None
-    saved = True
-    for candidate in store.nearest(wanted):
+    saved, answered = True, False
+    for candidate in store.nearest(wanted, _CANDIDATES if since == math.inf else _CANDIDATES + 1):
         try:
             entry = store.get(candidate)
         except EntryError:
             continue
         if entry is None:
+            continue
+        if entry.key == key and entry.recorded_at >= since:
+            answered = True
             continue
         old = parse_saved(entry.request_json)
         if old is None or new is None:
@@ -120,8 +131,13 @@ def diagnose(
         found = _compared(key, place, entry, old, new, wanted, rerecord)
         if best is None or _closeness(found) > _closeness(best):
             best = found
-    return best or Diagnosis(key, place, note=_without(store.held(wanted.host), wanted, rerecord, saved=saved),
-                             wanted=wanted)  # fmt: skip
+    if best is not None:
+        return best
+    held = store.held(wanted.host)
+    if answered:
+        counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
+        held = [(endpoint, number) for endpoint, number in counted if number]
+    return Diagnosis(key, place, note=_without(held, wanted, rerecord, saved=saved), wanted=wanted)
 
 
 def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:

@@ -99,3 +99,26 @@ def test_a_store_without_an_index() -> None:
     assert asyncio.run(found.explain("pp1-x", IDENTITY)) is None
     found.close()
     assert counts.unexplained == 1
+
+
+def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once, for its answer comes first; and at the latest when the run ends."""
+    store, counts = SlowStore(), RunCounts("r", "read-write")
+    store.go.set()
+    found = Explaining(store, counts)
+
+    async def story() -> None:
+        monkeypatch.setattr(explaining, "SOON_SECONDS", 0.05)
+        found.start_soon("pp1-soon", IDENTITY)
+        assert counts.missed == {}
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if counts.missed:
+                break
+        assert list(counts.missed) == ["pp1-soon"]
+        monkeypatch.setattr(explaining, "SOON_SECONDS", 60)
+        found.start_soon("pp1-at-the-end", IDENTITY)
+
+    asyncio.run(story())
+    found.close()
+    assert list(counts.missed) == ["pp1-soon", "pp1-at-the-end"]

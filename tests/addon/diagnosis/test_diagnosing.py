@@ -160,6 +160,23 @@ def test_nothing_recorded() -> None:
     assert "GET /v1/models (1)" in line or "PROVIDER_PROXY_SAVE_REQUEST=false" in line
 
 
+def test_a_misss_own_answer_explains_nothing() -> None:
+    """What was stored since the request began is left out: of the candidates, and of what there is of its host."""
+    store = MemoryStore()
+    wanted = identity(ask("q"))
+    own = entry(wanted)
+    store.put(own)
+
+    def line(since: float) -> str:
+        return diagnose(wanted.key, wanted.request_json, wanted.label, store, since=since).line
+
+    assert "Nothing is recorded for api.openai.com" in line(own.recorded_at)
+    assert "PROVIDER_PROXY_MAX_AGE" in line(own.recorded_at + 1)
+    other = identity(ask("r"))
+    store.put(entry(other))
+    assert other.key[:12] in line(own.recorded_at)
+
+
 def test_equal_requests_say_why_else(explain: Explain) -> None:
     """The same request under another key was kept from serving by age, sequence or rules."""
     same = identity(ask("q"))
