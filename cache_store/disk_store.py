@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sqlite3
@@ -16,11 +17,14 @@ from diskcache import Cache, Timeout
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
 from cache_store.nearest_index import Held, NearestIndex, missing
+from cache_store.read_only_cache import ReadOnlyCache, is_writable
 from cache_store.safe_disk import DATABASE, FORMAT, FORMAT_KEY, SETTINGS, Pieces, SafeDisk, check_database
 from cache_store.sketch import Sketch
 from cache_store.store import StoreStats
 
 __all__ = ["DiskStore"]
+
+logger = logging.getLogger(__name__)
 
 # A locked database never holds the event loop: past these, a read is a miss and a write is not stored.
 READ_SECONDS = 0.05
@@ -37,10 +41,15 @@ KEPT_BYTES = 32 * 1024
 
 KEY_PREFIX = "pp"
 
+type _Caches = tuple[Cache, Cache] | tuple[ReadOnlyCache, ReadOnlyCache]
+
+_NOWHERE = (-1, -1)
+
 
 class DiskStore:
     """Entries in one directory. Open it after any fork.
 
+    A directory that cannot be written is read, and opened anew once it can be.
     Every method raises StoreUnavailable where the database is locked, full, read-only or gone, and opens it
     anew at the next call. `open` also raises ForeignStore, NewerStore and UsageError.
     """
@@ -50,9 +59,9 @@ class DiskStore:
         self._decoded: dict[str, tuple[bytes, Entry]] = {}
         self.directory = Path(os.path.expandvars(directory.expanduser()))
         self._lock = threading.Lock()
-        self._caches: tuple[Cache, Cache] | None = None
-        self._past: list[Cache] = []
-        self._inode = 0
+        self._caches: _Caches | None = None
+        self._past: list[Cache | ReadOnlyCache] = []
+        self._place = _NOWHERE
         self._index = NearestIndex(self.directory)
         self._caught_up = False
 
@@ -97,7 +106,7 @@ class DiskStore:
         """
         pieces = entry.pieces()
         with _mapped():
-            cache = self._opened()[1]
+            cache = self._writer()
             with cache.transact():
                 if began_at is not None and self._is_newer(entry.key, began_at):
                     return False
@@ -108,7 +117,7 @@ class DiskStore:
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
         with _mapped():
-            removed = bool(self._opened()[1].delete(key))
+            removed = bool(self._writer().delete(key))
         self._index.remove(key)
         return removed
 
@@ -118,7 +127,7 @@ class DiskStore:
         What was recorded here after an entry, or after a removal's own time, stays.
         """
         with _mapped():
-            cache = self._opened(MERGE_SECONDS)[1]
+            cache = self._writer(MERGE_SECONDS)
             began = time.monotonic()
             while True:
                 try:
@@ -148,7 +157,7 @@ class DiskStore:
         """
         stored = 0
         with _mapped():
-            cache = self._opened()[1]
+            cache = self._writer()
             with cache.disk.removing_later(), cache.transact():
                 for entry in entries:
                     if not self._is_newer(entry.key, math.nextafter(entry.recorded_at, 0)):
@@ -228,25 +237,39 @@ class DiskStore:
             return False
         return there is not None and began_at < there.recorded_at <= time.time()
 
-    def _opened(self, seconds: float = WRITE_SECONDS) -> tuple[Cache, Cache]:
-        """The caches for reading and for writing, which differ in how long they wait for a lock.
-
-        Opens them where that is due, waiting at most `seconds` for a lock.
+    def _opened(self, seconds: float = WRITE_SECONDS) -> _Caches:
+        """The caches for reading and for writing, which differ in how long they wait for a lock; the same, of
+        another kind, where nothing can be written. Opens them where that is due, in at most `seconds`.
         """
-        if self._caches is None or self._inode != _inode(self.directory):
+        caches = self._caches
+        if caches is None or not self._is_current(caches):
             if not self._lock.acquire(timeout=seconds):
                 raise StoreUnavailable("the cache is being opened")
             try:
-                if self._caches is None or self._inode != _inode(self.directory):
+                caches = self._caches
+                if caches is None or not self._is_current(caches):
                     self._close()
-                    self._caches = self._open(seconds)
+                    caches = self._caches = self._open(seconds)
             finally:
                 self._lock.release()
-        return self._caches
+        return caches
 
-    def _open(self, seconds: float) -> tuple[Cache, Cache]:
+    def _writer(self, seconds: float = WRITE_SECONDS) -> Cache:
+        cache = self._opened(seconds)[1]
+        if isinstance(cache, ReadOnlyCache):
+            raise StoreUnavailable(f"the cache {self.directory} is read-only")
+        return cache
+
+    def _is_current(self, caches: _Caches) -> bool:
+        if self._place != _place(self.directory):
+            return False
+        return not isinstance(caches[0], ReadOnlyCache) or caches[0].is_current
+
+    def _open(self, seconds: float) -> _Caches:
         _make_directory(self.directory)
         with _mapped():
+            if not is_writable(self.directory):
+                return self._open_to_read(seconds)
             check_database(self.directory, seconds)
             reader, writer = (
                 _Cache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
@@ -254,8 +277,17 @@ class DiskStore:
             )
             if writer.get(FORMAT_KEY) is None:
                 writer.set(FORMAT_KEY, FORMAT)
-            self._inode = _inode(self.directory)
+            self._place = _place(self.directory)
+        self._index = NearestIndex(self.directory)
         return reader, writer
+
+    def _open_to_read(self, seconds: float) -> tuple[ReadOnlyCache, ReadOnlyCache]:
+        check_database(self.directory, seconds, read_only=True)
+        cache = ReadOnlyCache(self.directory, READ_SECONDS)
+        self._place = _place(self.directory)
+        self._index = NearestIndex(None)
+        logger.info("the cache %s is read-only: it is served from, and nothing is stored", self.directory)
+        return cache, cache
 
 
 class _Cache(Cache):  # type: ignore[misc]  # diskcache ships no types
@@ -288,12 +320,13 @@ def _set(cache: Cache, key: str, pieces: tuple[bytes, ...]) -> None:
         cache.set(key, Pieces(pieces), read=True)
 
 
-def _inode(directory: Path) -> int:
-    # A database that was deleted while we run lives on unseen in our open handle; its number tells.
+def _place(directory: Path) -> tuple[int, int]:
+    # A database that was deleted, or mounted over, lives on unseen in our open handle; its number tells.
     try:
-        return os.stat(f"{directory}/{DATABASE}").st_ino  # noqa: PTH116 - on the path of every hit
+        found = os.stat(f"{directory}/{DATABASE}")  # noqa: PTH116 - on the path of every hit
     except OSError:
-        return -1
+        return _NOWHERE
+    return found.st_dev, found.st_ino
 
 
 def _make_directory(directory: Path) -> None:

@@ -13,16 +13,27 @@ import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Never
+from urllib.parse import quote
 
 from diskcache import Disk
 from diskcache.core import MODE_BINARY, MODE_RAW
 
 from cache_store.errors import CorruptEntry, ForeignStore, NewerStore, StoreUnavailable
 
-__all__ = ["DATABASE", "FORMAT", "FORMAT_KEY", "SETTINGS", "Pieces", "SafeDisk", "check_database"]
+__all__ = [
+    "DATABASE",
+    "FORMAT",
+    "FORMAT_KEY",
+    "SETTINGS",
+    "Pieces",
+    "SafeDisk",
+    "check_database",
+    "connect_to_read",
+    "has_log",
+]
 
 DATABASE = "cache.db"
 
@@ -193,8 +204,10 @@ def _refuse() -> Never:
     raise CorruptEntry("the cache holds a row that provider-proxy never writes; nothing was read or removed")
 
 
-def check_database(directory: Path, timeout: float = 2.0) -> None:
+def check_database(directory: Path, timeout: float = 2.0, *, read_only: bool = False) -> None:
     """Look at a database from outside before diskcache acts on it; touches nothing.
+
+    `read_only` is for one that cannot be written: then there is one, and whether it is locked is not asked.
 
     diskcache runs stored `sqlite_*` settings as PRAGMAs and passes `disk_*` ones to its Disk; SQLite runs
     foreign triggers and views, and removes the file that a hostile journal names. Raises ForeignStore for what
@@ -204,18 +217,45 @@ def check_database(directory: Path, timeout: float = 2.0) -> None:
     path = directory / DATABASE
     _check_files(path)
     if not path.exists() or path.stat().st_size == 0:
+        if read_only:
+            raise StoreUnavailable(f"{directory} is read-only and holds no cache")
         return
-    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    connection = (
+        connect_to_read(directory, timeout)
+        if read_only
+        else sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    )
     try:
         _check_contents(connection, path)
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
+        if not read_only:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"{path} cannot be used right now: {error}") from error
     except sqlite3.DatabaseError as error:
         raise ForeignStore(f"{path} is not a cache database ({error}); move it away") from error
     finally:
         connection.close()
+
+
+def connect_to_read(directory: Path, timeout: float) -> sqlite3.Connection:
+    """A connection that writes nothing, for any thread; `timeout` is seconds. Raises sqlite3.Error.
+
+    Where no write waits in a log, SQLite would make one to read; `immutable` does without, and that is right as
+    long as nobody writes.
+    """
+    how = "mode=ro" if has_log(directory) else "immutable=1"
+    address = f"file:{quote(str(directory / DATABASE))}?{how}"
+    return sqlite3.connect(address, timeout, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def has_log(directory: Path) -> bool:
+    """Whether writes wait in a log beside the database in `directory`."""
+    for suffix in ("-wal", "-journal"):
+        with suppress(OSError):
+            if (directory / f"{DATABASE}{suffix}").stat().st_size:
+                return True
+    return False
 
 
 def _check_files(database: Path) -> None:

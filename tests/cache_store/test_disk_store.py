@@ -38,7 +38,6 @@ ENTRY = Entry(
     judged="chat",
     request_json=b'{"method": "POST"}',
 )
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -316,36 +315,6 @@ def test_a_name_that_diskcache_would_expand_is_expanded_once(
     store.close()
     assert (tmp_path / "real" / DATABASE).exists()
     assert not (tmp_path / "$CACHE_OF_TEST").exists()
-
-
-@contextlib.contextmanager
-def _not_allowed_to_write(folder: Path) -> Iterator[None]:
-    root = os.geteuid() == 0
-    paths = [folder, *folder.iterdir()]
-    for path in paths:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    try:
-        if root:  # permissions say nothing to root
-            for parent in folder.parents[:4]:
-                parent.chmod(parent.stat().st_mode | 0o011)
-            os.seteuid(NOBODY)
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-        for path in paths:
-            path.chmod(0o700)
-
-
-def test_a_read_only_directory_is_unavailable(store: DiskStore) -> None:
-    """Where nothing can be written, each call says so in one line, and the next works once it can."""
-    store.put(ENTRY)
-    store.close()
-    with _not_allowed_to_write(store.directory):
-        for act in (store.open, lambda: store.put(ENTRY), lambda: store.remove(ENTRY.key)):
-            with pytest.raises(StoreUnavailable):
-                act()
-    assert store.get(ENTRY.key) == ENTRY
 
 
 def test_an_unreadable_directory_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
