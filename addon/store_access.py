@@ -28,6 +28,9 @@ __all__ = ["FAR_SECONDS", "StoreAccess"]
 FAR_SECONDS = 0.5
 """What one request waits for the second tier, at each of: looking up, removing, storing."""
 
+# A write that fails after so long was waiting, most likely for a lock.
+_WAITED_SECONDS = 0.5
+
 _FAR_THREADS = 8
 
 logger = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ class StoreAccess:
         self._whole = store
         self._counts = counts
         self._closed = False
+        self._gave_up = (0.0, "")  # when a write last waited for nothing, and why
         self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cache-writer")
 
@@ -91,7 +95,7 @@ class StoreAccess:
             return made if self._store.put(made, began_at) else NotStored.NEWER_ENTRY
 
         try:
-            made = await self._in_thread(work)
+            made = await self._in_thread(self._in_turn(work))
         except ProviderProxyError as error:
             self._fault("write", error)
             return NotStored.STORE_FAILED
@@ -106,7 +110,7 @@ class StoreAccess:
         try:
             if self._tiers is not None:
                 self._tiers.forget(key)
-            await self._in_thread(lambda: self._store.remove(key))
+            await self._in_thread(self._in_turn(lambda: self._store.remove(key)))
             if self._tiers is not None:
                 await self._from_far("remove", Kind.WRITE, partial(self._tiers.far_remove, key))
         except ProviderProxyError as error:
@@ -159,6 +163,25 @@ class StoreAccess:
         except ProviderProxyError as error:
             self._fault(f"second tier {what}", error)
         return None
+
+    def _in_turn[T](self, work: Callable[[], T]) -> Callable[[], T]:
+        """`work` when it is its turn. What was asked for while another write waited for nothing has waited enough:
+        it is not tried, for else the last of many would wait once for each.
+        """
+        asked = time.monotonic()
+
+        def in_turn() -> T:
+            if asked < self._gave_up[0]:
+                raise StoreUnavailable(self._gave_up[1])
+            began = time.monotonic()
+            try:
+                return work()
+            except StoreUnavailable as error:
+                if time.monotonic() - began > _WAITED_SECONDS:
+                    self._gave_up = (time.monotonic(), str(error))
+                raise
+
+        return in_turn
 
     async def _in_thread[T](self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, work)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from diskcache import Cache, Timeout
 
+from cache_store.closing_cache import ClosingCache
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
 from cache_store.nearest_index import Held, NearestIndex, missing
@@ -217,6 +218,7 @@ class DiskStore:
         """Take in what was stored without an index (an older version's cache, a crash), for a bounded time."""
         if self._caught_up:
             return
+        self._opened(READ_SECONDS)  # a hint: nobody who writes shall wait for it
         until = time.monotonic() + CATCH_UP_SECONDS
         if self.stats().entries != self._index.count():
             lacking, gone = missing(self.keys(), self._index)
@@ -243,13 +245,14 @@ class DiskStore:
         """
         caches = self._caches
         if caches is None or not self._is_current(caches):
+            until = time.monotonic() + seconds
             if not self._lock.acquire(timeout=seconds):
                 raise StoreUnavailable("the cache is being opened")
             try:
                 caches = self._caches
                 if caches is None or not self._is_current(caches):
                     self._close()
-                    caches = self._caches = self._open(seconds)
+                    caches = self._caches = self._open(max(0.0, until - time.monotonic()))
             finally:
                 self._lock.release()
         return caches
@@ -272,7 +275,7 @@ class DiskStore:
                 return self._open_to_read(seconds)
             check_database(self.directory, seconds)
             reader, writer = (
-                _Cache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
+                ClosingCache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
                 for seconds in (READ_SECONDS, WRITE_SECONDS)
             )
             if writer.get(FORMAT_KEY) is None:
@@ -288,29 +291,6 @@ class DiskStore:
         self._index = NearestIndex(None)
         logger.info("the cache %s is read-only: it is served from, and nothing is stored", self.directory)
         return cache, cache
-
-
-class _Cache(Cache):  # type: ignore[misc]  # diskcache ships no types
-    """diskcache's, whose connections are closed when the threads end that made them."""
-
-    @property
-    def _con(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection = super()._con
-        closing = getattr(self._local, "closing", None)
-        if closing is None or closing.connection is not connection:
-            self._local.closing = _Closing(connection)
-        return connection
-
-
-class _Closing:
-    """Lives in a thread's own variables, and ends with them."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-
-    def __del__(self) -> None:
-        with suppress(sqlite3.Error):  # in another thread than its own it cannot be closed
-            self.connection.close()
 
 
 def _set(cache: Cache, key: str, pieces: tuple[bytes, ...]) -> None:

@@ -182,6 +182,41 @@ def test_writes_happen_in_order(access: StoreAccess) -> None:
     assert order == [0, 1, 2]
 
 
+def test_writes_do_not_wait_for_a_lock_one_after_the_other(
+    access: StoreAccess, store: _Broken, counts: RunCounts
+) -> None:
+    """Those that queued while one waited for nothing fail with it, each counted; the next is tried."""
+    tried = 0
+
+    def locked() -> Entry:
+        nonlocal tried
+        tried += 1
+        time.sleep(0.6)
+        raise StoreUnavailable("locked")
+
+    async def story() -> None:
+        puts = [access.put(locked, 0.0) for _ in range(4)]
+        assert await asyncio.gather(*puts, access.remove("pp1-a")) == [NotStored.STORE_FAILED] * 4 + [None]
+
+    asyncio.run(story())
+    assert (tried, store.threads) == (1, [])
+    assert counts.cache_faults == {"write": 4, "remove": 1}
+    assert _put(access, lambda: ENTRY) is None
+
+
+def test_a_write_that_fails_at_once_says_nothing_of_others(access: StoreAccess) -> None:
+    """Behind a write that failed without waiting (a full disk, a file that is too long) the others are tried."""
+
+    def full() -> Entry:
+        raise StoreUnavailable("full")
+
+    async def story() -> None:
+        found = await asyncio.gather(access.put(full, 0.0), access.put(lambda: ENTRY, 0.0))
+        assert found == [NotStored.STORE_FAILED, None]
+
+    asyncio.run(story())
+
+
 def test_a_slow_write_does_not_hold_the_loop(access: StoreAccess) -> None:
     """While the writer works, other requests go on."""
     release = threading.Event()

@@ -396,6 +396,17 @@ def test_a_read_does_not_wait_for_a_write_that_opens(store: DiskStore) -> None:
         writer.join()
 
 
+def test_what_is_only_a_hint_holds_up_no_write(store: DiskStore) -> None:
+    """While somebody asks what is like a request, a write to a locked database gives up as soon as alone."""
+    store.close()
+    with _locked(store.directory):
+        asking = threading.Thread(target=lambda: _seconds(lambda: store.held("host")))
+        asking.start()
+        time.sleep(0.01)
+        assert _seconds(lambda: store.put(ENTRY)) < WRITE_SECONDS + 0.5
+        asking.join()
+
+
 def test_a_full_disk_is_unavailable(store: DiskStore) -> None:
     """What SQLite cannot write is StoreUnavailable, and what was there stays."""
     store.put(ENTRY)

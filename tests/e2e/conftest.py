@@ -103,15 +103,18 @@ def launch(
     upstream: Upstream | None,
     mode: str,
     arguments: tuple[str, ...] = (),
+    *,
+    before: tuple[str, ...] = (),
     **settings: str,
 ) -> Proxy:
-    """Start `serve` in `folder` and wait until it answers."""
+    """Start `serve` in `folder` and wait until it answers; `before` is a command that starts it."""
     variables = {f"PROVIDER_PROXY_{name.upper()}": value for name, value in settings.items()}
     env = environ | variables | {"PROVIDER_PROXY_CACHE_MODE": mode}
     if upstream is not None:
         env["TEST_UPSTREAM_PORT"] = str(upstream.port)
         arguments = ("-s", str(MAP_HOSTS), *arguments)
-    command = [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", "--", *arguments]
+    serve = [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", "--", *arguments]
+    command = [*before, *serve]
     process = subprocess.Popen(
         command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -142,9 +145,11 @@ def start_proxy(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
         upstream: Upstream | None = None,
         mode: str = "read-old-write-new",
         arguments: tuple[str, ...] = (),
+        *,
+        before: tuple[str, ...] = (),
         **settings: str,
     ) -> Proxy:
-        started.append(launch(tmp_path, environ, upstream, mode, arguments, **settings))
+        started.append(launch(tmp_path, environ, upstream, mode, arguments, before=before, **settings))
         return started[-1]
 
     yield start

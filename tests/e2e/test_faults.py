@@ -7,19 +7,17 @@ import random
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cache_store.disk_store import DiskStore
 from cache_store.entry import Entry
-from cache_store.errors import EntryError
+from tests.e2e.cache_faults import readable_keys
 from tests.e2e.clients import CHAT_URL, ask, cached, chat_request, session, tunnel
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events
@@ -30,148 +28,6 @@ StartUpstream = Callable[..., Upstream]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 CACHE = Path(".provider-proxy") / "cache"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
-                          capture_output=True, check=False)  # fmt: skip
-    if done.returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False)
-
-
-@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new", "write-only"])
-def test_disk_full(mode: str, small_disk: Path, start_proxy: Start, start_upstream: StartUpstream) -> None:
-    """With the disk full answers go through, marked as not stored; what was stored before is whole."""
-    big = "x" * 300_000
-    upstream = start_upstream(lambda e: e.json(chat_answer(f"{e.number} {big}")))
-    proxy = start_proxy(upstream, mode, cache_dir=str(small_disk / "cache"))
-    answers = [ask(proxy, f"question {n}") for n in range(8)]
-    assert {a.status_code for a in answers} == {200}
-    assert all(big in a.text for a in answers)
-    details = [a.headers["cache-status"].rpartition("; ")[2] for a in answers]
-    assert "detail=store-failed" in details
-    report = proxy.stop()
-    assert "cache faults: write" in report
-    shutil.copytree(small_disk / "cache", small_disk.parent / "copy")
-    assert_clean(small_disk.parent / "copy")
-
-
-def assert_clean(folder: Path) -> list[str]:
-    """Every entry can be read; the keys."""
-    store = DiskStore(folder)
-    keys = list(store.keys())
-    for key in keys:
-        assert store.get(key) is not None
-    store.close()
-    return keys
-
-
-def test_directory_deleted_while_running(start_proxy: Start, upstream: Upstream, tmp_path: Path) -> None:
-    """Someone removes the cache: the next answers are live, and are stored in a new one."""
-    proxy = start_proxy(upstream, "read-write")
-    assert [cached(ask(proxy)) for _ in range(2)] == ["false", "true"]
-    shutil.rmtree(tmp_path / CACHE)
-    assert [cached(ask(proxy)) for _ in range(2)] == ["false", "true"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "status"), [("read-write", 200), ("read-only", 200), ("read-only-require-hit", 502)]
-)
-def test_database_locked_by_another_process(
-    mode: str, status: int, start_proxy: Start, upstream: Upstream, tmp_path: Path
-) -> None:
-    """While another process holds the database for good, live modes answer live and fast; require-hit fails closed."""
-    ask(start_proxy(upstream, "read-write"))
-    code = ("import sqlite3, sys, time\n"
-            "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-            "c.execute('PRAGMA locking_mode=EXCLUSIVE'); c.execute('BEGIN EXCLUSIVE')\n"
-            "c.execute(\"UPDATE Settings SET value = value WHERE key = 'hits'\"); print('locked', flush=True); time.sleep(30)\n")  # fmt: skip
-    proxy = start_proxy(upstream, mode)
-    proxy_hit = ask(proxy)
-    assert cached(proxy_hit) == "true"
-    locker = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / CACHE / "cache.db")], stdout=subprocess.PIPE
-    )
-    try:
-        assert locker.stdout is not None
-        locker.stdout.readline()
-        started = time.monotonic()
-        answer = ask(proxy, "new question")
-        assert answer.status_code == status
-        assert time.monotonic() - started < 5
-        assert ask(proxy).status_code == 200
-    finally:
-        locker.kill()
-        locker.wait()
-        locker.stdout and locker.stdout.close()
-    assert cached(ask(proxy)) == "true"
-
-
-def test_read_only_directory(start_proxy: Start, upstream: Upstream, tmp_path: Path) -> None:
-    """A cache that became read-only still serves, and answers that cannot be stored go through."""
-    proxy = start_proxy(upstream, "read-write")
-    ask(proxy)
-    proxy.stop()
-    mounted = subprocess.run(["mount", "--bind", "-o", "ro", str(tmp_path / CACHE), str(tmp_path / CACHE)],
-                             capture_output=True, check=False)  # fmt: skip
-    if mounted.returncode:
-        pytest.skip("a read-only mount is not allowed here")
-    subprocess.run(
-        ["mount", "-o", "remount,ro,bind", str(tmp_path / CACHE)], capture_output=True, check=False
-    )
-    try:
-        proxy = start_proxy(upstream, "read-write")
-        answers = [ask(proxy, text) for text in ("hello", "other", "other")]
-        assert {a.status_code for a in answers} == {200}
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path / CACHE)], check=False)
-
-
-def first_row(database: Path, sql: str, *values: object) -> None:
-    """Change the rows of entries in place."""
-    with sqlite3.connect(database) as connection:
-        connection.execute(sql, values)
-    connection.close()
-
-
-@pytest.mark.parametrize("damage", [
-    "UPDATE Cache SET value = zeroblob(100) WHERE key LIKE 'pp%'",
-    "UPDATE Cache SET value = substr(value, 1, 60) WHERE key LIKE 'pp%'",
-    "UPDATE Cache SET value = CAST(x'50504563' || substr(value, 5) AS BLOB) WHERE key LIKE 'pp%'",
-])  # fmt: skip
-def test_a_corrupt_or_newer_entry_is_a_miss(
-    damage: str, start_proxy: Start, upstream: Upstream, tmp_path: Path
-) -> None:
-    """An entry whose bytes do not add up, or of a newer schema, is a miss, is counted, and is written anew."""
-    ask(start_proxy(upstream, "read-write"))
-    first_row(tmp_path / CACHE / "cache.db", damage)
-    assert ask(start_proxy(None, "read-only-require-hit")).status_code == 502
-    proxy = start_proxy(upstream, "read-write")
-    assert [cached(ask(proxy)) for _ in range(2)] == ["false", "true"]
-    assert "unusable entry" in proxy.stop()
-
-
-@pytest.mark.parametrize("damage", ["truncate", "remove"])
-def test_a_value_file_cut_short(
-    damage: str, start_proxy: Start, start_upstream: StartUpstream, tmp_path: Path
-) -> None:
-    """A value in a file of its own that is truncated or gone is a miss."""
-    upstream = start_upstream(lambda e: e.json(chat_answer("x" * 2_000_000)))
-    ask(start_proxy(upstream, "read-write"))
-    (file,) = (tmp_path / CACHE).rglob("*.val")
-    if damage == "truncate":
-        with file.open("r+b") as opened:
-            opened.truncate(1000)
-    else:
-        file.unlink()
-    proxy = start_proxy(upstream, "read-write")
-    assert [cached(ask(proxy)) for _ in range(2)] == ["false", "true"]
 
 
 def test_kill_at_random_moments(start_proxy: Start, start_upstream: StartUpstream, tmp_path: Path) -> None:
@@ -214,7 +70,7 @@ def test_kill_at_random_moments(start_proxy: Start, start_upstream: StartUpstrea
         stop.set()
         for worker in workers:
             worker.join(20)
-    keys = set(assert_clean(tmp_path / CACHE))
+    keys = readable_keys(tmp_path / CACHE)
     assert len(complete) > 50
     assert complete | {entry.key for entry in before} <= keys
 
@@ -484,13 +340,3 @@ def test_a_port_that_refuses(start_proxy: Start) -> None:
     started = time.monotonic()
     assert ask(proxy, url=f"https://localhost:{port}/v1/x").status_code == 502
     assert time.monotonic() - started < 5
-
-
-def test_entries_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    """The store says of a row that was tampered with that it is corrupt; it never raises anything else."""
-    store = DiskStore(tmp_path / "cache")
-    store.put(Entry("pp1-a", 200, "OK", (), b"x", 1.0, 0.1, "run"))
-    first_row(tmp_path / "cache" / "cache.db", "UPDATE Cache SET key = 'pp1-b' WHERE key = 'pp1-a'")
-    with pytest.raises(EntryError):
-        store.get("pp1-b")
-    store.close()
