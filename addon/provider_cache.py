@@ -16,7 +16,7 @@ from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
-from addon import flows
+from addon import core_limits, flows
 from addon.answering import Answering
 from addon.cache_status import bypass_status, miss_status
 from addon.configuration import raw_settings
@@ -90,9 +90,7 @@ class ProviderCache:
         else:
             self.answering.mode = settings.cache_mode
             if updated - {"provider_proxy_cache_mode"}:
-                logger.warning(
-                    "of provider-proxy's options only the mode changes while it runs; restart for others"
-                )
+                logger.warning("while it runs only the mode changes; restart provider-proxy for the others")
         self.counts.mode = str(settings.cache_mode)
 
     def running(self) -> None:
@@ -112,6 +110,7 @@ class ProviderCache:
         if not ctx.options.allow_hosts:
             ctx.options.update(allow_hosts=self.settings.hosts.regexes)
         ctx.master.addons.add(self._last)
+        core_limits.explain_crashes()
 
     def done(self) -> None:
         """Finish the writes and report. A hot reload of the script calls this too."""
@@ -260,6 +259,7 @@ class ProviderCache:
                 response.stream = True  # not ours: relayed unmarked, as it comes
             return
         forward = self._flows[flow.id]
+        core_limits.explain_status(flow.request.host, response.status_code)
         if forward is None or not flows.from_provider(flow) or not flows.streams(response):
             return
         if forward.stores:

@@ -32,7 +32,7 @@ MAY_IMPORT_MITMPROXY = {
     "addon.cli.serve",  # starts mitmweb
     "addon.transfer.flow_files",  # reads mitmproxy's own flow files
 }
-MAY_IMPORT_DISKCACHE = {"cache_store.disk_store", "cache_store.safe_disk"}
+MAY_IMPORT_DISKCACHE = {"cache_store.closing_cache", "cache_store.disk_store", "cache_store.safe_disk"}
 # These decide; they are tested without a proxy and without a store, whatever they import on the way.
 PURE = (
     "addon.identity",

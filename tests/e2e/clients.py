@@ -37,10 +37,17 @@ def cached(response: requests.Response) -> str:
     return response.headers["x-provider-proxy-cache"]
 
 
-def tunnel(proxy: Proxy, host: str = "api.openai.com", port: int = 443) -> ssl.SSLSocket:
-    """A TLS connection to `host` through a CONNECT, for tests that work with bytes."""
+def tunnel(
+    proxy: Proxy, host: str = "api.openai.com", port: int = 443, *, receive_buffer: int = 0
+) -> ssl.SSLSocket:
+    """A TLS connection to `host` through a CONNECT, for tests that work with bytes; `receive_buffer` is the kernel's."""
     address = urlsplit(proxy.url)
-    raw = socket.create_connection((address.hostname, address.port), timeout=20)
+    assert address.hostname is not None
+    raw = socket.socket()
+    raw.settimeout(20)
+    if receive_buffer:  # before the connection is made: it bounds the window
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    raw.connect((address.hostname, address.port))
     raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode())
     head = b""
     while b"\r\n\r\n" not in head:

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,44 @@ def check_counts(world: World) -> None:
     assert set(counts["cache_faults"]) == expected
     report = world.proxy.stop()
     assert ("cache faults: " in report) == bool(expected)
+
+
+@pytest.mark.parametrize("fault", [faults.locked_to_writers, faults.locked_to_all])
+def test_locked_for_thirty_seconds(
+    fault: Callable[[Path], contextlib.AbstractContextManager[None]], recorded: tuple[Path, dict[str, str]],
+    start_proxy: Start, tmp_path: Path, start_upstream: Callable[..., Upstream],
+) -> None:  # fmt: skip
+    """However long the lock lasts, in each mode each answer comes soon, of many at once too, and then all is as before."""
+    cache = tmp_path / "cache"
+    shutil.copytree(recorded[0], cache)
+    proxy = start_proxy(start_upstream(long_lines), "read-write", cache_dir=str(cache))
+    name = fault.__name__.replace("_", " ")
+    rows = dict(zip(MODES, FAULTS[name][1], strict=True))
+    until = time.monotonic() + 30
+
+    def during(mode: Mode) -> list[str]:
+        found = []
+        while time.monotonic() < until:
+            for question in (f"known {name}", f"new {mode} {len(found)}"):
+                started = time.monotonic()
+                found.append(outcome_of(ask(proxy, question, x_provider_proxy_mode=str(mode))))
+                assert time.monotonic() - started < 8, (mode, question)
+            time.sleep(2)
+        return found
+
+    def burst(number: int) -> str:
+        started = time.monotonic()
+        outcome = outcome_of(ask(proxy, f"burst {number}"))
+        assert time.monotonic() - started < 10  # in turn they would wait 40
+        return outcome
+
+    with ThreadPoolExecutor(30) as pool:
+        with fault(cache):
+            running = {mode: pool.submit(during, mode) for mode in MODES}
+            assert list(pool.map(burst, range(20))) == [FAILED] * 20
+            found = {mode: future.result() for mode, future in running.items()}
+        assert all(len(outcomes) > 8 for outcomes in found.values())
+        assert found == {mode: [*rows[mode][:2]] * (len(found[mode]) // 2) for mode in MODES}
+    for mode in MODES:
+        after = [ask(proxy, q, x_provider_proxy_mode=str(mode)) for q in (f"known {name}", f"after {mode}")]
+        assert (mode, tuple(outcome_of(answer) for answer in after)) == (mode, rows[mode][2:])
