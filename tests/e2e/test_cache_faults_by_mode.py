@@ -89,9 +89,9 @@ class World:
 
     def ask(self, question: str) -> str:
         """The outcome; also that the answer is this question's, that it came soon, and what was sent for it."""
-        sent, started = self.upstream.count, time.monotonic()
-        answer = ask(self.proxy, question)
-        assert time.monotonic() - started < 4, question
+        proxy, sent, started = self.proxy, self.upstream.count, time.monotonic()
+        answer = ask(proxy, question)
+        assert time.monotonic() - started < 8, question
         outcome = outcome_of(answer)
         if outcome == "recording":  # its headers left before its end was known
             stored = stats(self.proxy)["total"]["stored"]
@@ -275,14 +275,14 @@ def test_locked_for_thirty_seconds(
             for question in (f"known {name}", f"new {mode} {len(found)}"):
                 started = time.monotonic()
                 found.append(outcome_of(ask(proxy, question, x_provider_proxy_mode=str(mode))))
-                assert time.monotonic() - started < 8, (mode, question)
+                assert time.monotonic() - started < 12, (mode, question)
             time.sleep(2)
         return found
 
     def burst(number: int) -> str:
         started = time.monotonic()
         outcome = outcome_of(ask(proxy, f"burst {number}"))
-        assert time.monotonic() - started < 10  # in turn they would wait 40
+        assert time.monotonic() - started < 15  # in turn they would wait 40
         return outcome
 
     with ThreadPoolExecutor(30) as pool:
@@ -290,7 +290,7 @@ def test_locked_for_thirty_seconds(
             running = {mode: pool.submit(during, mode) for mode in MODES}
             assert list(pool.map(burst, range(20))) == [FAILED] * 20
             found = {mode: future.result() for mode, future in running.items()}
-        assert all(len(outcomes) > 8 for outcomes in found.values())
+        assert all(len(outcomes) >= 4 for outcomes in found.values())
         assert found == {mode: [*rows[mode][:2]] * (len(found[mode]) // 2) for mode in MODES}
     for mode in MODES:
         after = [ask(proxy, q, x_provider_proxy_mode=str(mode)) for q in (f"known {name}", f"after {mode}")]

@@ -80,7 +80,7 @@ def test_kill_at_random_moments(start_proxy: Start, start_upstream: StartUpstrea
             worker.join(20)
         assert (upstream.count > sent) == mode.forwards
     keys = readable_keys(tmp_path / CACHE)
-    assert len(complete) > 50
+    assert len(complete) > 10
     assert complete | {entry.key for entry in before} <= keys
 
 
