@@ -7,7 +7,7 @@ import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import pytest
 import trustme
@@ -25,6 +25,7 @@ QUESTIONS = REQUESTS // 2
 
 async def provider(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A provider's connection: every answer carries the marker of its request, and is counted."""
+    Count.open.append(writer)
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
@@ -46,9 +47,10 @@ async def provider(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 class Count:
-    """How many requests went live."""
+    """How many requests went live, and over which connections."""
 
     live = 0
+    open: ClassVar[list[asyncio.StreamWriter]] = []
 
 
 class Client:
@@ -134,6 +136,9 @@ def test_no_wrong_answer_under_load(
         proxies.extend(start_proxy(upstream, "read-write") for _ in range(2))
         await asyncio.wait_for(load(proxies, wrong, progress), 400)
         server.close()
+        for writer in Count.open:  # else they are found unclosed in the middle of another test
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
 
     Count.live = 0
     asyncio.run(run())
