@@ -38,6 +38,7 @@ class Explaining:
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
+        self._closed = False
         self._soon: dict[asyncio.TimerHandle, Callable[[], object]] = {}
 
     def start_soon(self, key: str, identity: Identity) -> None:
@@ -56,9 +57,9 @@ class Explaining:
     ) -> Future[Diagnosis | None] | None:
         """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already.
 
-        Its own answer may have been stored meanwhile: at `since` (Unix seconds) or later.
+        None, too, once the run has ended. What lies under `key` since `since` (Unix seconds) is the miss's own answer.
         """
-        if self._store is None or self._waiting >= _MOST_WAITING:
+        if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
             return None
         self._waiting += 1
@@ -80,6 +81,7 @@ class Explaining:
         for handle, start in list(self._soon.items()):
             handle.cancel()
             start()
+        self._closed = True
         self._thread.shutdown(wait=True)
 
     def _explain(

@@ -9,10 +9,12 @@ from collections.abc import Generator, Iterable
 from itertools import chain
 from typing import Any
 
-from mitmproxy.proxy import commands
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseHeaders
 from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+from addon.quick_ack import acknowledge
 
 __all__ = ["HeadWithBody", "speaks_http1"]
 
@@ -46,6 +48,12 @@ class HeadWithBody(Http1Server):
             self._head = event
             return _joined(())
         return stock
+
+    def read_body(self, event: events.Event) -> Commands:
+        """As stock; the client hears at once that what came has come, where there is more to come."""
+        yield from super().read_body(event)
+        if self.state == self.read_body:
+            acknowledge(self.context.client)
 
     def make_pipe(self) -> Commands:
         """As stock; takes note of a tunnel."""

@@ -244,9 +244,8 @@ class ProviderCache:
             forwards = False
         if not forwards:
             message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-            flow.response = flows.own_answer(
-                flow.request, 502, error_body("provider_proxy_fault", message), bypass_status("fault")
-            )
+            body = error_body("provider_proxy_fault", message)
+            flow.response = flows.own_answer(flow.request, 502, body, bypass_status("fault"))
             self._flows[flow.id] = None
 
     # -- responses ----------------------------------------------------------
@@ -269,7 +268,8 @@ class ProviderCache:
                 self.settings.max_body,
                 response.headers.get("content-type", ""),
                 forward.flight,
-                hold="content-length" in response.headers and flow.client_conn.id in self._last.clients,
+                length=response.headers.get("content-length"),
+                hold=flow.client_conn.id in self._last.clients,
             )
         else:
             response.stream = True

@@ -15,9 +15,10 @@ _TAIL = 512  # bytes; the terminal event of every known stream is shorter or end
 class Recording:
     """Collects a body's chunks while they pass; past `limit` bytes it lets go of all of them at once.
 
-    With `hold` the latest chunk stays in `held` until the next one comes. A client of an answer with a declared
-    length sees its end with its last byte, and the entry must be on disk before that; `http_layer` sends what is
-    held once the `response` hook is done.
+    `length` is the declared one, as its header has it: where that is past `limit` nothing is collected. Where there
+    is one, with `hold` the latest chunk stays in `held` until the next one comes: a client sees the end of such an
+    answer with its last byte, and the entry must be on disk before that; `own_http` sends what is held once the
+    `response` hook is done.
     """
 
     __slots__ = (
@@ -33,18 +34,24 @@ class Recording:
     )
 
     def __init__(
-        self, limit: int, media_type: str, flight: Flight | None = None, *, hold: bool = False
+        self,
+        limit: int,
+        media_type: str,
+        flight: Flight | None = None,
+        *,
+        length: str | None = None,
+        hold: bool = False,
     ) -> None:
         # It hands out what it holds without a copy, and grows without one where the system can remap memory.
         self._received = BytesIO()
         self._flight = flight
-        self._hold = hold
+        self._hold = hold and length is not None
         self.held = b""
         self._limit = limit
         self._media_type = media_type
         self._tail = b""
         self.finished = False
-        self.too_large = False
+        self.too_large = length is not None and length.isdecimal() and int(length) > limit
 
     def __call__(self, chunk: bytes) -> bytes | tuple[bytes, ...]:
         """Take note of `chunk` (b"" at the end) and hand on what may be sent; mitmproxy's `response.stream`."""

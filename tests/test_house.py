@@ -28,6 +28,7 @@ MAY_IMPORT_MITMPROXY = {
     "addon.open_tunnel",
     "addon.own_http",
     "addon.provider_cache",
+    "addon.quick_ack",
     "addon.upstream_bypass",
     "addon.cli.serve",  # starts mitmweb
     "addon.transfer.flow_files",  # reads mitmproxy's own flow files

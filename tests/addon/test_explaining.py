@@ -122,3 +122,4 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
     asyncio.run(story())
     found.close()
     assert list(counts.missed) == ["pp1-soon", "pp1-at-the-end"]
+    assert found.start("pp1-later", IDENTITY) is None

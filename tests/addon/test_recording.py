@@ -64,6 +64,15 @@ def test_a_long_body_is_held_once() -> None:
     assert peak < size * 1.2
 
 
+@pytest.mark.parametrize(("length", "kept"), [("5", b""), ("4", b"1234"), (None, b"1234"), ("many", b"1234")])
+def test_a_body_that_says_that_it_is_too_long_is_not_collected(length: str | None, kept: bytes) -> None:
+    """Not a byte of it; one that says nothing of use is."""
+    recording = Recording(4, SSE, length=length)
+    assert recording(b"1234") == b"1234"
+    assert recording.too_large is (length == "5")
+    assert recording.body() == kept
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -116,7 +125,7 @@ def test_the_flight_learns_that_its_client_has_the_whole_answer() -> None:
 
 def test_the_latest_chunk_can_be_held_back() -> None:
     """With `hold` every chunk but the last is handed on, and the last is there to be sent at the end."""
-    recording = Recording(100, "application/json", hold=True)
+    recording = Recording(100, "application/json", length="9", hold=True)
     passed = [recording(chunk) for chunk in (b"ab", b"cd", b"ef", b"")]
     assert passed == [(), (b"ab",), (b"cd",), ()]
     assert (recording.held, recording.body()) == (b"ef", b"abcdef")
@@ -124,7 +133,7 @@ def test_the_latest_chunk_can_be_held_back() -> None:
 
 def test_what_is_too_large_is_held_back_and_handed_on_all_the_same() -> None:
     """A client gets every byte of an answer that is not kept."""
-    recording = Recording(2, SSE, hold=True)
+    recording = Recording(2, SSE, length="9", hold=True)
     passed = [recording(chunk) for chunk in (b"ab", b"cd", b"ef", b"")]
     assert passed == [(), (b"ab",), (b"cd",), ()]
     assert (recording.held, recording.too_large, recording.body()) == (b"ef", True, b"")
@@ -132,6 +141,6 @@ def test_what_is_too_large_is_held_back_and_handed_on_all_the_same() -> None:
 
 def test_without_a_body_nothing_is_held() -> None:
     """An answer that ends at once."""
-    recording = Recording(2, SSE, hold=True)
+    recording = Recording(2, SSE, length="9", hold=True)
     assert recording(b"") == ()
     assert recording.held == b""
