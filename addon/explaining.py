@@ -57,7 +57,7 @@ class Explaining:
     ) -> Future[Diagnosis | None] | None:
         """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already.
 
-        None, too, once the run has ended. What lies under `key` since `since` (Unix seconds) is the miss's own answer.
+        None, too, once the run has ended. What was recorded at `since` (Unix seconds) or later is its own answer.
         """
         if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
