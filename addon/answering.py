@@ -7,26 +7,26 @@ request → mode → identity → provider → recording → whole, successful, 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from addon import never_cached
-from addon.budget import Budget
 from addon.cache_status import bypass_status, hit_status, miss_status
+from addon.coordination import Alone, Coordination
 from addon.counts import HostCounts, RunCounts
 from addon.decisions import Decision, Forward, Hit, Own
 from addon.explaining import Explaining
-from addon.flights import Flights, Landing
+from addon.flights import Landing
 from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer, Recorded, make_entry
 from addon.live_costs import add_live
 from addon.modes import Mode, Serves, mode_for_request
-from addon.redaction import Taint
 from addon.refusals import error_body, miss_message
 from addon.rejections import APART, apart_key, credential_digest, mark_entry, mark_key
-from addon.sequence import Sequence, nth_key
+from addon.sequence import nth_key
 from addon.settings import Settings
 from addon.store_access import StoreAccess
 from addon.wire import WireRequest
@@ -44,18 +44,20 @@ class Answering:
     """The cache of one run."""
 
     def __init__(
-        self, settings: Settings, store: StoreAccess, counts: RunCounts, explaining: Explaining | None = None
+        self,
+        settings: Settings,
+        store: StoreAccess,
+        counts: RunCounts,
+        explaining: Explaining | None = None,
+        coordination: Coordination | None = None,
     ) -> None:
         self.settings = settings
         self.mode = settings.cache_mode
         self._store = store
         self._counts = counts
         self.explaining = explaining or Explaining(store.candidates, counts)
-        self._budget = Budget(settings.max_live, settings.max_usd, counts)
-        self._taint = Taint()
-        self._flights = Flights()
-        self._sequence = Sequence()
-        self._worked: set[str] = set()  # digests of credentials that had an answer in this run; never written
+        self._shared = coordination or Alone(settings, counts)
+        self._taint = self._shared.taint
         # Whether a request's plain key alone says which entry answers it.
         self._by_key = not (settings.sequence or settings.store_errors & APART)
 
@@ -73,13 +75,28 @@ class Answering:
         except UsageError as error:
             counts.errors += 1
             return Own(400, error_body("provider_proxy_bad_mode", str(error)), bypass_status("bad-mode"))
-        self._taint.learn(request)
-        over = self._budget.spent() if mode.forwards else ""
+        new = self._taint.learn(request)
+        telling = self._shared.seen(new) if new else None
+        if telling is not None:
+            return self._decide_after(telling, request, mode, bypass, counts)
+        return self._decide(request, mode, bypass, counts)
+
+    async def _decide_after(
+        self, telling: Awaitable[None], request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
+    ) -> Decision:
+        await telling
+        decision = self._decide(request, mode, bypass, counts)
+        return await decision if isinstance(decision, Awaitable) else decision
+
+    def _decide(
+        self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
+    ) -> Decision | Awaitable[Decision]:
+        over = self._shared.spent() if mode.forwards else ""
         if over:
             mode = Mode.REQUIRE_HIT
         bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
         if bypass:
-            return self._counted(self._bypass(request, mode, bypass, counts), counts, over)
+            return self._bypass(request, mode, bypass, counts, over)
         forward = Forward(request, mode, "")
         forward.identity = identify(request, self.settings.identity)
         entry = self._at_hand(forward)
@@ -114,6 +131,7 @@ class Answering:
     async def _count_cost(self, forward: Forward, answer: LiveAnswer) -> None:
         if forward.identity is not None:
             await self._store.in_background(partial(self._add_cost, forward, answer))
+            await self._shared.paid()
 
     def give_up(self, forward: Forward, reason: NotStored) -> None:
         """The answer to `forward` was cut off: nothing is stored, and a waiter takes over."""
@@ -165,7 +183,7 @@ class Answering:
         assert forward.identity is not None
         whole = forward.recording is None or not forward.recording.too_large
         add_live(self._counts.spent, forward.identity, answer, self.settings.max_body, whole=whole)
-        if self._budget.counts_money:
+        if self.settings.max_usd is not None:
             self._counts.spent.settle()
 
     async def _put(self, forward: Forward, answer: LiveAnswer, elapsed: float) -> NotStored | None:
@@ -174,8 +192,9 @@ class Answering:
             return NotStored.TOO_LARGE
         digest = credential_digest(forward.request) if self.settings.store_errors & APART else ""
         apart = answer.status in APART
-        if apart and digest in self._worked:
+        if apart and await self._shared.has_worked(digest):
             return NotStored.STATUS
+        await self._shared.all_seen()
         key = apart_key(forward.key, digest) if apart else forward.key
         reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
         if reason is None:
@@ -191,12 +210,22 @@ class Answering:
         """Whether `host` takes this credential, as its last answer says."""
         if status == 401 and status in self.settings.store_errors:
             await self._store.put(lambda: mark_entry(host, digest, self._counts.run), time.time())
-        elif 200 <= status < 300 and digest not in self._worked:
-            self._worked.add(digest)
+        elif 200 <= status < 300 and await self._shared.worked(digest):
             await self._store.remove(mark_key(host, digest))
 
-    def _bypass(self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts) -> Decision:
-        if detail == "websocket" and not self.settings.websocket_passes(mode):
+    async def _bypass(
+        self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts, over: str
+    ) -> Decision:
+        if mode.forwards and self._passes(mode, detail) and await self._shared.take():
+            self._counts.over_budget += 1
+            mode = Mode.REQUIRE_HIT
+        return self._counted(self._bypassed(request, mode, detail, counts), counts, over)
+
+    def _passes(self, mode: Mode, detail: str) -> bool:
+        return detail != "websocket" or self.settings.websocket_passes(mode)
+
+    def _bypassed(self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts) -> Decision:
+        if not self._passes(mode, detail):
             counts.refused += 1
             message = f"provider-proxy: WebSocket upgrades are refused here (mode {mode}); use HTTPS requests"
             return Own(426, error_body("provider_proxy_websocket", message), bypass_status(detail))
@@ -242,7 +271,7 @@ class Answering:
         counts.misses += 1
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent what was left.
-        late = self._budget.spent() if forward.mode.forwards else ""
+        late = await self._shared.take() if forward.mode.forwards else ""
         if forward.mode.forwards and not late:
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
@@ -267,7 +296,7 @@ class Answering:
         """The entry that answers; waits for an identical request in flight, or makes this one the leader."""
         assert forward.identity is not None
         key = forward.identity.key
-        n = self._sequence.next(key) if self.settings.sequence else 1
+        n = await self._shared.next(key) if self.settings.sequence else 1
         forward.key = nth_key(key, n)
         if self.settings.store_errors & APART and forward.mode.serves is not Serves.NOTHING:
             entry, rejected = await self._rejection(forward)
@@ -275,7 +304,7 @@ class Answering:
                 return entry
         if self.settings.sequence:
             return await self._nth(forward, key, n)
-        return await self._shared(forward, key)
+        return await self._coalesced(forward, key)
 
     async def _rejection(self, forward: Forward) -> tuple[Entry | None, bool]:
         """The 401 or 403 that this very credential got, and whether its host rejects it altogether."""
@@ -283,19 +312,21 @@ class Answering:
         entry = await self._servable(apart_key(forward.key, digest), forward)
         return entry, await self._store.find(mark_key(forward.request.host, digest)) is not None
 
-    async def _shared(self, forward: Forward, key: str) -> Entry | None:
+    async def _coalesced(self, forward: Forward, key: str) -> Entry | None:
         """The entry, maybe after waiting for an identical request in flight; else this one is the leader."""
         shared = False
+        coalesces = self._coalesces(forward.mode)
         while True:
+            looked = time.monotonic()
             entry = await self._servable(key, forward, shared=shared)
             if entry is not None or not forward.mode.stores:
                 return entry
-            flight = self._flights.get(key)
-            if flight is None:
-                forward.flight = self._flights.start(key)
+            flight, leads = await self._shared.claim(key, looked if coalesces else math.inf)
+            if leads:
+                forward.flight = flight
                 return None
             retry = flight.answered
-            if not retry and not self._coalesces(forward.mode):
+            if not retry and not coalesces:
                 return None
             # `wait` rather than `await`: a waiter that is cancelled must not cancel the others' future.
             await asyncio.wait([flight.landed], timeout=ANSWERED_SECONDS if retry else None)
@@ -341,7 +372,7 @@ class Answering:
 
     def _land(self, forward: Forward, landing: Landing) -> None:
         if forward.flight is not None:
-            self._flights.land(forward.key, forward.flight, landing)
+            self._shared.land(forward.key, forward.flight, landing)
 
 
 def _same(entry: Entry) -> Entry | NotStored:

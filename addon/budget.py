@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Protocol
 
-from addon.counts import RunCounts
+__all__ = ["Budget", "Priced", "Spending"]
 
-__all__ = ["Budget"]
+
+class Spending(Protocol):
+    """What was sent so far, as RunCounts has it: `live` requests, and `spent` with its `usd`."""
+
+    @property
+    def live(self) -> int:
+        """How many requests were forwarded."""
+
+    @property
+    def spent(self) -> Priced:
+        """What their answers cost."""
+
+
+class Priced(Protocol):
+    """A sum of money."""
+
+    @property
+    def usd(self) -> Decimal:
+        """US dollars."""
 
 
 class Budget:
@@ -15,15 +34,10 @@ class Budget:
     What an answer costs is known when it is whole, so requests in flight can go past `max_usd`.
     """
 
-    def __init__(self, max_live: int | None, max_usd: Decimal | None, counts: RunCounts) -> None:
+    def __init__(self, max_live: int | None, max_usd: Decimal | None, counts: Spending) -> None:
         self._max_live = max_live
         self._max_usd = max_usd
         self._counts = counts
-
-    @property
-    def counts_money(self) -> bool:
-        """Whether the price of an answer must be known at once."""
-        return self._max_usd is not None
 
     def spent(self) -> str:
         """Which bound is reached, in words; '' while requests may be forwarded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from addon.settings import SETTINGS, check_names, unknown_name
 from cache_store.errors import UsageError
 
-__all__ = ["raw_settings"]
+__all__ = ["raw_settings", "settings_of_process"]
 
 _FILE = "provider-proxy.toml"
 
@@ -29,6 +30,11 @@ def raw_settings(
             raw[setting.name] = environ[setting.variable]
     raw.update({name: value for name, value in (flags or {}).items() if value is not None})
     return raw
+
+
+def settings_of_process() -> dict[str, str]:
+    """The same without flags, from this process's environment and working directory."""
+    return raw_settings(os.environ, Path.cwd())
 
 
 def _from_file(folder: Path) -> dict[str, str]:

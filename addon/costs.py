@@ -135,6 +135,29 @@ class Tally:
                 self.models[model].usd += price * times
                 self.models[model].unknown -= times
 
+    def add_row(self, other: ModelCosts) -> None:
+        """Add another tally's row."""
+        name = other.model
+        if name not in self.models and len(self.models) >= _MOST_MODELS:
+            name = "other"
+        row = self.models.setdefault(name, ModelCosts(name))
+        row.answers += other.answers
+        row.unknown += other.unknown
+        row.input_tokens += other.input_tokens
+        row.output_tokens += other.output_tokens
+        row.usd += other.usd
+
+    def hand_over(self) -> list[Any]:
+        """What has no price yet, for another tally's `take_over`; another thread may be adding more."""
+        pending = self._pending[:]
+        del self._pending[: len(pending)]
+        return pending
+
+    def take_over(self, pending: Iterable[Any]) -> None:
+        """Look up another tally's prices at the next `settle`. Its rows were added before."""
+        for host, name, usage, times in pending:
+            self._pending.append((host, name if name in self.models else "other", usage, times))
+
     @property
     def usd(self) -> Decimal:
         """What the answers with a known price cost."""

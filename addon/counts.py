@@ -9,9 +9,17 @@ from typing import Any
 
 from addon.costs import Tally
 
-__all__ = ["HostCounts", "Missed", "RunCounts"]
+__all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "RunCounts", "worse_tier"]
 
 _MOST_MISSED = 200
+
+HEALTHY, UNHEALTHY, BLOCKED = "healthy", "unhealthy", "blocked until it is cleared"
+"""How a second tier is, in words."""
+
+
+def worse_tier(one: str, other: str) -> str:
+    """Of two words for a second tier the worse; '' is none at all."""
+    return max(one, other, key=("", HEALTHY, UNHEALTHY, BLOCKED).index)
 
 
 @dataclass(slots=True)
@@ -68,7 +76,8 @@ class RunCounts:
     CA, `cache_faults` what the store could not do, by what it was asked. `connections` were opened to providers.
     `over_budget` are requests that a budget kept from being forwarded. `used` counts the hits of each entry, 0 for
     one that was recorded only; `unused` are the other entries' keys, where somebody asked. `missed` is by key.
-    `second_tier` is how the second tier was in the end, '' where there is none.
+    `second_tier` is how the second tier was in the end, '' where there is none. `workers_replaced` are processes of
+    the run that died; what they counted in their last second is lost.
     """
 
     run: str
@@ -89,6 +98,7 @@ class RunCounts:
     spent: Tally = field(default_factory=Tally)
     saved: Tally = field(default_factory=Tally)
     failed_gates: list[str] = field(default_factory=list)
+    workers_replaced: int = 0
 
     def host(self, name: str) -> HostCounts:
         """The counts of one host."""
@@ -143,4 +153,5 @@ class RunCounts:
             "missed": [missed.as_dict() for missed in list(self.missed.values())],
             "unexplained_misses": self.unexplained,
             "failed_gates": self.failed_gates,
+            "workers_replaced": self.workers_replaced,
         }

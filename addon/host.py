@@ -7,10 +7,11 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from addon import internals, lean_imports
 
@@ -24,7 +25,9 @@ from addon.provider_cache import ProviderCache  # noqa: E402
 from addon.upstream_bypass import UpstreamBypass  # noqa: E402
 from cache_store.errors import UsageError  # noqa: E402
 
-__all__ = ["Host", "HostOptions"]
+__all__ = ["Crew", "Host", "HostOptions"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,22 +36,45 @@ class HostOptions:
 
     `raw` are the settings as text. `mitmproxy` are options that the way of starting calls for; `arguments` are
     what the user wrote after `--`. `bypasses` says which host and port are reached past the company's proxy.
+    `workers` is how many processes there are to be.
     """
 
     raw: Mapping[str, str]
     mitmproxy: Mapping[str, Any] = field(default_factory=dict)
     arguments: Sequence[str] = ()
     bypasses: Callable[[str, int], bool] | None = None
+    workers: int = 1
+
+
+class Crew(Protocol):
+    """The other processes of the run, as seen from this one, and the port that they share."""
+
+    options: Mapping[str, Any]
+
+    async def open(self, proxy: master.Master, *, wait: bool) -> tuple[Any, ...]:
+        """Listen, maybe `wait` until the others do; the address. Raises OSError."""
+
+    async def stop(self) -> None:
+        """End what the others still do with this one, before this one ends."""
+
+    def close(self) -> None:
+        """Listen no more."""
 
 
 class Host:
-    """One proxy in this process."""
+    """One proxy in this process; `crew` is what it has to do with others of the same run."""
 
-    def __init__(self, host_options: HostOptions) -> None:
+    def __init__(self, host_options: HostOptions, crew: Crew | None = None) -> None:
         self.cache = ProviderCache(host_options.raw)
         self.url = ""
         self._options = host_options
         self._errors = _StartErrors()
+        self._crew = crew
+        self._stopping: asyncio.Task[None] | None = None
+        if host_options.workers > 1 and crew is None:
+            from addon.workers.leading import Leading
+
+            self._crew = Leading(self.cache, host_options)
 
     async def run(self, ready: Callable[[], None], until: asyncio.Event | None = None) -> None:
         """Serve until SIGINT, SIGTERM or `until`; `ready` is called once connections are answered.
@@ -58,15 +84,19 @@ class Host:
         self._errors.install()
         try:
             proxy = self._master()
-            proxy.addons.add(_Ready(lambda: self._started(proxy, ready)))
-            with _shutdown_on_signals(proxy, watch=until is None):
+            # Who runs one command does not wait: it may be a short one.
+            proxy.addons.add(_Ready(lambda: self._started(proxy, ready, wait=until is None)))
+            with _on_signals(partial(self._stop, proxy), watch=until is None):
                 if until is not None:
-                    stopper = asyncio.create_task(_shutdown_after(until, proxy))
+                    stopper = asyncio.create_task(self._stop_after(until, proxy))
                 try:
                     await proxy.run()
                 finally:
                     # Its listening sockets would stay open and accept clients as long as the process lives.
                     await proxy.addons.get("proxyserver").servers.update([])
+                    if self._crew is not None:
+                        await self._crew.stop()
+                        self._crew.close()
                 if until is not None:
                     stopper.cancel()
         finally:
@@ -87,6 +117,8 @@ class Host:
             proxy.addons = LeanAddonManager(proxy)
         proxy.addons.add(*self._addons())
         opts.update(**self._options.mitmproxy)
+        if self._crew is not None:
+            opts.update(**self._crew.options)
         if self._options.arguments:
             _parse_arguments(opts, self._options.arguments)
         if getattr(opts, "emudhra", False) or getattr(opts, "emudhra_old", False):
@@ -144,15 +176,27 @@ class Host:
         asked = self._options.bypasses
         return asked is not None and (asked(host, port) or self.cache.refuses(host, port))
 
-    def _started(self, proxy: master.Master, ready: Callable[[], None]) -> None:
+    def _started(
+        self, proxy: master.Master, ready: Callable[[], None], *, wait: bool
+    ) -> Awaitable[None] | None:
         if self._errors.failed:
-            return
-        address = proxy.addons.get("proxyserver").listen_addrs()[0]
-        self.url = (
-            f"http://[{address[0]}]:{address[1]}"
-            if ":" in address[0]
-            else f"http://{address[0]}:{address[1]}"
-        )
+            return None
+        if self._crew is not None:
+            return self._open(self._crew, proxy, ready, wait=wait)
+        self._ready(proxy.addons.get("proxyserver").listen_addrs()[0], ready)
+        return None
+
+    async def _open(self, crew: Crew, proxy: master.Master, ready: Callable[[], None], *, wait: bool) -> None:
+        try:
+            address = await crew.open(proxy, wait=wait)
+        except OSError as error:
+            logger.error("%s", error)  # which ends the start
+        else:
+            self._ready(address, ready)
+
+    def _ready(self, address: tuple[Any, ...], ready: Callable[[], None]) -> None:
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        self.url = f"http://{host}:{address[1]}"
         # What is there now stays: the collector need not walk it again at every generation.
         gc.collect()
         gc.freeze()
@@ -160,15 +204,32 @@ class Host:
         gc.set_threshold(20_000, 20, 50)
         ready()
 
+    def _stop(self, proxy: master.Master) -> None:
+        """End the proxy, after its crew; at once where it is asked for a second time."""
+        if self._crew is None or self._stopping is not None:
+            proxy.shutdown()
+        else:
+            self._stopping = asyncio.create_task(self._stop_together(self._crew, proxy))
+
+    async def _stop_together(self, crew: Crew, proxy: master.Master) -> None:
+        try:
+            await crew.stop()
+        finally:
+            proxy.shutdown()
+
+    async def _stop_after(self, event: asyncio.Event, proxy: master.Master) -> None:
+        await event.wait()
+        self._stop(proxy)
+
 
 class _Ready:
     """Last in the chain: when its hook runs, every addon is running."""
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], Awaitable[None] | None]) -> None:
         self._call = call
 
-    def running(self) -> None:
-        self._call()
+    def running(self) -> Awaitable[None] | None:
+        return self._call()
 
 
 class _StartErrors(logging.Handler):
@@ -233,21 +294,16 @@ def _parse_arguments(opts: options.Options, arguments: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _shutdown_on_signals(proxy: master.Master, *, watch: bool) -> Any:
+def _on_signals(stop: Callable[[], None], *, watch: bool) -> Any:
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM) if watch else ()
     for number in signals:
-        loop.add_signal_handler(number, proxy.shutdown)
+        loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-
-
-async def _shutdown_after(event: asyncio.Event, proxy: master.Master) -> None:
-    await event.wait()
-    proxy.shutdown()
 
 
 def script_path() -> Path:

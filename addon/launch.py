@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from addon.host import HostOptions
 
 __all__ = ["STATE_FOLDER", "client_changes", "host_options", "with_auth"]
+
+logger = logging.getLogger(__name__)
 
 # Log, state and the last run's report; relative to where the user works.
 STATE_FOLDER = Path(".provider-proxy")
@@ -65,7 +68,21 @@ def host_options(
     if settings.auth:
         mitmproxy["proxyauth"] = settings.auth
     bypasses = corporate.bypasses if corporate is not None else None
-    return HostOptions(raw=raw, mitmproxy=mitmproxy, arguments=arguments, bypasses=bypasses)
+    workers = 1 if settings.workers == 1 else _workers(settings, arguments)
+    return HostOptions(raw, mitmproxy, arguments, bypasses, workers)
+
+
+def _workers(settings: Settings, arguments: Sequence[str]) -> int:
+    """How many processes there will be; fewer than were asked for are said in one line."""
+    from addon.workers.how_many import how_many, processors, shares_ports
+    from addon.workers.listening import usable
+
+    count, why = how_many(
+        settings, arguments=bool(arguments), shares=shares_ports(), usable=usable(), cpus=processors()
+    )
+    if why:
+        logger.warning("%s", why)
+    return count
 
 
 def client_changes(settings: Settings, url: str, environ: Mapping[str, str]) -> EnvChanges:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from addon.refusals import error_body
 
-__all__ = ["NO_SUCH_PAGE", "Page", "page_for"]
+__all__ = ["NO_SUCH_PAGE", "STATS", "Page", "page_for"]
+
+STATS = "/-/stats"
 
 NO_SUCH_PAGE = error_body(
     "provider_proxy_no_such_page",
@@ -29,6 +31,6 @@ def page_for(target: str, stats: Callable[[], dict[str, Any]]) -> Page | None:
     path = target.partition("?")[0]
     if path == "/-/healthz":
         return Page(b"ok\n", {"content-type": "text/plain"})
-    if path == "/-/stats":
+    if path == STATS:
         return Page(json.dumps(stats(), indent=1).encode(), {"content-type": "application/json"})
     return None

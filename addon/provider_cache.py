@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http, tls
@@ -19,7 +17,7 @@ from mitmproxy.proxy import server_hooks
 from addon import core_limits, flows
 from addon.answering import Answering
 from addon.cache_status import bypass_status, miss_status
-from addon.configuration import raw_settings
+from addon.configuration import settings_of_process
 from addon.counts import RunCounts
 from addon.decisions import Decision, Forward, Hit, Own
 from addon.doors import parse_door
@@ -27,7 +25,7 @@ from addon.http_layer import CLIENT_LEFT, DIRECT, OwnHttpLayer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
 from addon.modes import Mode, mode_for_request
-from addon.own_pages import NO_SUCH_PAGE, page_for
+from addon.own_pages import NO_SUCH_PAGE, STATS, page_for
 from addon.recording import Recording
 from addon.refusals import error_body, unreachable_message
 from addon.run_life import RunLife
@@ -67,7 +65,7 @@ class ProviderCache:
     def load(self, loader: Loader) -> None:
         """Make every setting a mitmproxy option, with flag, environment and file as its default."""
         try:
-            raw = self._raw if self._raw is not None else raw_settings(os.environ, Path.cwd())
+            raw = self._raw if self._raw is not None else settings_of_process()
         except ProviderProxyError as error:
             # mitmproxy would go on without this addon if `load` raised; from `configure` it ends the start.
             self._unusable, raw = str(error), {}
@@ -87,6 +85,8 @@ class ProviderCache:
             raise exceptions.OptionsError(str(error)) from error
         if self.answering is None:
             self.settings = settings
+            if settings.workers != 1 and self._raw is None:
+                logger.warning("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy, mitmdump and mitmweb")
         else:
             self.answering.mode = settings.cache_mode
             if updated - {"provider_proxy_cache_mode"}:
@@ -182,15 +182,19 @@ class ProviderCache:
 
     # -- requests -----------------------------------------------------------
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Send a direct request through its door: to the provider that its path names, or to our status."""
         if not flow.metadata.get(DIRECT) or flow.response or flow.error or not flow.live:
-            return
+            return None
         target = parse_door(flow.request.path)
         if target and self._intercepted(target.host, target.port):
             flow.request.scheme, flow.request.host, flow.request.port, flow.request.path = target
-            return
-        flow.response = self._own_page(flow.request)
+            return None
+        everywhere = self.life.everywhere
+        if everywhere is not None and flow.request.path.startswith(STATS):
+            return self._page_of_all(flow, everywhere)
+        self._own_page(flow, self.life.stats)
+        return None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Answer from the cache, or let the request go to its provider; what must be waited for is returned."""
@@ -336,15 +340,16 @@ class ProviderCache:
         body = error_body("provider_proxy_unreachable", unreachable_message(flow.request.host, reason))
         return flows.own_answer(flow.request, 502, body, bypass_status("unreachable"))
 
-    def _own_page(self, request: http.Request) -> http.Response:
-        page = page_for(request.path, self._stats)
-        if page is None:
-            return flows.own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
-        return flows.own_page(request, 200, page.body, page.headers)
+    async def _page_of_all(self, flow: http.HTTPFlow, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        figures = await ask()
+        self._own_page(flow, lambda: figures)
 
-    def _stats(self) -> dict[str, Any]:
-        tiers = self.life.store.tiers() if self.life.store is not None else None
-        return self.counts.as_dict() | {"tiers": tiers}
+    def _own_page(self, flow: http.HTTPFlow, stats: Callable[[], dict[str, Any]]) -> None:
+        page = page_for(flow.request.path, stats)
+        if page is None:
+            flow.response = flows.own_answer(flow.request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+        else:
+            flow.response = flows.own_page(flow.request, 200, page.body, page.headers)
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)

@@ -80,6 +80,8 @@ def side_lines(run: dict[str, Any]) -> list[str]:
             lines.append(f"{title}: {items}")
     if run["second_tier"]:
         lines.append(f"second tier: {run['second_tier']}")
+    if run["workers_replaced"]:
+        lines.append(f"workers that died and were replaced: {run['workers_replaced']}")
     if run["over_budget"]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:

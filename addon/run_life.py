@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from addon.answering import Answering
-from addon.counts import RunCounts
+from addon.coordination import Coordination
+from addon.counts import BLOCKED, HEALTHY, UNHEALTHY, RunCounts, worse_tier
 from addon.diagnosis.remedies import RERECORD
 from addon.explaining import Explaining
 from addon.run_end import EndOfRun
@@ -30,13 +32,17 @@ class RunLife:
     """What a run is started with, and what there is of it once it is open.
 
     `stages` says whether its changes are staged, `end` what is looked at in the end, `rerecord` how its user
-    records what is missing. `staged` is to be committed or discarded after `close`.
+    records what is missing. `staged` is to be committed or discarded after `close`. In a run of several processes
+    `coordination` is this one's part, `everywhere` asks for the figures of all, and one of them `reports`.
     """
 
     counts: RunCounts
     stages: bool = False
     end: EndOfRun = field(default_factory=EndOfRun)
     rerecord: str = RERECORD
+    coordination: Coordination | None = None
+    everywhere: Callable[[], Awaitable[dict[str, Any]]] | None = None
+    reports: bool = True
     staged: StagedStore | None = None
     store: StoreAccess | None = None
 
@@ -53,16 +59,21 @@ class RunLife:
             self._import(store, settings)
         self.store = StoreAccess(store, self.counts)
         explaining = Explaining(self.store.candidates, self.counts, self.rerecord)
-        return Answering(settings, self.store, self.counts, explaining)
+        return Answering(settings, self.store, self.counts, explaining, self.coordination)
+
+    def stats(self) -> dict[str, Any]:
+        """The figures of this process so far, for JSON."""
+        return self.counts.as_dict() | {"tiers": self.store.tiers() if self.store is not None else None}
 
     def close(self, settings: Settings, answering: Answering) -> None:
         """Finish what was begun, look at the entries that were used, and close the store."""
         assert self.store is not None
         answering.explaining.close()
-        self.counts.second_tier = _in_words(self.store.tiers())
-        self.store.finish(lambda store: self.end.look(store, self.counts))
-        if settings.cache_dir is not None:
-            note_used(settings.cache_dir, self.counts.used, time.time())
+        self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
+        if self.reports:
+            self.store.finish(lambda store: self.end.look(store, self.counts))
+            if settings.cache_dir is not None:
+                note_used(settings.cache_dir, self.counts.used, time.time())
         self.store.close()
         self.store = None
 
@@ -83,5 +94,5 @@ def _in_words(tiers: dict[str, Any] | None) -> str:
     if tiers is None:
         return ""
     if tiers["blocked"]:
-        return "blocked until it is cleared"
-    return "healthy" if tiers["healthy"] else "unhealthy"
+        return BLOCKED
+    return HEALTHY if tiers["healthy"] else UNHEALTHY

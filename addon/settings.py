@@ -77,6 +77,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_live", "", "after this many forwarded requests a run answers as in read-only-require-hit"),
     Setting("max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"),
     Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
+    Setting("workers", "1", "processes that share the port and the cache (Linux); `auto`: one for each processor"),
 )  # fmt: skip
 
 _IDENTITY = ("ignore_headers", "ignore_query", "ignore_fields", "cache_control", "profile")
@@ -109,6 +110,7 @@ class Settings:
     max_usd: Decimal | None = None
     remote: str = ""
     import_dir: Path | None = None
+    workers: int | None = 1  # None: as many as there are processors
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
@@ -151,6 +153,7 @@ class Settings:
             redis_url=value["redis_url"],
             remote=value["remote"],
             import_dir=Path(value["import"]).expanduser() if value["import"] else None,
+            workers=_of("workers", value, _parse_workers),
         )
 
     def websocket_passes(self, mode: Mode) -> bool:
@@ -229,6 +232,14 @@ def _parse_count(text: str) -> int | None:
     if text and not re.fullmatch(r"\d{1,12}", text):
         raise ValueError("is no number of requests")
     return int(text) if text else None
+
+
+def _parse_workers(text: str) -> int | None:
+    if text.lower() == "auto":
+        return None
+    if not re.fullmatch(r"[1-9]|[1-5]\d|6[0-4]", text):
+        raise ValueError("is no number of processes; write 1 to 64, or auto")
+    return int(text)
 
 
 def _parse_usd(text: str) -> Decimal | None:

@@ -30,6 +30,7 @@ MAY_IMPORT_MITMPROXY = {
     "addon.provider_cache",
     "addon.quick_ack",
     "addon.upstream_bypass",
+    "addon.workers.listening",
     "addon.cli.serve",  # starts mitmweb
     "addon.transfer.flow_files",  # reads mitmproxy's own flow files
 }

@@ -38,6 +38,7 @@ PROXY_FLAGS = {
     "listen": "--listen",
     "max_live": "--max-live",
     "max_usd": "--max-usd",
+    "workers": "--workers",
 }
 
 

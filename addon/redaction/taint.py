@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from addon.redaction.credentials_seen import (
     Credential,
@@ -27,15 +27,18 @@ _MOST = 256
 _MOST_REMEMBERED = 1024
 # Of a long credential its end is looked for: the start of a JWT is the same for all, and the rest only costs.
 _CORE = 48
+# One that is in use is told of again before so many others came that another process might have let go of it.
+_AGAIN = _MOST // 4
 
 
 class Taint:
     """Literal credentials of one run; holds the latest 256 and never shows one. Threads may share it."""
 
-    __slots__ = ("_bodies", "_headers", "_index", "_known", "_lock")
+    __slots__ = ("_added", "_bodies", "_headers", "_index", "_known", "_lock")
 
     def __init__(self) -> None:
-        self._known: dict[bytes, str] = {}
+        self._known: dict[bytes, tuple[str, int]] = {}  # kind, and how many came before it was last told of
+        self._added = 0
         self._index = NeedleIndex()
         self._lock = threading.Lock()
         # What was taken from headers and bodies that were seen before, so that a repeat costs a look-up.
@@ -48,31 +51,52 @@ class Taint:
     def __reduce__(self) -> str:
         raise TypeError("credentials are not to be pickled")
 
-    def learn(self, request: WireRequest) -> None:
-        """Remembers the credentials of `request` (12 bytes and more). Never raises."""
+    def learn(self, request: WireRequest) -> list[Credential]:
+        """Remembers the credentials of `request` (12 bytes and more); those that others do not know of, or will
+        soon have forgotten. Never raises.
+        """
         with self._lock:
-            for kind, secret in self._credentials(request):
-                if len(secret) >= SHORTEST:
-                    self._remember(kind, secret)
+            return [
+                found
+                for found in self._credentials(request)
+                if len(found.secret) >= SHORTEST and self._remember(*found)
+            ]
+
+    def add(self, credentials: Iterable[Credential]) -> None:
+        """Remembers what another process of this run has learned."""
+        with self._lock:
+            for found in credentials:
+                self._remember(*found)
+
+    def known(self) -> list[Credential]:
+        """All that are remembered, for another process of this run."""
+        with self._lock:
+            return [Credential(kind, secret) for secret, (kind, _) in self._known.items()]
 
     def found_in(self, *blobs: bytes) -> str | None:
         """The kind of a known credential that occurs in `blobs`, plain or encoded; None where none does."""
         with self._lock:
             return next((kind for blob in blobs if (kind := self._index.find(blob))), None)
 
-    def _remember(self, kind: str, secret: bytes) -> None:
+    def _remember(self, kind: str, secret: bytes) -> bool:
+        """Whether others are to be told."""
         # A repeat moves to the end, so that the key in use outlives those that come and go.
         before = self._known.pop(secret, None)
-        self._known[secret] = before or kind
+        if before is not None and self._added - before[1] < _AGAIN:
+            self._known[secret] = before
+            return False
+        self._known[secret] = (before[0] if before is not None else kind, self._added)
         if before is not None:
-            return
+            return True
+        self._added += 1
         for form in encoded_forms(secret[-_CORE:]):
             self._index.add(form, kind)
         if len(self._known) > _MOST:
             oldest = next(iter(self._known))
-            gone = self._known.pop(oldest)
+            gone, _ = self._known.pop(oldest)
             for form in encoded_forms(oldest[-_CORE:]):
                 self._index.remove(form, gone)
+        return True
 
     def _credentials(self, request: WireRequest) -> Iterator[Credential]:
         for name, value in request.headers:

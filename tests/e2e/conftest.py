@@ -20,6 +20,7 @@ from tests.e2e.upstream import Script, Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
 MAP_HOSTS = Path(__file__).with_name("map_hosts.py")
+RESOLVE = Path(__file__).with_name("resolve")
 
 # Trust and proxy variables of the machine that runs the tests must not decide what is tested.
 _AMBIENT = ("_PROXY", "_proxy", "CERT", "CA_BUNDLE", "CAINFO", "PROVIDER_PROXY", "GITHUB_", "SSL_", "XDG_",
@@ -112,8 +113,12 @@ def launch(
     env = environ | variables | {"PROVIDER_PROXY_CACHE_MODE": mode}
     if upstream is not None:
         env["TEST_UPSTREAM_PORT"] = str(upstream.port)
-        arguments = ("-s", str(MAP_HOSTS), *arguments)
-    serve = [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", "--", *arguments]
+        if "workers" in settings:  # mitmproxy's arguments would mean one
+            env["PYTHONPATH"] = str(RESOLVE)
+        else:
+            arguments = ("-s", str(MAP_HOSTS), *arguments)
+    given = ("--", *arguments) if arguments else ()
+    serve = [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", *given]
     command = [*before, *serve]
     process = subprocess.Popen(
         command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
