@@ -58,7 +58,7 @@ class Crew(Protocol):
         """End what the others still do with this one, before this one ends."""
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, and let no other process of the run live on."""
 
 
 class Host:
@@ -95,7 +95,6 @@ class Host:
                     # Its listening sockets would stay open and accept clients as long as the process lives.
                     await proxy.addons.get("proxyserver").servers.update([])
                     if self._crew is not None:
-                        await self._crew.stop()
                         self._crew.close()
                 if until is not None:
                     stopper.cancel()

@@ -85,8 +85,6 @@ class ProviderCache:
             raise exceptions.OptionsError(str(error)) from error
         if self.answering is None:
             self.settings = settings
-            if settings.workers != 1 and self._raw is None:
-                logger.warning("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy, mitmdump and mitmweb")
         else:
             self.answering.mode = settings.cache_mode
             if updated - {"provider_proxy_cache_mode"}:
@@ -104,6 +102,8 @@ class ProviderCache:
         except ProviderProxyError as error:
             logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
             return
+        if self._raw is None and self.settings.workers != 1:
+            logger.warning("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy, mitmdump and mitmweb")
         ctx.options.update(connection_strategy="lazy")
         if ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):  # else the user has set it
             ctx.options.update(tcp_timeout=IDLE_SECONDS)

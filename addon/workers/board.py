@@ -77,6 +77,11 @@ class Board:
         for flight in [flight for flight in self._in_air.values() if flight.leader == member]:
             self._land(member, flight.key, flight.number, Landing.ABANDONED.name, now)
 
+    @property
+    def live(self) -> int:
+        """How many requests all members were let forward."""
+        return self._spent.live
+
     def handle(self, member: int, what: str, given: list[Any]) -> Any:
         """The answer to a member's question. Raises ValueError for what is none."""
         work = self._handlers.get(what)

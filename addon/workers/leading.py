@@ -57,7 +57,7 @@ class Leading:
         await self._pool.stop()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, and leave nobody behind."""
         self._pool.kill()
         self._listening.close()
 

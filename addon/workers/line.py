@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 __all__ = ["LONGEST", "Line", "LineLost"]
+
+logger = logging.getLogger(__name__)
 
 LONGEST = 256 * 1024 * 1024
 """Bytes of a frame: what a run of millions of entries has used is a long list."""
@@ -62,15 +65,17 @@ class Line:
                 if size > LONGEST:
                     break
                 self._take(*json.loads(await self._reader.readexactly(size)))
-        except (asyncio.IncompleteReadError, OSError, ValueError, TypeError):
-            pass  # gone, or not one of ours
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # gone
+        except Exception:
+            logger.exception("a process of the run says what the other does not understand")
         finally:
             self.close()
 
     def close(self) -> None:
-        """End it; what was asked has no answer."""
+        """End it, unsent news included; what was asked has no answer."""
         self.lost = True
-        self._writer.close()
+        self._writer.transport.abort()
         asked, self._asked = self._asked, {}
         for future, _ in asked.values():
             if not future.done():
@@ -85,7 +90,7 @@ class Line:
         if number < 0:
             future, then = self._asked.pop(-number)
             value = then(given) if then is not None else given
-            if not future.done():
+            if not future.done():  # else whoever asked was cancelled
                 future.set_result(value)
             return
         answer = self._hear(what, given)

@@ -67,13 +67,25 @@ class _Led(Flight):
 
 
 class Member:
-    """The part of the process that reaches the board by `asking`; `spent` is what its live answers cost."""
+    """The part of the process that reaches the board by `asking`.
 
-    def __init__(self, asking: Asking, spent: Tally, *, counts_money: bool) -> None:
+    `spent` is what its live answers cost. `before_sending` is called before a request is forwarded: a process that
+    dies must not have done so unseen.
+    """
+
+    def __init__(
+        self,
+        asking: Asking,
+        spent: Tally,
+        *,
+        counts_money: bool,
+        before_sending: Callable[[], None] = lambda: None,
+    ) -> None:
         self.taint = Taint()
         self._asking = asking
         self._tally = spent
         self._counts_money = counts_money
+        self._before_sending = before_sending
         self._over = ""
         self._joined: dict[int, Flight] = {}
 
@@ -109,6 +121,7 @@ class Member:
 
     async def take(self) -> str:
         """Ask for one request."""
+        self._before_sending()
         return str(await self._asking.ask("take"))
 
     async def paid(self) -> None:

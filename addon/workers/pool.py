@@ -120,9 +120,12 @@ class Pool:
         for sent in self._sent:
             add(self._counts, sent)
         self._sent.clear()
+        if self._counts.workers_replaced and self._board.live and not self._counts.connections:
+            self._counts.connections = 1  # opened by a process that died before it said so
 
     def kill(self) -> None:
         """End those that are left at once: this process cannot wait."""
+        self._ending.set()
         for worker in self._workers.values():
             _kill(worker.process)
 
@@ -131,19 +134,14 @@ class Pool:
         failures = 0
         while not self._ending.is_set():
             began = time.monotonic()
-            pid, status = await self._live()
+            end = await self._live()
             if self._ending.is_set():
                 return
             failures = failures + 1 if time.monotonic() - began < _QUICK_SECONDS else 1
             if failures >= _TRIES:
-                logger.error(
-                    "worker process %d ended (%s), as %d before it; the run goes on with one less",
-                    pid, _in_words(status), failures - 1,
-                )  # fmt: skip
+                logger.error("%s, as %d before it; the run goes on with one less", end, failures - 1)
                 return
-            logger.warning(
-                "worker process %d ended (%s); another one takes its place", pid, _in_words(status)
-            )
+            logger.warning("%s; another one takes its place", end)
             await self._pause(_PAUSE_SECONDS * 2 ** (failures - 1))
             self._counts.workers_replaced += not self._ending.is_set()
 
@@ -153,26 +151,31 @@ class Pool:
         except TimeoutError:
             pass
 
-    async def _live(self) -> tuple[int, int]:
-        """The life of one process: its id and its exit status."""
+    async def _live(self) -> str:
+        """The life of one process, and how it ended."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            flags = ["-O"] if sys.flags.optimize else []
+        flags = ["-O"] if sys.flags.optimize else []
+        try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *flags, "-m", "addon.workers.worker",
                 stdin=theirs.fileno(), stdout=2, start_new_session=True,  # Ctrl-C is for us alone
             )  # fmt: skip
+        except OSError as error:
+            ours.close()
+            return f"a worker process cannot be started ({error.strerror})"
+        finally:
+            theirs.close()
         worker = _Worker(next(self._numbers), process)
         self._workers[worker.number] = worker
         self._sent.append(worker.sent)
-        try:
-            if not self._ending.is_set():
-                await self._talk(worker, ours)
-        finally:
+        if self._ending.is_set():
             ours.close()
-            status = await self._end(worker)
-            del self._workers[worker.number]
-        return process.pid, status
+            _kill(process)
+        else:
+            await self._talk(worker, ours)
+        status = await self._end(worker)
+        del self._workers[worker.number]
+        return f"worker process {process.pid} ended ({f'signal {-status}' if status < 0 else f'status {status}'})"
 
     async def _talk(self, worker: _Worker, ours: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
@@ -221,7 +224,3 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         process.kill()
     except ProcessLookupError:
         pass  # it has ended
-
-
-def _in_words(status: int) -> str:
-    return f"signal {-status}" if status < 0 else f"status {status}"

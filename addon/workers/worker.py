@@ -16,6 +16,7 @@ from addon.cli.log import log_to_stderr
 from addon.counts import RunCounts
 from addon.host import Host
 from addon.launch import host_options
+from addon.provider_cache import ProviderCache
 from addon.settings import Settings
 from addon.workers.counting import news_of
 from addon.workers.line import Line, LineLost
@@ -25,53 +26,61 @@ from cache_store.errors import ProviderProxyError
 
 __all__ = ["Following", "main"]
 
-NEWS_SECONDS = 1.0
+NEWS_SECONDS = 0.25
 """How often the counts are sent: those of a process that is killed are as old as this."""
 
 logger = logging.getLogger(__name__)
 
 
 class Following:
-    """The `Crew` of a process that does not lead."""
+    """The `Crew` of a process that does not lead. `until` is set when it is to stop."""
 
     options: Mapping[str, Any] = OPTIONS
 
-    def __init__(self, line: Line, started: Mapping[str, Any], settings: Settings) -> None:
-        self._line = line
-        self._host = settings.listen_host
-        self._port = settings.listen_port
-        self._prices = settings.max_usd is not None
-        self._started = started
-        self._listening = Listening()
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.line = Line(reader, writer, self._hear)
+        self.until = asyncio.Event()
+        self._start: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._early: list[tuple[str, list[Any]]] = []
+        self._member: Member | None = None
         self._counts: RunCounts | None = None
+        self._prices = False
+        self._listening = Listening()
         self._last: dict[str, Any] = {}
-        self._sending: asyncio.Task[None] | None = None
+        self._tasks = [asyncio.create_task(self._listen_to_the_line())]
 
-    def join(self, host: Host, member: Member) -> None:
-        """Make the cache of `host` one of the run."""
-        life = host.cache.life
+    async def start(self) -> dict[str, Any]:
+        """What to take part in. Raises LineLost."""
+        return await self._start
+
+    def join(self, cache: ProviderCache, settings: Settings, start: Mapping[str, Any]) -> None:
+        """Make `cache` one of the run that was told of in `start`."""
+        life = cache.life
         self._counts = life.counts
-        life.counts.run = self._started["run"]
-        life.stages = self._started["stages"]
-        life.rerecord = self._started["rerecord"]
-        life.coordination = member
+        self._prices = settings.max_usd is not None
+        life.counts.run = start["run"]
+        life.stages = start["stages"]
+        life.rerecord = start["rerecord"]
         life.everywhere = self._figures
         life.reports = False
+        life.coordination = self._member = Member(
+            self.line, life.counts.spent, counts_money=self._prices, before_sending=self._send
+        )
+        for what, given in self._early:
+            self._member.hear(what, given)
 
     async def open(self, proxy: Any, *, wait: bool) -> tuple[Any, ...]:  # noqa: ARG002 - there is nobody to wait for
         """Listen, and say so. Raises OSError."""
-        proxyserver = proxy.addons.get("proxyserver")
-        await self._listening.open(proxyserver, proxy.options.mode, self._host, self._port, first=False)
-        self._line.tell("listens")
-        self._sending = asyncio.create_task(self._send_now_and_then())
+        proxyserver, given = proxy.addons.get("proxyserver"), proxy.options
+        await self._listening.open(proxyserver, given.mode, given.listen_host, given.listen_port, first=False)
+        self.line.tell("listens")
+        self._tasks.append(asyncio.create_task(self._send_now_and_then()))
         return self._listening.addresses()[0]
 
     async def stop(self) -> None:
         """Know what the others know, for what is stored last."""
-        if self._sending is not None:
-            self._sending.cancel()
         try:
-            await self._line.ask("all-seen")
+            await self.line.ask("all-seen")
         except LineLost:
             pass
 
@@ -79,67 +88,65 @@ class Following:
         """Listen no more."""
         self._listening.close()
 
-    def news(self) -> dict[str, Any]:
-        """What was counted since the last news."""
+    async def leave(self) -> None:
+        """Send what was counted last; the line is closed then."""
+        try:
+            await self.line.ask("news", self._news())
+        except LineLost:
+            pass
+        self.line.close()
+
+    def _hear(self, what: str, given: list[Any]) -> None:
+        if what == "start":
+            self._start.set_result(given[0])
+        elif what == "stop":
+            self.until.set()
+        elif what == "count":
+            self._send()
+        elif self._member is None:
+            self._early.append((what, given))
+        else:
+            self._member.hear(what, given)
+
+    async def _listen_to_the_line(self) -> None:
+        await self.line.run()
+        if not self._start.done():
+            self._start.set_exception(LineLost("whoever started this process is gone"))
+        if self._member is not None:
+            self._member.lost()
+        if not self.until.is_set():
+            logging.disable()  # what fails from here on fails because the leader is gone
+        self.until.set()
+
+    def _news(self) -> dict[str, Any]:
         assert self._counts is not None
         return news_of(self._counts, prices=self._prices)
+
+    def _send(self) -> None:
+        news = self._news()
+        if news["used"] or news["unpriced"] or news != self._last:
+            self._last = news
+            self.line.tell("news", news)
 
     async def _send_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(NEWS_SECONDS)
-            news = self.news()
-            if news != self._last:
-                self._last = news
-                self._line.tell("news", news)
+            self._send()
 
     async def _figures(self) -> dict[str, Any]:
-        figures: dict[str, Any] = await self._line.ask("figures")
+        figures: dict[str, Any] = await self.line.ask("figures")
         return figures
 
 
-async def work(end: socket.socket) -> int:
-    """Take part in a run until it ends; the exit status."""
-    reader, writer = await asyncio.open_unix_connection(sock=end)
-    start: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-    until = asyncio.Event()
-    early: list[tuple[str, list[Any]]] = []
-    member: Member | None = None
-    following: Following | None = None
-
-    def hear(what: str, given: list[Any]) -> None:
-        if what == "start":
-            start.set_result(given[0])
-        elif what == "stop":
-            until.set()
-        elif what == "count":
-            if following is not None:
-                line.tell("news", following.news())
-        elif member is None:
-            early.append((what, given))
-        else:
-            member.hear(what, given)
-
-    line = Line(reader, writer, hear)
-    talking = asyncio.create_task(line.run())
-    talking.add_done_callback(lambda _: start.cancel())
-    started = await start
-    settings = Settings.parse(started["raw"])
-    following = Following(line, started, settings)
-    host = Host(host_options(started["raw"], settings, os.environ), following)
-    counts = host.cache.counts
-    member = Member(line, counts.spent, counts_money=settings.max_usd is not None)
-    for what, given in early:
-        member.hear(what, given)
-    following.join(host, member)
-    talking.add_done_callback(lambda _: member.lost())
-    talking.add_done_callback(lambda _: until.set())
-    await host.run(lambda: None, until)
-    try:
-        await line.ask("news", following.news())
-    except LineLost:
-        pass
-    line.close()
-    return 0
+async def work(end: socket.socket) -> None:
+    """Take part in the run at whose line `end` is, until it ends. Raises LineLost where it has already."""
+    following = Following(*await asyncio.open_unix_connection(sock=end))
+    start = await following.start()
+    settings = Settings.parse(start["raw"])
+    host = Host(host_options(start["raw"], settings, os.environ), following)
+    following.join(host.cache, settings, start)
+    await host.run(lambda: None, following.until)
+    await following.leave()
 
 
 def main() -> int:
@@ -147,12 +154,13 @@ def main() -> int:
     log_to_stderr()
     with socket.socket(fileno=os.dup(0)) as end:
         try:
-            return asyncio.run(work(end))
-        except asyncio.CancelledError:
-            return 1  # whoever started us is gone already
+            asyncio.run(work(end))
+        except LineLost:
+            return 1  # and nobody is left to be told
         except ProviderProxyError as error:
-            logger.error("a worker cannot start: %s", error)
+            logger.error("a worker process cannot start: %s", error)
             return 1
+    return 0
 
 
 if __name__ == "__main__":

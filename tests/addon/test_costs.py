@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from addon import costs
-from addon.costs import Tally, price_of, tokens_of
+from addon.costs import ModelCosts, Tally, price_of, tokens_of
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,27 @@ def test_models_are_bounded() -> None:
         tally.add("h", f"m{number}", None)
     assert len(tally.models) <= 1001
     assert tally.as_dict()["answers"] == 2000
+
+
+def test_one_tally_takes_over_anothers() -> None:
+    """Its rows and what it has not priced, once; beyond the bound under one name, as everywhere."""
+    one, other = Tally(), Tally()
+    usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
+    for tally in (one, other):
+        tally.add("api.openai.com", "gpt-4.1", usage)
+    pending = other.hand_over()
+    assert other.hand_over() == []
+    for row in other.models.values():
+        one.add_row(row)
+    one.take_over(pending)
+    one.settle()
+    other.settle()
+    assert one.models["gpt-4.1"].as_dict() == {
+        "model": "gpt-4.1", "answers": 2, "unknown": 0, "input_tokens": 2_000_000, "output_tokens": 0, "usd": 4.0,
+    }  # fmt: skip
+    assert other.models["gpt-4.1"].unknown == 1
+    full = Tally({str(n): ModelCosts(str(n)) for n in range(1000)})
+    full.add_row(one.models["gpt-4.1"])
+    full.take_over([["api.openai.com", "gpt-4.1", usage, 1]])
+    full.settle()
+    assert (full.models["other"].answers, len(full.models)) == (2, 1001)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from addon.counts import RunCounts
+import pytest
+
+from addon.counts import RunCounts, worse_tier
 from addon.judging.reasons import NotStored
 
 
@@ -68,3 +70,12 @@ def test_it_becomes_json() -> None:
 def test_nothing_counted_is_zeros() -> None:
     """A run without requests has a total."""
     assert RunCounts(run="r", mode="off").total().requests == 0
+
+
+@pytest.mark.parametrize(("one", "other", "worse"), [
+    ("", "", ""), ("", "healthy", "healthy"), ("unhealthy", "healthy", "unhealthy"),
+    ("unhealthy", "blocked until it is cleared", "blocked until it is cleared"),
+])  # fmt: skip
+def test_the_worse_of_two_words_for_a_tier(one: str, other: str, worse: str) -> None:
+    """Whichever comes first."""
+    assert worse_tier(one, other) == worse_tier(other, one) == worse

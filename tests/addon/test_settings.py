@@ -40,6 +40,7 @@ DEFAULTS = {
     "PROVIDER_PROXY_MAX_LIVE": "",
     "PROVIDER_PROXY_MAX_USD": "",
     "PROVIDER_PROXY_MISS_STATUS": "",
+    "PROVIDER_PROXY_WORKERS": "1",
 }
 
 
@@ -235,10 +236,23 @@ def test_every_setting_is_read() -> None:
         "allow_secrets_in_responses": "true", "max_age": "1", "max_body": "1", "coalesce": "off",
         "repeat": "sequence", "websocket": "pass", "miss_status": "404",
         "redis_url": "redis://localhost", "remote": "s3://bucket/prefix", "import": "x", "max_live": "5",
-        "max_usd": "1",
+        "max_usd": "1", "workers": "2",
     }  # fmt: skip
     assert set(other) == {setting.name for setting in SETTINGS}
     default = _parse()
     for name, text in other.items():
         changed = _parse(**{name: text})
         assert any(getattr(changed, f.name) != getattr(default, f.name) for f in fields(Settings)), name
+
+
+@pytest.mark.parametrize(("text", "workers"), [("", 1), ("1", 1), ("2", 2), ("64", 64), ("auto", None)])
+def test_workers(text: str, workers: int | None) -> None:
+    """A number of processes, or None for one per processor."""
+    assert _parse(workers=text).workers == workers
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "two", "100"])
+def test_no_workers(text: str) -> None:
+    """What is no number of them says what is."""
+    with pytest.raises(UsageError, match=r"PROVIDER_PROXY_WORKERS: .*write 1 to 64, or auto"):
+        _parse(workers=text)

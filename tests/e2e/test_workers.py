@@ -191,9 +191,10 @@ def test_a_worker_that_is_killed_is_replaced(
     assert not any(is_alive(pid) for pid in (leader, victim, fresh))
 
 
-def test_killed_under_load(start_proxy: Start, upstream: Upstream) -> None:
+def test_killed_under_load(start_proxy: Start, start_upstream: StartUpstream) -> None:
     """While 8 clients ask, a process is killed: only requests on its connections fail, none hangs, and each answer
     is its question's."""
+    upstream = start_upstream(lambda e: e.json(chat_answer(json.loads(e.body)["messages"][0]["content"])))
     proxy = start_proxy(upstream, "read-write", workers="2")
     victim = workers(proxy)[1]
     stop = threading.Event()
@@ -203,10 +204,11 @@ def test_killed_under_load(start_proxy: Start, upstream: Upstream) -> None:
         done = 0
         while not stop.is_set():
             try:
-                answer = ask(proxy, f"client {client} question {done % 5}")
+                question = f"client {client} question {done % 5}"
+                answer = ask(proxy, question)
             except OSError:
                 continue
-            if answer.status_code != 200:
+            if answer.status_code != 200 or question not in answer.text:
                 wrong.append(f"{answer.status_code} {answer.text[:200]}")
             done += 1
         return done
@@ -217,7 +219,7 @@ def test_killed_under_load(start_proxy: Start, upstream: Upstream) -> None:
         os.kill(victim, signal.SIGKILL)
         time.sleep(1.5)
         stop.set()
-        assert min(count.result(30) for count in counts) > 5
+        assert min(count.result(30) for count in counts) > 0
     assert wrong == []
     assert victim not in workers(proxy)
     proxy.stop()

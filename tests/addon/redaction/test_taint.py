@@ -200,3 +200,26 @@ def test_nonsense_is_survived(headers: list[Any]) -> None:
     """Malformed credentials raise nothing."""
     taint = tainted(request(*headers, body=b'{"api_key":', target="/?key&key=&=x&%zz=1"))
     assert taint.found_in(b"clean") is None
+
+
+def test_what_is_new_is_told() -> None:
+    """Once for each; again for one that is in use while so many others come that it may be forgotten elsewhere."""
+    taint = Taint()
+    mine = request(("authorization", f"Bearer {SECRET}"))
+    assert [found.secret for found in taint.learn(mine)] == [SECRET.encode()]
+    assert taint.learn(mine) == []
+    elsewhere = tainted(mine)
+    for n in range(1000):
+        other = request(("authorization", f"Bearer another-made-up-one-{n}"))
+        elsewhere.add(taint.learn(other))
+        elsewhere.add(taint.learn(mine))
+        assert elsewhere.found_in(SECRET.encode()) is not None, n
+    assert len(taint.known()) == len(elsewhere.known()) == 256
+
+
+def test_what_another_process_learned_is_found() -> None:
+    """In every form, and it need not be told again."""
+    taint = Taint()
+    taint.add(tainted(request(("authorization", f"Bearer {SECRET}"))).known())
+    assert taint.found_in(base64.b64encode(SECRET.encode())) == "authorization"
+    assert taint.learn(request(("authorization", f"Bearer {SECRET}"))) == []

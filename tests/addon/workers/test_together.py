@@ -1,0 +1,255 @@
+"""The way of a request through the cache where another process of the run is on the same way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addon.answering import Answering
+from addon.counts import RunCounts
+from addon.decisions import Decision, Forward, Hit, Own
+from addon.flights import Landing
+from addon.judging.reasons import NotStored
+from addon.keeping import LiveAnswer
+from addon.redaction.credentials_seen import Credential
+from addon.settings import Settings
+from addon.store_access import StoreAccess
+from addon.wire import WireRequest
+from addon.workers.board import Board
+from addon.workers.member import InPlace, Member
+from cache_store.disk_store import DiskStore
+
+SECRET = b"made-up-secret-0123456789"
+
+
+def _request(content: str = "Hello", key: bytes = b"") -> WireRequest:
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]}).encode()
+    headers = (
+        (b"content-type", b"application/json"),
+        *(((b"authorization", b"Bearer " + key),) if key else ()),
+    )
+    return WireRequest("POST", "https", "api.openai.com", 443, "/v1/chat/completions", headers, body)
+
+
+def _answer(text: str, status: int = 200) -> LiveAnswer:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    return LiveAnswer(status, "OK", ((b"content-type", b"application/json"),), json.dumps(body).encode())
+
+
+class _FarAway(InPlace):
+    """Questions take a while, and can be held up on their way."""
+
+    def __init__(self, board: Board, member: int) -> None:
+        super().__init__(board, member)
+        self.asked: list[str] = []
+        self.way = asyncio.Event()
+        self.way.set()
+
+    async def ask(self, what: str, *given: Any, then: Callable[[Any], Any] | None = None) -> Any:
+        self.asked.append(what)
+        await asyncio.sleep(0)
+        await self.way.wait()
+        return await super().ask(what, *given, then=then)
+
+
+class _Process:
+    """One process of the run."""
+
+    def __init__(self, board: Board, number: int, folder: Path, raw: dict[str, str]) -> None:
+        settings = Settings.parse({"cache_mode": "read-old-write-new", **raw})
+        self.asking = _FarAway(board, number)
+        self.counts = RunCounts("run", str(settings.cache_mode))
+        self.member = Member(self.asking, self.counts.spent, counts_money=False)
+        board.join(number, lambda what, *given: self.member.hear(what, given))
+        store = DiskStore(folder)
+        store.open()
+        self.access = StoreAccess(store, self.counts)
+        self.answering = Answering(settings, self.access, self.counts, None, self.member)
+
+    async def ask(self, request: WireRequest | None = None, bypass: str = "") -> Decision:
+        return await self.answering.decide(request or _request(), None, bypass)
+
+    async def forward(self, request: WireRequest | None = None) -> Forward:
+        decision = await self.ask(request)
+        assert isinstance(decision, Forward)
+        return decision
+
+    async def keep(self, forward: Forward, text: str = "Hi", status: int = 200) -> NotStored | None:
+        return await self.answering.keep(forward, _answer(text, status))
+
+    def close(self) -> None:
+        self.answering.explaining.close()
+        self.access.close()
+
+
+type Crew = Callable[..., list[_Process]]
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Crew]:
+    """Makes two processes of a run; to be called where a loop runs."""
+    made: list[_Process] = []
+
+    def make(**raw: str) -> list[_Process]:
+        settings = Settings.parse(raw)
+        board = Board(settings.max_live, settings.max_usd)
+        made.extend(_Process(board, number, tmp_path / "cache", raw) for number in range(2))
+        return made
+
+    yield make
+    for process in made:
+        process.close()
+
+
+def _story(tell: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(20):
+            await tell()
+
+    asyncio.run(bounded())
+
+
+def _text(decision: Decision) -> str:
+    assert isinstance(decision, Hit)
+    return str(json.loads(decision.entry.body)["choices"][0]["message"]["content"])
+
+
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
+def test_whoever_looked_before_the_other_stored_looks_again(mode: str, crew: Crew) -> None:
+    """The claim of a key is on its way while another process's flight lands: its entry serves, and nothing goes live
+    twice."""
+
+    async def story() -> None:
+        one, other = crew(cache_mode=mode)
+        forward = await one.forward()
+        other.asking.way.clear()
+        late = asyncio.create_task(other.ask())
+        await asyncio.sleep(0.05)
+        assert await one.keep(forward, "once") is None
+        other.asking.way.set()
+        assert _text(await late) == "once"
+
+    _story(story)
+
+
+def test_whoever_comes_after_it_landed_gets_an_answer_of_its_own(crew: Crew) -> None:
+    """In read-old-write-new a later request is a retry, at whichever process."""
+
+    async def story() -> None:
+        one, other = crew()
+        await one.keep(await one.forward(), "first")
+        assert await other.keep(await other.forward(), "second") is None
+        assert await one.keep(await one.forward(), "third") is None
+
+    _story(story)
+
+
+@pytest.mark.parametrize(("landing", "goes"), [(Landing.ABANDONED, True), (Landing.NOT_STORED, True)])
+def test_when_a_flight_of_the_other_fails_the_waiter_goes(landing: Landing, goes: bool, crew: Crew) -> None:
+    """It leads after one that was cut off, and goes by itself after an answer that is not kept."""
+
+    async def story() -> None:
+        one, other = crew()
+        forward = await one.forward()
+        waiting = asyncio.create_task(other.ask())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        if landing is Landing.ABANDONED:
+            one.answering.give_up(forward, NotStored.CUT_OFF)
+        else:
+            assert await one.keep(forward, "no", 429) is NotStored.STATUS
+        decision = await waiting
+        assert isinstance(decision, Forward) is goes
+        assert isinstance(decision, Forward)
+        assert (decision.flight is not None) is (landing is Landing.ABANDONED)
+
+    _story(story)
+
+
+def test_a_retry_at_the_other_process_waits_for_the_entry_and_goes(crew: Crew) -> None:
+    """Its client has seen the whole answer; the retry does not share it."""
+
+    async def story() -> None:
+        one, other = crew()
+        forward = await one.forward()
+        assert forward.flight is not None
+        forward.flight.answered = True
+        waiting = asyncio.create_task(other.ask())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await one.keep(forward, "seen")
+        assert isinstance(await waiting, Forward)
+
+    _story(story)
+
+
+def test_a_hit_asks_nobody(crew: Crew) -> None:
+    """But for its number in a sequence, and of a credential that is new."""
+
+    async def story() -> None:
+        one, other = crew(cache_mode="read-write")
+        await one.keep(await one.forward(_request(key=SECRET)))
+        assert _text(await other.ask(_request(key=SECRET))) == "Hi"
+        assert other.asking.asked == []
+        for _ in range(2):
+            assert _text(await other.ask(_request(key=SECRET[::-1]))) == "Hi"
+        assert other.asking.asked == ["seen"]
+
+    _story(story)
+
+
+def test_a_bypass_counts_against_the_budget(crew: Crew) -> None:
+    """What is never cached is forwarded as well; past the budget it is refused, counted as such."""
+
+    async def story() -> None:
+        one, other = crew(max_live="1")
+        assert isinstance(await one.ask(bypass="trailers"), Forward)
+        other.member._over = ""  # the news of it are still on their way
+        refused = await other.ask(bypass="trailers")
+        assert isinstance(refused, Own)
+        assert refused.status == 502
+        assert (other.counts.over_budget, other.counts.total().refused, other.counts.live) == (1, 1, 0)
+
+    _story(story)
+
+
+def test_a_secret_is_told_before_anything_is_sent(crew: Crew) -> None:
+    """A request whose credential nobody knows yet waits until all know it."""
+
+    async def story() -> None:
+        one, other = crew()
+        one.asking.way.clear()
+        waiting = asyncio.create_task(one.ask(_request(key=SECRET)))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        assert other.member.taint.known() == []
+        one.asking.way.set()
+        assert isinstance(await waiting, Forward)
+        assert other.member.taint.known() == [Credential("authorization", SECRET)]
+        assert await other.keep(await other.forward(_request("echo")), SECRET.decode()) is NotStored.SECRET
+
+    _story(story)
+
+
+def test_nothing_is_stored_before_all_secrets_are_known(crew: Crew) -> None:
+    """Whoever stores asks first."""
+
+    async def story() -> None:
+        one, _ = crew()
+        forward = await one.forward()
+        one.asking.way.clear()
+        keeping = asyncio.create_task(one.keep(forward, SECRET.decode()))
+        await asyncio.sleep(0.05)
+        assert one.asking.asked[-1] == "all-seen"
+        assert not keeping.done()
+        one.member.taint.add([Credential("authorization", SECRET)])
+        one.asking.way.set()
+        assert await keeping is NotStored.SECRET
+
+    _story(story)
