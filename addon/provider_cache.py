@@ -347,7 +347,9 @@ class ProviderCache:
     def _own_page(self, flow: http.HTTPFlow, stats: Callable[[], dict[str, Any]]) -> None:
         page = page_for(flow.request.path, stats)
         if page is None:
-            flow.response = flows.own_answer(flow.request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+            flow.response = flows.own_answer(
+                flow.request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted")
+            )
         else:
             flow.response = flows.own_page(flow.request, 200, page.body, page.headers)
 

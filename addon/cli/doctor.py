@@ -67,6 +67,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], str]]:
         "upstream": _upstream,
         "port": lambda: _port(settings),
         "cache": lambda: _cache(settings),
+        "workers": lambda: _workers(settings),
         "mode": lambda: f"{settings.cache_mode}, {len(settings.hosts.rules)} host patterns",
     }
 
@@ -106,6 +107,18 @@ def _cache(settings: Settings) -> str:
         return f"{settings.cache_dir or 'memory'}, {store.stats().entries} entries"
     finally:
         store.close()
+
+
+def _workers(settings: Settings) -> str:
+    if settings.workers == 1:
+        return "1"
+    from addon.workers.how_many import how_many, processors, shares_ports
+    from addon.workers.listening import usable
+
+    count, why = how_many(
+        settings, arguments=False, shares=shares_ports(), usable=usable(), cpus=processors()
+    )
+    return why or f"{count}, of {processors()} processors"
 
 
 def _check_command(raw: dict[str, str], command: tuple[str, ...]) -> list[Check]:

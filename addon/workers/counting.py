@@ -10,16 +10,21 @@ from typing import Any
 from addon.costs import ModelCosts
 from addon.counts import HostCounts, Missed, RunCounts, worse_tier
 
-__all__ = ["Sent", "add", "news_of", "totals_of", "whole"]
+__all__ = ["Sent", "add", "hosts_of", "news_of", "totals_of", "whole"]
 
 _SUMMED = ("connections", "over_budget", "unexplained")
 _COUNTED = ("tunnelled", "tls_refused", "cache_faults")
 
 
+def hosts_of(counts: RunCounts) -> dict[str, Any]:
+    """The requests by host, which is what must never be unknown of a process that dies."""
+    return {name: row.as_dict() for name, row in list(counts.hosts.items())}
+
+
 def totals_of(counts: RunCounts) -> dict[str, Any]:
     """The counts of a process that can be sent again and again. Other threads may be counting."""
     return {
-        "hosts": {name: row.as_dict() for name, row in list(counts.hosts.items())},
+        "hosts": hosts_of(counts),
         "missed": [[key, m.why, m.line, m.times, m.follows] for key, m in list(counts.missed.items())],
         "second_tier": counts.second_tier,
         "spent": [
@@ -54,30 +59,28 @@ class Sent:
         return sum(row["requests"] for row in self.totals.get("hosts", {}).values())
 
     def take(self, news: dict[str, Any]) -> None:
-        """The next news of the same process."""
-        self.totals = news
-        for key, times in news.pop("used").items():
+        """The next news of the same process; what they leave out is as it was."""
+        for key, times in news.pop("used", {}).items():
             self.used[key] = self.used.get(key, 0) + times
-        self.unpriced += news.pop("unpriced")
+        self.unpriced += news.pop("unpriced", ())
+        self.totals |= news
 
 
 def add(counts: RunCounts, sent: Sent) -> None:
     """Add another process's counts to `counts`."""
     for key, times in sent.used.items():
         counts.used[key] = counts.used.get(key, 0) + times
-    if not sent.totals:
-        return
     totals = sent.totals
-    for name, row in totals["hosts"].items():
+    for name, row in totals.get("hosts", {}).items():
         _add_host(counts.host(name), row)
     for name in _COUNTED:
-        getattr(counts, name).update(totals[name])
+        getattr(counts, name).update(totals.get(name, {}))
     for name in _SUMMED:
-        setattr(counts, name, getattr(counts, name) + totals[name])
-    counts.second_tier = worse_tier(counts.second_tier, totals["second_tier"])
-    for key, why, line, times, follows in totals["missed"]:
+        setattr(counts, name, getattr(counts, name) + totals.get(name, 0))
+    counts.second_tier = worse_tier(counts.second_tier, totals.get("second_tier", ""))
+    for key, why, line, times, follows in totals.get("missed", ()):
         _add_missed(counts, key, Missed(why, line, times, follows))
-    for model, answers, unknown, tokens_in, tokens_out, usd in totals["spent"]:
+    for model, answers, unknown, tokens_in, tokens_out, usd in totals.get("spent", ()):
         row = ModelCosts(model, answers, unknown, tokens_in, tokens_out, Decimal(usd))
         counts.spent.add_row(row)
     counts.spent.take_over(sent.unpriced)

@@ -5,6 +5,7 @@ one. It ends when the line does.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import socket
@@ -18,7 +19,7 @@ from addon.host import Host
 from addon.launch import host_options
 from addon.provider_cache import ProviderCache
 from addon.settings import Settings
-from addon.workers.counting import news_of
+from addon.workers.counting import hosts_of, news_of
 from addon.workers.line import Line, LineLost
 from addon.workers.listening import OPTIONS, Listening
 from addon.workers.member import Member
@@ -64,7 +65,7 @@ class Following:
         life.everywhere = self._figures
         life.reports = False
         life.coordination = self._member = Member(
-            self.line, life.counts.spent, counts_money=self._prices, before_sending=self._send
+            self.line, life.counts.spent, counts_money=self._prices, before_sending=self._send_requests
         )
         for what, given in self._early:
             self._member.hear(what, given)
@@ -73,6 +74,7 @@ class Following:
         """Listen, and say so. Raises OSError."""
         proxyserver, given = proxy.addons.get("proxyserver"), proxy.options
         await self._listening.open(proxyserver, given.mode, given.listen_host, given.listen_port, first=False)
+        self._last = self._news()  # nothing yet
         self.line.tell("listens")
         self._tasks.append(asyncio.create_task(self._send_now_and_then()))
         return self._listening.addresses()[0]
@@ -122,16 +124,24 @@ class Following:
         assert self._counts is not None
         return news_of(self._counts, prices=self._prices)
 
-    def _send(self) -> None:
-        news = self._news()
-        if news["used"] or news["unpriced"] or news != self._last:
-            self._last = news
-            self.line.tell("news", news)
+    def _send(self, *, misses: bool = True) -> None:
+        """Send what has changed; of misses, whose explanations are long, only their number where not asked for."""
+        changed = {name: value for name, value in self._news().items() if value != self._last.get(name)}
+        if not misses:
+            changed.pop("missed", None)
+        self._last |= changed
+        if changed:
+            self.line.tell("news", changed)
+        self._last |= {"used": {}, "unpriced": []}
+
+    def _send_requests(self) -> None:
+        assert self._counts is not None
+        self.line.tell("news", {"hosts": hosts_of(self._counts)})
 
     async def _send_now_and_then(self) -> None:
-        while True:
+        for times in itertools.count(1):
             await asyncio.sleep(NEWS_SECONDS)
-            self._send()
+            self._send(misses=times % 8 == 0)
 
     async def _figures(self) -> dict[str, Any]:
         figures: dict[str, Any] = await self.line.ask("figures")

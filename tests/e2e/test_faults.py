@@ -284,12 +284,12 @@ def text(entry: Entry) -> str:
 
 def peak(proxy: Proxy) -> int:
     """The highest resident memory of a proxy so far, in KiB."""
-    return memory(proxy, "VmHWM")
+    return memory(proxy.process.pid, "VmHWM")
 
 
-def memory(proxy: Proxy, what: str = "VmRSS") -> int:
-    """The resident memory of a proxy, in KiB."""
-    status = Path(f"/proc/{proxy.process.pid}/status").read_text()
+def memory(pid: int, what: str = "VmRSS") -> int:
+    """The resident memory of a process, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith(what)))
 
 

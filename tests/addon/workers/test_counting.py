@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from addon.counts import _MOST_MISSED, HostCounts, RunCounts
-from addon.workers.counting import Sent, add, news_of, whole
+from addon.workers.counting import Sent, add, hosts_of, news_of, whole
 
 # What only the process that reports knows.
 OWN = {"run", "mode", "started_at", "ended_at", "unused", "saved", "failed_gates", "workers_replaced"}
@@ -156,3 +156,15 @@ def test_too_many_misses_are_counted_as_unexplained() -> None:
     add(counts, _sent(news_of(other, prices=False)))
     assert len(counts.missed) == _MOST_MISSED
     assert counts.unexplained == 4
+
+
+def test_news_may_leave_out_what_has_not_changed() -> None:
+    """The rest is as it was sent before; a process that only ever sent its requests counts these."""
+    first = news_of(_busy(1), prices=False)
+    sent = _sent(first, {"hosts": {}, "connections": 9})
+    total = RunCounts("run", "x")
+    add(total, sent)
+    assert (total.hosts, total.connections, total.over_budget) == ({}, 9, 2)
+    total = RunCounts("run", "x")
+    add(total, _sent({"hosts": hosts_of(_busy(2))}))
+    assert total.total().requests == 4
