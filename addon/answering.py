@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from addon import never_cached
+from addon.bypassing import bypassed
 from addon.cache_status import bypass_status, hit_status, miss_status
 from addon.coordination import Alone, Coordination
 from addon.counts import HostCounts, RunCounts
@@ -30,6 +31,7 @@ from addon.sequence import nth_key
 from addon.settings import Settings
 from addon.store_access import StoreAccess
 from addon.wire import WireRequest
+from cache_store.age import is_expired
 from cache_store.entry import Entry
 from cache_store.errors import StoreError, UsageError
 from cache_store.store import Store
@@ -44,13 +46,9 @@ class Answering:
     """The cache of one run."""
 
     def __init__(
-        self,
-        settings: Settings,
-        store: StoreAccess,
-        counts: RunCounts,
-        explaining: Explaining | None = None,
-        coordination: Coordination | None = None,
-    ) -> None:
+        self, settings: Settings, store: StoreAccess, counts: RunCounts,
+        explaining: Explaining | None = None, coordination: Coordination | None = None,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.mode = settings.cache_mode
         self._store = store
@@ -199,9 +197,9 @@ class Answering:
         reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
         if reason is None:
             self._counts.used.setdefault(key, 0)
-        if apart and reason is None and forward.removed is not None:
+        if apart and reason is None and (removed := forward.removed) is not None:
             # The error belongs to this credential alone; the answer that made way for it was another's.
-            await self._store.put(partial(_same, forward.removed), forward.began_at)
+            await self._store.put(lambda: removed, forward.began_at)
         if digest:
             await self._remember(forward.request.host, digest, answer.status)
         return reason
@@ -216,28 +214,13 @@ class Answering:
     async def _bypass(
         self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts, over: str
     ) -> Decision:
-        if mode.forwards and self._passes(mode, detail) and await self._shared.take():
+        decision = bypassed(request, mode, detail, self.settings)
+        if isinstance(decision, Forward) and await self._shared.take():
+            decision = bypassed(request, Mode.REQUIRE_HIT, detail, self.settings)
             self._counts.over_budget += 1
-            mode = Mode.REQUIRE_HIT
-        return self._counted(self._bypassed(request, mode, detail, counts), counts, over)
-
-    def _passes(self, mode: Mode, detail: str) -> bool:
-        return detail != "websocket" or self.settings.websocket_passes(mode)
-
-    def _bypassed(self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts) -> Decision:
-        if not self._passes(mode, detail):
-            counts.refused += 1
-            message = f"provider-proxy: WebSocket upgrades are refused here (mode {mode}); use HTTPS requests"
-            return Own(426, error_body("provider_proxy_websocket", message), bypass_status(detail))
-        if not mode.forwards:
-            counts.refused += 1
-            message = (
-                f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
-            )
-            body = error_body("provider_proxy_refused", message)
-            return Own(self.settings.miss_status, body, bypass_status(detail))
-        counts.bypassed += 1
-        return Forward(request, mode, bypass_status(detail))
+        counts.bypassed += isinstance(decision, Forward)
+        counts.refused += isinstance(decision, Own)
+        return self._counted(decision, counts, over)
 
     def _at_hand(self, forward: Forward) -> Entry | None:
         """The entry that answers, where that is certain without waiting; else None, and `_find` finds out."""
@@ -315,7 +298,7 @@ class Answering:
     async def _coalesced(self, forward: Forward, key: str) -> Entry | None:
         """The entry, maybe after waiting for an identical request in flight; else this one is the leader."""
         shared = False
-        coalesces = self._coalesces(forward.mode)
+        coalesces = self.settings.coalesce and forward.mode.serves is not Serves.NOTHING
         while True:
             looked = time.monotonic()
             entry = await self._servable(key, forward, shared=shared)
@@ -359,21 +342,8 @@ class Answering:
         return self._fresh(entry)
 
     def _fresh(self, entry: Entry | None) -> Entry | None:
-        if entry is None:
-            return None
-        max_age = self.settings.max_age
-        # A negative age is a clock that was set back; it counts as 0.
-        if max_age is not None and max(0.0, time.time() - entry.recorded_at) >= max_age:
-            return None
-        return entry
-
-    def _coalesces(self, mode: Mode) -> bool:
-        return self.settings.coalesce and mode.serves is not Serves.NOTHING
+        return None if entry is None or is_expired(entry, self.settings.max_age) else entry
 
     def _land(self, forward: Forward, landing: Landing) -> None:
         if forward.flight is not None:
             self._shared.land(forward.key, forward.flight, landing)
-
-
-def _same(entry: Entry) -> Entry | NotStored:
-    return entry

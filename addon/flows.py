@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from mitmproxy import http
 
-from addon.cache_status import CACHE_HEADER, STATUS_HEADER
+from addon.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status
 from addon.decisions import Hit
 from addon.modes import MODE_HEADER
+from addon.own_pages import NO_SUCH_PAGE, page_for
 from addon.wire import WireRequest
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "own_answer",
     "own_page",
     "replay",
+    "status_page",
     "streams",
     "take_mode",
     "unaskable",
@@ -143,3 +147,11 @@ def streams(response: http.Response) -> bool:
         return False
     return not length.isdecimal() or int(length) > BUFFERED_BYTES or "event-stream" in (
         response.headers.get("content-type", ""))  # fmt: skip
+
+
+def status_page(request: http.Request, stats: Callable[[], dict[str, Any]]) -> http.Response:
+    """What the proxy's own address answers."""
+    page = page_for(request.path, stats)
+    if page is None:
+        return own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+    return own_page(request, 200, page.body, page.headers)

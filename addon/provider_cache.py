@@ -25,7 +25,7 @@ from addon.http_layer import CLIENT_LEFT, DIRECT, OwnHttpLayer
 from addon.judging.reasons import NotStored
 from addon.keeping import LiveAnswer
 from addon.modes import Mode, mode_for_request
-from addon.own_pages import NO_SUCH_PAGE, STATS, page_for
+from addon.own_pages import STATS
 from addon.recording import Recording
 from addon.refusals import error_body, unreachable_message
 from addon.run_life import RunLife
@@ -193,7 +193,7 @@ class ProviderCache:
         everywhere = self.life.everywhere
         if everywhere is not None and flow.request.path.startswith(STATS):
             return self._page_of_all(flow, everywhere)
-        self._own_page(flow, self.life.stats)
+        flow.response = flows.status_page(flow.request, self.life.stats)
         return None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -342,16 +342,7 @@ class ProviderCache:
 
     async def _page_of_all(self, flow: http.HTTPFlow, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         figures = await ask()
-        self._own_page(flow, lambda: figures)
-
-    def _own_page(self, flow: http.HTTPFlow, stats: Callable[[], dict[str, Any]]) -> None:
-        page = page_for(flow.request.path, stats)
-        if page is None:
-            flow.response = flows.own_answer(
-                flow.request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted")
-            )
-        else:
-            flow.response = flows.own_page(flow.request, 200, page.body, page.headers)
+        flow.response = flows.status_page(flow.request, lambda: figures)
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)

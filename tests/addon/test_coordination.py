@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from addon.coordination import Alone
+from addon.coordination import Alone, Coordination
 from addon.counts import RunCounts
 from addon.flights import Landing
 from addon.settings import Settings
@@ -83,9 +83,11 @@ def test_nothing_waits() -> None:
         alone, _ = _alone()
         calls: list[Awaitable[Any]] = [
             alone.claim("a", 0.0), alone.claim("a", 0.0), alone.take(), alone.paid(), alone.next("a"),
-            alone.seen([]), alone.all_seen(), alone.has_worked("d"), alone.worked("d"),
+            alone.all_seen(), alone.has_worked("d"), alone.worked("d"),
         ]  # fmt: skip
         for call in calls:
             _at_once(call)
+        shared: Coordination = alone
+        assert shared.seen([]) is None
 
     asyncio.run(story())

@@ -73,7 +73,8 @@ class _Process:
         self.answering = Answering(settings, self.access, self.counts, None, self.member)
 
     async def ask(self, request: WireRequest | None = None, bypass: str = "") -> Decision:
-        return await self.answering.decide(request or _request(), None, bypass)
+        decision = self.answering.decide(request or _request(), None, bypass)
+        return await decision if isinstance(decision, Awaitable) else decision
 
     async def forward(self, request: WireRequest | None = None) -> Forward:
         decision = await self.ask(request)
