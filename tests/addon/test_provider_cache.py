@@ -721,3 +721,23 @@ def test_a_locked_store_does_not_end_a_live_start(tmp_path: Path, caplog: pytest
     holder.execute("ROLLBACK")
     holder.close()
     store.close()
+
+
+@pytest.mark.parametrize(("workers", "said"), [("2", True), ("auto", True), ("1", False)])
+def test_inside_stock_mitmproxy_there_is_one_worker(
+    workers: str,
+    said: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One line says so where more were asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROVIDER_PROXY_WORKERS", workers)
+    cache = ProviderCache()
+    with taddons.context(next_layer.NextLayer(), proxyserver.Proxyserver(), loadcore=False) as context:
+        context.master.addons.add(cache)
+        cache.configure(set())
+        cache.running()
+        cache.done()
+    assert ("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy" in caplog.text) is said
