@@ -17,6 +17,7 @@ from addon.redaction.credentials_seen import (
 from addon.redaction.encoded_forms import encoded_forms
 from addon.redaction.needle_index import NeedleIndex
 from addon.wire import WireRequest
+from cache_store.entry import Headers
 
 __all__ = ["SHORTEST", "Taint"]
 
@@ -34,14 +35,16 @@ _AGAIN = _MOST // 4
 class Taint:
     """Literal credentials of one run; holds the latest 256 and never shows one. Threads may share it."""
 
-    __slots__ = ("_added", "_bodies", "_headers", "_index", "_known", "_lock")
+    __slots__ = ("_added", "_bodies", "_headers", "_heads", "_index", "_known", "_lock")
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, int]] = {}  # kind, and how many came before it was last told of
         self._added = 0
         self._index = NeedleIndex()
         self._lock = threading.Lock()
-        # What was taken from headers and bodies that were seen before, so that a repeat costs a look-up.
+        # What was found in what was seen before, so that a repeat costs a look-up: by all that stands before a
+        # body (with how that is to be read), by header, by body.
+        self._heads: dict[tuple[Headers, str, str], tuple[tuple[Credential, ...], tuple[str, str]]] = {}
         self._headers: dict[tuple[str, bytes], tuple[Credential, ...]] = {}
         self._bodies: dict[tuple[bytes, str, str], tuple[Credential, ...]] = {}
 
@@ -98,7 +101,17 @@ class Taint:
                 self._index.remove(form, gone)
         return True
 
-    def _credentials(self, request: WireRequest) -> Iterator[Credential]:
+    def _credentials(self, request: WireRequest) -> Iterable[Credential]:
+        head = (request.headers, request.host, request.target)
+        found = self._heads.get(head)
+        if found is None:
+            found = self._heads[head] = (tuple(self._of_head(request)), body_headers(request))
+            if len(self._heads) > _MOST:
+                del self._heads[next(iter(self._heads))]
+        credentials, about = found
+        return credentials + self._of_body(request.body, about) if request.body else credentials
+
+    def _of_head(self, request: WireRequest) -> Iterator[Credential]:
         for name, value in request.headers:
             kind = header_kind(name)
             if kind is not None and len(value) >= SHORTEST:
@@ -109,17 +122,12 @@ class Taint:
         while len(self._headers) > _MOST_REMEMBERED:
             del self._headers[next(iter(self._headers))]
         yield from url_credentials(request)
-        if request.body:
-            yield from self._of_body(request)
 
-    def _of_body(self, request: WireRequest) -> tuple[Credential, ...]:
-        about = body_headers(request)
-        key = (hashlib.sha256(request.body).digest(), *about)
+    def _of_body(self, body: bytes, about: tuple[str, str]) -> tuple[Credential, ...]:
+        key = (hashlib.sha256(body).digest(), *about)
         found = self._bodies.get(key)
         if found is None:
-            found = tuple(
-                found for found in body_credentials(request.body, *about) if len(found.secret) >= SHORTEST
-            )
+            found = tuple(found for found in body_credentials(body, *about) if len(found.secret) >= SHORTEST)
             self._bodies[key] = found
             if len(self._bodies) > _MOST_REMEMBERED:
                 del self._bodies[next(iter(self._bodies))]
