@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes share a port on Linux only")
 
 CLIENTS = 64
-REQUESTS = 10_000
+REQUESTS = 20_000
 QUESTIONS = REQUESTS // 2
 
 
@@ -123,8 +123,8 @@ async def load(proxies: list[Proxy], wrong: list[str], progress: Callable[[int],
 def test_no_wrong_answer_under_load(
     processes: str, start_proxy: Callable[..., Proxy], certificates: tuple[trustme.LeafCert, Path]
 ) -> None:
-    """10,000 requests by 64 clients through two processes on one cache: each answer is its request's, half are hits,
-    and memory does not grow between request 2,500 and the end by more than 50 MB."""
+    """20,000 requests by 64 clients through two processes on one cache: each answer is its request's, half are hits,
+    and memory does not grow between request 5,000 and the end by more than 50 MB."""
     wrong: list[str] = []
     early: list[int] = []
     late: list[int] = []
