@@ -7,6 +7,8 @@ from typing import Any, TypeGuard
 
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.tls import ServerTLSLayer
+from mitmproxy.proxy.tunnel import TunnelState
 
 __all__ = ["is_open", "through"]
 
@@ -20,24 +22,32 @@ def is_open(stream: HttpStream | None) -> TypeGuard[HttpStream]:
 
 def through(http: HttpLayer, stream: HttpStream, event: events.DataReceived) -> Commands:
     """What the layers inside the tunnel do with bytes from the client; bytes to it go out as they are."""
-    assert stream.child_layer is not None
+    holder = _innermost(stream)
+    inner = holder.child_layer
     client = http.context.client
-    for command in stream.child_layer.handle_event(event):
+    for command in inner.handle_event(event):
         if isinstance(command, commands.SendData) and command.connection is client:
             yield command
         else:
-            yield from _as_stock(http, stream, event, command)
+            holder.child_layer = _Gives(command)
+            try:
+                others = list(http.event_to_child(stream, event))
+            finally:
+                holder.child_layer = inner
+            yield from others
 
 
-def _as_stock(
-    http: HttpLayer, stream: HttpStream, event: events.DataReceived, command: commands.Command
-) -> list[commands.Command]:
-    """What mitmproxy makes of any other command: it notes who waits for its end, or rewords it."""
-    inner, stream.child_layer = stream.child_layer, _Gives(command)
-    try:
-        return list(http.event_to_child(stream, event))
-    finally:
-        stream.child_layer = inner
+def _innermost(stream: HttpStream) -> Any:
+    """Whose `child_layer` is the first that does something with bytes from the client.
+
+    mitmproxy puts a layer for TLS towards the server around that of the client's; it only hands them on.
+    """
+    inner: Any = stream.child_layer
+    while isinstance(inner, layer.NextLayer) and inner.layer is not None:
+        inner = inner.layer
+    if type(inner) is ServerTLSLayer and inner.tunnel_state is TunnelState.INACTIVE and inner._paused is None:
+        return inner
+    return stream
 
 
 class _Gives(layer.Layer):
