@@ -54,6 +54,8 @@ def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
     findings = shapes.find(data)
     if members:
         findings = sorted([*findings, *_members(data)], key=lambda finding: finding.start)
+    if not findings and _OPEN[0] not in data:
+        return data
     parts: list[bytes] = []
     at = 0
     for kind, start, end in findings:
@@ -72,8 +74,9 @@ def _members(data: bytes) -> Iterator[shapes.Finding]:
 
 def redact_text(text: str, *, members: bool = False) -> str:
     """`redact_bytes` for text."""
-    if len(text) < len(_OPEN):
-        return text  # no shape, no such literal and no member with a credential's name is as short
-    return redact_bytes(text.encode("utf-8", "surrogatepass"), members=members).decode(
-        "utf-8", "surrogatepass"
-    )
+    # Most texts are too short for any of a shape, such a literal, and a member with a credential's name.
+    if len(text) < (len(_OPEN) if members or "<" in text else shapes.SHORTEST):
+        return text
+    data = text.encode("utf-8", "surrogatepass")
+    found = redact_bytes(data, members=members)
+    return text if found is data else found.decode("utf-8", "surrogatepass")

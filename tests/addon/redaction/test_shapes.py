@@ -10,6 +10,7 @@ import time
 import pytest
 
 from addon.redaction import shapes
+from addon.redaction.redact import redact_text
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN PRIVATE KEY-----\n" + "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v\n" * 3 + "-----END PRIVATE KEY-----"
@@ -92,6 +93,30 @@ def test_random_base64_has_no_shape() -> None:
     """Images and embeddings in base64 are not taken for secrets."""
     chance = random.Random(1)
     assert shapes.find(base64.b64encode(chance.randbytes(2_000_000))) == []
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["sk-" + "a1" * 16, "sk-ant-" + "a1" * 12, "AIza" + "a" * 35, "gsk_" + "a" * 40, "AKIA" + "A" * 16, "ya29." + "a" * 24,
+     "eyJ" + "a" * 8 + ".eyJ" + "a" * 8 + "." + "a" * 16, "ghp_" + "a" * 36, "xoxb-" + "a" * 20],
+)  # fmt: skip
+def test_the_shortest_is_found(secret: str) -> None:
+    """The shortest secret of each shape is found and redacted; one byte less is none."""
+    for before, after in AROUND:
+        assert len(shapes.find((before + secret + after).encode())) == 1
+        assert shapes.find((before + secret[:-1] + after).encode()) == []
+    assert redact_text(secret).startswith("<redacted:")
+
+
+@pytest.mark.parametrize("secret", [secret for kind, secret in SECRETS.values() if kind != "private-key"])
+def test_found_at_any_distance(secret: str) -> None:
+    """A secret is found however far it is from other long words, which are looked at a span at a time."""
+    for distance in range(1, 1_400, 7):
+        for data in (
+            f"{'a' * 25}{' a' * (distance // 2)} {secret} ",
+            f"{'a+/' * distance}+{secret}/{'a' * 99}",
+        ):
+            assert [data[found.start : found.end] for found in shapes.find(data.encode())] == [secret]
 
 
 def test_several_are_told_in_order() -> None:
