@@ -9,7 +9,6 @@ a member of that name is data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["merged_markers", "take_markers"]
@@ -20,7 +19,7 @@ _MAX_CONTENT_DEPTH = 4
 
 def take_markers(body: Any) -> list[dict[str, str]]:
     """Removes the markers from `body` (a parsed JSON value) and returns the distinct ones, sorted."""
-    found = [holder.pop(_NAME) for holder in _holders(body) if _is_marker(holder.get(_NAME))]
+    found = [holder.pop(_NAME) for holder in _holders(body) if _NAME in holder and _is_marker(holder[_NAME])]
     return merged_markers(found, [])
 
 
@@ -34,34 +33,35 @@ def _is_marker(value: Any) -> bool:
     return isinstance(value, dict) and "type" in value and all(type(part) is str for part in value.values())
 
 
-def _holders(body: Any) -> Iterator[dict[str, Any]]:
+def _holders(body: Any) -> list[dict[str, Any]]:
     if not isinstance(body, dict):
-        return
-    yield from _of_message_request(body)
+        return []
+    holders = _of_message_request(body)
     for item in _objects(body.get("requests")):
         if isinstance(params := item.get("params"), dict):
-            yield from _of_message_request(params)
+            holders += _of_message_request(params)
+    return holders
 
 
-def _of_message_request(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield request
-    yield from _blocks(request.get("system"), _MAX_CONTENT_DEPTH)
-    yield from _objects(request.get("tools"))
-    for message in _objects(request.get("messages")):
-        yield message
-        yield from _blocks(message.get("content"), _MAX_CONTENT_DEPTH)
+def _of_message_request(request: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = _objects(request.get("messages"))
+    holders = [request, *_objects(request.get("tools")), *messages]
+    _add_blocks(holders, request.get("system"), _MAX_CONTENT_DEPTH)
+    for message in messages:
+        _add_blocks(holders, message.get("content"), _MAX_CONTENT_DEPTH)
+    return holders
 
 
-def _blocks(content: Any, depth: int) -> Iterator[dict[str, Any]]:
+def _add_blocks(holders: list[dict[str, Any]], content: Any, depth: int) -> None:
     """Content blocks, and those inside of tool results and documents."""
     for block in _objects(content):
-        yield block
+        holders.append(block)
         if depth:
-            yield from _blocks(block.get("content"), depth - 1)
+            if "content" in block:
+                _add_blocks(holders, block["content"], depth - 1)
             if isinstance(source := block.get("source"), dict):
-                yield from _blocks(source.get("content"), depth - 1)
+                _add_blocks(holders, source.get("content"), depth - 1)
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

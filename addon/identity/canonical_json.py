@@ -16,6 +16,7 @@ import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any, NoReturn
 
@@ -39,7 +40,8 @@ other tuples, and nothing is made faster."""
 
 # DEL is written as it is; a document that has one itself is marked with a surrogate, which UTF-8 does not have.
 _MARK = "\x7f"
-_DEL = _MARK.encode()
+_DEL = ord(_MARK)
+_BACKSLASH = ord("\\")
 _RARE_MARK = "\udc80"
 _SHORT_INTEGER = 18
 _USUAL_NUMBER = 24
@@ -49,9 +51,15 @@ _canonical_short = lru_cache(maxsize=4096)(canonical)
 _WHITESPACE = " \t\n\r"
 _INNER = itemgetter(slice(2, -2))
 _HOLDERS = frozenset({dict, list})
-# Escapes that are rare and matter here: of surrogates, and of DEL. One search finds that there is none.
-_RARE_ESCAPE = re.compile(rb"\\u(?:[dD]|007)")
+# Escapes that are rare and matter here: of surrogates, of DEL, and of control characters that have no short one.
+# One search finds that there is none.
+_RARE_ESCAPE = re.compile(rb"\\u(?:[dD]|00[017])")
 _DEL_ESCAPE = b"\\u007"
+# Texts worth a look whether they can be written as they are (images), and in what documents to expect them:
+# the look is a call for each text.
+_LONG = 2048
+_LONG_PER_HOLDER = 256
+_SHORT_ESCAPED = '"\\\n\r\t\b\f'
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89A-Fa-f]")
 
 
@@ -88,27 +96,28 @@ def _placed(members: dict[str, Any]) -> dict[Placed, Any]:
 class Document:
     """A JSON value. `notable` names the members that a later step may have to look at."""
 
-    __slots__ = ("_mark", "notable", "value")
+    __slots__ = ("_encode", "_mark", "notable", "value")
 
-    def __init__(self, value: Any, mark: str, notable: set[str]) -> None:
+    def __init__(self, value: Any, mark: str, notable: set[str], encode: Callable[[Any], str]) -> None:
         self.value = value
         self.notable = notable
         self._mark = mark
+        self._encode = encode
 
     def inner(self, value: Any) -> Document:
         """A part of this document's value as a document."""
-        return Document(value, self._mark, self.notable)
+        return Document(value, self._mark, self.notable, self._encode)
 
     def dump(self) -> bytes:
         """The canonical form in UTF-8."""
-        text = _encode(self.value)
-        if self._mark in text:
+        text = self._encode(self.value)
+        begin = text.find(self._mark)
+        if begin >= 0:
             # Every second piece is a number; the `["` and `"]` that it was written in are in its neighbours.
-            pieces = text.split(self._mark)
-            first, last = pieces[0][:-2], pieces[-1][2:]
-            pieces[::2] = map(_INNER, pieces[::2])
-            pieces[0], pieces[-1] = first, last
-            text = "".join(pieces)
+            end = text.rfind(self._mark)
+            pieces = text[begin:end].split(self._mark)
+            pieces[2::2] = map(_INNER, pieces[2::2])
+            text = "".join((text[: begin - 2], *pieces, text[end + 3 :]))
         return text.encode()
 
 
@@ -125,18 +134,21 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
 
 
 def _parsed(data: bytes, max_depth: int) -> Document:
-    has_rare_escape = _RARE_ESCAPE.search(data) is not None
+    has_rare_escape = _BACKSLASH in data and _RARE_ESCAPE.search(data) is not None
     mark = _RARE_MARK if _DEL in data or (has_rare_escape and _DEL_ESCAPE in data) else _MARK
     text = data.decode()
     reader = _OF_THREAD.reader
-    document = Document(reader.read(text, mark), mark, reader.notable)
-    # Each level takes an object or a `[`.
-    if reader.objects + data.count(b"[") > max_depth and not _is_within(document.value, max_depth):
+    value = reader.read(text, mark)
+    # Each level takes an object or a `[`. To take them out is faster than to count them.
+    holders = reader.objects + len(data) - len(data.replace(b"[", b""))
+    if holders > max_depth and not _is_within(value, max_depth):
         raise NotCanonical("nested too deep")
+    notable = reader.notable
     if has_rare_escape and _SURROGATE_ESCAPE.search(data):
         # A lone one cannot be encoded, and `dump` could take it for a mark.
-        _encode(document.value if mark == _MARK else reader.read(text, "")).encode()
-    return document
+        _encode(value if mark == _MARK else reader.read(text, "")).encode()
+    may_hold_long = not has_rare_escape and len(data) > max(_LONG, holders * _LONG_PER_HOLDER)
+    return Document(value, mark, notable, _encode_long if may_hold_long else _encode)
 
 
 def _is_within(value: Any, max_depth: int) -> bool:
@@ -219,15 +231,23 @@ class _OfThread(threading.local):
 _OF_THREAD = _OfThread()
 
 
-def _make_encode() -> Callable[[Any], str]:
+def _quoted(text: str) -> str:
+    """What `encode_basestring` makes of a text whose control characters all have a short escape."""
+    if len(text) < _LONG or any(map(text.__contains__, _SHORT_ESCAPED)):
+        return encode_basestring(text)
+    return f'"{text}"'
+
+
+def _make_encode(quoted: Callable[[str], str]) -> Callable[[Any], str]:
     """What `json.JSONEncoder(...).encode` does, without what that makes anew on each call (a third of the time)."""
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return json.JSONEncoder(
             ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"), sort_keys=True
         ).encode
-    pieces = make(None, None, json.encoder.encode_basestring, None, ":", ",", True, False, False)
+    pieces = make(None, None, quoted, None, ":", ",", True, False, False)
     return lambda value: "".join(pieces(value, 0))
 
 
-_encode = _make_encode()
+_encode = _make_encode(encode_basestring)
+_encode_long = _make_encode(_quoted)

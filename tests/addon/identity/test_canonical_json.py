@@ -95,6 +95,18 @@ def test_shuffled_keys(value: Any, chance: random.Random) -> None:
     assert form(json.dumps(shuffled(value))) == form(json.dumps(value))
 
 
+@pytest.mark.parametrize("piece", ["", "é", "\x7f", "1.0", '"', "\\", *map(chr, range(32))])
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_a_long_text_is_written_like_any(piece: str, is_ascii: bool) -> None:
+    """A text of many letters, as an image is, has the form that a short one has, whatever letter is in it."""
+    for value in (
+        ["b" * 4_000 + piece],
+        {"a": piece, "b": "b" * 4_000 + piece + "b" * 4_000, "c": {piece: 1}},
+    ):
+        expected = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        assert form(json.dumps(value, ensure_ascii=is_ascii)) == expected
+
+
 def test_order_under_properties_is_kept() -> None:
     """Order matters directly under `properties`, at any depth, and nowhere else."""
     one = '{"b":{"properties":{"z":{"y":1,"x":2},"a":{"properties":{"d":1,"c":2}}}},"a":0}'
