@@ -1,7 +1,8 @@
 """Measures what a request's identity costs against `json.loads` of the same body, and what looking for secrets costs.
 
-Run it as `python -m tests.bench.identity`. All is CPU time, the best of several rounds that take turns. Headers are
-those of tests/requests; every body is made anew for each call, as a client would.
+Run it as `python -m tests.bench.identity`. All is CPU time, the best of several rounds that take turns; min
+and median are those of the rounds' ratios of `identify` to `loads`. Headers are those of tests/requests; every body
+is made anew for each call, as a client would.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from addon.identity import IdentityRules, identify, keying
@@ -22,7 +24,7 @@ from addon.wire import WireRequest
 
 SAMPLE = Path(__file__).parents[1] / "requests" / "openai__chat_tools__1.http"
 SIZES = {"2 KB": 2_000, "16 KB": 16_000, "50 KB": 50_000, "1 MB": 1_000_000}
-ROUNDS = 9
+ROUNDS = 15
 ROUND_SECONDS = 0.02
 DIFFERENT_BODIES = 4
 RULES = IdentityRules()
@@ -91,6 +93,22 @@ def image(pick: random.Random, size: int) -> dict[str, Any]:
     return body | {"messages": [{"role": "user", "content": parts}]}
 
 
+def marked(pick: random.Random, size: int) -> dict[str, Any]:
+    """A conversation with two `cache_control` markers."""
+    body = chat(pick, size)
+    marker = {"cache_control": {"type": "ephemeral"}}
+    last = body["messages"][-1]
+    last["content"] = [{"type": "text", "text": last["content"]} | marker]
+    return body | {"system": [{"type": "text", "text": "You are a helpful assistant."} | marker]}
+
+
+def secret(pick: random.Random, size: int) -> dict[str, Any]:
+    """A conversation that begins with a key."""
+    body = chat(pick, size)
+    body["messages"][0]["content"] = f"My key is sk-{'aB3dE6gH' * 6}, keep it."
+    return body
+
+
 def request(body: dict[str, Any]) -> WireRequest:
     """It, sent with the headers of a real client."""
     head, _, _ = SAMPLE.read_bytes().partition(b"\r\n\r\n")
@@ -100,13 +118,10 @@ def request(body: dict[str, Any]) -> WireRequest:
     return WireRequest("POST", "https", "api.openai.com", 443, "/v1/chat/completions", headers, data)
 
 
-def seconds(calls: list[Callable[[], object]]) -> list[float]:
-    """CPU seconds of one call of each: the best of rounds in which they take turns."""
-    best = [float("inf")] * len(calls)
+def seconds(calls: list[Callable[[], object]]) -> list[list[float]]:
+    """CPU seconds of one call of each, for each round; in a round they take turns."""
     counts = [max(1, int(ROUND_SECONDS / max(_per_call(call, 1), 1e-7))) for call in calls]
-    for _ in range(ROUNDS):
-        best = [min(*pair) for pair in zip(best, map(_per_call, calls, counts), strict=True)]
-    return best
+    return [list(map(_per_call, calls, counts)) for _ in range(ROUNDS)]
 
 
 def _per_call(call: Callable[[], object], count: int) -> float:
@@ -145,12 +160,15 @@ def measure(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> 
         lambda: taint.found_in(saved[0]),
     ]
     taint.learn(requests[0])
-    loads, first, repeat, *secrets = (1e6 * second for second in seconds(calls))
+    rounds = seconds(calls)
+    loads, first, repeat, *secrets = (1e6 * min(times) for times in zip(*rounds, strict=True))
+    ratios = [times[1] / times[0] for times in rounds]
     cells = [
         f"{len(requests[0].body):>9}",
         f"{loads:>8.1f}",
         f"{first:>9.1f}",
-        f"{first / loads:>6.1f}",
+        f"{min(ratios):>6.1f}",
+        f"{median(ratios):>6.1f}",
         f"{repeat:>8.1f}",
     ]
     return " |".join(cells + [f"{second:>9.1f}" for second in secrets])
@@ -158,8 +176,10 @@ def measure(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> 
 
 def main() -> None:
     """Print the table; times are in µs."""
-    print("body            |    bytes |   loads | identify |  ratio |  repeat | learn new | again | found_in")
-    for make in (chat, tools, numbers, image):
+    print(
+        "body            |    bytes |   loads | identify |    min | median |  repeat | learn new | again | found_in"
+    )
+    for make in (chat, tools, numbers, image, marked, secret):
         for name, size in SIZES.items():
             print(f"{make.__name__:<8}{name:>6}", measure(make, size), sep="  |")
 
