@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -25,13 +26,12 @@ NOT_OURS = ("_proxy", "_PROXY", "PROVIDER_PROXY_", "GITHUB_", "CA_BUNDLE", "SSL_
 
 
 class _User:
-    """Somebody in a folder of their own, beside a fresh clone."""
+    """Somebody in a folder of their own, with a fresh clone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.script = folder / "fresh clone" / "run-proxy.sh"
+    def __init__(self, folder: Path, clone: Path) -> None:
+        self.script = clone / "run-proxy.sh"
         self.home = folder / "my project"
         self.home.mkdir()
-        shutil.copytree(ROOT, self.script.parent, ignore=NOT_CLONED, symlinks=True)
         kept = {k: v for k, v in os.environ.items() if not any(part in k for part in NOT_OURS)}
         # HOME stays, so that pip finds its cache.
         self.environ = {**kept, "XDG_DATA_HOME": str(folder / "data"), "PROVIDER_PROXY_LISTEN": "127.0.0.1:0"}
@@ -60,15 +60,25 @@ class _User:
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> _User:
-    """A user whose first call has set everything up."""
-    user = _User(tmp_path_factory.mktemp("user"))
+    """A user whose first call, or another worker's, has set everything up."""
+    base = tmp_path_factory.getbasetemp()
+    clone = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "a fresh clone"
+    user = _User(tmp_path_factory.mktemp("user"), clone)
+    with clone.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not clone.exists():
+            shutil.copytree(ROOT, clone, ignore=NOT_CLONED, symlinks=True)
+            _set_up(user)
+    return user
+
+
+def _set_up(user: _User) -> None:
     # pip may need a proxy of the machine's to install anything.
     of_the_machine = {k: v for k, v in os.environ.items() if "PROVIDER_PROXY_" not in k}
     status, out, err = user.proxy("--help", **of_the_machine)
     assert status == 0, err
     assert "serve" in out
     assert err.splitlines()[0].endswith("(once)")
-    return user
 
 
 @pytest.fixture
