@@ -58,16 +58,14 @@ def take_mode(request: http.Request) -> str | None:
 
 def unaskable(request: http.Request) -> str:
     """Why the cache cannot be asked about this request; '' where it can."""
-    names = [request.data.authority]
+    names = [request.authority] if request.data.authority else []
     for name, value in request.headers.fields:  # by their bytes: this is on the path of every hit
         if len(name) == 4 and name.lower() == b"host":
-            names.append(value)
+            names.append(value.decode("utf-8", "surrogateescape"))
         elif len(name) == 7 and name.lower() == b"upgrade" and b"websocket" in value.lower():
             return "websocket"
     # A provider may answer by these names; the identity holds the host that is connected to.
-    if any(
-        _host_of(name.decode("utf-8", "surrogateescape")) != _host_of(request.host) for name in names if name
-    ):
+    if any(_host_of(name) != _host_of(request.host) for name in names if name):
         return "host-mismatch"
     # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
     return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
@@ -92,12 +90,8 @@ def replay(hit: Hit, method: str) -> http.Response:
     bodiless = method == "HEAD" or entry.status in (204, 304)
     length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
     headers = http.Headers()
-    headers.fields = (
-        *kept,
-        *length,
-        _HIT,
-        (_STATUS, hit.cache_status.encode()),
-    )  # bytes: not to be checked again
+    status = (_STATUS, hit.cache_status.encode())
+    headers.fields = (*kept, *length, _HIT, status)  # all bytes: not to be looked through again
     return http.Response(
         http_version=b"HTTP/1.1",
         status_code=entry.status,

@@ -187,3 +187,15 @@ def test_a_request_that_names_another_host_is_not_asked_about(url_host: str, nam
     by_header = tutils.treq(host=url_host, headers=http.Headers(host=named))
     by_authority = tutils.treq(host=url_host, headers=http.Headers(), authority=named.encode())
     assert (unaskable(by_header), unaskable(by_authority)) == (bypass, bypass)
+
+
+def test_a_name_in_punycode_is_the_same_name() -> None:
+    """An HTTP/2 client writes it so in `:authority`."""
+    made = tutils.treq(host="bücher.example", headers=http.Headers(), authority=b"xn--bcher-kva.example")
+    assert unaskable(made) == ""
+
+
+@pytest.mark.parametrize("value", [b"websocket", b"WebSocket", b"h2c, websocket"])
+def test_an_upgrade_to_a_websocket_is_told_by_any_of_its_values(value: bytes) -> None:
+    """The header is a list (RFC 9110, 7.8), in any case."""
+    assert unaskable(tutils.treq(headers=http.Headers([(b"Upgrade", value)]))) == "websocket"
