@@ -8,12 +8,12 @@ from tests.bench import identity
 
 __all__ = ["measure"]
 
-COLUMNS = ("bytes", "loads", "identify", "ratio", "repeat", "learn_new", "learn_again", "found_in")
+COLUMNS = ("bytes", "loads", "identify", "ratio", "median", "repeat", "learn_new", "learn_again", "found_in")
 
 
 def measure(short: bool) -> list[dict[str, Any]]:
     """µs of `json.loads`, of a first and of a repeated identity, and of looking for secrets."""
-    makers = (identity.chat,) if short else (identity.chat, identity.tools, identity.numbers, identity.image)
+    makers = (identity.chat,) if short else identity.BODIES
     rows = []
     for make in makers:
         for name, size in identity.SIZES.items():

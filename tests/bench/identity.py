@@ -174,12 +174,15 @@ def measure(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> 
     return " |".join(cells + [f"{second:>9.1f}" for second in secrets])
 
 
+BODIES = (chat, tools, numbers, image, marked, secret)
+
+
 def main() -> None:
     """Print the table; times are in µs."""
     print(
         "body            |    bytes |   loads | identify |    min | median |  repeat | learn new | again | found_in"
     )
-    for make in (chat, tools, numbers, image, marked, secret):
+    for make in BODIES:
         for name, size in SIZES.items():
             print(f"{make.__name__:<8}{name:>6}", measure(make, size), sep="  |")
 

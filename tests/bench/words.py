@@ -143,13 +143,14 @@ def _diagnosis(d: Result) -> Table:
 
 
 def _identity(rows: Any) -> Table:
-    columns = ("loads", "identify", "ratio", "repeat", "learn_new", "learn_again", "found_in")
+    columns = ("loads", "identify", "ratio", "median", "repeat", "learn_new", "learn_again", "found_in")
     head = (
         "body",
         "size",
         "json.loads µs",
         "identity",
-        "ratio",
+        "least ratio",
+        "median",
         "repeated",
         "secrets: first",
         "again",
