@@ -23,9 +23,11 @@ from addon.workers.pool import Pool
 
 SECRET = Credential("bearer", b"made-up-secret-0123456789")
 
-# What a process of the test is: a line on standard input, spoken by hand.
+# What a process of the test is: a line on standard input, spoken by hand. For a shell the first line starts Python,
+# for Python it is a text: after `#!` no path may have a blank.
 PROCESS = f"""\
-#!{sys.executable}
+#!/bin/sh
+"exec" "{sys.executable}" "$0" "$@"
 import json, os, socket, sys, time
 end = socket.socket(fileno=os.dup(0)).makefile("rwb")
 def say(*frame):
