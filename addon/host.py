@@ -25,7 +25,7 @@ from addon.provider_cache import ProviderCache  # noqa: E402
 from addon.upstream_bypass import UpstreamBypass  # noqa: E402
 from cache_store.errors import UsageError  # noqa: E402
 
-__all__ = ["Crew", "Host", "HostOptions"]
+__all__ = ["Crew", "Host", "HostOptions", "settle_memory"]
 
 logger = logging.getLogger(__name__)
 
@@ -196,11 +196,7 @@ class Host:
     def _ready(self, address: tuple[Any, ...], ready: Callable[[], None]) -> None:
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         self.url = f"http://{host}:{address[1]}"
-        # What is there now stays: the collector need not walk it again at every generation.
-        gc.collect()
-        gc.freeze()
-        # A flow is some hundred objects; at the default it would walk the young ones every few requests.
-        gc.set_threshold(20_000, 20, 50)
+        settle_memory()
         ready()
 
     def _stop(self, proxy: master.Master) -> None:
@@ -219,6 +215,15 @@ class Host:
     async def _stop_after(self, event: asyncio.Event, proxy: master.Master) -> None:
         await event.wait()
         self._stop(proxy)
+
+
+def settle_memory() -> None:
+    """Set the garbage collector for a proxy that has started."""
+    # What is there now stays: it need not be walked again at every generation.
+    gc.collect()
+    gc.freeze()
+    # A flow is some hundred objects; at the default the young ones would be walked every few requests.
+    gc.set_threshold(20_000, 20, 50)
 
 
 class _Ready:

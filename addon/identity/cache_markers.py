@@ -19,49 +19,49 @@ _MAX_CONTENT_DEPTH = 4
 
 def take_markers(body: Any) -> list[dict[str, str]]:
     """Removes the markers from `body` (a parsed JSON value) and returns the distinct ones, sorted."""
-    found = [holder.pop(_NAME) for holder in _holders(body) if _NAME in holder and _is_marker(holder[_NAME])]
-    return merged_markers(found, [])
+    taken: list[dict[str, str]] = []
+    if isinstance(body, dict):
+        _take_from_request(body, taken)
+        for item in _list(body.get("requests")):
+            if isinstance(item, dict) and isinstance(params := item.get("params"), dict):
+                _take_from_request(params, taken)
+    return merged_markers(taken, [])
 
 
 def merged_markers(some: list[dict[str, str]], more: list[dict[str, str]]) -> list[dict[str, str]]:
     """The distinct markers of both, sorted."""
-    distinct = {tuple(sorted(marker.items())): marker for marker in (*some, *more)}
-    return [dict(items) for items in sorted(distinct)]
+    return [dict(items) for items in sorted({tuple(sorted(marker.items())) for marker in (*some, *more)})]
 
 
-def _is_marker(value: Any) -> bool:
-    return isinstance(value, dict) and "type" in value and all(type(part) is str for part in value.values())
+def _take_from_request(request: dict[str, Any], taken: list[dict[str, str]]) -> None:
+    _take(request, taken)
+    for tool in _list(request.get("tools")):
+        if isinstance(tool, dict):
+            _take(tool, taken)
+    _take_from_blocks(request.get("system"), taken, _MAX_CONTENT_DEPTH)
+    for message in _list(request.get("messages")):
+        if isinstance(message, dict):
+            _take(message, taken)
+            _take_from_blocks(message.get("content"), taken, _MAX_CONTENT_DEPTH)
 
 
-def _holders(body: Any) -> list[dict[str, Any]]:
-    if not isinstance(body, dict):
-        return []
-    holders = _of_message_request(body)
-    for item in _objects(body.get("requests")):
-        if isinstance(params := item.get("params"), dict):
-            holders += _of_message_request(params)
-    return holders
-
-
-def _of_message_request(request: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = _objects(request.get("messages"))
-    holders = [request, *_objects(request.get("tools")), *messages]
-    _add_blocks(holders, request.get("system"), _MAX_CONTENT_DEPTH)
-    for message in messages:
-        _add_blocks(holders, message.get("content"), _MAX_CONTENT_DEPTH)
-    return holders
-
-
-def _add_blocks(holders: list[dict[str, Any]], content: Any, depth: int) -> None:
-    """Content blocks, and those inside of tool results and documents."""
-    for block in _objects(content):
-        holders.append(block)
+def _take_from_blocks(content: Any, taken: list[dict[str, str]], depth: int) -> None:
+    """From content blocks, and those inside of tool results and documents."""
+    for block in _list(content):
+        if not isinstance(block, dict):
+            continue
+        _take(block, taken)
         if depth:
-            if "content" in block:
-                _add_blocks(holders, block["content"], depth - 1)
+            _take_from_blocks(block.get("content"), taken, depth - 1)
             if isinstance(source := block.get("source"), dict):
-                _add_blocks(holders, source.get("content"), depth - 1)
+                _take_from_blocks(source.get("content"), taken, depth - 1)
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _take(holder: dict[str, Any], taken: list[dict[str, str]]) -> None:
+    marker = holder.get(_NAME)
+    if isinstance(marker, dict) and "type" in marker and all(type(part) is str for part in marker.values()):
+        taken.append(holder.pop(_NAME))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

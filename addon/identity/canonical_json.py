@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from addon.identity.exact_number import canonical
 from addon.redaction.credential_places import BODY_FIELDS
 
-__all__ = ["MAX_DEPTH", "Document", "NotCanonical", "Number", "Placed", "parse"]
+__all__ = ["MAX_DEPTH", "Document", "NotCanonical", "Number", "Placed", "encode", "parse"]
 
 MAX_DEPTH = 128
 """Levels of nesting. Python's own limit depends on its version and on the depth of the stack."""
@@ -53,6 +53,7 @@ _INNER = itemgetter(slice(2, -2))
 _HOLDERS = frozenset({dict, list})
 # Escapes that are rare and matter here: of surrogates, of DEL, and of control characters that have no short one.
 # One search finds that there is none.
+_LONG_ESCAPE = b"\\u"
 _RARE_ESCAPE = re.compile(rb"\\u(?:[dD]|00[017])")
 _DEL_ESCAPE = b"\\u007"
 # Texts worth a look whether they can be written as they are (images), and in what documents to expect them:
@@ -134,7 +135,7 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
 
 
 def _parsed(data: bytes, max_depth: int) -> Document:
-    has_rare_escape = _BACKSLASH in data and _RARE_ESCAPE.search(data) is not None
+    has_rare_escape = _BACKSLASH in data and _LONG_ESCAPE in data and _RARE_ESCAPE.search(data) is not None
     mark = _RARE_MARK if _DEL in data or (has_rare_escape and _DEL_ESCAPE in data) else _MARK
     text = data.decode()
     reader = _OF_THREAD.reader
@@ -146,9 +147,9 @@ def _parsed(data: bytes, max_depth: int) -> Document:
     notable = reader.notable
     if has_rare_escape and _SURROGATE_ESCAPE.search(data):
         # A lone one cannot be encoded, and `dump` could take it for a mark.
-        _encode(value if mark == _MARK else reader.read(text, "")).encode()
+        encode(value if mark == _MARK else reader.read(text, "")).encode()
     may_hold_long = not has_rare_escape and len(data) > max(_LONG, holders * _LONG_PER_HOLDER)
-    return Document(value, mark, notable, _encode_long if may_hold_long else _encode)
+    return Document(value, mark, notable, _encode_long if may_hold_long else encode)
 
 
 def _is_within(value: Any, max_depth: int) -> bool:
@@ -249,5 +250,6 @@ def _make_encode(quoted: Callable[[str], str]) -> Callable[[Any], str]:
     return lambda value: "".join(pieces(value, 0))
 
 
-_encode = _make_encode(encode_basestring)
+encode = _make_encode(encode_basestring)
+"""A value of text, integers, lists and objects as JSON without spaces, names sorted."""
 _encode_long = _make_encode(_quoted)

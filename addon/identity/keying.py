@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, read_head
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.redaction.credential_places import BODY_FIELDS
-from addon.redaction.redact import hashed, needs_redaction
+from addon.redaction.redact import hashed, redact_json, redact_text
 from addon.wire import WireRequest
 from cache_store.errors import CorruptEntry
 
@@ -33,8 +32,7 @@ _CREDENTIAL_MEMBERS = frozenset({"headers", *BODY_FIELDS})
 _SAVED_DEPTH = MAX_DEPTH + 2
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What a request is.
 
     `key` is `pp1-<64 hex>`; `request_json` the redacted request as it may be saved (a JSON object in UTF-8, from
@@ -113,31 +111,44 @@ def _identify(
             _head_members(request, kept, credential, body, is_decoded=plain is not None), rules
         )
         _HEADS.put(known, head, len(head.saved))
-    body, content_form = _redacted_content(body, content, rules)
+    model, content_form = _redacted_content(body, content, rules)
     saved = head.saved + content_form
-    return Identity(key_of(saved), saved, _label(head, body))
+    model = model or head.model
+    label = head.label | {"model": model[:_LABEL]} if model else dict(head.label)
+    return Identity(key_of(saved), saved, label)
 
 
-def _redacted_content(body: Body, content: bytes, rules: IdentityRules) -> tuple[Body, bytes]:
-    """The body without what is not in the identity, and the saved form of it and of its markers."""
+def _redacted_content(body: Body, content: bytes, rules: IdentityRules) -> tuple[str | None, bytes]:
+    """The model that it names, and the saved form of body and markers without what is not in the identity."""
     markers = _markers(body, rules)
     saved = dump_content(markers, body)
-    if isinstance(body, dict) or needs_redaction(saved):
+    if body is None:
+        return None, saved
+    redacted = redact_json(saved) if isinstance(body, Document) else None
+    if redacted is None or (redacted is not saved and _may_take_out(body, rules)):
         try:
             markers, body = redact_tree(markers), _redacted(body)
         except NotCanonical:
             # Two names within it became one: then it is its bytes, which do not.
             markers, body = [], redact_other(raw_body(content))
-        saved = b""
-    if _take_out(body, rules) or not saved:
-        saved = dump_content(markers, body)
-    return body, saved
+        redacted = None
+    elif redacted is not saved:
+        model = _model(body)
+        return model and redact_text(model), redacted
+    if _take_out(body, rules) or redacted is None:
+        redacted = dump_content(markers, body)
+    return _model(body), redacted
 
 
 def _redacted(body: Body) -> Body:
     if isinstance(body, Document):
         return body.inner(redact_tree(body.value))
     return redact_other(body) if body else None
+
+
+def _may_take_out(body: Body, rules: IdentityRules) -> bool:
+    has_members = isinstance(body, Document) and not body.notable.isdisjoint(_CREDENTIAL_MEMBERS)
+    return has_members or bool(rules.ignore_fields or rules.profile)
 
 
 def _take_out(body: Body, rules: IdentityRules) -> bool:
@@ -204,13 +215,10 @@ def _markers(body: Body, rules: IdentityRules) -> list[dict[str, str]]:
     return []
 
 
-def _label(head: _Head, body: Body) -> dict[str, str]:
+def _model(body: Body) -> str | None:
     model = None
     if isinstance(body, Document):
         model = body.value.get("model") if isinstance(body.value, dict) else None
     elif body is not None and _is_multipart(body):
         model = next((part.get("text") for part in body["parts"] if part["name"] == "model"), None)
-    model = model or head.model
-    if isinstance(model, str):
-        return head.label | {"model": model[:_LABEL]}
-    return dict(head.label)
+    return model if isinstance(model, str) else None

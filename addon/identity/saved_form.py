@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from addon.identity.canonical_json import Document, Number
+from addon.identity.canonical_json import Document, Number, encode
 from addon.identity.ignoring import ignore_headers, ignore_query
 from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
@@ -24,9 +24,6 @@ _HASHER = hashlib.sha256(b"provider-proxy request identity 1\0")
 _HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
 _MARKERS = "cache_control"
 _ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-_ENCODE_SORTED = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True
-).encode
 
 
 def key_of(saved: bytes) -> str:
@@ -48,10 +45,10 @@ def dump_head(head: dict[str, Any]) -> bytes:
 
 def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
     """The rest of the saved form. `markers` are the `cache_control` markers that were taken from their places."""
-    start = b',"%s":%s' % (_MARKERS.encode(), _ENCODE(markers).encode()) if markers else b""
+    start = b',"%s":%s' % (_MARKERS.encode(), encode(markers).encode()) if markers else b""
     if isinstance(body, Document):
         return b'%s,"body":{"kind":"json","value":%s}}' % (start, body.dump())
-    return b'%s,"body":%s}' % (start, _ENCODE_SORTED(body).encode())
+    return b'%s,"body":%s}' % (start, encode(body).encode())
 
 
 def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[Any], dict[str, Any] | None]:

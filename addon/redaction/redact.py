@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from addon.redaction import shapes
 from addon.redaction.credential_places import BODY_FIELDS
 
-__all__ = ["IGNORED", "hashed", "hex8", "needs_redaction", "redact_bytes", "redact_text", "redacted"]
+__all__ = ["IGNORED", "hashed", "hex8", "redact_bytes", "redact_json", "redact_text", "redacted"]
 
 _OPEN = b"<redacted:"
 _ESCAPED = b"<redacted::"
 _MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]|\\.)+)"', re.DOTALL)
+# A text that a colon follows is a name.
+_REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*+"(:)?', re.DOTALL)
 
 IGNORED = "<redacted:ignored>"
 """Stands where an ignore rule of the user took a value out."""
@@ -39,10 +41,28 @@ def redacted(kind: str, value: bytes | None = None) -> str:
     return f"<redacted:{kind}>" if value is None else f"<redacted:{kind}:{hex8(value)}>"
 
 
-def needs_redaction(data: bytes) -> bool:
-    """Whether `redact_bytes` would change `data` (also told of JSON, whose escapes do not hide a shape)."""
+def redact_json(data: bytes) -> bytes | None:
+    """`data` (JSON without spaces) with the secret shapes in its texts replaced, itself where there are none; None
+    where that has to be done text by text.
+
+    No shape but a private key's has an escape in it or crosses the end of a text, and what stands before a secret
+    may be an escape: so the others are in JSON exactly where they are in its texts. A name that changes may have
+    to move.
+    """
     # One byte is found faster than several are looked for.
-    return (_OPEN[0] in data and _OPEN in data) or bool(shapes.find(data))
+    if _OPEN[0] in data and _OPEN in data:
+        return None
+    findings = shapes.find(data)
+    end_of_text = 0
+    for kind, start, end in findings:
+        if kind == "private-key":
+            return None
+        if start >= end_of_text:
+            rest = _REST_OF_TEXT.match(data, end)
+            if rest is None or rest[1]:
+                return None
+            end_of_text = rest.end()
+    return _replaced(data, findings) if findings else data
 
 
 def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
@@ -54,8 +74,10 @@ def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
     findings = shapes.find(data)
     if members:
         findings = sorted([*findings, *_members(data)], key=lambda finding: finding.start)
-    if not findings and _OPEN[0] not in data:
-        return data
+    return _replaced(data, findings) if findings or _OPEN[0] in data else data
+
+
+def _replaced(data: bytes, findings: list[shapes.Finding]) -> bytes:
     parts: list[bytes] = []
     at = 0
     for kind, start, end in findings:

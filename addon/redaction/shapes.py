@@ -110,8 +110,14 @@ def find(data: bytes) -> list[Finding]:
     found = [*_google_or_aws(data)] if _IN_BOTH in data else []
     # Most prose has no such run, and to see that costs less than to begin six searches.
     for start, end in _spans(data):
-        for shape in _IN_RUNS:
-            found += _of_shape(shape, data, start, end)
+        for kind, pattern, before, searched, rare in _IN_RUNS:
+            # One byte is found faster than a search is begun.
+            if data.find(rare, start, end) >= 0 and data.find(searched, start, end) >= 0:
+                found += [
+                    Finding(kind, match.start() - before, match.end())
+                    for match in pattern.finditer(data, start, end)
+                    if kind != "sk-key" or _is_sk_key(match[0])
+                ]
     # From behind, which is faster: a hyphen is rarer than an `N`.
     if _PEM_RARE in data and data.rfind(_PEM_BEGINS) >= 0:
         found += _private_keys(data)
@@ -141,18 +147,6 @@ def _spans(data: bytes) -> Iterator[tuple[int, int]]:
         end = end if end >= 0 else len(data)
         yield start, end
         start = runs.find(_SHORTEST_RUN, end)
-
-
-def _of_shape(shape: _Shape, data: bytes, start: int, end: int) -> list[Finding]:
-    kind, pattern, before, searched, rare = shape
-    # One byte is found faster than a search is begun.
-    if data.find(rare, start, end) < 0 or data.find(searched, start, end) < 0:
-        return []
-    return [
-        Finding(kind, match.start() - before, match.end())
-        for match in pattern.finditer(data, start, end)
-        if kind != "sk-key" or _is_sk_key(match[0])
-    ]
 
 
 def _private_keys(data: bytes) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Measures what a request's identity costs against `json.loads` of the same body, and what looking for secrets costs.
 
-Run it as `python -m tests.bench.identity`. All is CPU time, the best of several rounds that take turns; min
+Run it as `python -m tests.bench.identity`. The garbage collector is set as the proxy sets it. All is CPU time, the best of several rounds that take turns; min
 and median are those of the rounds' ratios of `identify` to `loads`. Headers are those of tests/requests; every body
 is made anew for each call, as a client would.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from addon.host import settle_memory
 from addon.identity import IdentityRules, identify, keying
 from addon.identity.memo import Memo
 from addon.redaction import Taint
@@ -133,6 +134,7 @@ def _per_call(call: Callable[[], object], count: int) -> float:
 
 def measure(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> str:
     """One line of the table."""
+    settle_memory()
     pick = random.Random(size)
     requests = [request(make(pick, size)) for _ in range(DIFFERENT_BODIES)]
     turns, again = cycle(requests), cycle(requests)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addon.redaction import shapes
-from addon.redaction.redact import IGNORED, hashed, hex8, needs_redaction, redact_bytes, redact_text, redacted
+from addon.redaction.redact import IGNORED, hashed, hex8, redact_bytes, redact_json, redact_text, redacted
 
 KEY = "AKIAIOSFODNN7EXAMPLE"
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\n" + "MIGHAgEAMBMGByqGSM49" * 4 + "\n-----END PRIVATE KEY-----"
+FRAGMENTS = [
+    KEY, PRIVATE_KEY, PRIVATE_KEY[:60], "<redacted:", "<", "\n", "\t", "\\", "\\n", "\\u0041", '"', "\x01", "\x7f", "é", "%20",
+    " ", "x", "_", "-", ".", "=", "sk-", "sk-ant-", "aB3dE6gH" * 6, "AIza" + "x1" * 17 + "z", "ya29.", "abc.def-" * 5,
+    "eyJhbGciOiJI.eyJzdWIiOiIx.aaaaaaaaaaaaaaaaaaaa", "ghp_" + "a1" * 18, "gsk_" + "b2" * 25, "xoxb-", "1234567890-" * 3,
+]  # fmt: skip
 PIECES = st.lists(
     st.sampled_from(["<redacted:", "<redacted::", "aws-key-id:", ">", ":", " ", KEY, KEY[:-1] + "F", IGNORED, "é", "\ud800"])
     | st.text(max_size=3)
@@ -35,11 +43,54 @@ def test_two_texts_stay_two(one: str, other: str) -> None:
 
 
 @given(PIECES)
-def test_told_beforehand(text: str) -> None:
-    """Whether anything has to be redacted is told without doing it; what is redacted holds no secret."""
-    data = text.encode("utf-8", "surrogatepass")
-    assert needs_redaction(data) == (redact_bytes(data) != data)
-    assert shapes.find(redact_bytes(data)) == []
+def test_nothing_is_left(text: str) -> None:
+    """What is redacted holds no secret."""
+    assert shapes.find(redact_bytes(text.encode("utf-8", "surrogatepass"))) == []
+
+
+def compact(value: object) -> bytes:
+    """A value as JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@settings(max_examples=500)
+@given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join), max_size=5))
+def test_written_json(texts: list[str]) -> None:
+    """Secrets in JSON are found where they are in its texts, whatever is escaped beside them; where that cannot be
+    told the caller has to do it text by text."""
+    written = compact(texts)
+    expected = compact([redact_text(text) for text in texts])
+    found = redact_json(written)
+    assert found in (expected, None)
+    assert found is None or (found is written) == (written == expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_done"),
+    [
+        ([f"a {KEY}, {KEY}\n{KEY}", f'\\"{KEY}"'], True),
+        ({"a": KEY}, True),
+        ({KEY: "a"}, False),
+        ({f'\\{KEY}"': "a"}, False),
+        ({"a": f"{KEY} {KEY}", f"{KEY}b": 1, f"{KEY} b": 1}, False),
+        ([f"<redacted:x> {KEY}"], False),
+        ([PRIVATE_KEY], False),
+        ([PRIVATE_KEY, KEY], False),
+    ],
+)
+def test_what_is_redacted_as_written(value: object, is_done: bool) -> None:
+    """Values are; names, which may have to move, and what JSON escapes are not."""
+    assert (redact_json(compact(value)) is not None) == is_done
+
+
+def test_many_secrets_in_one_text() -> None:
+    """Their number costs no more than their bytes."""
+    written = compact([f"{KEY} " * 50_000])
+    began = time.process_time()
+    found = redact_json(written)
+    assert found
+    assert KEY.encode() not in found
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
