@@ -10,6 +10,7 @@ content-encoding undone to the very end.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from addon.judging.bedrock import judge_frames
@@ -20,6 +21,7 @@ from addon.judging.media import Kind, essence_of, kind_of
 from addon.judging.objects import judge_value
 from addon.judging.reasons import NotStored
 from addon.judging.streams import judge_events
+from cache_store.answers.abridged import abridged_json
 from cache_store.entry import Headers
 
 __all__ = ["Answer", "Judgement", "judge"]
@@ -27,6 +29,7 @@ __all__ = ["Answer", "Judgement", "judge"]
 # An empty body is a whole answer to these (RFC 9110, 9.3); a POST that gets one asked a model and heard nothing.
 _MAY_BE_EMPTY = frozenset({"HEAD", "PUT", "PATCH", "DELETE"})
 _NO_CONTENT = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_OBJECT_START = re.compile(rb"\s*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,16 @@ def _judge_body(answer: Answer, method: str, store_incomplete: bool) -> tuple[No
         return NotStored.MEDIA, "media"
     if kind in (Kind.PICTURE, Kind.SOUND) and _is_json_object(body):
         return NotStored.MEDIA_MISMATCH, "media"
-    if not body.strip():
+    if body.isspace():
         return NotStored.EMPTY, "transport"
     return None, "transport"
 
 
 def _judge_json(body: bytes, method: str, store_incomplete: bool) -> tuple[NotStored | None, str]:
-    if not body.strip():
+    if body.isspace():
         return NotStored.EMPTY, "json"
     try:
-        value = parse_json(body.decode("utf-8-sig"))
+        value = parse_json(abridged_json(body).decode("utf-8-sig"))
     except ValueError:
         # Lines under a type that promises one value; a cut JSON text is never a list of whole lines.
         return judge_lines(body, store_incomplete) if b"\n" in body else (NotStored.BAD_JSON, "json")
@@ -117,10 +120,10 @@ def _judge_json(body: bytes, method: str, store_incomplete: bool) -> tuple[NotSt
 
 
 def _is_json_object(body: bytes) -> bool:
-    if not body.lstrip().startswith(b"{"):
+    if not _OBJECT_START.match(body):
         return False
     try:
-        parse_json(body.decode("utf-8"))
+        parse_json(abridged_json(body).decode("utf-8"))
     except ValueError:
         return False
     return True

@@ -6,6 +6,9 @@ do. An item of a batch that failed is a whole result.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 from addon.judging.cohere_chat import v1_problem
@@ -14,6 +17,7 @@ from addon.judging.in_band import is_error
 from addon.judging.items import parse_json
 from addon.judging.openai_chat import choices_problem
 from addon.judging.reasons import NotStored
+from cache_store.answers.abridged import abridged_json
 
 __all__ = ["judge_lines"]
 
@@ -25,32 +29,41 @@ _ERROR_ONLY = frozenset(
 
 def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, str]:
     """Why the lines are not whole and successful (None where they are), and the name of their grammar."""
+    first: dict[str, Any] = {}
+    last: dict[str, Any] = {}
+    value: Any = None
+    is_empty, has_error = True, False
     try:
-        values = [parse_json(line) for line in body.decode("utf-8-sig").split("\n") if line.strip()]
+        # One at a time: their values take several times the memory of the lines.
+        for value in _values(body):
+            is_empty = False
+            if isinstance(value, dict):
+                first, last = first or value, value
+                has_error = has_error or (is_error(value) and value.keys() <= _ERROR_ONLY)
     except ValueError:
         return NotStored.BAD_JSON, "jsonl"
-    if not values:
+    if is_empty:
         return NotStored.EMPTY, "jsonl"
-    objects = [value for value in values if isinstance(value, dict)]
-    if any(is_error(value) and value.keys() <= _ERROR_ONLY for value in objects):
+    if has_error:
         return NotStored.ERROR_IN_STREAM, "jsonl"
     # An object or a list cannot be cut without notice; a bare number can.
-    if not body.endswith(b"\n") and not isinstance(values[-1], dict | list):
+    if not body.endswith(b"\n") and not isinstance(value, dict | list):
         return NotStored.CUT_OFF, "jsonl"
-    return _dialect(objects, store_incomplete)
-
-
-def _dialect(objects: list[dict[str, Any]], store_incomplete: bool) -> tuple[NotStored | None, str]:
-    if not objects:
-        return None, "jsonl"
-    last = objects[-1]
-    if isinstance(objects[0].get("done"), bool):
+    if isinstance(first.get("done"), bool):
         return _ollama_problem(last, store_incomplete), "ollama"
-    if isinstance(objects[0].get("event_type"), str):
+    if isinstance(first.get("event_type"), str):
         return v1_problem(last, store_incomplete), "cohere-v1"
-    if objects[0].get("object") == "chat.completion.chunk":
-        return choices_problem(objects, store_incomplete), "openai-chat"
+    if first.get("object") == "chat.completion.chunk":
+        chunks = (value for value in _values(body) if isinstance(value, dict))
+        return choices_problem(chunks, store_incomplete), "openai-chat"
     return None, "jsonl"
+
+
+def _values(body: bytes) -> Iterator[Any]:
+    """Raises ValueError at a line that is no JSON."""
+    for line in BytesIO(body.removeprefix(BOM_UTF8)):
+        if not line.isspace():
+            yield parse_json(abridged_json(line).decode())
 
 
 def _ollama_problem(last: dict[str, Any], store_incomplete: bool) -> NotStored | None:

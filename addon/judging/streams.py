@@ -17,6 +17,7 @@ from addon.judging.in_band import is_error, names_error
 from addon.judging.items import Grammar, Item, items_of
 from addon.judging.reasons import NotStored
 from cache_store.answers import sse
+from cache_store.answers.abridged import abridged_events
 
 __all__ = ["judge_events"]
 
@@ -42,7 +43,7 @@ def judge_events(body: bytes, store_incomplete: bool) -> tuple[NotStored | None,
     A dialect that no grammar knows is `transport`: it must end between events and show no error, which is all that
     can be said.
     """
-    parsed = sse.parse(body)
+    parsed = sse.parse(abridged_events(body))
     items = [item for item in items_of(parsed.events) if item.kind != "ping"]
     grammar = _grammar_of(items)
     name = grammar.name if grammar else _OTHER

@@ -103,6 +103,8 @@ _NOT_IN_RUN = bytes(
 )
 _SHORTEST_RUN = bytes(25)
 _SPAN = 1024
+# So much is translated at a time: a large answer is not to be in memory twice.
+_WINDOW = 256 * 1024
 
 
 def find(data: bytes) -> list[Finding]:
@@ -140,13 +142,28 @@ def _google_or_aws(data: bytes) -> Iterator[Finding]:
 
 def _spans(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the long runs of `data` are. None is cut; those that are near to one another share a span."""
-    runs = data.translate(_NOT_IN_RUN)
-    start = runs.find(_SHORTEST_RUN)
-    while start >= 0:
-        end = runs.find(1, start + _SPAN)
-        end = end if end >= 0 else len(data)
-        yield start, end
-        start = runs.find(_SHORTEST_RUN, end)
+    window = 0
+    while window < len(data):
+        runs = data[window : window + _WINDOW].translate(_NOT_IN_RUN)
+        following = window + _WINDOW - len(_SHORTEST_RUN) + 1
+        start = runs.find(_SHORTEST_RUN)
+        while start >= 0:
+            end = runs.find(1, start + _SPAN)
+            if end < 0:
+                following = _end_of_run(data, window + max(len(runs), start + _SPAN))
+                yield window + start, following
+                break
+            yield window + start, window + end
+            start = runs.find(_SHORTEST_RUN, end)
+        window = following
+
+
+def _end_of_run(data: bytes, at: int) -> int:
+    for window in range(at, len(data), _WINDOW):
+        end = data[window : window + _WINDOW].translate(_NOT_IN_RUN).find(1)
+        if end >= 0:
+            return window + end
+    return len(data)
 
 
 def _private_keys(data: bytes) -> Iterator[Finding]:

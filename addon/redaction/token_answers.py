@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from cache_store.answers.abridged import abridged_json
+
 __all__ = ["carries_credentials"]
 
 # Normalised (lower case, no `_` or `-`) name -> kind. A plain `token` is not here: logprobs have one.
@@ -25,6 +27,8 @@ _MEMBERS = {
 # What a model wrote, or what the request said and the answer repeats.
 _GENERATED = frozenset({"input", "arguments", "args", "parameters", "properties"})
 _ENDINGS = (b'token"', b'secret"', b'key"', b'keydata"', b'key_data"')
+_LONGEST_ENDING = max(map(len, _ENDINGS))
+_STEP = 256 * 1024  # bytes in lower case at a time
 _XML = re.compile(rb"(?i)<(?:[\w.-]{1,64}:)?([\w-]{4,40})(?:\s[^<>]{0,1024})?>\s*[^<\s]")
 _SEPARATORS = str.maketrans("", "", "_-")
 _MAX_DEPTH = 12
@@ -53,14 +57,21 @@ def _first(names: Iterator[str]) -> str | None:
 
 
 def _in_json(body: bytes) -> str | None:
-    lower = body.lower()
-    if not any(ending in lower for ending in _ENDINGS) and b"\\u00" not in body:
+    if not _may_name_one(body) and b"\\u00" not in body:
         return None
     try:
-        value = json.loads(body)
+        value = json.loads(abridged_json(body))
     except (ValueError, RecursionError):
         return None
     return _in_value(value, _MAX_DEPTH)
+
+
+def _may_name_one(body: bytes) -> bool:
+    for at in range(0, len(body), _STEP):
+        lower = body[at : at + _STEP + _LONGEST_ENDING].lower()
+        if any(ending in lower for ending in _ENDINGS):
+            return True
+    return False
 
 
 def _in_value(value: Any, depth: int) -> str | None:

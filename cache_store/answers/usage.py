@@ -17,9 +17,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import Any
 
 from cache_store.answers import bounded_json, eventstream, sse
+from cache_store.answers.abridged import abridged_events, abridged_json
 
 __all__ = ["model_of", "usage_of"]
 
@@ -116,7 +118,7 @@ def _documents(body: bytes, media_type: str, hint: re.Pattern[str]) -> Iterator[
     if kind == "application/vnd.amazon.eventstream":
         yield from _from_frames(body)
     elif kind == "text/event-stream" or _SSE_START.match(body):
-        for event in sse.parse(body).events:
+        for event in sse.parse(abridged_events(body)).events:
             if hint.search(event.data):
                 yield from _objects(event.data)
     elif not kind or "json" in kind or kind.startswith("text/"):
@@ -124,14 +126,17 @@ def _documents(body: bytes, media_type: str, hint: re.Pattern[str]) -> Iterator[
 
 
 def _from_json(body: bytes) -> Iterator[_Document]:
-    """One value (Gemini's stream without `alt=sse` is one array), else JSON lines as far as they are JSON."""
-    if found := _objects(body):
+    """JSON lines as far as they are JSON, or one value (Gemini's stream without `alt=sse` is one array)."""
+    is_lines = False
+    for line in BytesIO(body):
+        if line.isspace():
+            continue
+        if not (found := _objects(line)):
+            break
+        is_lines = True
         yield from found
-        return
-    for line in body.splitlines():
-        if line and not (found := _objects(line)):
-            return
-        yield from found
+    if not is_lines:
+        yield from _objects(body)
 
 
 def _from_frames(body: bytes) -> Iterator[_Document]:
@@ -155,7 +160,7 @@ def _decoded(text: str) -> bytes:
 def _objects(text: str | bytes) -> list[_Document]:
     """The object in a JSON text, or those of its array; [] where there is none."""
     try:
-        value = bounded_json.loads(text)
+        value = bounded_json.loads(abridged_json(text) if isinstance(text, bytes) else text)
     except ValueError:
         return []
     return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]

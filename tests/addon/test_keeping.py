@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from addon.keeping import LiveAnswer, Recorded, make_entry
 from addon.redaction import Taint
 from addon.settings import Settings
 from addon.wire import WireRequest
+from cache_store.answers.usage import usage_of
 from cache_store.entry import Entry, Headers
 
 TOKEN = "a-token-that-was-seen-on-the-wire-5f3a9c"
@@ -79,6 +83,35 @@ def test_a_whole_success_becomes_an_entry() -> None:
 def test_the_saved_request_holds_no_credential() -> None:
     """The token of the request is nowhere in the bytes that are written."""
     assert TOKEN.encode() not in _entry().encode()
+
+
+IMAGE = base64.b64encode(random.Random(1).randbytes(6 * 2**20)).decode()
+VECTORS = [{"embedding": [0.0123456, -0.5] * 1536} for _ in range(250)]
+LARGE: dict[str, tuple[bytes, bytes]] = {
+    "image": (json.dumps({"created": 1, "data": [{"b64_json": IMAGE}]}).encode(), b"application/json"),
+    "embeddings": (json.dumps({"data": VECTORS, "model": "m"}).encode(), b"application/json"),
+    "text": (CHAT.replace(b"Hi", rb"Hi, \"you\"\n " * 500_000), b"application/json"),
+    "stream": (b'data: {"choices":[{"delta":{"content":"%b"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+               % IMAGE.encode(), b"text/event-stream"),
+    "lines": (b'{"custom_id": "1", "response": {"status_code": 200, "body": "%b"}}\n' % (b"x" * 500) * 15_000, b"application/jsonl"),
+    "speech": (IMAGE.encode(), b"audio/mpeg"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_answer_is_judged_in_little_memory(name: str) -> None:
+    """Beside the answer itself not a quarter of its size is held while it is judged and looked through."""
+    body, media = LARGE[name]
+    tracemalloc.start()
+    try:
+        entry = _entry(body, ((b"content-type", media),))
+        cost = usage_of(entry.body, media.decode())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert entry.body is body
+    assert not cost
+    assert peak < len(body) / 4, peak / len(body)
 
 
 def test_requests_are_saved_only_where_that_is_on() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from cache_store.answers import abridged
 from cache_store.answers.eventstream import frames
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -162,3 +164,29 @@ def test_the_grammars_that_cannot_know_their_end(grammar, media, parts, ask):
     for body in (parts[0], b"".join(parts)):
         judgement = ask(body, media)
         assert (judgement.reason, judgement.judged) == (None, grammar)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in STREAMS if not media_of(name).startswith("application/vnd")]
+)
+def test_a_stream_without_its_bulk_has_the_same_verdict(name, ask, samples, monkeypatch):
+    """Whether it is large, so that it is read without its long texts, does not change what is said of any part."""
+    body = (samples / "streams" / name).read_bytes()
+    cuts = [at for at, byte in enumerate(body, 1) if byte in b'\n"}'] + [len(body)]
+    expected = [ask(body[:at], media_of(name)) for at in cuts]
+
+    monkeypatch.setattr(abridged, "LARGE", 0)
+    monkeypatch.setattr(abridged, "_LONG_DATA", re.compile(rb"^data:([^\n]+)", re.MULTILINE))
+
+    assert expected == [ask(body[:at], media_of(name)) for at in cuts]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_bulk_does_not_change_the_verdict_on_an_object(name, ask, samples, monkeypatch):
+    """A large image and a large embedding beside a result leave it whole, and cut where either is cut."""
+    value = json.loads((samples / "objects" / name).read_bytes())
+    body = json.dumps({"image": "iVBOR" * 1000, "numbers": [0.25] * 1000} | value).encode()
+    monkeypatch.setattr(abridged, "LARGE", 0)
+
+    assert ask(json.loads((samples / "objects" / name).read_bytes())) == ask(body)
+    assert all(ask(body[:at]).reason for at in range(0, 9000, 100))

@@ -1,0 +1,95 @@
+"""A large answer with the same shape and none of its bulk, so that to read it takes little memory beside it.
+
+What an answer says of itself stands in short texts and numbers. Images, audio, files and embeddings make answers
+of many megabytes, whose text and value would each take as much again.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+
+__all__ = ["LARGE", "abridged_events", "abridged_json"]
+
+LARGE = 1024 * 1024
+"""Bytes; what is shorter is left as it is."""
+
+_STEP = 64 * 1024
+_SHORT_TEXT = rb'"[^"\\]{0,1024}+(?:\\.[^"\\]{0,1024}+){0,64}+"'
+_LONG_TEXT = re.compile(rb'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
+_LONG_LIST = rb"\[(?=[ \t\n\r]*+[-0-9])[-+0-9.eE, \t\n\r]{256,}+\]"
+_NUMBERS = re.compile(_LONG_LIST)
+# Up to the next long text or long list of numbers; so many at a time, as other threads wait meanwhile.
+_KEPT = re.compile(rb'(?:[^"\[]++|(?!%s)\[|%s){0,4096}+' % (_LONG_LIST, _SHORT_TEXT), re.DOTALL)
+_LONG_DATA = re.compile(rb"^data:([^\n]{65536,}+)", re.MULTILINE)
+
+
+def abridged_json(body: bytes) -> bytes:
+    """JSON (UTF-8) with `"..."` for its long texts and `[0]` for its long lists of numbers.
+
+    What is no JSON stays so. `body` itself where it is not large, or where that would not make it much smaller.
+    Raises ValueError where a long text is none.
+    """
+    return body if len(body) <= LARGE else _abridged(body, 0, len(body))
+
+
+def _abridged(body: bytes, start: int, end: int) -> bytes:
+    parts: list[bytes] = []
+    at, kept = start, 0
+    while at < end:
+        before, at = at, _after(_KEPT, body, at, end)
+        if at > before:
+            parts.append(body[before:at])
+            kept += at - before
+            if kept > (end - start) // 2:
+                return body[start:end]
+        elif body.startswith(b"[", at):
+            at = _after(_NUMBERS, body, at, end)
+            _check_numbers(body, before + 1, at - 1)
+            parts.append(b"[0]")
+        else:
+            at = _after(_LONG_TEXT, body, at, end)
+            _check_utf8(body, before, at)
+            parts.append(b'"..."')
+    return b"".join(parts)
+
+
+def _after(pattern: re.Pattern[bytes], body: bytes, at: int, end: int) -> int:
+    found = pattern.match(body, at, end)
+    if found is None:
+        raise ValueError("a text that has no end, or what no text may hold")
+    return found.end()
+
+
+def _check_numbers(body: bytes, start: int, end: int) -> None:
+    while start < end:
+        stop = body.rfind(b",", start, start + _STEP) if end - start > _STEP else end
+        if stop < 0 or not json.loads(b"[%b]" % body[start:stop]):
+            raise ValueError("a list with a comma too many")
+        start = stop + 1
+    if start == end:
+        raise ValueError("a list that ends in a comma")
+
+
+def _check_utf8(body: bytes, start: int, end: int) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for at in range(start, end, _STEP):
+        decoder.decode(body[at : min(at + _STEP, end)])
+    decoder.decode(b"", final=True)
+
+
+def abridged_events(body: bytes) -> bytes:
+    """A stream of server-sent events with `abridged_json` in place of its long lines of data."""
+    if len(body) <= LARGE:
+        return body
+    parts: list[bytes] = []
+    at = 0
+    for line in _LONG_DATA.finditer(body):
+        try:
+            data = _abridged(body, *line.span(1))
+        except ValueError:
+            continue
+        parts += (body[at : line.start(1)], data)
+        at = line.end()
+    return b"".join((*parts, body[at:])) if parts else body
