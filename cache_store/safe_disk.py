@@ -28,6 +28,7 @@ __all__ = [
     "FORMAT",
     "FORMAT_KEY",
     "SETTINGS",
+    "VALUE_FILE",
     "Pieces",
     "SafeDisk",
     "check_database",
@@ -42,7 +43,7 @@ FORMAT_KEY = "provider-proxy:format"
 FORMAT = b"1"
 
 # diskcache's own pattern for value files; nothing else is ever opened or removed.
-_FILENAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
+VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
 
 # Every setting that diskcache stores, with our values. An existing directory is set right on opening.
 SETTINGS: dict[str, str | int] = {
@@ -181,7 +182,7 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
         return getattr(self._of_thread, "batch", None)
 
     def _file(self, filename: str | None) -> Path:
-        if type(filename) is not str or not _FILENAME.fullmatch(filename):
+        if type(filename) is not str or not VALUE_FILE.fullmatch(filename):
             _refuse()
         path = Path(self._directory)
         for part in filename.split("/"):

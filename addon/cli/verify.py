@@ -11,6 +11,7 @@ import click
 from addon.cli.context import cache_options, open_store_for_reading, print_json
 from cache_store.disk_store import DiskStore
 from cache_store.errors import EntryError, TransferError
+from cache_store.orphans import find_orphans, remove_orphans
 from cache_store.store import Store
 from cache_store.tiered_store import TieredStore
 from cache_store.transfer.ledger import forget_remotes
@@ -23,23 +24,28 @@ _ASIDE = "aside"
 @click.command()
 @cache_options
 @click.option(
-    "--repair", is_flag=True, help="Move what is bad out of the way, into aside/ in the cache directory."
-)
+    "--repair", is_flag=True,
+    help="Move what is bad out of the way, into aside/ in the cache directory; remove files that no entry names.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(*, repair: bool, as_json: bool, cache_dir: str | None) -> None:
     """Check every entry's checksum, schema and key. Exit status 1 where one is bad."""
     with open_store_for_reading(cache_dir) as store:
         count, bad = _check(store)
         moved = _move_aside(store, bad) if repair and bad else []
+        orphans = _orphans(store, remove=repair)
     if as_json:
         print_json({
-            "entries": count, "bad": [{"key": key, "why": why} for key, why in bad.items()], "moved": moved
+            "entries": count, "bad": [{"key": key, "why": why} for key, why in bad.items()], "moved": moved,
+            "orphans": orphans,
         })  # fmt: skip
     else:
         for key, why in bad.items():
             click.echo(f"{key}  {why}")
         done = f"; {len(moved)} moved to {_ASIDE}/" if repair else ""
         click.echo(f"{count} {'entry' if count == 1 else 'entries'}, {len(bad)} bad{done}", err=True)
+        if orphans:
+            click.echo(_about(orphans, removed=repair), err=True)
     sys.exit(1 if len(bad) > len(moved) else 0)
 
 
@@ -60,6 +66,19 @@ def _check(store: Store) -> tuple[int, dict[str, str]]:
         except EntryError as error:
             bad[key] = str(error)
     return count, bad
+
+
+def _orphans(store: Store, *, remove: bool) -> dict[str, int]:
+    near = _near(store)
+    if not isinstance(near, DiskStore):
+        return {}
+    return remove_orphans(near.directory) if remove else find_orphans(near.directory)
+
+
+def _about(orphans: dict[str, int], *, removed: bool) -> str:
+    files, them = ("file", "it") if len(orphans) == 1 else ("files", "them")
+    what = f"{sum(orphans.values()) / 1e6:.1f} MB in {len(orphans)} {files} that no entry names"
+    return f"{what}: {'removed' if removed else f'--repair removes {them}'}"
 
 
 def _move_aside(store: Store, bad: dict[str, str]) -> list[str]:

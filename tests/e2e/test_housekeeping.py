@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -248,6 +249,21 @@ def test_verify_finds_a_value_whose_file_is_gone(command: Command, cache: Path) 
     assert "file is gone" in command("verify").stdout
     assert command("verify", "--repair").returncode == 0
     assert len(_keys(command)) == 1
+
+
+def test_verify_finds_what_a_killed_process_left(command: Command, cache: Path) -> None:
+    """A file that no entry names is told, no reason to fail, and removed with --repair."""
+    _fill(cache, _entry("hello"))
+    left = cache / "ab" / "cd" / f"{0:028x}.val"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"x" * 1_500_000)
+    os.utime(left, (1.0, 1.0))
+    told = command("verify")
+    assert (told.returncode, left.exists()) == (0, True)
+    assert "1.5 MB in 1 file that no entry names: --repair removes it" in told.stderr
+    assert "removed" in command("verify", "--repair").stderr
+    assert not left.exists()
+    assert command("verify").stderr.strip() == "1 entry, 0 bad"
 
 
 def test_rekey_follows_the_settings(
