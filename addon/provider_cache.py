@@ -7,7 +7,6 @@ import collections
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http, tls
@@ -119,7 +118,7 @@ class ProviderCache:
         while self._flows:  # their hooks come later, or not at all
             _, forward = self._flows.popitem()
             if forward is not None and forward.recording and forward.recording.finished and forward.head:
-                self.answering.keep_last(forward, replace(forward.head, body=forward.recording.body()))
+                self.answering.keep_last(forward, forward.recording.seen(forward.head))
             elif forward is not None:
                 self._give_up(forward, NotStored.CUT_OFF)
         self.life.close(self.answering.settings, self.answering)
@@ -273,6 +272,7 @@ class ProviderCache:
                 response.headers.get("content-type", ""),
                 forward.flight,
                 length=response.headers.get("content-length"),
+                encoding=response.headers.get("content-encoding", ""),
                 hold=flow.client_conn.id in self._last.clients,
             )
         else:
@@ -317,6 +317,8 @@ class ProviderCache:
         answer = LiveAnswer(
             response.status_code, response.reason, response.headers.fields, response.data.content or b""
         )
+        if recorded is not None and flow.error is not None:
+            answer = recorded.seen(answer)
         try:
             reason = await self.answering.keep(forward, answer)
         except Exception:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 from addon.flights import Flight
 from addon.judging.finished import seems_finished
+from addon.keeping import LiveAnswer
+from cache_store.answers.content_coding import codings_of
+from cache_store.answers.passing_coding import PassingDecoder
 
 __all__ = ["Recording"]
 
+_CHUNK = 16 * 1024  # bytes decoded at a time
 _TAIL = 512  # bytes; the terminal event of every known stream is shorter or ends within them
 
 
@@ -18,14 +23,16 @@ class Recording:
     `length` is the declared one, as its header has it: where that is past `limit` nothing is collected. Where there
     is one, with `hold` the latest chunk stays in `held` until the next one comes: a client sees the end of such an
     answer with its last byte, and the entry must be on disk before that; `own_http` sends what is held once the
-    `response` hook is done.
+    `response` hook is done. `encoding` is the content-encoding: the end is looked for in what it hides.
     """
 
     __slots__ = (
+        "_encoding",
         "_flight",
         "_hold",
         "_limit",
         "_media_type",
+        "_passing",
         "_received",
         "_tail",
         "finished",
@@ -40,6 +47,7 @@ class Recording:
         flight: Flight | None = None,
         *,
         length: str | None = None,
+        encoding: str = "",
         hold: bool = False,
     ) -> None:
         # It hands out what it holds without a copy, and grows without one where the system can remap memory.
@@ -49,6 +57,8 @@ class Recording:
         self.held = b""
         self._limit = limit
         self._media_type = media_type
+        self._encoding = encoding
+        self._passing = PassingDecoder(encoding) if codings_of(encoding) else None
         self._tail = b""
         self.finished = False
         self.too_large = length is not None and length.isdecimal() and int(length) > limit
@@ -61,7 +71,8 @@ class Recording:
                 self._received = BytesIO()
             else:
                 self._received.write(chunk)
-                self._tail = (self._tail + chunk[-_TAIL:])[-_TAIL:]
+                plain = chunk if self._passing is None else self._passing(chunk)
+                self._tail = (self._tail + plain[-_TAIL:])[-_TAIL:]
                 self.finished = seems_finished(self._tail, self._media_type)
                 if self._flight is not None:
                     self._flight.answered = self.finished
@@ -75,3 +86,16 @@ class Recording:
     def body(self) -> bytes:
         """What came, as on the wire (maybe compressed)."""
         return self._received.getvalue()
+
+    def seen(self, head: LiveAnswer) -> LiveAnswer:
+        """The answer with this head as its client saw it: where that left after the terminal event, the end of a
+        content-encoding did not come, nor is there any need of it."""
+        body = self.body()
+        if self._passing is None:
+            return replace(head, body=body)
+        decoder, plain = PassingDecoder(self._encoding), BytesIO()
+        for at in range(0, len(body), _CHUNK):
+            if plain.tell() <= self._limit:  # beyond it, it is not kept
+                plain.write(decoder(body[at : at + _CHUNK]))
+        headers = tuple(header for header in head.headers if header[0].lower() != b"content-encoding")
+        return replace(head, headers=headers, body=plain.getvalue())

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["BadCoding", "TooLarge", "decode"]
+__all__ = ["BadCoding", "TooLarge", "codings_of", "decode", "is_zlib", "zstd_decompressors"]
 
 _CHUNK = 64 * 1024
 _STEP = 4 * 1024 * 1024
@@ -42,18 +42,27 @@ def decode(raw: bytes, encoding: str, limit: int) -> bytes:
     """
     if not raw:
         return raw  # nothing was encoded: an answer to HEAD names the coding of a body that it does not carry
-    codings = [coding for part in encoding.lower().split(",") if (coding := part.strip())]
+    codings = codings_of(encoding)
     if len(codings) > _MAX_CODINGS:
         raise BadCoding("a content-encoding names too many codings")
     for coding in reversed(codings):
-        if coding == "identity":
-            continue
         if coding not in _DECODERS:
             raise BadCoding("the content-encoding is not known")
         raw = _DECODERS[coding](raw, limit)
     if len(raw) > limit:
         raise TooLarge(f"the body is longer than {limit} bytes")
     return raw
+
+
+def codings_of(encoding: str) -> list[str]:
+    """The codings that a content-encoding header value names, in lower case, without `identity`."""
+    codings = (part.strip() for part in encoding.lower().split(","))
+    return [coding for coding in codings if coding not in ("", "identity")]
+
+
+def is_zlib(start: bytes) -> bool:
+    """Whether a body of coding `deflate` starts as zlib's format does (RFC 1950, 2.2); some servers send it raw."""
+    return len(start) > 1 and start[0] & 0x0F == zlib.DEFLATED and (start[0] << 8 | start[1]) % 31 == 0
 
 
 class _Output:
@@ -119,9 +128,7 @@ def _zlib(wbits: int, many: bool = False) -> Callable[[bytes, int], bytes]:
 
 
 def _deflate(raw: bytes, limit: int) -> bytes:
-    """By `deflate` RFC 9110 means zlib's format; some servers send raw deflate, so zlib's header decides."""
-    is_zlib = len(raw) > 1 and raw[0] & 0x0F == zlib.DEFLATED and (raw[0] << 8 | raw[1]) % 31 == 0
-    return _zlib(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)(raw, limit)
+    return _zlib(zlib.MAX_WBITS if is_zlib(raw) else -zlib.MAX_WBITS)(raw, limit)
 
 
 def _br(raw: bytes, limit: int) -> bytes:
@@ -149,16 +156,33 @@ def _br(raw: bytes, limit: int) -> bytes:
 
 
 def _zstd(raw: bytes, limit: int) -> bytes:
-    """mitmproxy 12.2 brings `zstandard`, 12.3 `backports.zstd`, which is Python 3.14's `compression.zstd`."""
+    new, damaged = zstd_decompressors()
+    try:
+        return _members(raw, limit, new, many=True)
+    except damaged as error:
+        raise BadCoding("the compressed body is damaged") from error
+
+
+def zstd_decompressors() -> tuple[Callable[[], Any], type[Exception]]:
+    """What makes a decompressor of the standard library's shape, and what that raises.
+
+    mitmproxy 12.2 brings `zstandard`, 12.3 `backports.zstd`, which is Python 3.14's `compression.zstd`.
+    """
     try:
         import zstandard
     except ImportError:
-        return _zstd_standard_library(raw, limit)
+        return _of_standard_library()
     new = zstandard.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj
+    return lambda: _Bounded(new()), zstandard.ZstdError
+
+
+def _of_standard_library() -> tuple[Callable[[], Any], type[Exception]]:
     try:
-        return _members(raw, limit, lambda: _Bounded(new()), many=True)
-    except zstandard.ZstdError as error:
-        raise BadCoding("the compressed body is damaged") from error
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        from backports import zstd  # type: ignore[import-not-found, no-redef, import-untyped, unused-ignore]
+    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
 
 
 class _Bounded:
@@ -179,18 +203,6 @@ class _Bounded:
         if self.eof:
             self.unused_data = self._inner.unused_data + bytes(self.unconsumed_tail)
         return decoded
-
-
-def _zstd_standard_library(raw: bytes, limit: int) -> bytes:
-    try:
-        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        from backports import zstd  # type: ignore[import-not-found, no-redef, import-untyped, unused-ignore]
-    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
-    try:
-        return _members(raw, limit, lambda: zstd.ZstdDecompressor(options=options), many=True)
-    except zstd.ZstdError as error:
-        raise BadCoding("the compressed body is damaged") from error
 
 
 _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {

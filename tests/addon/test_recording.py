@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+import zlib
+from dataclasses import replace
 
 import pytest
 
 from addon.flights import Flight
+from addon.keeping import LiveAnswer
 from addon.recording import Recording
 
 SSE = "text/event-stream; charset=utf-8"
@@ -121,6 +124,38 @@ def test_the_flight_learns_that_its_client_has_the_whole_answer() -> None:
         return seen
 
     assert asyncio.run(story()) == [False, False, True, True]
+
+
+def _packed(*events: bytes) -> list[bytes]:
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    return [packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH) for event in events]
+
+
+def test_the_terminal_event_is_seen_inside_an_encoding() -> None:
+    """A compressed stream is finished with its terminal event, as any other; what its client saw is plain."""
+    recording = Recording(10_000, SSE, encoding="gzip")
+    chunks = _packed(b'data: {"x":1}\n\n', b"data: [DONE]\n\n")
+    finished = [(recording(chunk) == chunk, recording.finished)[1] for chunk in chunks]
+    assert finished == [False, True]
+    assert recording.body() == b"".join(chunks)
+    head = LiveAnswer(200, "OK", ((b"Content-Encoding", b"gzip"), (b"content-type", b"x")), b"")
+    seen = recording.seen(head)
+    assert (seen.headers, seen.body) == (((b"content-type", b"x"),), b'data: {"x":1}\n\ndata: [DONE]\n\n')
+
+
+def test_without_an_encoding_what_was_seen_is_what_came() -> None:
+    """Headers stay as they are."""
+    recording = Recording(100, SSE)
+    recording(b"abc")
+    head = LiveAnswer(200, "OK", ((b"content-encoding", b"identity"),), b"")
+    assert recording.seen(head) == replace(head, body=b"abc")
+
+
+def test_what_unfolds_beyond_the_limit_is_not_held() -> None:
+    """Of a small answer that unfolds to a large one no more is decoded than shows that it is too large."""
+    recording = Recording(1_000_000, SSE, encoding="deflate")
+    recording(zlib.compress(b"".join(b"%d" % at for at in range(300_000))))
+    assert 1_000_000 < len(recording.seen(LiveAnswer(200, "OK", (), b"")).body) < 1_200_000
 
 
 def test_the_latest_chunk_can_be_held_back() -> None:

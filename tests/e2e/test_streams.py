@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Callable
 
+import brotli
 import pytest
+import zstandard
 
 from tests.e2e.clients import CHAT_URL, ask, cached, chat_request, session, tunnel
 from tests.e2e.conftest import Proxy, wait_for
@@ -29,6 +32,20 @@ def read_stream(proxy: Proxy, text: str = "hello") -> tuple[bytes, str, list[flo
                 pieces.append(piece)
                 times.append(time.monotonic() - started)
             return b"".join(pieces), cached(answer), times
+
+
+def packed(encoding: str) -> list[bytes]:
+    """The events in this content-encoding, each sent off at once, and no end of it."""
+    if encoding == "gzip":
+        deflate = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        return [deflate.compress(event) + deflate.flush(zlib.Z_SYNC_FLUSH) for event in EVENTS]
+    if encoding == "br":
+        br = brotli.Compressor()
+        return [br.process(event) + br.flush() for event in EVENTS]
+    if encoding == "zstd":
+        zstd = zstandard.ZstdCompressor().compressobj()
+        return [zstd.compress(event) + zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK) for event in EVENTS]
+    return EVENTS
 
 
 def test_a_stream_is_live_and_replays_byte_for_byte(
@@ -177,15 +194,17 @@ def test_a_client_that_leaves_early_leaves_no_entry(
     assert read_stream(start_proxy(upstream, "read-only"))[1] == "false"
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])
 def test_a_client_that_leaves_after_the_terminal_event_has_had_its_answer(
-    start_proxy: Start, start_upstream: StartUpstream
+    encoding: str, start_proxy: Start, start_upstream: StartUpstream
 ) -> None:
     """The provider keeps the connection open after `[DONE]`; the client leaves; its next request is a hit."""
+    chunks = packed(encoding)
 
     def script(exchange: Exchange) -> None:
-        exchange.start_chunked()
-        for event in EVENTS:
-            exchange.chunk(event)
+        exchange.start_chunked(**{"content-encoding": encoding})
+        for chunk in chunks:
+            exchange.chunk(chunk)
         time.sleep(3)
         exchange.chunk(b"")
 
@@ -194,7 +213,7 @@ def test_a_client_that_leaves_after_the_terminal_event_has_had_its_answer(
     with tunnel(proxy) as client:
         client.sendall(chat_request())
         received = b""
-        while b"[DONE]" not in received:
+        while chunks[-1] not in received:
             received += client.recv(65536)
     with tunnel(proxy) as client:
         client.sendall(chat_request())

@@ -1,0 +1,95 @@
+"""Undoing a content encoding while the answer passes, to see how far it has come.
+
+Nothing here says that an answer is whole: an encoding's own end and its checksum are `content_coding`'s to see.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from cache_store.answers.content_coding import codings_of, is_zlib, zstd_decompressors
+
+__all__ = ["PassingDecoder"]
+
+_MOST = 4 * 1024 * 1024  # bytes from one chunk; no stream of events comes near it
+
+type _Step = Callable[[bytes], bytes]
+
+
+class PassingDecoder:
+    """Decodes chunk by chunk; what is damaged, unknown or unfolds beyond all measure ends it, and gives b""."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, encoding: str) -> None:
+        codings = codings_of(encoding)
+        new = _STEPS.get(codings[0]) if len(codings) == 1 else None
+        self._step = new() if new else None
+
+    def __call__(self, chunk: bytes) -> bytes:
+        """What `chunk` adds to the decoded answer."""
+        if self._step is None:
+            return b""
+        try:
+            return self._step(chunk)
+        except Exception:  # noqa: BLE001 - each library has errors of its own
+            self._step = None
+            return b""
+
+
+def _standard(decoder: Any) -> _Step:
+    def step(chunk: bytes) -> bytes:
+        found: bytes = decoder.decompress(chunk, _MOST)
+        # Older Pythons' and zstandard's have the one, Python 3.14's zstd the other.
+        if getattr(decoder, "unconsumed_tail", b"") or not (
+            decoder.eof or getattr(decoder, "needs_input", True)
+        ):
+            raise ValueError("too much from one chunk")
+        return found
+
+    return step
+
+
+def _deflate() -> _Step:
+    inner: _Step | None = None
+
+    def step(chunk: bytes) -> bytes:
+        nonlocal inner
+        if inner is None:
+            inner = _standard(zlib.decompressobj(zlib.MAX_WBITS if is_zlib(chunk) else -zlib.MAX_WBITS))
+        return inner(chunk)
+
+    return step
+
+
+def _brotli() -> _Step:
+    import brotli  # type: ignore[import-untyped]
+
+    decoder = brotli.Decompressor()
+
+    def step(chunk: bytes) -> bytes:
+        found: bytes = decoder.process(chunk, output_buffer_limit=_MOST)
+        more = found
+        while more and len(found) <= _MOST and not decoder.is_finished():
+            more = decoder.process(b"", output_buffer_limit=_MOST)
+            found += more
+        if len(found) > _MOST:
+            raise ValueError("too much from one chunk")
+        return found
+
+    return step
+
+
+def _gzip() -> _Step:
+    return _standard(zlib.decompressobj(zlib.MAX_WBITS | 16))
+
+
+_STEPS: dict[str, Callable[[], _Step]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": lambda: _standard(zstd_decompressors()[0]()),
+}
