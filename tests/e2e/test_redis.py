@@ -16,6 +16,7 @@ import requests
 
 from tests.e2e.clients import ask, cached
 from tests.e2e.conftest import Proxy
+from tests.e2e.crew import Reach, figures
 from tests.e2e.upstream import Upstream
 from tests.redis_server import RedisServer, free_port, running_redis
 
@@ -55,6 +56,33 @@ def test_two_proxies_share_a_recording_at_once(
     assert cached(ask(second)) == "true"
     for proxy in (first, second):
         assert PASSWORD not in proxy.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes share a port on Linux only")
+def test_workers_share_it_too(
+    start_proxy: Callable[..., Proxy], upstream: Upstream, server: RedisServer
+) -> None:
+    """Two workers answer from one another and from Redis, share with another machine, and go on without it."""
+    crew = start_proxy(upstream, "read-write", cache_dir="crew", redis_url=server.url, workers="2")
+    other = start_proxy(upstream, "read-write", cache_dir="other", redis_url=server.url)
+    reach = Reach()
+    try:
+        one, two = reach.many(crew, 2)
+        recorded = one.ask("a")
+        assert recorded[:2] == (200, "false")
+        assert two.ask("a") == (200, "true", recorded[2])
+        assert cached(shared := ask(other, "a")) == "true"
+        assert shared.content == recorded[2]
+        ask(other, "b")
+        assert [client.ask("b")[1] for client in (two, one)] == ["true", "true"]
+        assert upstream.count == 2
+        server.stop()
+        assert [client.ask("b")[1] for client in (one, two)] == ["true", "true"]
+        assert [client.ask("c")[1] for client in (one, two)] == ["false", "true"]
+        assert figures(crew)["total"]["stored"] == 2
+    finally:
+        reach.close()
+    assert PASSWORD not in crew.stop()
 
 
 def test_a_retry_is_new_and_its_answer_is_shared(
