@@ -15,6 +15,7 @@ from pathlib import Path
 from diskcache import Cache, Timeout
 
 from cache_store.closing_cache import ClosingCache
+from cache_store.decoded_entries import DecodedEntries
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
 from cache_store.nearest_index import Held, NearestIndex, missing
@@ -36,10 +37,6 @@ MERGE_SECONDS = 60.0
 # One miss waits this long at most for an index that has to be made.
 CATCH_UP_SECONDS = 0.5
 
-# Entries that are kept decoded, as a hit reads them again: at most so many, of at most so many bytes.
-KEPT_ENTRIES = 256
-KEPT_BYTES = 32 * 1024
-
 KEY_PREFIX = "pp"
 
 type _Caches = tuple[Cache, Cache] | tuple[ReadOnlyCache, ReadOnlyCache]
@@ -57,7 +54,7 @@ class DiskStore:
 
     def __init__(self, directory: Path) -> None:
         # As diskcache reads it, so that what is checked is what is opened.
-        self._decoded: dict[str, tuple[bytes, Entry]] = {}
+        self._decoded = DecodedEntries()
         self.directory = Path(os.path.expandvars(directory.expanduser()))
         self._lock = threading.Lock()
         self._caches: _Caches | None = None
@@ -76,17 +73,12 @@ class DiskStore:
             data = self._opened(READ_SECONDS)[0].get(key)
         if data is None:
             return None
-        kept = self._decoded.get(key)
-        if kept is not None and kept[0] == data:
-            return kept[1]
-        entry = Entry.decode(data)
-        if entry.key != key:
-            raise CorruptEntry("an entry lies under another entry's key")
-        if len(data) <= KEPT_BYTES:
-            # Comparing the bytes costs a fraction of checking and parsing them again.
-            if len(self._decoded) >= KEPT_ENTRIES:
-                self._decoded = {}  # anew rather than emptied: the writer's thread may be reading it
-            self._decoded[key] = (data, entry)
+        entry = self._decoded.find(key, data)
+        if entry is None:
+            entry = Entry.decode(data)
+            if entry.key != key:
+                raise CorruptEntry("an entry lies under another entry's key")
+            self._decoded.add(key, data, entry)
         return entry
 
     def raw(self, key: str) -> bytes | None:
