@@ -16,4 +16,7 @@ check ruff check .
 check ruff format --check .
 check mypy
 echo "== pytest $*"
-exec .venv/bin/python -m pytest -q -n "${TEST_WORKERS:-4}" "$@"
+# Hundreds of processes are started: each would compile what it imports, and each worker rewrite every test.
+unset PYTHONDONTWRITEBYTECODE
+# By file, since what a file sets up costs more than its tests; in the order of tests/conftest.py.
+exec .venv/bin/python -m pytest -q -n "${TEST_WORKERS:-4}" --dist loadfile --no-loadscope-reorder "$@"

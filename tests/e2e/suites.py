@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ def environment(environ: dict[str, str], upstream: Upstream, **more: str) -> dic
         "PROVIDER_PROXY_CACHE_MODE": "read-write",
         "TEST_URL": f"https://localhost:{upstream.port}/v1/chat/completions",
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # importing ours takes a second, and no suite uses one
         **more,
     }  # fmt: skip
 
@@ -45,6 +47,8 @@ def suite(folder: Path, words: str = "", more: str = "", count: int = TESTS) -> 
         "-q",
         "-p",
         "no:cacheprovider",
+        "-c",
+        os.devnull,  # whatever lies above the folder
         "--rootdir",
         str(folder),
         str(path),
