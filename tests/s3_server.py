@@ -6,9 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import boto3
-from moto.server import ThreadedMotoServer
-
 from tests import gateway
 
 BUCKET = "recordings"
@@ -25,6 +22,8 @@ class Gateway(gateway.Gateway):
 
     def client(self) -> object:
         """A plain S3 client, past the gateway."""
+        import boto3
+
         return boto3.client("s3", endpoint_url=self.target, region_name="us-east-1",
                             aws_access_key_id="testing", aws_secret_access_key="testing")  # fmt: skip
 
@@ -32,6 +31,8 @@ class Gateway(gateway.Gateway):
 @contextlib.contextmanager
 def running_moto() -> Iterator[str]:
     """The URL of an S3 with one bucket."""
+    from moto.server import ThreadedMotoServer  # half a second, for those alone who use it
+
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()

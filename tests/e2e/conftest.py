@@ -16,6 +16,7 @@ import pytest
 import trustme
 
 from tests.e2e import upstream as upstreams
+from tests.e2e import warm
 from tests.e2e.upstream import Script, Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,7 @@ def clean_environ(**more: str) -> dict[str, str]:
 class Proxy:
     """A running `provider-proxy serve`, and how clients reach it."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | warm.Process
     url: str
     bundle: str
     folder: Path
@@ -118,11 +119,7 @@ def launch(
         else:
             arguments = ("-s", str(MAP_HOSTS), *arguments)
     given = ("--", *arguments) if arguments else ()
-    serve = [sys.executable, "-m", "addon.cli", "serve", "--listen", "127.0.0.1:0", *given]
-    command = [*before, *serve]
-    process = subprocess.Popen(
-        command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = _started(["serve", "--listen", "127.0.0.1:0", *given], env, folder, before)
     assert process.stdout is not None
     first = process.stdout.readline()
     if not first.startswith("# provider-proxy listens on "):
@@ -132,6 +129,18 @@ def launch(
         exports.append(line.rstrip("\n"))
     bundle = next(e.partition("=")[2].strip("'") for e in exports if e.startswith("export SSL_CERT_FILE="))
     return Proxy(process, first.split()[4], bundle, folder, env, exports)
+
+
+def _started(
+    arguments: list[str], env: dict[str, str], folder: Path, before: tuple[str, ...]
+) -> subprocess.Popen[str] | warm.Process:
+    # What another command starts, or what other Python files are given to, is an interpreter of its own.
+    if warm.POSSIBLE and not before and env.get("PYTHONPATH") != str(RESOLVE):
+        return warm.Process(arguments, env, folder)
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "addon.cli", *arguments],
+        env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
 def end(proxy: Proxy) -> None:

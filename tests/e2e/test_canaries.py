@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +16,7 @@ from cache_store.disk_store import DiskStore
 from tests.e2e.clients import session
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
+from tests.e2e.test_sdks import environment_of
 from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events, message_answer
 
 Start = Callable[..., Proxy]
@@ -130,48 +130,67 @@ def send_everything(proxy: Proxy) -> None:
         client.get(url + "/basic", auth=("user", canary("basic-password")), timeout=30)
 
 
-SDKS = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from tests.e2e.test_canaries import canary
-import openai, anthropic, boto3
-def quietly(call):
-    try: call()
-    except Exception as error: print(type(error).__name__, error)
-with openai.OpenAI(api_key=canary("sdk-openai"), organization="org-1", max_retries=0) as client:
-    ask = dict(model="m", messages=[{"role": "user", "content": "x"}])
-    quietly(lambda: client.chat.completions.create(**ask))
-    quietly(lambda: client.embeddings.create(model="m", input="x"))
-    quietly(lambda: client.files.create(file=("a.txt", b"abc"), purpose="assistants"))
-with anthropic.Anthropic(api_key=canary("sdk-anthropic"), max_retries=0) as client:
-    quietly(lambda: client.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}]))
-with openai.AzureOpenAI(api_key=canary("sdk-azure"), azure_endpoint="https://my.openai.azure.com", api_version="1", max_retries=0) as client:
-    quietly(lambda: client.chat.completions.create(**ask))
-client = boto3.client("bedrock-runtime", region_name="us-east-1")
-quietly(lambda: client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "x"}]}]))
-"""
+def quietly(call: Callable[[], object]) -> str:
+    """What a call that need not succeed raised."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - each SDK has its own
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def send_by_sdks() -> list[str]:
+    """Credentials where real SDKs put them; what went wrong."""
+    import anthropic
+    import boto3
+    import openai
+
+    ask: Any = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    with openai.OpenAI(api_key=canary("sdk-openai"), organization="org-1", max_retries=0) as client:
+        said = [
+            quietly(lambda: client.chat.completions.create(**ask)),
+            quietly(lambda: client.embeddings.create(model="m", input="x")),
+            quietly(lambda: client.files.create(file=("a.txt", b"abc"), purpose="assistants")),
+        ]
+    with anthropic.Anthropic(api_key=canary("sdk-anthropic"), max_retries=0) as other:
+        said.append(quietly(lambda: other.messages.create(**ask, max_tokens=1)))
+    with openai.AzureOpenAI(
+        api_key=canary("sdk-azure"),
+        azure_endpoint="https://my.openai.azure.com",
+        api_version="1",
+        max_retries=0,
+    ) as azure:
+        said.append(quietly(lambda: azure.chat.completions.create(**ask)))
+    bedrock = boto3.client("bedrock-runtime", region_name="us-east-1")
+    talk = [{"role": "user", "content": [{"text": "x"}]}]
+    said.append(quietly(lambda: bedrock.converse(modelId="m", messages=talk)))
+    bedrock.close()
+    return said
+
+
 SDK_PLACES = {"sdk-openai", "sdk-anthropic", "sdk-azure", "sdk-aws-secret", "sdk-aws-token"}
 
 
 @pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
 @pytest.mark.parametrize("store_errors", ["", "400,401,404"])
 def test_no_canary_survives(
-    mode: str, store_errors: str, start_proxy: Start, start_upstream: Callable[..., Upstream], tmp_path: Path
-) -> None:
+    mode: str, store_errors: str, start_proxy: Start, start_upstream: Callable[..., Upstream], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """After a run over every client and place, no form of any credential is in the cache, the log or the report."""
     upstream = start_upstream(echo)
     proxy = start_proxy(upstream, mode, store_errors=store_errors, allow_secrets_in_responses="true")
     send_everything(proxy)
     send_everything(proxy)
-    environ = proxy.client_environ() | {
-        "AWS_ACCESS_KEY_ID": "AKIA0123456789ABCDEF", "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_SECRET_ACCESS_KEY": canary("sdk-aws-secret"), "AWS_SESSION_TOKEN": canary("sdk-aws-token"),
-    }  # fmt: skip
-    root = Path(__file__).resolve().parents[2]
-    sdks = subprocess.run([sys.executable, "-c", SDKS, str(root)], env=environ, capture_output=True, text=True,
-                          timeout=90, check=True)  # fmt: skip
-    before = upstream.count
-    assert before > 15, sdks.stdout
+    by_hand = upstream.count
+    monkeypatch.setenv("AWS_CA_BUNDLE", proxy.client_environ()["AWS_CA_BUNDLE"])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA0123456789ABCDEF")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", canary("sdk-aws-secret"))
+    monkeypatch.setenv("AWS_SESSION_TOKEN", canary("sdk-aws-token"))
+    with environment_of(proxy, monkeypatch):
+        said = send_by_sdks()
+    assert by_hand > 15
+    assert upstream.count == by_hand + len(said), said
     report = proxy.stop()
     places = RAW_PLACES | SDK_PLACES
     assert leaks(places, bytes_below(tmp_path)) == []

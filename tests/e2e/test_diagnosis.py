@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import openai
 import pytest
 
 from tests.e2e.clients import ask, session
@@ -56,6 +55,8 @@ def changed(at: int, old: str, new: str) -> list[dict[str, Any]]:
 
 def chat(conversation: list[dict[str, Any]]) -> None:
     """One request of the openai SDK, as its users write it."""
+    import openai
+
     with openai.OpenAI(api_key="sk-test-0123456789abcdef") as client:
         client.chat.completions.create(model="gpt-4.1", messages=conversation)  # type: ignore[arg-type]
 
@@ -73,6 +74,8 @@ def test_a_changed_turn_is_named_in_the_sdks_exception(
     start_proxy: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The JSON Pointer, both values, what they look like and the remedy are in what the openai SDK raises."""
+    import openai
+
     record(start_proxy, upstream, monkeypatch)
     seen = upstream.count
     proxy = start_proxy(upstream, "read-only-require-hit")
@@ -102,6 +105,8 @@ def test_later_misses_are_folded_under_the_first(
     start_proxy: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A five-turn conversation whose first question changed is one miss from which four follow."""
+    import openai
+
     record(start_proxy, upstream, monkeypatch)
     proxy = start_proxy(upstream, "read-only-require-hit")
     other = changed(1, "in Bern?", "in Basel?")

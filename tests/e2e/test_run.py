@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import provider_proxy
+from tests.e2e.command import cold_provider_proxy as provider_proxy
 from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Upstream
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Keeps a log of what it is asked, makes a venv whose python is itself, and lets pip "install" the command.
+# Keeps a log of what it is asked, makes a venv whose python is itself, lets pip "install" the command, and compiles nothing.
 FAKE = """#!/bin/sh
 case "$1 $2" in
     "-m venv") echo "venv" >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
@@ -21,11 +21,12 @@ case "$1 $2" in
         shift 2; echo "pip $*" >>"$LOG"; sleep "${SLOW:-0}"; [ -z "${PIP_FAILS:-}" ] || exit 1
         printf '#!/bin/sh\\necho "in $PWD:"; printf "<%%s>" "$@"\\n' >.venv/bin/provider-proxy
         chmod +x .venv/bin/provider-proxy ;;
+    "-O -c") echo "compile" >>"$LOG" ;;
     *) exec "{python}" "$@" ;;
 esac
 """
 RENEWED = "pip install -qq pip>=25"
-INSTALLED = [RENEWED, "pip install -qq --editable .[all]"]
+INSTALLED = [RENEWED, "pip install -qq --editable .[all]", "compile"]
 
 
 class _Tree:
@@ -206,7 +207,7 @@ def test_the_test_extra(tree: _Tree) -> None:
     tree.run("ls")
     tree.log()
     script = f"cd '{tree.root}' && . .ci/setup.sh && set_up \"$PWD\" dev"
-    for expected in ([RENEWED, "pip install -qq --editable .[dev]"], []):
+    for expected in ([RENEWED, "pip install -qq --editable .[dev]", "compile"], []):
         subprocess.run(["bash", "-uc", script], env=tree.environ, check=True, capture_output=True)
         assert tree.log() == expected
     tree.run("ls")

@@ -152,9 +152,10 @@ def test_a_cut_answer_leaves_no_entry(
     """However the provider cuts an answer, nothing is stored, and the next request goes to the provider."""
     upstream = start_upstream(script)
     proxy = start_proxy(upstream, "read-write")
+    request = chat_request().replace(b"host:", b"connection: close\r\nhost:", 1)
     for _ in range(2):
         with tunnel(proxy) as client:
-            client.sendall(chat_request())
+            client.sendall(request)
             client.settimeout(10)
             try:
                 while client.recv(65536):
