@@ -9,6 +9,7 @@ a member of that name is data.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["merged_markers", "take_markers"]
@@ -30,7 +31,10 @@ def take_markers(body: Any) -> list[dict[str, str]]:
 
 def merged_markers(some: list[dict[str, str]], more: list[dict[str, str]]) -> list[dict[str, str]]:
     """The distinct markers of both, sorted."""
-    return [dict(items) for items in sorted({tuple(sorted(marker.items())) for marker in (*some, *more)})]
+    found = [*some, *more]
+    if not found or found.count(found[0]) == len(found):  # as mostly
+        return found[:1]
+    return [dict(items) for items in sorted({tuple(sorted(marker.items())) for marker in found})]
 
 
 def _take_from_request(request: dict[str, Any], taken: list[dict[str, str]]) -> None:
@@ -38,29 +42,35 @@ def _take_from_request(request: dict[str, Any], taken: list[dict[str, str]]) -> 
     for tool in _list(request.get("tools")):
         if isinstance(tool, dict):
             _take(tool, taken)
-    _take_from_blocks(request.get("system"), taken, _MAX_CONTENT_DEPTH)
+    _take_from_blocks(_list(request.get("system")), taken, _MAX_CONTENT_DEPTH)
     for message in _list(request.get("messages")):
         if isinstance(message, dict):
             _take(message, taken)
-            _take_from_blocks(message.get("content"), taken, _MAX_CONTENT_DEPTH)
+            if content := _list(message.get("content")):
+                _take_from_blocks(content, taken, _MAX_CONTENT_DEPTH)
 
 
-def _take_from_blocks(content: Any, taken: list[dict[str, str]], depth: int) -> None:
+def _take_from_blocks(content: list[Any], taken: list[dict[str, str]], depth: int) -> None:
     """From content blocks, and those inside of tool results and documents."""
-    for block in _list(content):
+    for block in content:
         if not isinstance(block, dict):
             continue
         _take(block, taken)
         if depth:
-            _take_from_blocks(block.get("content"), taken, depth - 1)
+            if inner := _list(block.get("content")):
+                _take_from_blocks(inner, taken, depth - 1)
             if isinstance(source := block.get("source"), dict):
-                _take_from_blocks(source.get("content"), taken, depth - 1)
+                _take_from_blocks(_list(source.get("content")), taken, depth - 1)
 
 
 def _take(holder: dict[str, Any], taken: list[dict[str, str]]) -> None:
     marker = holder.get(_NAME)
-    if isinstance(marker, dict) and "type" in marker and all(type(part) is str for part in marker.values()):
+    if isinstance(marker, dict) and "type" in marker and _are_texts(marker.values()):
         taken.append(holder.pop(_NAME))
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(type(value) is str for value in values)
 
 
 def _list(value: Any) -> list[Any]:
