@@ -81,6 +81,19 @@ class DiskStore:
             self._decoded.add(key, data, entry)
         return entry
 
+    def head(self, key: str) -> Entry | None:
+        """The entry under `key` with an empty body, which is not read where it is long: nothing but the form of the
+        rest was checked. Raises EntryError as `get` does."""
+        with _mapped():
+            file = self._opened(READ_SECONDS)[0].get(key, read=True)
+            if file is None:
+                return None
+            with file:
+                entry = Entry.read_head(file)
+        if entry.key != key:
+            raise CorruptEntry("an entry lies under another entry's key")
+        return entry
+
     def raw(self, key: str) -> bytes | None:
         """The bytes under `key` as they lie there; None where they cannot be read."""
         try:
@@ -220,16 +233,18 @@ class DiskStore:
                 if time.monotonic() > until:
                     return
                 with suppress(EntryError):
-                    if (entry := self.get(key)) is not None:
+                    if (entry := self.head(key)) is not None:
                         self._index.add(entry)
         self._caught_up = True
 
     def _is_newer(self, key: str, began_at: float) -> bool:
         try:
-            there = self.get(key)
+            there = self.head(key)
+            if there is None or not began_at < there.recorded_at <= time.time():
+                return False
+            return self.get(key) is not None  # one that cannot be used is in nobody's way
         except EntryError:
             return False
-        return there is not None and began_at < there.recorded_at <= time.time()
 
     def _opened(self, seconds: float = WRITE_SECONDS) -> _Caches:
         """The caches for reading and for writing, which differ in how long they wait for a lock; the same, of

@@ -15,7 +15,7 @@ import json
 import math
 import struct
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
 from cache_store.recorded_at import recorded_seconds
@@ -107,14 +107,10 @@ class Entry:
         `recorded_seconds` reads it. Raises CorruptEntry where the bytes do not add up and UnknownSchema for
         another schema's entry.
         """
-        if len(data) < _START + _DIGEST or not data.startswith(_MAGIC):
-            raise CorruptEntry("an entry is cut short or is not one of ours")
-        if data[len(_MAGIC)] != SCHEMA:
-            raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {SCHEMA}")
+        meta_len, request_len, body_len = _lengths(data)
         view = memoryview(data)
         if hashlib.sha256(view[:-_DIGEST]).digest() != view[-_DIGEST:]:
             raise CorruptEntry("an entry's checksum is wrong")
-        meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)
         if _START + meta_len + request_len + body_len + _DIGEST != len(data):
             raise CorruptEntry("an entry's lengths do not add up")
         request_at = _START + meta_len
@@ -122,6 +118,18 @@ class Entry:
         return cls._from_meta(
             data[_START:request_at], data[request_at:body_at], data[body_at : body_at + body_len], now
         )
+
+    @classmethod
+    def read_head(cls, file: BinaryIO) -> Self:
+        """The entry in `file` with an empty body: as that is not read, nothing says that the rest is sound.
+
+        Raises CorruptEntry and UnknownSchema, as `decode` does.
+        """
+        meta_len, request_len, _ = _lengths(file.read(_START))
+        meta, request_json = file.read(meta_len), file.read(request_len)
+        if len(meta) + len(request_json) != meta_len + request_len:
+            raise CorruptEntry("an entry is cut short")
+        return cls._from_meta(meta, request_json, b"", None)
 
     @classmethod
     def _from_meta(cls, meta: bytes, request_json: bytes, body: bytes, now: float | None) -> Self:
@@ -168,3 +176,13 @@ class Entry:
     def under(self, key: str) -> Self:
         """The same answer under another key."""
         return replace(self, key=key)
+
+
+def _lengths(data: bytes) -> tuple[int, int, int]:
+    """Of the description, the request and the body of the entry that begins with `data`."""
+    if len(data) < _START or not data.startswith(_MAGIC):
+        raise CorruptEntry("an entry is cut short or is not one of ours")
+    if data[len(_MAGIC)] != SCHEMA:
+        raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {SCHEMA}")
+    meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)
+    return meta_len, request_len, body_len

@@ -45,6 +45,10 @@ class MemoryStore:
             self._entries.move_to_end(key)
             return entry
 
+    def head(self, key: str) -> Entry | None:
+        """The same: its body is at hand."""
+        return self.get(key)
+
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
         """Store `entry`; False where one recorded after `began_at` (Unix seconds) was kept."""
         with self._lock:

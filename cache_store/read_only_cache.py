@@ -38,14 +38,14 @@ class ReadOnlyCache:
         """False once it can be written, here or by somebody else: it is to be opened anew."""
         return has_log(self._directory) == self._had_log and not is_writable(self._directory)
 
-    def get(self, key: str) -> bytes | None:
-        """The value under `key`. Raises CorruptEntry."""
+    def get(self, key: str, *, read: bool = False) -> Any:
+        """The value under `key` (bytes), with `read` as a binary file; None for none. Raises CorruptEntry."""
         rows = self._read("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
         if not rows:
             return None
         mode, filename, value = rows[0]
         try:
-            return self.disk.fetch(mode, filename, value, read=False)
+            return self.disk.fetch(mode, filename, value, read)
         except OSError:
             return None  # its file is gone: as with diskcache, a miss
 

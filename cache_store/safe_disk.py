@@ -14,8 +14,9 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, BinaryIO, Never
 from urllib.parse import quote
 
 from diskcache import Disk
@@ -144,13 +145,14 @@ class SafeDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
             batch.written.append(columns[2])
         return columns
 
-    def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> bytes:
-        """The value of a row. Raises CorruptEntry for every kind of row that `store` does not make."""
-        if mode == MODE_RAW and type(value) is bytes and not read:
-            return value
-        if mode != MODE_BINARY or value is not None or read:
+    def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> bytes | BinaryIO:
+        """The value of a row, with `read` as a file. Raises CorruptEntry for what `store` does not make."""
+        if mode == MODE_RAW and type(value) is bytes:
+            return BytesIO(value) if read else value
+        if mode != MODE_BINARY or value is not None:
             _refuse()
-        return self._file(filename).read_bytes()
+        path = self._file(filename)
+        return path.open("rb") if read else path.read_bytes()
 
     @contextmanager
     def removing_later(self) -> Iterator[None]:

@@ -79,6 +79,13 @@ class StagedStore:
             return entry
         return self.base.get(key)
 
+    def head(self, key: str) -> Entry | None:
+        """The same without its body, where that is long."""
+        entry = self._entries.head(key)
+        if entry is not None or self._removed.get(key) is not None:
+            return entry
+        return self.base.head(key)
+
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
         """Stage `entry`; False where one recorded after `began_at` (Unix seconds) is there."""
         there = self._readable(entry.key)

@@ -35,8 +35,8 @@ _GUESSED = frozenset(
 class Candidates(Protocol):
     """A store that knows which of its entries are like a request."""
 
-    def get(self, key: str) -> Entry | None:
-        """The entry under `key`."""
+    def head(self, key: str) -> Entry | None:
+        """The entry under `key`; its body may be left out."""
 
     def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
         """Keys of the entries most like `wanted`, best first."""
@@ -106,8 +106,8 @@ def diagnose(
 ) -> Diagnosis:
     """Why there was no entry for the request under `key`, whose redacted form is `request_json`.
 
-    One that was recorded at `since` (Unix seconds) or later is its own answer. Reads at most four entries. Raises
-    StoreError where the store cannot be read.
+    One that was recorded at `since` (Unix seconds) or later is its own answer. Reads the heads of at most four
+    entries. Raises StoreError where the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
@@ -116,7 +116,7 @@ def diagnose(
     saved, answered = True, False
     for candidate in store.nearest(wanted, _CANDIDATES if since == math.inf else _CANDIDATES + 1):
         try:
-            entry = store.get(candidate)
+            entry = store.head(candidate)
         except EntryError:
             continue
         if entry is None:

@@ -26,7 +26,7 @@ class SlowStore:
         self.go = threading.Event()
         self.error = error
 
-    def get(self, key: str) -> Entry | None:
+    def head(self, key: str) -> Entry | None:
         return None
 
     def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
