@@ -72,7 +72,8 @@ class Recording:
             else:
                 self._received.write(chunk)
                 plain = chunk if self._passing is None else self._passing(chunk)
-                self._tail = (self._tail + plain[-_TAIL:])[-_TAIL:]
+                lost = self._passing is not None and self._passing.is_lost
+                self._tail = b"" if lost else (self._tail + plain[-_TAIL:])[-_TAIL:]
                 self.finished = seems_finished(self._tail, self._media_type)
                 if self._flight is not None:
                     self._flight.answered = self.finished
@@ -89,7 +90,7 @@ class Recording:
 
     def seen(self, head: LiveAnswer) -> LiveAnswer:
         """The answer with this head as its client saw it: where that left after the terminal event, the end of a
-        content-encoding did not come, nor is there any need of it."""
+        content-encoding did not come, nor is there any need of it. No body where not all of it could be seen."""
         body = self.body()
         if self._passing is None:
             return replace(head, body=body)
@@ -98,4 +99,4 @@ class Recording:
             if plain.tell() <= self._limit:  # beyond it, it is not kept
                 plain.write(decoder(body[at : at + _CHUNK]))
         headers = tuple(header for header in head.headers if header[0].lower() != b"content-encoding")
-        return replace(head, headers=headers, body=plain.getvalue())
+        return replace(head, headers=headers, body=b"" if decoder.is_lost else plain.getvalue())

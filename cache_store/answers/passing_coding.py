@@ -19,7 +19,9 @@ type _Step = Callable[[bytes], bytes]
 
 
 class PassingDecoder:
-    """Decodes chunk by chunk; what is damaged, unknown or unfolds beyond all measure ends it, and gives b""."""
+    """Decodes chunk by chunk, until it has lost its way: what is damaged, unknown, unfolds beyond all measure or
+    follows the encoding's end gives b"".
+    """
 
     __slots__ = ("_step",)
 
@@ -27,6 +29,11 @@ class PassingDecoder:
         codings = codings_of(encoding)
         new = _STEPS.get(codings[0]) if len(codings) == 1 else None
         self._step = new() if new else None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there was anything that was not decoded."""
+        return self._step is None
 
     def __call__(self, chunk: bytes) -> bytes:
         """What `chunk` adds to the decoded answer."""
@@ -42,6 +49,8 @@ class PassingDecoder:
 def _standard(decoder: Any) -> _Step:
     def step(chunk: bytes) -> bytes:
         found: bytes = decoder.decompress(chunk, _MOST)
+        if decoder.unused_data:
+            raise ValueError("something behind the end")
         # Older Pythons' and zstandard's have the one, Python 3.14's zstd the other.
         if getattr(decoder, "unconsumed_tail", b"") or not (
             decoder.eof or getattr(decoder, "needs_input", True)
@@ -70,6 +79,8 @@ def _brotli() -> _Step:
     decoder = brotli.Decompressor()
 
     def step(chunk: bytes) -> bytes:
+        if chunk and decoder.is_finished():
+            raise ValueError("something behind the end")
         found: bytes = decoder.process(chunk, output_buffer_limit=_MOST)
         more = found
         while more and len(found) <= _MOST and not decoder.is_finished():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -141,6 +142,16 @@ def test_the_terminal_event_is_seen_inside_an_encoding() -> None:
     head = LiveAnswer(200, "OK", ((b"Content-Encoding", b"gzip"), (b"content-type", b"x")), b"")
     seen = recording.seen(head)
     assert (seen.headers, seen.body) == (((b"content-type", b"x"),), b'data: {"x":1}\n\ndata: [DONE]\n\n')
+
+
+def test_what_could_not_be_seen_is_no_answer() -> None:
+    """Where something in an encoding is lost, nothing that came before it counts as the end."""
+    recording = Recording(10_000, SSE, encoding="gzip")
+    recording(gzip.compress(b"data: [DONE]\n\n"))
+    assert recording.finished is True
+    recording(gzip.compress(b'data: {"x":1}\n\n'))
+    assert recording.finished is False
+    assert recording.seen(LiveAnswer(200, "OK", (), b"")).body == b""
 
 
 def test_without_an_encoding_what_was_seen_is_what_came() -> None:

@@ -43,6 +43,14 @@ CODED: dict[str, list[bytes]] = {
 }
 
 
+BOMBS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": lambda data: brotli.compress(data, quality=4),
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+
+
 @pytest.mark.parametrize("encoding", CODED)
 def test_each_event_is_seen_when_it_came(encoding: str) -> None:
     """Nothing is held back, although the encoding's own end never comes."""
@@ -69,18 +77,22 @@ def test_damage_ends_it(encoding: str) -> None:
     assert [decoder(chunk) for chunk in CODED[encoding]] == [b""] * len(EVENTS)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.parametrize("more", [b"x", b"again"])
+def test_what_follows_the_end_ends_it(encoding: str, more: bytes) -> None:
+    """A second member, which decoders pass over, is not taken for nothing; in a chunk of its own or not."""
+    whole = BOMBS[encoding](b"data: [DONE]\n\n")
+    behind = whole if more == b"again" else more
+    apart, together = PassingDecoder(encoding), PassingDecoder(encoding)
+    assert (apart(whole), apart.is_lost) == (b"data: [DONE]\n\n", False)
+    assert (apart(behind), apart.is_lost) == (b"", True)
+    assert (together(whole + behind), together.is_lost) == (b"", True)
+
+
 @pytest.mark.parametrize("encoding", ["rot13", "gzip, br", "gzip, gzip"])
 def test_what_is_not_known_is_not_seen(encoding: str) -> None:
     """A coding that nobody knows, or several on top of one another."""
     assert PassingDecoder(encoding)(gzip.compress(b"abc")) == b""
-
-
-BOMBS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
-    "deflate": zlib.compress,
-    "br": lambda data: brotli.compress(data, quality=4),
-    "zstd": zstandard.ZstdCompressor().compress,
-}
 
 
 @pytest.mark.parametrize("encoding", BOMBS)
