@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,60 @@ def test_an_unreadable_database_removes_nothing(folder: Path) -> None:
     """Without the rows nothing is known to be an orphan."""
     left = _old(folder / LEFT)
     (folder / DATABASE).write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreUnavailable, match="cannot be read"):
-        remove_orphans(folder)
+    for look in (find_orphans, remove_orphans):
+        with pytest.raises(StoreUnavailable, match="cannot be looked through"):
+            look(folder)
     assert left.exists()
+
+
+def test_a_file_that_cannot_be_removed_is_told_in_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory of somebody else's is no reason for a traceback."""
+    _old(folder / LEFT)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StoreUnavailable, match="Permission denied"):
+        remove_orphans(folder)
+
+
+def test_folders_may_go_while_they_are_looked_through(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running proxy removes a replaced answer's file, and the folders that are empty then."""
+    _old(folder / LEFT)
+    scandir = os.scandir
+
+    def gone(path: Path) -> object:
+        found = list(scandir(path))
+        if path == folder:
+            (folder / LEFT).unlink()
+            (folder / LEFT).parent.rmdir()
+        return found
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert find_orphans(folder) == {}
+
+
+def test_nobody_writes_while_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that names a file cannot come between the look at the rows and the removal."""
+    left = _old(folder / LEFT)
+    writes = []
+    unlink = Path.unlink
+
+    def unlinked(path: Path, missing_ok: bool = False) -> None:
+        with (
+            closing(sqlite3.connect(folder / DATABASE, timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("DELETE FROM Cache")
+        writes.append(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlinked)
+    remove_orphans(folder)
+    assert writes == [left]
+    store = DiskStore(folder)
+    assert store.put(Entry("pp1-b", 200, "OK", (), b"", 1.0, 0.1, "run"))
+    store.close()
