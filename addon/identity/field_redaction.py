@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from addon.identity.canonical_json import NotCanonical, Number, Placed
+from addon.identity.canonical_json import NotCanonical, Number, Ordered, written
 from addon.identity.denylist import Verdict, header_verdict
 from addon.redaction.credential_places import BODY_FIELDS, looks_like_credential
 from addon.redaction.redact import redact_text, redacted
@@ -19,6 +19,8 @@ __all__ = ["redact_members", "redact_other", "redact_tree"]
 # OpenAI Responses: tools[].authorization and .headers (MCP); Anthropic: mcp_servers[].authorization_token.
 _HOLDERS = ("tools", "mcp_servers")
 _IN_CLEAR = frozenset({Verdict.CLEAR, Verdict.SET})
+# Before a number, for 1 is not "1"; no text has it in UTF-8.
+_NOT_TEXT = b"\xff"
 
 
 def redact_tree(value: Any) -> Any:
@@ -31,16 +33,11 @@ def redact_tree(value: Any) -> Any:
     if isinstance(value, list):
         return [redact_tree(item) for item in value]
     if isinstance(value, dict):
-        members = {_redact_name(name): redact_tree(member) for name, member in value.items()}
+        members = {redact_text(name): redact_tree(member) for name, member in value.items()}
         if len(members) != len(value):
             raise NotCanonical("two names are one when redacted")
-        return members
+        return Ordered(members) if isinstance(value, Ordered) else members
     return value
-
-
-def _redact_name(name: str) -> str:
-    text = redact_text(name)
-    return name.renamed(text) if isinstance(name, Placed) else text
 
 
 def redact_members(body: Any) -> bool:
@@ -70,8 +67,8 @@ def redact_members(body: Any) -> bool:
 def _redact_fields(members: dict[str, Any], *, is_known: bool) -> bool:
     changed = False
     for name in [name for name in members if name in BODY_FIELDS]:
-        if text := _as_text(members[name]):
-            members[name] = redacted(BODY_FIELDS[name], None if is_known else text)
+        if value := _as_bytes(members[name]):
+            members[name] = redacted(BODY_FIELDS[name], None if is_known else value)
             changed = True
     return changed
 
@@ -80,17 +77,17 @@ def _redact_headers(headers: dict[str, Any]) -> bool:
     changed = False
     for name, value in headers.items():
         verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"))
-        if verdict not in _IN_CLEAR and (text := _as_text(value)):
-            headers[name] = redacted("header", None if verdict is Verdict.CREDENTIAL else text)
+        if verdict not in _IN_CLEAR and (sent := _as_bytes(value)):
+            headers[name] = redacted("header", None if verdict is Verdict.CREDENTIAL else sent)
             changed = True
     return changed
 
 
-def _as_text(value: Any) -> bytes:
-    if isinstance(value, Number):
-        value = value[0]
-    is_scalar = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
-    return str(value).encode("utf-8", "surrogatepass") if is_scalar else b""
+def _as_bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    is_number = isinstance(value, int | Number) and not isinstance(value, bool)
+    return _NOT_TEXT + written(value) if is_number else b""
 
 
 def redact_other(body: dict[str, Any]) -> dict[str, Any]:

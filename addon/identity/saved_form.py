@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from addon.identity.canonical_json import Document, Number, encode
+from addon.identity.canonical_json import Document, Number, written
 from addon.identity.ignoring import ignore_headers, ignore_query
 from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
@@ -45,10 +45,10 @@ def dump_head(head: dict[str, Any]) -> bytes:
 
 def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
     """The rest of the saved form. `markers` are the `cache_control` markers that were taken from their places."""
-    start = b',"%s":%s' % (_MARKERS.encode(), encode(markers).encode()) if markers else b""
+    start = b',"%s":%s' % (_MARKERS.encode(), written(markers)) if markers else b""
     if isinstance(body, Document):
         return b'%s,"body":{"kind":"json","value":%s}}' % (start, body.dump())
-    return b'%s,"body":%s}' % (start, encode(body).encode())
+    return b'%s,"body":%s}' % (start, written(body))
 
 
 def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[Any], dict[str, Any] | None]:

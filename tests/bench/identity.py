@@ -12,9 +12,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -135,13 +133,7 @@ def _per_call(call: Callable[[], object], count: int) -> float:
 
 
 def measure(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> str:
-    """One line of the table, by a new process: an allocator that gives memory back and asks for it again at each call,
-    as it may after other work, takes a fifth of a short body's time."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_measured, make, size).result()
-
-
-def _measured(make: Callable[[random.Random, int], dict[str, Any]], size: int) -> str:
+    """One line of the table."""
     settle_memory()
     pick = random.Random(size)
     requests = [request(make(pick, size)) for _ in range(DIFFERENT_BODIES)]

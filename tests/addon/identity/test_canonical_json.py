@@ -107,6 +107,25 @@ def test_a_long_text_is_written_like_any(piece: str, is_ascii: bool) -> None:
         assert form(json.dumps(value, ensure_ascii=is_ascii)) == expected
 
 
+@pytest.mark.parametrize("parent", ["a", "properties"])
+def test_every_character_is_written_as_the_standard_library_does(parent: str) -> None:
+    """A key depends on no writer: each character, in a text and in a name, has the standard library's spelling and
+    place."""
+    characters = [chr(at) for at in range(sys.maxunicode + 1) if not 0xD800 <= at <= 0xDFFF]
+    for begin in range(0, len(characters), 50_000):
+        value = {parent: {character: f"{character}a" for character in characters[begin : begin + 50_000]}}
+        expected = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        assert form(json.dumps(value)) == expected
+
+
+@given(VALUES)
+def test_written_as_the_standard_library_does(value: Any) -> None:
+    """Integers, literals, text and nesting are what the standard library's writer makes of them."""
+    value = json.loads(json.dumps(value).replace("properties", "property"), parse_float=str)
+    expected = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    assert form(json.dumps(value)) == expected
+
+
 def test_order_under_properties_is_kept() -> None:
     """Order matters directly under `properties`, at any depth, and nowhere else."""
     one = '{"b":{"properties":{"z":{"y":1,"x":2},"a":{"properties":{"d":1,"c":2}}}},"a":0}'

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from addon.identity import IdentityRules, identify
-from addon.identity.canonical_json import NotCanonical, Number, Placed, parse
+from addon.identity.canonical_json import NotCanonical, Number, Ordered, parse
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
 from addon.redaction.redact import redacted
 from addon.wire import WireRequest
@@ -25,7 +25,7 @@ def test_shapes_in_any_text() -> None:
         "a": [f"x {HIDDEN}", 1, None, True],
         HIDDEN: {"b": HIDDEN},
     }
-    number = Number("\x7f1.5\x7f")
+    number = Number("1.5")
     assert redact_tree([number])[0] is number
 
 
@@ -33,7 +33,7 @@ def test_the_order_of_properties_survives() -> None:
     """A name that is redacted keeps its place under `properties`, and is sorted elsewhere."""
     document = parse(json.dumps({"properties": {"z": 1, KEY: 2, "a": 3}, "z": {KEY: 1, "!": 2}}).encode())
     value = redact_tree(document.value)
-    assert all(isinstance(name, Placed) for name in value["properties"])
+    assert isinstance(value["properties"], Ordered)
     assert document.inner(value).dump().decode() == (
         f'{{"properties":{{"z":1,"{HIDDEN}":2,"a":3}},"z":{{"!":2,"{HIDDEN}":1}}}}'
     )
@@ -75,7 +75,7 @@ def test_names_that_become_one(twins: tuple[str, str], make: Callable[..., WireR
         ({"tools": [{"headers": {"Authorization": "t", "accept": "x", "X-Odd": "v"}}]},
          {"tools": [{"headers": {"Authorization": "<redacted:header>", "accept": "x", "X-Odd": redacted("header", b"v")}}]}),
         ({"a": [{"password": "p"}]}, {"a": [{"password": redacted("password", b"p")}]}),
-        ({"a": {"api_key": 123}}, {"a": {"api_key": redacted("api-key", b"123")}}),
+        ({"a": {"api_key": 123}}, {"a": {"api_key": redacted("api-key", b"\xff123")}}),
         ({"headers": {"authorization": "t"}}, {"headers": {"authorization": redacted("authorization", b"t")}}),
         ([{"secret": "s"}], [{"secret": redacted("secret", b"s")}]),
     ],
@@ -85,6 +85,15 @@ def test_members_by_name(body: Any, expected: Any) -> None:
     """Fields of the API lose their value wholly; members of data keep what tells two values apart."""
     assert redact_members(body)
     assert body == expected
+
+
+@pytest.mark.parametrize(("one", "other"), [(12, "12"), (1.5, "1.5"), (10**30, str(10**30)), (12, 12.5)])
+def test_a_number_is_not_its_text(one: Any, other: Any, make: Callable[..., WireRequest]) -> None:
+    """A number under a credential's name is another request than the text that spells it."""
+    for holder in ({"a": {"pin": 0, "password": None}}, {"tools": [{"headers": {"x-odd": None}}]}):
+        bodies = [json.loads(json.dumps(holder).replace("null", json.dumps(value))) for value in (one, other)]
+        keys = {identify(make(body), IdentityRules()).key for body in bodies}
+        assert len(keys) == 2
 
 
 @pytest.mark.parametrize(
