@@ -18,7 +18,8 @@ __all__ = ["IGNORED", "hashed", "hex8", "redact_bytes", "redact_json", "redact_t
 
 _OPEN = b"<redacted:"
 _ESCAPED = b"<redacted::"
-_MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]|\\.)+)"', re.DOTALL)
+# Possessive, by runs: a place to go back to would be remembered for each byte, in 160 bytes of memory.
+_MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]++|\\.)++)"', re.DOTALL)
 # A text that a colon follows is a name.
 _REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*+"(:)?', re.DOTALL)
 

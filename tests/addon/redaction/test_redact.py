@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -107,3 +108,17 @@ def test_members_in_text(text: str, expected: str) -> None:
     """In text that is not JSON as a whole, members with a credential's name are found too, if asked for."""
     assert redact_text(text, members=True) == expected
     assert redact_text('{"client_secret":"s"}') == '{"client_secret":"s"}'
+
+
+@pytest.mark.parametrize("end", ["", '"'])
+@pytest.mark.parametrize("piece", ["x", "\\x"])
+def test_a_long_member_in_text(piece: str, end: str) -> None:
+    """A member's value takes a few times its own size of memory, whether or not it ends."""
+    text = '"password":"' + piece * (1024 * 1024) + end
+    tracemalloc.start()
+    try:
+        redact_text(text, members=True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * len(text)
