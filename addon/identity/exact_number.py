@@ -24,21 +24,28 @@ class NumberTooLong(ValueError):
 def canonical(text: str) -> str:
     """The one spelling of the JSON number `text` (RFC 8259, 6), itself a JSON number.
 
-    Raises NumberTooLong beyond 4,300 characters or for an exponent beyond 18 digits.
+    Raises NumberTooLong beyond 4,300 characters or an exponent beyond 18, as sent or in this spelling.
     """
-    if len(text) > LONGEST + 1 or (len(text) > LONGEST and text[0] != "-"):
-        raise NumberTooLong(f"a number is longer than {LONGEST} digits")
     sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text)
     mantissa, _, power = digits.replace("E", "e").partition("e")
-    if len(power) > _LONGEST_EXPONENT:
-        raise NumberTooLong("a number's exponent is too long")
+    _refuse_long(digits, power)
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
     significant = digits.rstrip("0")
     if not significant:
         return "0"
     exponent = int(power or "0") - len(fraction) + len(digits) - len(significant)
-    return sign + _spelled(significant, exponent)
+    spelled = _spelled(significant, exponent)
+    # What is written must be read again: 1.5e-9 is 15e-10.
+    _refuse_long(spelled, spelled.partition("e")[2])
+    return sign + spelled
+
+
+def _refuse_long(number: str, power: str) -> None:
+    if len(number) > LONGEST:
+        raise NumberTooLong(f"a number is longer than {LONGEST} digits")
+    if len(power) > _LONGEST_EXPONENT:
+        raise NumberTooLong("a number's exponent is too long")
 
 
 def _spelled(digits: str, exponent: int) -> str:

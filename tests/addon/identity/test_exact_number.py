@@ -58,6 +58,15 @@ def test_too_long_is_refused() -> None:
             canonical(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["1." + "7" * 4294 + "e-9", "-1." + "7" * 4294 + "e-9", "10e" + "9" * 18, "0.1e-" + "9" * 17]
+)
+def test_what_would_be_too_long_to_read_again_is_refused(text: str) -> None:
+    """A number that is spelled longer than it was sent is refused where its spelling would be."""
+    with pytest.raises(NumberTooLong):
+        canonical(text)
+
+
 def test_a_huge_exponent_is_not_expanded() -> None:
     """An exponent of a quadrillion takes no time and no room."""
     start = time.perf_counter()
