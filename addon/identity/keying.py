@@ -125,9 +125,10 @@ def _redacted_content(body: Body, content: bytes, rules: IdentityRules) -> tuple
     if body is None:
         return None, saved
     redacted = redact_json(saved) if isinstance(body, Document) else None
-    if redacted is None or (redacted is not saved and _may_take_out(body, rules)):
+    # Of several markers, one that changes may have to move.
+    if redacted is None or (redacted is not saved and (len(markers) > 1 or _may_take_out(body, rules))):
         try:
-            markers, body = redact_tree(markers), _redacted(body)
+            markers, body = merged_markers(redact_tree(markers), []), _redacted(body)
         except NotCanonical:
             # Two names within it became one: then it is its bytes, which do not.
             markers, body = [], redact_other(raw_body(content))

@@ -150,6 +150,17 @@ def test_what_is_no_saved_request_is_refused(data: bytes) -> None:
         key_of_saved(data, IdentityRules())
 
 
+@pytest.mark.parametrize("name", ["a", "<redacted:"])
+def test_markers_that_are_redacted_are_sorted_as_they_are_saved(
+    name: str, make: Callable[..., WireRequest]
+) -> None:
+    """Markers are in the order of their redacted texts, so that they can be sorted again."""
+    types = ["AKIAIOSFODNN7EXAMPLE", "=", "ephemeral"]
+    blocks = [{"type": "text", "text": name, "cache_control": {"type": kind}} for kind in types]
+    identity = identify(make({"system": blocks}), IdentityRules())
+    assert key_of_saved(identity.request_json, IdentityRules()) == identity.key
+
+
 def test_a_body_as_deep_as_is_read_can_be_read_again(make: Callable[..., WireRequest]) -> None:
     """The deepest body that counts as JSON is recomputed, and one level more is bytes."""
     for levels, kind in ((128, "json"), (129, "text")):
