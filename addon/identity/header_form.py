@@ -17,8 +17,11 @@ _USUAL_NAMES = 2048  # bytes of all names together; more is not remembered
 _ANY_FORMAT = frozenset({"*/*", "application/json"})
 # Types whose text is UTF-8 anyway (RFC 8259 8.1; WHATWG URL, 5.1).
 _UTF8_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json|application/x-www-form-urlencoded")
-_QUALITY = re.compile(r"\s*;\s*q=[\d.]+$")
-_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+# From the first space on: a search that begins at each takes quadratic time.
+_QUALITY = re.compile(r"(?<![ \t])[ \t]*;[ \t]*q=[0-9.]+$", re.IGNORECASE)
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)', re.ASCII)
+_OWS = " \t"
+"""All that may stand around a value and is no part of it (RFC 9110, 5.6.3); `str.strip` takes more."""
 
 
 def keep_headers(headers: Headers) -> tuple[Kept, bool]:
@@ -50,7 +53,7 @@ def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int
 
 def value_of(kept: Kept, name: bytes) -> str:
     """A header's value, repeats joined by commas (RFC 9110 5.3); '' where it is absent."""
-    values = [value.decode("latin-1").strip() for found, value in kept if found == name]
+    values = [value.decode("latin-1").strip(_OWS) for found, value in kept if found == name]
     return ", ".join(values) if values else ""
 
 
@@ -64,28 +67,30 @@ def normal_headers(kept: Kept, *, has_body: bool, is_multipart: bool, is_decoded
     sets: dict[bytes, set[str]] = {}
     for name, raw in kept:
         verdict, _ = header_verdict(name)
-        value = raw.decode("latin-1").strip()
+        value = raw.decode("latin-1").strip(_OWS)
         if verdict is Verdict.SET:
-            sets.setdefault(name, set()).update(item for part in value.split(",") if (item := part.strip()))
+            sets.setdefault(name, set()).update(
+                item for part in value.split(",") if (item := part.strip(_OWS))
+            )
+            continue
+        if name in _CHOICES:
             continue
         if verdict is not Verdict.CLEAR:
-            value = hashed(raw.strip())
+            value = hashed(raw.strip(_OWS.encode()))
         elif name in _SPECIAL and (value := _special(name, value, has_body, is_multipart, is_decoded)) == "":
             continue
         pairs.append([name.decode("latin-1"), value])
     pairs += [[name.decode("latin-1"), ",".join(sorted(items))] for name, items in sets.items() if items]
+    # Several lines are one list: of `*/*` beside `text/event-stream` neither goes.
+    pairs += [[name.decode(), value] for name, of in _CHOICES.items() if (value := of(value_of(kept, name)))]
     pairs.sort(key=lambda pair: pair[0])
     return pairs
 
 
-_SPECIAL = frozenset({b"content-type", b"content-encoding", b"accept", b"accept-language"})
+_SPECIAL = frozenset({b"content-type", b"content-encoding"})
 
 
 def _special(name: bytes, value: str, has_body: bool, is_multipart: bool, is_decoded: bool) -> str:
-    if name == b"accept":
-        return _accept(value)
-    if name == b"accept-language":
-        return "" if value == "*" else value
     if not has_body or (name == b"content-encoding" and is_decoded):
         return ""
     return _content_type(value, is_multipart) if name == b"content-type" else value.lower()
@@ -93,25 +98,39 @@ def _special(name: bytes, value: str, has_body: bool, is_multipart: bool, is_dec
 
 def _accept(value: str) -> str:
     """'' where nothing but JSON or anything is asked for; else what is asked for, in order."""
-    items = [item.strip().lower() for item in value.split(",") if item.strip()]
+    if '"' in value:
+        return value  # it may hold commas, and case may matter
+    items = [_type_in_lower_case(item) for part in value.split(",") if (item := part.strip(_OWS))]
     return "" if all(_QUALITY.sub("", item) in _ANY_FORMAT for item in items) else ", ".join(items)
+
+
+def _type_in_lower_case(item: str) -> str:
+    kind, semicolon, parameters = item.partition(";")
+    return kind.lower() + semicolon + parameters
+
+
+def _accept_language(value: str) -> str:
+    return "" if value == "*" else value
+
+
+_CHOICES = {b"accept": _accept, b"accept-language": _accept_language}
 
 
 def media_type(content_type: str) -> str:
     """The type and subtype of a content-type, in lower case."""
-    return content_type.partition(";")[0].strip().lower()
+    return content_type.partition(";")[0].strip(_OWS).lower()
 
 
 @lru_cache(maxsize=256)
 def _content_type(value: str, is_multipart: bool) -> str:
     """Type and parameters; without the boundary of a body that was read, and a charset that says nothing."""
     kind, _, rest = value.partition(";")
-    kind = kind.strip().lower()
-    if _PARAMETER.sub("", ";" + rest).strip("; \t"):
+    kind = kind.strip(_OWS).lower()
+    found = [(name.lower(), parameter.strip(_OWS)) for name, parameter in _PARAMETER.findall(";" + rest)]
+    if _PARAMETER.sub("", ";" + rest).strip("; \t") or len(dict(found)) < len(found):
         return value
     parameters = []
-    for name, parameter in _PARAMETER.findall(";" + rest):
-        item = (name.lower(), parameter.strip())
+    for item in found:
         if is_multipart and item[0] == "boundary":
             continue
         if item[0] == "charset":
