@@ -98,11 +98,17 @@ def _normal_host(host: str) -> str:
     bare = host.lower().removeprefix("[").removesuffix("]")
     if ":" in bare:
         try:
-            return ipaddress.IPv6Address(bare).compressed
+            return _compressed(ipaddress.IPv6Address(bare))
         except ValueError:
             pass
     labels = bare.removesuffix(".").split(".")
     return ".".join(label if label.isascii() else _ascii_label(label) for label in labels)
+
+
+def _compressed(address: ipaddress.IPv6Address) -> str:
+    # RFC 5952, 5. Python 3.12 spells these with hex digits, 3.13 as here: a key is to be the same everywhere.
+    zone = f"%{address.scope_id}" if address.scope_id else ""
+    return f"::ffff:{address.ipv4_mapped}{zone}" if address.ipv4_mapped else address.compressed
 
 
 def _ascii_label(label: str) -> str:
