@@ -16,11 +16,11 @@ _BOUNDARY = re.compile(
 _MAX_PARTS = 4096
 _MAX_HEADER = 16 * 1024
 _DISPOSITION = re.compile(
-    rb'form-data((?:\s*;\s*(?:name|filename)\s*=\s*(?:"(?:[^"\\\r\n]|\\.){0,4096}"|[^\s;"]{1,4096})){1,2})\s*',
+    rb'form-data((?:\s*;\s*(?:name|filename)\s*=\s*(?:"(?:[^"\\\r\n]|\\.){0,4096}"|[^\s;"\\]{1,4096})){1,2})\s*',
     re.IGNORECASE,
 )
 _FIELD = re.compile(
-    rb';\s*(name|filename)\s*=\s*(?:"((?:[^"\\\r\n]|\\.){0,4096})"|([^\s;"]{1,4096}))', re.IGNORECASE
+    rb';\s*(name|filename)\s*=\s*(?:"((?:[^"\\\r\n]|\\.){0,4096})"|([^\s;"\\]{1,4096}))', re.IGNORECASE
 )
 
 
@@ -59,9 +59,9 @@ def _part(text: bytes) -> Part | None:
     try:
         for line in head[2:].split(b"\r\n"):
             name, colon, value = line.partition(b":")
-            if not colon:
+            if not colon or name != name.strip():  # a folded line, or a name that not all read alike
                 return None
-            _read_header(name.strip().lower().decode(), value.strip(), fields, headers)
+            _read_header(name.lower().decode(), value.strip(), fields, headers)
         return Part(fields.get("name"), fields.get("filename"), fields.get("content-type"), headers, content)
     except UnicodeDecodeError:
         return None
@@ -69,7 +69,8 @@ def _part(text: bytes) -> Part | None:
 
 def _read_header(name: str, value: bytes, fields: dict[str, str], headers: list[tuple[str, str]]) -> None:
     """Puts a header where it belongs; what is not wholly understood, or comes twice, is kept as it is."""
-    if name == "content-disposition" and not fields.keys() & {"name", "filename"}:
+    if name == "content-disposition" and name not in fields:
+        fields[name] = ""
         disposition = _DISPOSITION.fullmatch(value)
         found = [(key.lower().decode(), (quoted or token).decode()) for key, quoted, token in
                  _FIELD.findall(disposition[1])] if disposition else []  # fmt: skip

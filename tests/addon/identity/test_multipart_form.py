@@ -52,7 +52,7 @@ PART = b'Content-Disposition: form-data; name="a"\r\n\r\nx'
         b"", b"--B", b"--B--x", b"preamble\r\n" + wrapped(PART), wrapped(PART) + b"epilogue", wrapped(PART)[:-4],
         wrapped(b"no blank line"), wrapped(b"no colon\r\n\r\nx"), wrapped(b'Content-Disposition: form-data; name="\xff"\r\n\r\nx'),
         b"--B \r\n" + PART + b"\r\n--B--", wrapped(b"X: " + b"y" * 20_000 + b"\r\n\r\nx"), b"--B\n" + PART + b"\n--B--\n",
-        wrapped(*[PART] * 5000),
+        wrapped(*[PART] * 5000), wrapped(b"X-A: 1\r\n X-B: 2\r\n\r\nx"), wrapped(b"X-A : 1\r\n\r\nx"),
     ],
     ids=lambda body: repr(body[:30]),
 )  # fmt: skip
@@ -69,6 +69,27 @@ def test_headers_that_come_twice_are_kept() -> None:
     assert parts_of(body, b"B") == [
         Part("a", None, "x", [("content-disposition", 'form-data; name="b"'), ("content-type", "y")], b"")
     ]
+
+
+def test_the_first_name_counts() -> None:
+    """A disposition that is not wholly understood is not passed over: which of two comes first stays to be seen."""
+    lines = [b"Content-Disposition: attachment", b'Content-Disposition: form-data; name="a"']
+    one, other = (
+        parts_of(wrapped(b"\r\n".join(order) + b"\r\n\r\n"), b"B") for order in (lines, lines[::-1])
+    )
+    assert one == [Part(None, None, None, [("content-disposition", "attachment"),
+                                           ("content-disposition", 'form-data; name="a"')], b"")]  # fmt: skip
+    assert other == [Part("a", None, None, [("content-disposition", "attachment")], b"")]
+
+
+def test_a_backslash_is_not_quoted_and_bare_the_same() -> None:
+    """In quotes it may be an escape."""
+    quoted, bare = (
+        parts_of(wrapped(b"Content-Disposition: form-data; name=" + name + b"\r\n\r\n"), b"B")
+        for name in (b'"a\\b"', b"a\\b")
+    )
+    assert quoted == [Part("a\\b", None, None, [], b"")]
+    assert bare == [Part(None, None, None, [("content-disposition", "form-data; name=a\\b")], b"")]
 
 
 def test_no_parts_are_parts_too() -> None:
