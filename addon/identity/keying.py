@@ -200,7 +200,7 @@ def _query(pairs: list[tuple[str, str | None]]) -> tuple[list[list[str | None]],
     """The pairs without credentials, and whether there were any."""
     kept: list[list[str | None]] = []
     credential = False
-    is_signed = any(name.lower() == "sig" for name, _ in pairs)
+    is_signed = any(name.lower() == "sig" and value for name, value in pairs)
     for name, value in pairs:
         verdict = query_verdict(name)
         if verdict is Verdict.CREDENTIAL:
