@@ -56,7 +56,11 @@ def normal_body(body: bytes, kept: Kept, *, is_decoded: bool) -> Body:
             found = _form(body)
         elif kind.startswith("multipart/"):
             found = _multipart(body, content_type)
-    return found if found is not None else raw_body(body)
+    if found is not None:
+        return found
+    raw = raw_body(body)
+    # Someone else may undo what is not undone here: then what is within it could be read.
+    return raw if is_decoded or raw["kind"] == "text" else _digest(body)
 
 
 def _json(body: bytes) -> Document | None:
@@ -110,5 +114,9 @@ def raw_body(data: bytes) -> dict[str, Any]:
         except UnicodeDecodeError:
             redacted = redact_bytes(data, members=True)
             return {"kind": "bytes", "base64": base64.b64encode(redacted).decode()}
+    return _digest(data)
+
+
+def _digest(data: bytes) -> dict[str, Any]:
     data = redact_bytes(data)
     return {"kind": "digest", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
