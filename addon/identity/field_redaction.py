@@ -42,26 +42,31 @@ def redact_tree(value: Any) -> Any:
 
 def redact_members(body: Any) -> bool:
     """Replaces the values of members that hold credentials by name, in place; tells whether there were any."""
-    servers = set()
-    for name in _HOLDERS:
-        found = body.get(name) if isinstance(body, dict) else None
-        servers |= {id(server) for server in found} if isinstance(found, list) else set()
+    known = _servers(body) if isinstance(body, dict) else set()
+    servers = set(known)
     changed = False
     stack = [body]
     while stack:
         value = stack.pop()
         if isinstance(value, dict):
-            is_server = id(value) in servers
-            changed |= _redact_fields(value, is_known=is_server or value is body)
+            is_known = id(value) in known
+            changed |= _redact_fields(value, is_known=is_known or value is body)
             headers = value.get("headers")
-            if is_server and isinstance(headers, dict):
-                changed |= _redact_headers(headers)
+            if id(value) in servers and isinstance(headers, dict):
+                changed |= _redact_headers(headers, is_known=is_known)
                 stack.extend(member for member in value.values() if member is not headers)
             else:
                 stack.extend(value.values())
+            # Below another member (a session, a request of a batch) too.
+            servers |= _servers(value)
         elif isinstance(value, list):
             stack.extend(value)
     return changed
+
+
+def _servers(holder: dict[str, Any]) -> set[int]:
+    found = [holder.get(name) for name in _HOLDERS]
+    return {id(server) for servers in found if isinstance(servers, list) for server in servers}
 
 
 def _redact_fields(members: dict[str, Any], *, is_known: bool) -> bool:
@@ -73,12 +78,14 @@ def _redact_fields(members: dict[str, Any], *, is_known: bool) -> bool:
     return changed
 
 
-def _redact_headers(headers: dict[str, Any]) -> bool:
+def _redact_headers(headers: dict[str, Any], *, is_known: bool) -> bool:
     changed = False
     for name, value in headers.items():
         verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"))
-        if verdict not in _IN_CLEAR and (sent := _as_bytes(value)):
-            headers[name] = redacted("header", None if verdict is Verdict.CREDENTIAL else sent)
+        sent = _NOT_TEXT + written(value) if isinstance(value, dict | list) else _as_bytes(value)
+        if verdict not in _IN_CLEAR and sent:
+            says_nothing = is_known and verdict is Verdict.CREDENTIAL
+            headers[name] = redacted("header", None if says_nothing else sent)
             changed = True
     return changed
 

@@ -20,6 +20,13 @@ _OPEN = b"<redacted:"
 _ESCAPED = b"<redacted::"
 # Possessive, by runs: a place to go back to would be remembered for each byte, in 160 bytes of memory.
 _MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]++|\\.)++)"', re.DOTALL)
+# `headers` of an MCP server, where a body is not read as JSON (a batch's lines; a lone surrogate in a prompt).
+_HEADERS = re.compile(rb'"headers"\s{0,64}:\s{0,64}\{((?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+)', re.DOTALL)
+_HEADER = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"\s{0,64}:\s{0,64}"((?:[^"\\]++|\\.)++)"|"(?:[^"\\]++|\\.)*+"', re.DOTALL
+)
+# A form that is not read as one.
+_PAIR = re.compile(rb"(?:\A|&)([A-Za-z_-]{4,40})=([^&\s\"\\]++)")
 # A text that a colon follows is a name.
 _REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*+"(:)?', re.DOTALL)
 
@@ -69,8 +76,8 @@ def redact_json(data: bytes) -> bytes | None:
 def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
     """`data` with every secret shape replaced. Never raises; two inputs that differ stay different.
 
-    `members` is for text that is not JSON as a whole (JSON lines, a damaged document): the values of what looks
-    like a JSON member with a credential's name are replaced too.
+    `members` is for text that is not JSON or a form as a whole (JSON lines, a damaged document): the values of what
+    looks like a member or a pair with a credential's name, or like a server's headers, are replaced too.
     """
     findings = shapes.find(data)
     if members:
@@ -90,9 +97,13 @@ def _replaced(data: bytes, findings: list[shapes.Finding]) -> bytes:
 
 
 def _members(data: bytes) -> Iterator[shapes.Finding]:
-    for match in _MEMBER.finditer(data):
+    for match in (*_MEMBER.finditer(data), *_PAIR.finditer(data)):
         if kind := BODY_FIELDS.get(match[1].decode()):
             yield shapes.Finding(kind, *match.span(2))
+    for headers in _HEADERS.finditer(data):
+        for match in _HEADER.finditer(data, *headers.span(1)):
+            if match[1]:
+                yield shapes.Finding("header", *match.span(1))
 
 
 def redact_text(text: str, *, members: bool = False) -> str:

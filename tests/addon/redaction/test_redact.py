@@ -101,6 +101,16 @@ def test_many_secrets_in_one_text() -> None:
         ('"apiKey" : "a\\"b" x', f'"apiKey" : "{redacted("api-key", rb"a\"b")}" x'),
         ('"max_tokens": "5"', '"max_tokens": "5"'),
         ('"password": 5', '"password": 5'),
+        (
+            "secret=s+1&a=b&password=p%ff",
+            f"secret={redacted('secret', b's+1')}&a=b&password={redacted('password', b'p%ff')}",
+        ),
+        ('{"u":"x?a&secret=s","b":1}', f'{{"u":"x?a&secret={redacted("secret", b"s")}","b":1}}'),
+        ("a secret=s & password = p", "a secret=s & password = p"),
+        (
+            '{"headers": {"X-Odd":"v{","A": "\\"w", "b":[1,"x"], "C":""}, "d":"e"}',
+            f'{{"headers": {{"X-Odd":"{redacted("header", b"v{")}","A": "{redacted("header", rb"\"w")}", "b":[1,"x"], "C":""}}, "d":"e"}}',
+        ),
         (f'"secret":"{KEY}"', f'"secret":"{redacted("aws-key-id", KEY.encode())}"'),
     ],
 )
