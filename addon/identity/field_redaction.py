@@ -115,8 +115,19 @@ def _pair(name: str, value: str | None) -> list[str | None]:
 def _part(part: dict[str, Any]) -> dict[str, Any]:
     name = part["name"] or ""
     safe = {key: redact_tree(value) for key, value in part.items() if key != "text"}
-    text = part.get("text")
-    return safe if text is None else safe | {"text": _field(name, text)}
+    if "headers" in safe:
+        safe["headers"] = [[header, _header(header, value)] for header, value in safe["headers"]]
+    if "text" in part:
+        return safe | {"text": _field(name, part["text"])}
+    if "base64" in safe and (name in BODY_FIELDS or looks_like_credential(name)):
+        return safe | {"base64": _field(name, safe["base64"])}
+    return safe
+
+
+def _header(name: str, value: str) -> str:
+    verdict, _ = header_verdict(name.encode())
+    is_clear = verdict is not Verdict.CREDENTIAL and not looks_like_credential(name)
+    return value if is_clear or not value else redacted("header", value.encode())
 
 
 def _field(name: str, value: str) -> str:
