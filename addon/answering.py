@@ -55,7 +55,7 @@ class Answering:
         self._counts = counts
         self.explaining = explaining or Explaining(store.candidates, counts)
         self._shared = coordination or Alone(settings, counts)
-        self._taint = self._shared.taint
+        self._taint = self.explaining.taint = self._shared.taint
         # Whether a request's plain key alone says which entry answers it.
         self._by_key = not (settings.sequence or settings.store_errors & APART)
 
@@ -267,9 +267,9 @@ class Answering:
     async def _miss(self, forward: Forward, over: str) -> Own:
         """The answer to a miss that is not forwarded, with what explains it."""
         assert forward.identity is not None
-        request = forward.request
         found = await self.explaining.explain(forward.key, forward.identity)
-        place = f"{request.method} {request.host}{request.target.partition('?')[0]}"
+        # Never the path as it was sent: a credential may stand in it.
+        place = found.place if found else f"{forward.request.method} {forward.request.host}"
         message = miss_message(place, over or f"mode {forward.mode}", found.line if found else "")
         nearest = found.as_dict() if found and found.nearest else None
         body = error_body("provider_proxy_cache_miss", message, key=forward.key, nearest=nearest)

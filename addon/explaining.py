@@ -13,6 +13,7 @@ from addon.counts import RunCounts
 from addon.diagnosis import Candidates, Diagnosis, Folding, diagnose
 from addon.diagnosis.remedies import RERECORD
 from addon.identity import Identity
+from addon.redaction import Taint
 from cache_store.errors import ProviderProxyError
 
 __all__ = ["EXPLAIN_SECONDS", "SOON_SECONDS", "Explaining"]
@@ -29,12 +30,16 @@ logger = logging.getLogger(__name__)
 
 
 class Explaining:
-    """Explains the misses of one run, one after the other, and takes note of them in its counts."""
+    """Explains the misses of one run, one after the other, and takes note of them in its counts.
+
+    `taint` knows the credentials that no explanation may show.
+    """
 
     def __init__(self, store: Candidates | None, counts: RunCounts, rerecord: str = RERECORD) -> None:
         self._store = store
         self._counts = counts
         self._rerecord = rerecord
+        self.taint = Taint()
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
@@ -88,7 +93,9 @@ class Explaining:
         self, key: str, identity: Identity, store: Candidates, level: int, since: float
     ) -> Diagnosis | None:
         try:
-            found = diagnose(key, identity.request_json, identity.label, store, self._rerecord, since)
+            found = diagnose(
+                key, identity.request_json, identity.label, store, self._rerecord, since, self.taint.found_in
+            )
             root = self._folding.root(found)
             self._counts.miss(key, found.as_dict(), found.line, root)
         except ProviderProxyError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -103,16 +103,19 @@ def diagnose(
     store: Candidates,
     rerecord: str = RERECORD,
     since: float = math.inf,
+    secret_in: Callable[[bytes], str | None] = lambda _: None,
 ) -> Diagnosis:
     """Why there was no entry for the request under `key`, whose redacted form is `request_json`.
 
-    One that was recorded at `since` (Unix seconds) or later is its own answer. Reads the heads of at most four
+    One that was recorded at `since` (Unix seconds) or later is its own answer. Where `secret_in` (the kind of a
+    credential in some bytes) finds one in either request, nothing of them is shown. Reads the heads of at most four
     entries. Raises StoreError where the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
     new = parse_saved(request_json)
     best: Diagnosis | None = None
+    compared = b""
     saved, answered = True, False
     for candidate in store.nearest(wanted, _CANDIDATES if since == math.inf else _CANDIDATES + 1):
         try:
@@ -130,14 +133,24 @@ def diagnose(
             continue
         found = _compared(key, place, entry, old, new, wanted, rerecord)
         if best is None or _closeness(found) > _closeness(best):
-            best = found
-    if best is not None:
-        return best
-    held = store.held(wanted.host)
-    if answered:
-        counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
-        held = [(endpoint, number) for endpoint, number in counted if number]
-    return Diagnosis(key, place, note=_without(held, wanted, rerecord, saved=saved), wanted=wanted)
+            best, compared = found, entry.request_json
+    if best is None:
+        held = store.held(wanted.host)
+        if answered:
+            counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
+            held = [(endpoint, number) for endpoint, number in counted if number]
+        best = Diagnosis(key, place, note=_without(held, wanted, rerecord, saved=saved), wanted=wanted)
+    # Both requests whole: what is shown of them is cut, and may be a part of it.
+    kind = secret_in(request_json) or secret_in(compared) or secret_in(best.line.encode("utf-8", "replace"))
+    return _hidden(best, label, kind) if kind else best
+
+
+def _hidden(found: Diagnosis, label: Mapping[str, str], kind: str) -> Diagnosis:
+    """What may be said of a request that holds a credential outside of the places for one."""
+    return Diagnosis(
+        found.key, f"{label.get('method', '')} {label.get('host', '')}", found.nearest, found.recorded_at,
+        shared=found.shared, note=_NOT_SHOWN.format(kind), wanted=found.wanted,
+    )  # fmt: skip
 
 
 def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
@@ -151,6 +164,10 @@ def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
 
 
 _ENDPOINT = frozenset({"method", "path"})
+_NOT_SHOWN = (
+    "A credential that this run has seen ({}) stands in the text of this request, or of the nearest, so nothing of "
+    "them is shown, and an answer to it is not stored. Use a made-up value there"
+)
 _UNSAVED = (
     "What is recorded there was stored without its request (PROVIDER_PROXY_SAVE_REQUEST=false), so there is "
     "nothing to compare with"

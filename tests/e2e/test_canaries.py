@@ -94,6 +94,7 @@ def echo(exchange: Exchange) -> None:
 RAW_PLACES = {
     "bearer", "x-api-key", "api-key", "x-goog-api-key", "cookie", "gateway", "key", "access_token", "sig",
     "client_secret", "password", "form-secret", "multipart-secret", "basic-password", "unknown-header",
+    "prompt",
 }  # fmt: skip
 
 
@@ -123,6 +124,13 @@ def send_everything(proxy: Proxy) -> None:
             client.post(
                 url + path, params=query, json=body, headers=headers, allow_redirects=False, timeout=30
             )
+        # Where no credential belongs, so that nothing is known by its place: in what a miss would show.
+        auth = {"authorization": f"Bearer {canary('prompt')}"}
+        for text in ("nothing", f"this: {canary('prompt')}"):
+            client.post(
+                url + "/chat", json={"model": "m", "text": f"My key is {text}"}, headers=auth, timeout=30
+            )
+        client.post(f"{url}/{canary('prompt')}", json={"model": "m"}, headers=auth, timeout=30)
         client.post(url + "/form", data={"client_secret": canary("form-secret"), "a": "b"}, timeout=30)
         client.post(
             url + "/multipart", data={"api_key": canary("multipart-secret")}, files={"f": b"x"}, timeout=30
@@ -212,8 +220,8 @@ def test_no_canary_in_our_own_messages(start_proxy: Start, tmp_path: Path) -> No
         proxy = start_proxy(None, mode, hosts="unreachable.invalid")
         with session(proxy) as client:
             answer = client.post(
-                f"https://unreachable.invalid/v1/x?key={quote(canary('key'))}",
-                json={"password": canary("password"), "text": "x"},
+                f"https://unreachable.invalid/v1/{canary('bearer')}?key={quote(canary('key'))}",
+                json={"password": canary("password"), "text": f"My key is {canary('bearer')}"},
                 headers={"authorization": f"Bearer {canary('bearer')}"},
                 timeout=30,
             )

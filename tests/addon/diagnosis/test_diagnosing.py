@@ -218,3 +218,29 @@ def test_two_entries_are_compared(explain: Explain) -> None:
     assert diagnose_saved(one, two).differences == explain(identity(ask("q")), identity(ask("r"))).differences
     bare = entry(identity(ask("r")), request_json=b"{}")
     assert "PROVIDER_PROXY_SAVE_REQUEST=false" in diagnose_saved(one, bare).note
+
+
+@pytest.mark.parametrize("secret", ["made-up/SECRET+one", "made-up/SECRET+one" * 20], ids=["short", "long"])
+@pytest.mark.parametrize("side", ["old", "new", "name", "path", "alone", "recorded path", "endpoint"])
+def test_a_request_that_holds_a_credential_is_not_shown(side: str, secret: str) -> None:
+    """Nothing of either request is said where one holds what this run has seen as a credential, cut short or not."""
+    held, plain = identity(ask(f"my key is {secret}")), identity(ask("my key is gone"))
+    if side == "name":
+        held = identity(ask("q", metadata={secret: "a"}))
+    elif "path" in side:
+        held = identity(ask("q"), target=f"/v1/{secret}")
+    elif side == "endpoint":  # all that there is, and nothing like what is asked for
+        held = identity(b"", target=f"/{secret}", method="GET")
+    old, new = (held, plain) if side in ("old", "recorded path", "endpoint") else (plain, held)
+    store = MemoryStore()
+    if side != "alone":
+        store.put(entry(old))
+
+    def secret_in(data: bytes) -> str | None:
+        return "bearer" if secret[-18:].encode() in data else None
+
+    found = diagnose(new.key, new.request_json, new.label, store, secret_in=secret_in)
+    said = found.place + found.line + str(found.as_dict())
+    assert "SECRET" not in said
+    assert "(bearer)" in found.line
+    assert found.place == "POST api.openai.com"
