@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json
 from addon.scanning import Found, scan_bytes, scan_entry
-from cache_store.errors import UsageError
+from cache_store.errors import EntryError, UsageError
 from cache_store.safe_disk import DATABASE
 
 __all__ = ["scan"]
@@ -49,7 +50,7 @@ def _scan_all(paths: tuple[Path, ...], cache_dir: str | None) -> Iterator[tuple[
         elif path.exists():
             files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
             for file in files:
-                yield from ((str(file), found) for found in _scan_file(file))
+                yield from _scan_file(file)
         else:
             raise UsageError(f"{path} does not exist")
 
@@ -60,7 +61,26 @@ def _scan_cache(cache_dir: str | None) -> Iterator[tuple[str, Found]]:
             yield from ((entry.key, found) for found in scan_entry(entry))
 
 
-def _scan_file(file: Path) -> list[Found]:
+def _scan_file(file: Path) -> Iterator[tuple[str, Found]]:
+    """What `export` wrote is looked through as the entries that it holds, anything else as bytes."""
+    from cache_store.transfer.files import from_file
+    from cache_store.transfer.pack import MAGIC, read_pack
+
+    with file.open("rb") as start:
+        is_pack = start.read(len(MAGIC)) == MAGIC
+    if is_pack:
+        for entry in read_pack(file):
+            yield from ((f"{file} {entry.key}", found) for found in scan_entry(entry))
+        return
     if file.stat().st_size > _MAX_FILE:
         raise UsageError(f"{file} is larger than {_MAX_FILE // 2**20} MiB; scan the cache that it came from")
-    return scan_bytes(file.read_bytes())
+    data = file.read_bytes()
+    found_in_file = scan_bytes(data)
+    if file.suffix == ".json":
+        try:
+            in_entry = scan_entry(from_file(data, time.time()))
+        except EntryError:
+            in_entry = []
+        kinds = {found.kind for found in in_entry}
+        found_in_file = in_entry + [found for found in found_in_file if found.kind not in kinds]
+    yield from ((str(file), found) for found in found_in_file)

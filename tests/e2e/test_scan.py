@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from cache_store.disk_store import DiskStore
+from cache_store.entry import Entry
 from tests.e2e.clients import session
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
@@ -31,3 +33,33 @@ def test_scan_fails_on_a_secret_and_passes_without(
     (tmp_path / "export.json").write_text(json.dumps({"x": KEY}))
     assert provider_proxy("scan", "export.json", environ=proxy.environ, folder=tmp_path).returncode == 1
     assert provider_proxy("scan", "no-such-file", environ=proxy.environ, folder=tmp_path).returncode == 2
+
+
+def test_exports_are_scanned_by_the_same_rules(environ: dict[str, str], tmp_path: Path) -> None:
+    """What `scan` finds in a cache it finds in its pack, compressed, and in its directory, base64 or not."""
+    json_type = (b"content-type", b"application/json")
+    answers = [
+        ((json_type,), b'{"ok": 1}'),
+        ((json_type,), b'{"text": "%b"}' % KEY.encode()),
+        ((), b"\xff\x00 " + KEY.encode()),
+        ((json_type, (b"set-cookie", b"a=b")), b"{}"),
+        ((json_type,), b'{"access_token": "abc"}'),
+        ((json_type,), b'{"url": "https://h/a?sig=abc"}'),
+    ]
+    store = DiskStore(tmp_path / "cache")
+    store.put_newer(
+        Entry(f"pp1-{n:064x}", 200, "OK", headers, body, 1000.0, 0.1, "run")
+        for n, (headers, body) in enumerate(answers)
+    )
+    store.close()
+    found = []
+    for path in ("all.ppack", "fixtures"):
+        provider_proxy("export", path, "--cache-dir", "cache", environ=environ, folder=tmp_path)
+    for path in ("cache", "all.ppack", "fixtures"):
+        done = provider_proxy("scan", "--json", path, environ=environ, folder=tmp_path)
+        assert done.returncode == 1, done.stderr
+        found.append(sorted((row["kind"], row["part"], row["note"]) for row in json.loads(done.stdout)))
+    assert found[0] == found[1] == found[2]
+    assert [kind for kind, _, _ in found[0]] == ["access-token", "header", "signed-url", "sk-key", "sk-key"]
+    (tmp_path / "cut.ppack").write_bytes((tmp_path / "all.ppack").read_bytes()[:-9])
+    assert provider_proxy("scan", "cut.ppack", environ=environ, folder=tmp_path).returncode == 1
