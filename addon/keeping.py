@@ -72,7 +72,7 @@ def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: 
 def _has_secret(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> bool:
     if carries_credentials(entry.body, _header(headers, b"content-type")):
         return True
-    if shapes.find(entry.body) and not settings.allow_secrets_in_responses:
+    if shapes.find_in_answer(entry.body) and not settings.allow_secrets_in_responses:
         return True
     # The last check looks at the very bytes that would be written, and no setting turns it off.
     return taint.found_in(*entry.pieces()) is not None

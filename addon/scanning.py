@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from addon.redaction import carries_credentials, shapes
@@ -12,10 +11,13 @@ from cache_store.entry import Entry
 
 __all__ = ["Found", "scan_bytes", "scan_entry"]
 
-# A signature in a URL: what the caller asked for, so it is stored, and named here.
-_SIGNED_URL = re.compile(
-    rb"https?://[^\s\"'<>\\]{1,2048}[?&](?:X-Amz-Signature|X-Goog-Signature|sig|Signature)=", re.IGNORECASE
+# A signature in a URL: what the caller asked for, so it is stored, and named here. `&` may be escaped in JSON.
+_SIGNATURE = re.compile(
+    rb"(?:[?&]|\\u0026)(?:X-Amz-Signature|X-Goog-Signature|sig|Signature)=", re.IGNORECASE
 )
+_SCHEME = b"://"
+_NOT_IN_URL = re.compile(rb"[\s\"'<>]")
+_LONGEST_URL = 4096
 
 
 class Found(NamedTuple):
@@ -28,9 +30,10 @@ class Found(NamedTuple):
 
 def scan_entry(entry: Entry) -> list[Found]:
     """What must not be in an entry, and signed URLs as notes."""
-    found = [Found(kind, "request") for kind in _shapes(entry.request_json)]
-    found += [Found(kind, "answer") for kind in _shapes(entry.body)]
-    found += [Found(kind, "headers") for kind in _shapes(b"\n".join(value for _, value in entry.headers))]
+    found = [Found(kind, "request") for kind in _kinds(shapes.find(entry.request_json))]
+    found += [Found(kind, "answer") for kind in _kinds(shapes.find_in_answer(entry.body))]
+    values = b"\n".join(value for _, value in entry.headers)
+    found += [Found(kind, "headers") for kind in _kinds(shapes.find(values))]
     kept = keep_response_headers(entry.headers)
     found += [Found("header", name.decode("latin-1").lower()) for name, value in entry.headers
               if (name, value) not in kept and name.lower() != b"content-length"]  # fmt: skip
@@ -38,15 +41,25 @@ def scan_entry(entry: Entry) -> list[Found]:
     credential = carries_credentials(entry.body, media_type)
     if credential:
         found.append(Found(credential, "answer"))
-    if _SIGNED_URL.search(entry.body):
+    if _has_signed_url(entry.body):
         found.append(Found("signed-url", "answer", note=True))
     return found
 
 
 def scan_bytes(data: bytes) -> list[Found]:
     """What must not be in a file that is no cache: secrets by their shape."""
-    return [Found(kind, "file") for kind in _shapes(data)]
+    return [Found(kind, "file") for kind in _kinds(shapes.find_in_answer(data))]
 
 
-def _shapes(data: bytes) -> Iterator[str]:
-    return iter(sorted({finding.kind for finding in shapes.find(data)}))
+def _kinds(findings: list[shapes.Finding]) -> list[str]:
+    return sorted({finding.kind for finding in findings})
+
+
+def _has_signed_url(data: bytes) -> bool:
+    """Whether a URL with a signature is in `data`. Looks back from the signature, which is rarer than URLs."""
+    for match in _SIGNATURE.finditer(data):
+        before = data[max(match.start() - _LONGEST_URL, 0) : match.start()]
+        at = before.rfind(_SCHEME)
+        if at >= 0 and not _NOT_IN_URL.search(before, at):
+            return True
+    return False

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["SHORTEST", "Finding", "find"]
+__all__ = ["SHORTEST", "Finding", "find", "find_in_answer"]
 
 SHORTEST = 20
 """Bytes of the shortest secret that has a shape (an AWS key's id)."""
@@ -130,6 +130,21 @@ def find(data: bytes) -> list[Finding]:
         if not kept or finding.start >= kept[-1].end:
             kept.append(finding)
     return kept
+
+
+# Of a signed URL (SigV4, and V2 before it).
+_SIGNER = (b"x-amz-credential=", b"awsaccesskeyid=")
+_LONGEST_SIGNER = max(map(len, _SIGNER))
+
+
+def find_in_answer(data: bytes) -> list[Finding]:
+    """`find` without the ids of AWS keys that signed a URL: that was asked for, and an id alone is no secret."""
+    return [
+        finding
+        for finding in find(data)
+        if finding.kind != "aws-key-id"
+        or not data[max(finding.start - _LONGEST_SIGNER, 0) : finding.start].lower().endswith(_SIGNER)
+    ]
 
 
 def _google_or_aws(data: bytes) -> Iterator[Finding]:

@@ -198,6 +198,12 @@ def test_a_secret_shape_in_an_answer_is_stored_only_where_that_is_allowed() -> N
     assert _entry(shaped, allow_secrets_in_responses="true").body == shaped
 
 
+def test_a_signed_url_in_an_answer_is_kept() -> None:
+    """It is what the caller asked for, though it names the AWS key that signed it."""
+    url = b"https://h/a?X-Amz-Credential=AKIAQWERTYUIOPASDFGH%2F20261121%2Fs3&X-Amz-Signature=ab"
+    assert url in _entry(CHAT.replace(b"Hi", url)).body
+
+
 def test_an_answer_that_hands_out_credentials_is_never_stored() -> None:
     """An OAuth token answer is not kept, whatever host gave it."""
     body = b'{"access_token": "abcdefghijklmnop1234567890", "token_type": "Bearer", "expires_in": 3600}'

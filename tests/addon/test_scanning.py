@@ -43,10 +43,26 @@ def test_headers_that_are_never_stored() -> None:
     assert scan_entry(entry(headers=((b"Set-Cookie", b"a=b"),))) == [Found("header", "set-cookie")]
 
 
-def test_signed_urls_are_notes() -> None:
-    """A signed URL is listed and does not fail a scan."""
-    body = b'{"url": "https://x.blob.core.windows.net/a.png?se=2026&sig=abc%3D"}'
-    assert scan_entry(entry(body)) == [Found("signed-url", "answer", note=True)]
+AWS_URL = (
+    b"https://b.s3.amazonaws.com/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIAIOSFODNN7EXAMPLE%2F20261121"
+    b"%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Security-Token="
+    + b"IQoJb3Jp%2FZ" * 200
+    + b"&X-Amz-Signature="
+    + b"ab" * 32
+)
+
+
+@pytest.mark.parametrize("url", [
+    b"https://x.blob.core.windows.net/a.png?se=2026&sig=abc%3D", AWS_URL, AWS_URL.replace(b"&", rb"\u0026"),
+    b"https://b.s3.amazonaws.com/a?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=abc&Expires=1",
+    b"https://storage.googleapis.com/b/a?X-Goog-Credential=a%40b&X-Goog-Signature=ab",
+])  # fmt: skip
+def test_signed_urls_are_notes(url: bytes) -> None:
+    """A signed URL is listed and does not fail a scan, nor does the id of the AWS key that signed it."""
+    assert scan_entry(entry(b'{"url": "%b"}' % url)) == [Found("signed-url", "answer", note=True)]
+    assert scan_bytes(url) == []
+    elsewhere = scan_entry(entry(b'{"url": "%b", "key": "AKIAIOSFODNN7EXAMPLE"}' % url))
+    assert [found.kind for found in elsewhere] == ["aws-key-id", "signed-url"]
 
 
 def test_files() -> None:
