@@ -72,8 +72,10 @@ def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: 
 def _has_secret(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> bool:
     if carries_credentials(entry.body, _header(headers, b"content-type")):
         return True
-    if shapes.find_in_answer(entry.body) and not settings.allow_secrets_in_responses:
-        return True
+    if not settings.allow_secrets_in_responses:
+        values = b"\n".join(value for _, value in entry.headers)
+        if shapes.find_in_answer(entry.body) or shapes.find(values):
+            return True
     # The last check looks at the very bytes that would be written, and no setting turns it off.
     return taint.found_in(*entry.pieces()) is not None
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -196,6 +197,22 @@ def test_a_secret_shape_in_an_answer_is_stored_only_where_that_is_allowed() -> N
     shaped = CHAT.replace(b"Hi", b"AKIA" + b"QWERTYUIOPASDFGH")
     assert _keep(shaped) is NotStored.SECRET
     assert _entry(shaped, allow_secrets_in_responses="true").body == shaped
+
+
+def test_a_secret_shape_in_a_header_of_an_answer_counts_too() -> None:
+    """`scan` looks there: what was stored by the rules passes it."""
+    headers = (*JSON, (b"x-debug", b"used AKIA" + b"QWERTYUIOPASDFGH"))
+    assert _keep(CHAT, headers) is NotStored.SECRET
+    assert _entry(CHAT, headers, allow_secrets_in_responses="true").headers == headers
+
+
+def test_a_credential_of_the_wire_in_a_saved_request_is_never_stored() -> None:
+    """Nor in its label, nor where no request is saved: it stands where nothing is known by its place."""
+    prompt = replace(REQUEST, body=REQUEST.body.replace(b"Hello", TOKEN.encode()))
+    assert _keep(request=prompt) is NotStored.SECRET
+    assert TOKEN.encode() not in _entry(request=prompt, save_request="false").encode()
+    path = replace(REQUEST, target=f"/v1/{TOKEN}")
+    assert _keep(request=path, save_request="false") is NotStored.SECRET
 
 
 def test_a_signed_url_in_an_answer_is_kept() -> None:
