@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,41 @@ def test_spelling_does_not_matter(value: Any) -> None:
 def test_forms_differ_as_values_do(one: Any, other: Any) -> None:
     """Two values have one form if and only if they are equal."""
     assert (form(json.dumps(one)) == form(json.dumps(other))) == same(one, other)
+
+
+NEAR: list[Any] = [
+    None, False, 0, -0.0, "", "0", "null", [], {}, True, 1, 1.0, "1", 0.1, 0.10000000000000002, 2**53, 2**53 + 1,
+    float(2**53), 10**22, 1e22, 10**22 + 1, "a", "A", "é", "e\u0301", "\u212b", "\u00c5", [None], {"a": None},
+]  # fmt: skip
+NEARBY = st.recursive(
+    st.sampled_from(NEAR),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any) -> list[tuple[Any, ...]]:
+    """The way to each value within `value`, itself included."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(), *((name, *inner) for name, member in items for inner in places(member))]
+
+
+def with_member(value: Any, place: tuple[Any, ...], member: Any) -> Any:
+    """`value` with another value in one place."""
+    if not place:
+        return member
+    items = value.copy()
+    items[place[0]] = with_member(value[place[0]], place[1:], member)
+    return items
+
+
+@given(NEARBY, st.data())
+def test_forms_differ_where_one_member_does(value: Any, data: st.DataObject) -> None:
+    """Documents that differ in one place have one form if and only if the values there are equal."""
+    place = data.draw(st.sampled_from(places(value)))
+    forms = [form(json.dumps(with_member(value, place, member))) for member in NEAR]
+    for (one, its), (other, others) in combinations(zip(NEAR, forms, strict=True), 2):
+        assert (its == others) == same(one, other), (one, other)
 
 
 @given(VALUES, st.randoms(use_true_random=False))

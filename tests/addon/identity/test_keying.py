@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 
 from addon.identity import CacheControl, IdentityRules, identify
 from addon.wire import WireRequest
@@ -38,6 +40,8 @@ SAME = {
     "gzip": ({"body": gzip.compress(json.dumps(BODY).encode()), "headers": {"content-encoding": "gzip"}}, {"body": BODY}),
     "deflate": ({"body": zlib.compress(json.dumps(BODY).encode()), "headers": {"content-encoding": "deflate"}},
                 {"body": BODY}),
+    "br": ({"body": brotli.compress(json.dumps(BODY).encode()), "headers": {"content-encoding": "br"}}, {"body": BODY}),
+    "zstd": ({"body": zstandard.compress(json.dumps(BODY).encode()), "headers": {"content-encoding": "zstd"}}, {"body": BODY}),
     "boundary": (multipart("e08e4c0a1316e8593ba5"), multipart("----formdata-undici-020862289992")),
     "header case and order": (
         {"body": BODY, "headers": [("Content-Type", "application/json"), ("X-New", "1"), ("AUTHORIZATION", "Bearer a")]},
