@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from cache_store.disk_store import DiskStore
+from cache_store.transfer.pack import read_pack
 from tests.e2e.clients import session
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
@@ -51,6 +52,8 @@ def bytes_below(folder: Path) -> Iterator[tuple[str, bytes]]:
                     for value in row:
                         yield f"{path} row", value if isinstance(value, bytes) else str(value).encode()
             connection.close()
+        if path.suffix == ".ppack":
+            yield from ((f"{path} entry", entry.encode()) for entry in read_pack(path))
 
 
 def leaks(places: set[str], texts: Iterator[tuple[str, bytes]]) -> list[str]:
@@ -94,7 +97,7 @@ def echo(exchange: Exchange) -> None:
 RAW_PLACES = {
     "bearer", "x-api-key", "api-key", "x-goog-api-key", "cookie", "gateway", "key", "access_token", "sig",
     "client_secret", "password", "form-secret", "multipart-secret", "basic-password", "unknown-header",
-    "prompt",
+    "prompt", "proxy",
 }  # fmt: skip
 
 
@@ -113,6 +116,7 @@ def send_everything(proxy: Proxy) -> None:
         ):
             headers = {"authorization": f"Bearer {canary('bearer')}", "x-api-key": canary("x-api-key"),
                        "api-key": canary("api-key"), "x-goog-api-key": canary("x-goog-api-key"),
+                       "proxy-authorization": f"Bearer {canary('proxy')}",
                        "cookie": f"sid={canary('cookie')}", "x-gateway-authorization": canary("gateway"),
                        "x-my-routing-header": canary("unknown-header")}  # fmt: skip
             query = {name: canary(name) for name in ("key", "access_token", "sig")} | {"alt": "json"}
@@ -151,7 +155,10 @@ def send_by_sdks() -> list[str]:
     """Credentials where real SDKs put them; what went wrong."""
     import anthropic
     import boto3
+    import cohere
     import openai
+    from google import genai
+    from mistralai.client import Mistral
 
     ask: Any = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
     with openai.OpenAI(api_key=canary("sdk-openai"), organization="org-1", max_retries=0) as client:
@@ -169,6 +176,11 @@ def send_by_sdks() -> list[str]:
         max_retries=0,
     ) as azure:
         said.append(quietly(lambda: azure.chat.completions.create(**ask)))
+    with genai.Client(api_key=canary("sdk-gemini")) as gemini:
+        said.append(quietly(lambda: gemini.models.generate_content(model="m", contents="x")))
+    with Mistral(api_key=canary("sdk-mistral")) as mistral:
+        said.append(quietly(lambda: mistral.chat.complete(**ask)))
+    said.append(quietly(lambda: cohere.ClientV2(api_key=canary("sdk-cohere")).chat(**ask)))
     bedrock = boto3.client("bedrock-runtime", region_name="us-east-1")
     talk = [{"role": "user", "content": [{"text": "x"}]}]
     said.append(quietly(lambda: bedrock.converse(modelId="m", messages=talk)))
@@ -176,7 +188,9 @@ def send_by_sdks() -> list[str]:
     return said
 
 
-SDK_PLACES = {"sdk-openai", "sdk-anthropic", "sdk-azure", "sdk-aws-secret", "sdk-aws-token"}
+SDK_PLACES = {
+    "sdk-openai", "sdk-anthropic", "sdk-azure", "sdk-gemini", "sdk-mistral", "sdk-cohere", "sdk-aws-secret", "sdk-aws-token",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
@@ -201,6 +215,9 @@ def test_no_canary_survives(
     assert upstream.count == by_hand + len(said), said
     report = proxy.stop()
     places = RAW_PLACES | SDK_PLACES
+    for export in ("exported.ppack", "exported"):
+        provider_proxy("export", export, environ=proxy.environ, folder=tmp_path)
+        assert (tmp_path / export).exists()
     assert leaks(places, bytes_below(tmp_path)) == []
     assert leaks(places, iter([("report", report.encode())])) == []
     assert "secret" in report
