@@ -14,7 +14,7 @@ from typing import NamedTuple
 from addon.identity.url_form import normal_host, split_target
 from addon.wire import WireRequest
 
-__all__ = ["NEVER_CACHED", "Row", "refusal"]
+__all__ = ["EXEMPT", "METADATA_NETWORKS", "NEVER_CACHED", "Row", "refusal"]
 
 
 class Row(NamedTuple):
@@ -108,15 +108,17 @@ NEVER_CACHED = (
 )
 """The first row that fits decides. A path fits as a prefix; under the host `*` as the whole path's end."""
 
-_EXEMPT = ("chatgpt.com", re.compile(r"/backend-api/codex/responses(?:/|$)"))
+EXEMPT = ("chatgpt.com", "/backend-api/codex/responses")
+"""Host and path of what a row would refuse, and yet is a model's answer."""
 
-_METADATA_NETWORKS = (
+METADATA_NETWORKS = (
     ipaddress.ip_network("169.254.0.0/16"),  # link-local: AWS, Azure, Google, and ECS's 169.254.170.2
     ipaddress.ip_network("fd00:ec2::/32"),  # AWS over IPv6
     ipaddress.ip_network("fe80::/10"),
     ipaddress.ip_network("100.100.100.200/32"),  # Alibaba
     ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server
 )
+"""Addresses of kind `cloud-metadata`."""
 
 
 def _host_pattern(host: str) -> re.Pattern[str]:
@@ -143,7 +145,7 @@ def _kind(host: str, target: str) -> str | None:
     if _is_metadata_address(host):
         return _METADATA
     path = re.sub("/{2,}", "/", split_target(target, host).path)
-    if host == _EXEMPT[0] and _EXEMPT[1].match(path):
+    if host == EXEMPT[0] and f"{path}/".startswith(f"{EXEMPT[1]}/"):
         return None
     return next((row.kind for pattern, row in _ROWS if pattern.fullmatch(host) and _fits(path, row)), None)
 
@@ -162,4 +164,4 @@ def _is_metadata_address(host: str) -> bool:
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in _METADATA_NETWORKS)
+    return any((mapped or address) in network for network in METADATA_NETWORKS)

@@ -20,6 +20,7 @@ def tables() -> dict[str, str]:
         "settings": _settings(),
         "hosts": _hosts(),
         "headers": _headers(),
+        "query": _query(),
         "response-headers": _response_headers(),
         "never-cached": _never_cached(),
         "commands": _commands(),
@@ -78,6 +79,13 @@ def _headers() -> str:
     return _table(("in the key?", "headers"), *rows)
 
 
+def _query() -> str:
+    from addon.identity.denylist import QUERY, QUERY_BESIDE_SIG
+
+    credentials = _names([place.pattern for place in QUERY])
+    return f"{credentials}; beside a `sig` also {_names(sorted(QUERY_BESIDE_SIG))}\n"
+
+
 def _response_headers() -> str:
     from addon.redaction.response_headers import NOT_STORED
 
@@ -85,12 +93,15 @@ def _response_headers() -> str:
 
 
 def _never_cached() -> str:
-    from addon.never_cached import NEVER_CACHED
+    from addon.never_cached import EXEMPT, METADATA_NETWORKS, NEVER_CACHED
 
     kinds: dict[str, list[str]] = {}
     for row in NEVER_CACHED:
         kinds.setdefault(row.kind, []).append(row.host + row.path)
-    return _table(("kind", "host and path"), *((kind, _names(places)) for kind, places in kinds.items()))
+    kinds["cloud-metadata"] += map(str, METADATA_NETWORKS)
+    said = {kind: _names(places) for kind, places in kinds.items()}
+    said["telemetry"] += f", but for `{''.join(EXEMPT)}`"
+    return _table(("kind", "host and path"), *said.items())
 
 
 def _commands() -> str:
