@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from cache_store.disk_store import DiskStore
@@ -180,7 +181,9 @@ def send_by_sdks() -> list[str]:
         said.append(quietly(lambda: gemini.models.generate_content(model="m", contents="x")))
     with Mistral(api_key=canary("sdk-mistral")) as mistral:
         said.append(quietly(lambda: mistral.chat.complete(**ask)))
-    said.append(quietly(lambda: cohere.ClientV2(api_key=canary("sdk-cohere")).chat(**ask)))
+    with httpx.Client() as kept:  # cohere closes none
+        client_v2 = cohere.ClientV2(api_key=canary("sdk-cohere"), httpx_client=kept)
+        said.append(quietly(lambda: client_v2.chat(**ask)))
     bedrock = boto3.client("bedrock-runtime", region_name="us-east-1")
     talk = [{"role": "user", "content": [{"text": "x"}]}]
     said.append(quietly(lambda: bedrock.converse(modelId="m", messages=talk)))
