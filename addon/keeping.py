@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from addon.identity import Identity
@@ -13,6 +14,8 @@ from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.entry import Entry, Headers
 
 __all__ = ["LiveAnswer", "Recorded", "make_entry"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +69,28 @@ def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: 
         judged=judgement.judged,
         request_json=origin.identity.request_json if settings.save_request else b"{}",
     )
-    return NotStored.SECRET if _has_secret(entry, answer.headers, settings, taint) else entry
+    kind = _secret_in(entry, answer.headers, settings, taint)
+    if kind is None:
+        return entry
+    # A path may hold it, too, and is cut in a label.
+    is_clean = taint.found_in(origin.identity.request_json) is None
+    place = "{method} {host}{path}".format_map(entry.label) if is_clean else entry.label["host"]
+    logger.warning("not stored: %s: its request or answer holds a secret (%s)", place, kind)
+    return NotStored.SECRET
 
 
-def _has_secret(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> bool:
-    if carries_credentials(entry.body, _header(headers, b"content-type")):
-        return True
+def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> str | None:
+    """The kind of a secret that would be written; None where there is none."""
+    named = carries_credentials(entry.body, _header(headers, b"content-type"))
+    if named is not None:
+        return named
     if not settings.allow_secrets_in_responses:
         values = b"\n".join(value for _, value in entry.headers)
-        if shapes.find_in_answer(entry.body) or shapes.find(values):
-            return True
+        found = shapes.find_in_answer(entry.body) or shapes.find(values)
+        if found:
+            return found[0].kind
     # The last check looks at the very bytes that would be written, and no setting turns it off.
-    return taint.found_in(*entry.pieces()) is not None
+    return taint.found_in(*entry.pieces())
 
 
 def _stored_headers(method: str, headers: Headers) -> Headers:

@@ -221,6 +221,24 @@ def test_a_signed_url_in_an_answer_is_kept() -> None:
     assert url in _entry(CHAT.replace(b"Hi", url)).body
 
 
+@pytest.mark.parametrize(
+    ("body", "target", "named"),
+    [
+        (CHAT.replace(b"Hi", TOKEN.encode()), REQUEST.target, "POST api.openai.com/v1/chat/completions: its request or answer holds a secret (authorization)"),
+        (CHAT.replace(b"Hi", b"AKIAQWERTYUIOPASDFGH"), REQUEST.target, "completions: its request or answer holds a secret (aws-key-id)"),
+        (b'{"access_token": "abcdefghijklm"}', REQUEST.target, "completions: its request or answer holds a secret (access-token)"),
+        (CHAT, f"/v1/{'x' * 180}{TOKEN}", "not stored: api.openai.com: its request or answer holds a secret (authorization)"),
+    ],
+)  # fmt: skip
+def test_what_a_secret_kept_out_is_named(
+    body: bytes, target: str, named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says which request it was and what kind of secret, and never shows it."""
+    assert _keep(body, request=replace(REQUEST, target=target)) is NotStored.SECRET
+    assert named in caplog.text
+    assert not any(secret in caplog.text for secret in (TOKEN[:8], "AKIAQ", "abcdefghijklm"))
+
+
 def test_an_answer_that_hands_out_credentials_is_never_stored() -> None:
     """An OAuth token answer is not kept, whatever host gave it."""
     body = b'{"access_token": "abcdefghijklmnop1234567890", "token_type": "Bearer", "expires_in": 3600}'
