@@ -11,6 +11,7 @@ from mitmproxy import http
 
 from addon.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status
 from addon.decisions import Hit
+from addon.identity.url_form import normal_host
 from addon.modes import MODE_HEADER
 from addon.own_pages import NO_SUCH_PAGE, page_for
 from addon.wire import WireRequest
@@ -74,7 +75,7 @@ def unaskable(request: http.Request) -> str:
 @lru_cache(maxsize=256)
 def _host_of(authority: str) -> str:
     name = authority.rpartition(":")[0] if re.search(r"[^:]:\d*$|\]:\d*$", authority) else authority
-    return name.strip("[]").rstrip(".").lower()
+    return name if "@" in name else normal_host(name)
 
 
 def replay(hit: Hit, method: str) -> http.Response:

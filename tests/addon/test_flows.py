@@ -190,9 +190,14 @@ def test_a_request_that_names_another_host_is_not_asked_about(url_host: str, nam
 
 
 def test_a_name_in_punycode_is_the_same_name() -> None:
-    """An HTTP/2 client writes it so in `:authority`."""
+    """An HTTP/2 client writes it so in `:authority`, an HTTP/1.1 client in Host; mitmproxy's host is decoded."""
     made = tutils.treq(host="bücher.example", headers=http.Headers(), authority=b"xn--bcher-kva.example")
     assert unaskable(made) == ""
+    made = tutils.treq(host="bücher.example", headers=http.Headers(host="xn--bcher-kva.example:8080"))
+    assert unaskable(made) == ""
+    for other in ("xn--bchr-kva.example", "x@xn--bcher-kva.example"):
+        made = tutils.treq(host="bücher.example", headers=http.Headers(host=other))
+        assert unaskable(made) == "host-mismatch"
 
 
 @pytest.mark.parametrize("value", [b"websocket", b"WebSocket", b"h2c, websocket"])
