@@ -56,6 +56,7 @@ class Answering:
         self.explaining = explaining or Explaining(store.candidates, counts)
         self._shared = coordination or Alone(settings, counts)
         self._taint = self.explaining.taint = self._shared.taint
+        self._taint.learn_proxy_auth(settings.auth)
         # Whether a request's plain key alone says which entry answers it.
         self._by_key = not (settings.sequence or settings.store_errors & APART)
 

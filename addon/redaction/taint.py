@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
@@ -64,6 +65,11 @@ class Taint:
                 for found in self._credentials(request)
                 if len(found.secret) >= SHORTEST and self._remember(*found)
             ]
+
+    def learn_proxy_auth(self, pair: str) -> None:
+        """Remembers the `user:password` that clients send to this proxy, mostly where no request is: in CONNECT."""
+        value = b"Basic " + base64.b64encode(pair.encode())
+        self.learn(WireRequest("CONNECT", "https", "", 0, "/", ((b"proxy-authorization", value),), b""))
 
     def add(self, credentials: Iterable[Credential]) -> None:
         """Remembers what another process of this run has learned."""

@@ -160,12 +160,13 @@ def test_http2_and_http1_clients_share_entries(start_proxy: Start, upstream: Ups
 
 def test_a_proxy_password_is_asked_for(start_proxy: Start, upstream: Upstream) -> None:
     """With PROVIDER_PROXY_AUTH a client without it gets a 407; the exports carry it."""
-    proxy = start_proxy(upstream, "read-write", auth="user:se cret")
-    assert any("user:se%20cret@" in line for line in proxy.exports if "HTTPS_PROXY" in line)
+    proxy = start_proxy(upstream, "read-write", auth="user:se cret word")
+    assert any("user:se%20cret%20word@" in line for line in proxy.exports if "HTTPS_PROXY" in line)
     with pytest.raises(requests.exceptions.ProxyError, match="407"):
         ask(proxy)
-    proxy.url = proxy.url.replace("://", "://user:se%20cret@")
+    proxy.url = proxy.url.replace("://", "://user:se%20cret%20word@")
     assert cached(ask(proxy)) == "false"
+    assert ask(proxy, "my password is se cret word").headers["cache-status"].endswith("detail=secret")
 
 
 def test_bodies_are_replayed_to_a_client_that_takes_no_compression(

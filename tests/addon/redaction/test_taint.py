@@ -126,6 +126,16 @@ def test_the_same_value_under_another_name() -> None:
     assert taint.found_in(SECRET.encode()) is not None
 
 
+def test_the_proxys_own_password() -> None:
+    """It is known without any request: a CONNECT carries it. No password, and a short one, are nothing."""
+    taint = Taint()
+    for pair in ("", "user:short", f"user:{SECRET}"):
+        taint.learn_proxy_auth(pair)
+    assert taint.found_in(f"with {SECRET} in it".encode()) == "proxy-authorization"
+    assert taint.found_in(base64.b64encode(f"user:{SECRET}".encode())) == "proxy-authorization"
+    assert taint.found_in(b"user short dXNlcjpzaG9ydA") is None
+
+
 def test_sigv4() -> None:
     """Of a SigV4 signature the key's id is kept, and the session token; each signature is good once only."""
     value = f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE0123/20261121/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature={'ab' * 32}"
