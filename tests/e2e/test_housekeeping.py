@@ -288,6 +288,20 @@ def test_rekey_follows_the_settings(
     assert cached(answer) == "true"
 
 
+def test_rekey_moves_what_another_version_of_the_key_recorded(
+    command: Command, start_proxy: Callable[..., Proxy], cache: Path
+) -> None:
+    """It is a miss before, though its request is the same, and a hit after."""
+    ours = _entry("hello")
+    _fill(cache, ours.under(ours.key.replace("pp1-", "pp0-")))
+    proxy = start_proxy(None, mode="read-only-require-hit")
+    assert cached(ask(proxy)) == "false"
+    proxy.stop()
+    assert command("rekey").stderr.startswith("1 entries: 1 changed")
+    assert _keys(command) == [ours.key]
+    assert cached(ask(start_proxy(None, mode="read-only-require-hit"))) == "true"
+
+
 def test_rekey_refuses_a_collision(command: Command, cache: Path) -> None:
     """Two different answers never become one entry's."""
     one, two = _entry("hello", user="alice"), _entry("hello", user="bob")
