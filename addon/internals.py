@@ -68,6 +68,7 @@ HTTP = (
     Relied(_EVENTS, "ResponseProtocolError"),
     Relied("mitmproxy.proxy.layers.http._hooks", "HttpRequestHeadersHook"),
     Relied("mitmproxy.proxy.layers.http._hooks", "HttpResponseHook"),
+    Relied("mitmproxy.proxy.commands", "Command.blocking"),
     Relied("mitmproxy.proxy.commands", "SendData.data"),
     Relied("mitmproxy.proxy.commands", "StartHook"),
     Relied("mitmproxy.proxy.context", "Context.fork", ("self",)),

@@ -60,7 +60,12 @@ class _Stream(HttpStream):
                 command = stock.send(sent)
             except StopIteration:
                 return
-            if isinstance(command, commands.StartHook) and addons.begin(command, self.flow):
+            # A layer that starts inside, a WebSocket's, waits for its own hook: it has set `blocking` to itself.
+            if (
+                isinstance(command, commands.StartHook)
+                and command.blocking is True
+                and addons.begin(command, self.flow)
+            ):
                 sent = None
             else:
                 sent = yield command

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.e2e.clients import CHAT_URL, ask, cached, session
+from tests.e2e.clients import CHAT_URL, ask, cached, session, tunnel
 from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Exchange, Upstream
 
@@ -156,6 +156,50 @@ def test_http2_and_http1_clients_share_entries(start_proxy: Start, upstream: Ups
         seen.append(done.stdout)
     assert seen == ["2 false", "1.1 true"]
     assert cached(ask(proxy)) == "true"
+
+
+def upgraded(exchange: Exchange) -> None:
+    """A provider that takes the upgrade, says `hi`, and sends back the first frame that it gets."""
+    exchange.wfile.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+        b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi"
+    )
+    head, mask = exchange.rfile.read(2), exchange.rfile.read(4)
+    said = bytes(byte ^ mask[at % 4] for at, byte in enumerate(exchange.rfile.read(head[1] & 127)))
+    exchange.wfile.write(bytes([0x81, len(said)]) + said)
+    exchange.close_connection = True
+
+
+@pytest.mark.parametrize(("mode", "setting", "passes"), [
+    ("read-write", {}, True), ("read-only", {}, True), ("read-write", {"websocket": "refuse"}, False),
+    ("read-only-require-hit", {}, False),
+])  # fmt: skip
+def test_a_websocket_passes_where_the_mode_forwards(
+    mode: str,
+    setting: dict[str, str],
+    passes: bool,
+    start_proxy: Start,
+    start_upstream: Callable[..., Upstream],
+) -> None:
+    """Frames go both ways and nothing is stored; refused, it is a 426 and nothing is sent."""
+    upstream = start_upstream(upgraded)
+    proxy = start_proxy(upstream, mode, **setting)
+    with tunnel(proxy) as client:
+        client.sendall(
+            b"GET /v1/responses HTTP/1.1\r\nhost: api.openai.com\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        said = client.recv(65536)
+        if passes:
+            while b"hi" not in said:
+                said += client.recv(65536)
+            client.sendall(b"\x81\x84\0\0\0\0ping")
+            while b"ping" not in said:
+                said += client.recv(65536)
+    assert said.startswith(b"HTTP/1.1 101 " if passes else b"HTTP/1.1 426 ")
+    assert upstream.count == passes
+    total = json.loads(direct(proxy, "/-/stats")[1])["total"]
+    assert (total["bypassed"], total["refused"], total["stored"]) == (passes, not passes, 0)
 
 
 def test_a_proxy_password_is_asked_for(start_proxy: Start, upstream: Upstream) -> None:
