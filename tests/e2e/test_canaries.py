@@ -295,9 +295,11 @@ def test_answers_that_hand_out_credentials_are_never_stored(
 
 
 def test_never_cached_requests_are_refused_in_require_hit(start_proxy: Start) -> None:
-    """In require-hit a token endpoint is refused, which is counted apart from misses; a WebSocket gets a 426."""
-    proxy = start_proxy(None, "read-only-require-hit")
+    """In require-hit a token endpoint and a metadata server that is intercepted are refused, which is counted apart
+    from misses; a WebSocket gets a 426."""
+    proxy = start_proxy(None, "read-only-require-hit", hosts="+http://169.254.169.254")
     with session(proxy) as client:
+        metadata = client.get("http://169.254.169.254/latest/meta-data/", timeout=30)
         refused = client.post("https://api.openai.com/v1/oauth/token", json={}, timeout=30)
         upgrade = client.get(
             "https://api.openai.com/v1/responses", timeout=30,
@@ -305,5 +307,6 @@ def test_never_cached_requests_are_refused_in_require_hit(start_proxy: Start) ->
                      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="},
         )  # fmt: skip
         stats = client.get(f"{proxy.url}/-/stats", proxies={"http": "", "https": ""}, timeout=30).json()
-    assert (refused.status_code, upgrade.status_code) == (502, 426)
-    assert (stats["total"]["refused"], stats["total"]["misses"]) == (2, 0)
+    assert (refused.status_code, metadata.status_code, upgrade.status_code) == (502, 502, 426)
+    assert metadata.headers["cache-status"].endswith("detail=cloud-metadata")
+    assert (stats["total"]["refused"], stats["total"]["misses"]) == (3, 0)
