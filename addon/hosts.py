@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from addon.identity.url_form import normal_host
 from addon.providers import PROVIDER_HOSTS
 from cache_store.errors import UsageError
 
@@ -20,9 +21,18 @@ class _Rule:
     port: int | None
     plain_http: bool
 
-    def regex(self) -> str:
-        host = re.escape(self.host).replace(r"\*", ".*")
-        return rf"^{host}\.?:{self.port if self.port is not None else '[0-9]+'}$"
+    def regexes(self) -> list[str]:
+        # mitmproxy has a name of other letters than ASCII's as it is read, except in a TLS hello.
+        names = dict.fromkeys((self.host, ".".join(map(_read_label, self.host.split(".")))))
+        port = self.port if self.port is not None else "[0-9]+"
+        return [rf"^{re.escape(name).replace(r'\*', '.*')}\.?:{port}$" for name in names]
+
+
+def _read_label(label: str) -> str:
+    try:
+        return label[4:].encode().decode("punycode") if label.startswith("xn--") else label
+    except UnicodeError:
+        return label
 
 
 @dataclass(frozen=True)
@@ -41,11 +51,11 @@ class HostRules:
         """For mitmproxy's `allow_hosts`, which searches them in `host:port`; [] means every host."""
         if any(rule.host == "*" and rule.port is None for rule in self.rules):
             return []
-        return [rule.regex() for rule in self.rules]
+        return [regex for rule in self.rules for regex in rule.regexes()]
 
     def match(self, host: str, port: int | None = None) -> bool:
         """Whether `host` is intercepted on `port`; without a port, whether it is on any."""
-        return _match(self.rules, host.lower().strip("[]").rstrip("."), port)
+        return "@" not in host and _match(self.rules, normal_host(host).rstrip("."), port)
 
     def names(self) -> list[str]:
         """The globs, for `doctor` and messages."""
@@ -84,7 +94,7 @@ def _parse_rule(part: str) -> _Rule:
             "write host, host:port or a glob such as *.example.com"
         )
     return _Rule(
-        host=match.group(2).strip("[]").rstrip("."),
+        host=normal_host(match.group(2)).rstrip("."),
         port=None if port in (None, "*") else int(port or 0),
         plain_http=match.group(1) == "http",
     )

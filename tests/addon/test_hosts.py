@@ -61,6 +61,7 @@ LOOKALIKES = [
     "packages.example",
     "localhost",
     "127.0.0.1",
+    "user@api.openai.com",
     "",
 ]
 
@@ -211,3 +212,21 @@ def test_every_host_at_once_needs_no_port() -> None:
     """`*` among others turns the regexes off; `*` with a port does not."""
     assert parse_hosts("a.example,*").regexes == []
     assert parse_hosts("*:443").regexes != []
+
+
+@pytest.mark.parametrize("named", ["bücher.example", "xn--bcher-kva.example", "*.example", "BÜCHER.example."])
+@pytest.mark.parametrize("asked", ["bücher.example", "xn--bcher-kva.example"])
+def test_a_name_in_punycode_is_the_same_name(named: str, asked: str) -> None:
+    """A host of other letters than ASCII's is intercepted in both of its spellings, whichever the setting has."""
+    rules = parse_hosts(named)
+    assert rules.match(asked, 443)
+    assert _allowed(rules, asked)
+    assert not rules.match("bucher.example.org", 443)
+    assert not _allowed(rules, "bucher.example.org")
+
+
+def test_what_is_no_punycode_stays_a_name() -> None:
+    """A label that only looks like punycode is matched as it is written."""
+    rules = parse_hosts("xn--99999999999.example")
+    assert rules.match("xn--99999999999.example", 443)
+    assert _allowed(rules, "xn--99999999999.example")
