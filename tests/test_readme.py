@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,24 @@ def test_shell_examples_parse() -> None:
     """The shell examples are shell."""
     for code in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
         subprocess.run(["sh", "-n"], input=code, text=True, check=True)
+
+
+def test_pytest_leaves_the_checked_out_tool_alone(tmp_path: Path) -> None:
+    """The CI examples' bare `pytest` collects the suite's tests, and none of the tool that lies beside them."""
+    folders = re.findall(r"provider-proxy, path: (\S+) }|provider-proxy\.git\" (\S+)", README)
+    assert len(folders) == 3
+    for folder in [found for pair in folders for found in pair if found]:
+        theirs = tmp_path / folder / "tests" / "test_tool.py"
+        theirs.parent.mkdir(parents=True, exist_ok=True)
+        theirs.write_text("import nothing_of_that_name")
+    (tmp_path / "test_suite.py").write_text("def test_own(): pass")
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-c", os.devnull, "--rootdir", "."]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (found.returncode, found.stdout.splitlines()[0]) == (0, "test_suite.py::test_own")
+
+
+def test_a_merge_queue_replays_from_a_bucket() -> None:
+    """No example has a merge queue look for a pull request's recordings in actions/cache, where it cannot see them."""
+    workflows = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert any("merge_group" in text and "pull --optional" in text for text in workflows)
+    assert not any("merge_group" in text and "actions/cache" in text for text in workflows)

@@ -23,7 +23,7 @@ answer = requests.post(os.environ["PROVIDER"], json=body, headers={"authorizatio
 print("cached:", answer.headers["x-provider-proxy-cache"])
 answer.raise_for_status()
 """
-WRAPPER = "./provider-proxy/run-proxy.sh"
+WRAPPER = "./.tools/provider-proxy/run-proxy.sh"
 
 
 class Runner:
