@@ -90,3 +90,22 @@ def test_a_merge_queue_replays_from_a_bucket() -> None:
     workflows = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert any("merge_group" in text and "pull --optional" in text for text in workflows)
     assert not any("merge_group" in text and "actions/cache" in text for text in workflows)
+
+
+def test_a_proxy_that_does_not_start_ends_the_gitlab_job(tmp_path: Path) -> None:
+    """The example's tests are not reached without a proxy: they would go live."""
+    (example,) = re.findall(r"# \.gitlab-ci\.yml\n.*?script:\n(.*?)```", README, re.DOTALL)
+    script = "\n".join(
+        line.strip().removeprefix("- ") for line in example.splitlines() if "git clone" not in line
+    )
+    wrapper = tmp_path / ".tools" / "provider-proxy" / "run-proxy.sh"
+    wrapper.parent.mkdir(parents=True)
+    wrapper.write_text("#!/bin/sh\nexit 2\n")
+    wrapper.chmod(0o755)
+    told = script.replace("pytest", "echo went live")
+    assert "echo went live" in told
+    # As GitLab's runner does.
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", told], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
