@@ -259,7 +259,7 @@ class Answering:
         if forward.mode.forwards and not late:
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
-                self.explaining.start_soon(forward.key, forward.identity)
+                self.explaining.start_soon(forward.key, forward.identity, stored=forward.mode.stores)
             return self._counted(forward, counts, over)
         self._land(forward, Landing.ABANDONED)
         self._counts.over_budget += bool(late)

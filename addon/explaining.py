@@ -46,29 +46,36 @@ class Explaining:
         self._closed = False
         self._soon: dict[asyncio.TimerHandle, Callable[[], object]] = {}
 
-    def start_soon(self, key: str, identity: Identity) -> None:
-        """Have the miss of `key`, which is forwarded, explained soon."""
+    def start_soon(self, key: str, identity: Identity, *, stored: bool) -> None:
+        """Have the miss of `key`, which is forwarded, explained soon; `stored` says that its answer may be."""
         since = time.time()
 
         def start() -> None:
             self._soon.pop(handle, None)
-            self.start(key, identity, since=since)
+            self.start(key, identity, since=since, rerecord="" if stored else self._rerecord)
 
         handle = asyncio.get_running_loop().call_later(SOON_SECONDS, start)
         self._soon[handle] = start
 
     def start(
-        self, key: str, identity: Identity, level: int = logging.INFO, since: float = math.inf
+        self,
+        key: str,
+        identity: Identity,
+        level: int = logging.INFO,
+        since: float = math.inf,
+        rerecord: str | None = None,
     ) -> Future[Diagnosis | None] | None:
         """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already.
 
         None, too, once the run has ended. What was recorded at `since` (Unix seconds) or later is its own answer.
+        `rerecord` is how to record it, where that is not the run's usual way.
         """
         if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
             return None
         self._waiting += 1
-        return self._thread.submit(self._explain, key, identity, self._store, level, since)
+        rerecord = self._rerecord if rerecord is None else rerecord
+        return self._thread.submit(self._explain, key, identity, self._store, level, since, rerecord)
 
     async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
         """Why `key`, which is not forwarded, missed; None where that cannot be told within EXPLAIN_SECONDS."""
@@ -90,11 +97,11 @@ class Explaining:
         self._thread.shutdown(wait=True)
 
     def _explain(
-        self, key: str, identity: Identity, store: Candidates, level: int, since: float
+        self, key: str, identity: Identity, store: Candidates, level: int, since: float, rerecord: str
     ) -> Diagnosis | None:
         try:
             found = diagnose(
-                key, identity.request_json, identity.label, store, self._rerecord, since, self.taint.found_in
+                key, identity.request_json, identity.label, store, rerecord, since, self.taint.found_in
             )
             root = self._folding.root(found)
             self._counts.miss(key, found.as_dict(), found.line, root)

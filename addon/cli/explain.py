@@ -40,8 +40,8 @@ def print_diagnosis(found: dict[str, Any]) -> None:
     click.echo(f"key       {found['key']}")
     if found["nearest"]:
         click.echo(f"nearest   {found['nearest']}")
-    if found["shared_messages"]:
-        click.echo(f"same      the first {found['shared_messages']} messages")
+    if shared := found["shared_messages"]:
+        click.echo(f"same      the first {'message' if shared == 1 else f'{shared} messages'}")
     for difference in found["differences"]:
         same = f", same for {difference['same']} characters" if difference["same"] else ""
         click.echo(f"\n{difference['place']}  ({difference['kind']}{same})")

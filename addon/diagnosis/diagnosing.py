@@ -107,8 +107,9 @@ def diagnose(
 ) -> Diagnosis:
     """Why there was no entry for the request under `key`, whose redacted form is `request_json`.
 
-    One that was recorded at `since` (Unix seconds) or later is its own answer. Where `secret_in` (the kind of a
-    credential in some bytes) finds one in either request, nothing of them is shown. Reads the heads of at most four
+    `rerecord` is how to record what is missing, '' where the run does so itself. One that was recorded at `since`
+    (Unix seconds) or later is its own answer. Where `secret_in` (the kind of a credential in some bytes) finds one
+    in either request, nothing of them is shown. Reads the heads of at most four
     entries. Raises StoreError where the store cannot be read.
     """
     wanted = sketch(label, request_json)
@@ -154,13 +155,13 @@ def _hidden(found: Diagnosis, label: Mapping[str, str], kind: str) -> Diagnosis:
 
 
 def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
-    """How the request of `other` differs from that of `entry`."""
+    """How the request of `other` differs from that of `entry`; both are recorded."""
     label = other.label
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
     old, new = parse_saved(entry.request_json), parse_saved(other.request_json)
     if old is None or new is None:
         return Diagnosis(other.key, place, note=_UNSAVED)
-    return _compared(other.key, place, entry, old, new, Sketch("", ""), RERECORD)
+    return _compared(other.key, place, entry, old, new, Sketch("", ""), "")
 
 
 _ENDPOINT = frozenset({"method", "path"})
@@ -208,14 +209,14 @@ def _closeness(found: Diagnosis) -> tuple[bool, int, int, int]:
 
 
 def _without(held: Held, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
+    advice = f". Record it: {rerecord}" if rerecord else ""
     if not saved:
-        return f"{_UNSAVED}. Record it: {rerecord}"
+        return _UNSAVED + advice
+    verb = "is" if rerecord else "was"
     if not held:
-        return f"Nothing is recorded for {shortened(wanted.host)}. Record it: {rerecord}"
+        return f"Nothing {verb} recorded for {shortened(wanted.host)}{advice}"
     counted = ", ".join(f"{shortened(endpoint)} ({number})" for endpoint, number in held)
-    return (
-        f"Nothing like it is recorded; for {shortened(wanted.host)} there is {counted}. Record it: {rerecord}"
-    )
+    return f"Nothing like it {verb} recorded; for {shortened(wanted.host)} there {verb} {counted}{advice}"
 
 
 def _said(difference: Difference) -> str:

@@ -25,30 +25,42 @@ _MEANT = {
     Kind.MESSAGE_REMOVED: "The conversation has a message less than the recorded one; if that is meant, record it",
     Kind.TOOL_ADDED: "The request offers a tool more; if that is meant, record it",
     Kind.TOOL_REMOVED: "The request offers a tool less; if that is meant, record it",
-    Kind.REORDERED: "Keep the order the same in every run (sort it in the test), or record it",
 }
+_ORDER = "Keep the order the same in every run (sort it in the test)"
 _FOLLOWS = (
     "The provider gave this id in an earlier answer, so an earlier request of this conversation was not answered "
-    "from the cache: look there first, or record the whole conversation"
+    "from the cache: look there first"
 )
 # A change of these is a change of the question: the settings that ignore refuse them, or a wrong hit would follow.
 _NEVER_IGNORED = frozenset({"/model", "/stream", "query model", "query stream", "query alt"})
 
 
 def remedy(difference: Difference, rerecord: str = RERECORD) -> str:
-    """What to do about `difference`; `rerecord` is the command, or the setting, that records what is missing."""
+    """What to do about `difference`; '' where there is nothing to do.
+
+    `rerecord` is the command, or the setting, that records what is missing; '' where it is recorded already.
+    """
     kind = difference.kind
     if kind in (Kind.TOOL_CALL_ID, Kind.ANSWER_ID):
-        return f"{_FOLLOWS}: {rerecord}"
+        return _FOLLOWS + _or(", or record the whole conversation", rerecord)
+    if kind is Kind.REORDERED:
+        return _ORDER + _or(", or record it", rerecord)
+    ignore = _ignored_by(difference.place)
     if kind in _STILL:
-        ignore = _ignored_by(difference.place)
-        return f"{_STILL[kind]}{f', or {ignore}' if ignore else ''}, or record it anew: {rerecord}"
+        return _STILL[kind] + (f", or {ignore}" if ignore else "") + _or(", or record it anew", rerecord)
     if kind in _MEANT:
-        return f"{_MEANT[kind]}: {rerecord}"
-    ignore = _ignored_by(difference.place) if difference.place.startswith(("header ", "query ")) else ""
+        return _or(_MEANT[kind], rerecord)
+    if not difference.place.startswith(("header ", "query ")):
+        ignore = ""
+    if not rerecord:
+        return f"If it does not matter, leave it out with {ignore}" if ignore else ""
     return (
         f"If the change is meant, record it{f', or leave it out with {ignore}' if ignore else ''}: {rerecord}"
     )
+
+
+def _or(advice: str, rerecord: str) -> str:
+    return f"{advice}: {rerecord}" if rerecord else ""
 
 
 def _ignored_by(place: str) -> str:

@@ -109,7 +109,7 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
 
     async def story() -> None:
         monkeypatch.setattr(explaining, "SOON_SECONDS", 0.05)
-        found.start_soon("pp1-soon", IDENTITY)
+        found.start_soon("pp1-soon", IDENTITY, stored=True)
         assert counts.missed == {}
         for _ in range(100):
             await asyncio.sleep(0.02)
@@ -117,9 +117,12 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
                 break
         assert list(counts.missed) == ["pp1-soon"]
         monkeypatch.setattr(explaining, "SOON_SECONDS", 60)
-        found.start_soon("pp1-at-the-end", IDENTITY)
+        found.start_soon("pp1-at-the-end", IDENTITY, stored=False)
 
     asyncio.run(story())
     found.close()
-    assert list(counts.missed) == ["pp1-soon", "pp1-at-the-end"]
+    assert {key: miss.line for key, miss in counts.missed.items()} == {
+        "pp1-soon": "Nothing was recorded for h",  # it is now
+        "pp1-at-the-end": "Nothing is recorded for h. Record it: PROVIDER_PROXY_CACHE_MODE=read-old-write-new",
+    }
     assert found.start("pp1-later", IDENTITY) is None

@@ -215,6 +215,7 @@ def test_hostile_requests_break_nothing() -> None:
 def test_two_entries_are_compared(explain: Explain) -> None:
     """`diff` says the same of two entries; one without its request says that."""
     one, two = entry(identity(ask("q"))), entry(identity(ask("r")))
+    assert diagnose_saved(one, two).remedy == ""
     assert diagnose_saved(one, two).differences == explain(identity(ask("q")), identity(ask("r"))).differences
     bare = entry(identity(ask("r")), request_json=b"{}")
     assert "PROVIDER_PROXY_SAVE_REQUEST=false" in diagnose_saved(one, bare).note

@@ -18,6 +18,18 @@ def test_every_kind_has_one(kind: Kind) -> None:
     assert text.endswith(": provider-proxy run -- pytest")
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("place", ["/messages/0/content", "header x-trace"])
+def test_what_is_recorded_already_needs_no_recording(kind: Kind, place: str) -> None:
+    """Where the run records the answer itself, nobody is told to record it; what keeps a value still is said."""
+    text = remedy(Difference(place, kind, "a", "b"), "")
+    assert "record it" not in text
+    assert "record the" not in text
+    assert text.isprintable()
+    assert not text.endswith((":", ": "))
+    assert ("Use a fixed UUID" in text) == (kind is Kind.UUID)
+
+
 @pytest.mark.parametrize(
     ("place", "setting"),
     [
