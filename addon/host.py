@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import re
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from addon.upstream_bypass import UpstreamBypass  # noqa: E402
 from cache_store.errors import UsageError  # noqa: E402
 
 __all__ = ["Crew", "Host", "HostOptions", "settle_memory"]
+
+_LISTENING = re.compile(r"failed to listen on (\S+) with")
 
 logger = logging.getLogger(__name__)
 
@@ -280,9 +283,12 @@ class _StartErrors(logging.Handler):
 
 def _in_one_line(message: str) -> str:
     line = " ".join(message.split())
-    if "address already in use" in line.lower() or "Errno 98" in line or "Errno 48" in line:
-        return f"{line}; stop what listens there, or set PROVIDER_PROXY_LISTEN=127.0.0.1:0"
-    return line
+    if "address already in use" not in line.lower() and "Errno 98" not in line and "Errno 48" not in line:
+        return line
+    # mitmproxy says it three times over, and recommends an option of its own.
+    where = _LISTENING.search(line)
+    said = f"{where[1]}: address already in use" if where else line
+    return f"{said}; stop what listens there, or set PROVIDER_PROXY_LISTEN=127.0.0.1:0"
 
 
 def _parse_arguments(opts: options.Options, arguments: Sequence[str]) -> None:
