@@ -45,21 +45,21 @@ def format_of(path: Path) -> Format:
         names = [child.name for child in islice(path.iterdir(), _LOOKED_AT)]
         theirs = any(_TENSORZERO.fullmatch(name) for name in names)
         return Format.TENSORZERO if theirs else Format.DIR
-    return _by_suffix(path)
+    return _by_suffix(path, tuple(Format))
 
 
 def format_to_write(path: Path) -> Format:
     """The format of something to export: by its suffix; a name without one is a directory."""
     if path.is_dir() or not path.suffix:
         return Format.DIR
-    kind = _by_suffix(path)
+    kind = _by_suffix(path, WRITTEN)
     if kind not in WRITTEN:
         raise UsageError(f"{path}: {kind} is read only; export writes {', '.join(WRITTEN)}")
     return kind
 
 
-def _by_suffix(path: Path) -> Format:
+def _by_suffix(path: Path, offered: tuple[Format, ...]) -> Format:
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise UsageError(f"{path}: its name does not tell its format; give --format {'|'.join(Format)}")
+        raise UsageError(f"{path}: its name does not tell its format; give --format {'|'.join(offered)}")
     return kind

@@ -34,8 +34,13 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert format_to_write(Path("fixtures")) is Format.DIR
     assert format_to_write(tmp_path) is Format.DIR
     assert format_to_write(Path("a.ppack")) is Format.PACK
-    for name in ("a.har", "a.zip"):
-        with pytest.raises(UsageError):
-            format_to_write(Path(name))
-    with pytest.raises(UsageError, match="--format"):
+    with pytest.raises(UsageError):
+        format_to_write(Path("a.har"))
+
+
+def test_a_name_that_does_not_tell() -> None:
+    """What may be given instead is named: for an export what is written, for an import every format."""
+    with pytest.raises(UsageError, match=r"--format pack\|dir\|tensorzero$"):
+        format_to_write(Path("a.zip"))
+    with pytest.raises(UsageError, match=r"--format pack\|dir\|cache\|tensorzero\|vcr\|har\|flows$"):
         format_of(Path("a.zip"))
