@@ -34,9 +34,9 @@ def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **
     gates = take_gates(flags)
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
-    log_to_stderr()
-    if web:
+    if web:  # which writes its log itself
         sys.exit(_serve_web(raw, settings, mitmproxy_options))
+    log_to_stderr()
     asyncio.run(_serve(raw, settings, mitmproxy_options, gates if background else None))
 
 

@@ -86,7 +86,7 @@ def test_a_bad_setting_stops_stock_mitmdump(environ: dict[str, str], tmp_path: P
 
 
 def test_serve_web_runs_mitmweb(upstream: Upstream, environ: dict[str, str], tmp_path: Path) -> None:
-    """`serve --web` is mitmweb with the cache in it."""
+    """`serve --web` is mitmweb with the cache in it; its log, and the report in it, are written once."""
     port, web = free_port(), free_port()
     environ |= {"TEST_UPSTREAM_PORT": str(upstream.port), "PROVIDER_PROXY_CACHE_MODE": "read-write"}
     command = [sys.executable, "-m", "addon.cli", "serve", "--web", "--listen", f"127.0.0.1:{port}", "--",
@@ -103,8 +103,9 @@ def test_serve_web_runs_mitmweb(upstream: Upstream, environ: dict[str, str], tmp
         assert [answer.headers["x-provider-proxy-cache"] for answer in seen] == ["false", "true"]
     finally:
         process.terminate()
-        output, _ = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=20)
     assert f"export HTTPS_PROXY=http://127.0.0.1:{port}" in output
+    assert (output + errors).count("provider-proxy, mode read-write, 2 requests") == 1
 
 
 def test_options_after_the_dashes_reach_mitmproxy(
