@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cache_store.errors import UsageError
 
-__all__ = ["Background", "claim", "read_background"]
+__all__ = ["Background", "claim", "forget", "is_claimed", "read_background", "take_dead"]
 
 _NAME = "ci.json"
 _PATIENCE = 0.5  # seconds; who reads the state holds its lock for an instant
@@ -19,7 +21,10 @@ _PATIENCE = 0.5  # seconds; who reads the state holds its lock for an instant
 
 @dataclass(frozen=True)
 class Background:
-    """A running background proxy: its process, where it listens, and the proxy variables at its start."""
+    """A running background proxy: its process, where it listens, and the variables that its end sets back.
+
+    These may hold a company proxy's password, so they are there only where somebody asks for them.
+    """
 
     pid: int
     url: str
@@ -41,18 +46,51 @@ def claim(folder: Path, background: Background) -> int:
     return handle
 
 
+def forget(handle: int) -> None:
+    """Empty the state of a proxy that ends as it should; its lock ends with its process."""
+    os.ftruncate(handle, 0)
+
+
 def read_background(folder: Path) -> Background | None:
     """The background proxy that runs in `folder`; None where none does."""
+    with _opened(folder) as handle:
+        return None if handle is None or _lock(handle, 0) else _parsed(handle)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a background proxy's process lives in `folder`, though it may have forgotten its state."""
+    with _opened(folder) as handle:
+        return handle is not None and not _lock(handle, 0)
+
+
+def take_dead(folder: Path) -> Background | None:
+    """The background proxy that died in `folder` without `forget`, which is done here; None where none did."""
+    with _opened(folder) as handle:
+        if handle is None or not _lock(handle, 0):
+            return None
+        found = _parsed(handle)
+        forget(handle)
+        return found
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int | None]:
     try:
         handle = os.open(folder / _NAME, os.O_RDWR)
     except OSError:
-        return None
+        yield None
+        return
     try:
-        return None if _lock(handle, 0) else Background(**json.loads(os.read(handle, 65536)))
-    except (ValueError, TypeError):
-        return None
+        yield handle
     finally:
         os.close(handle)
+
+
+def _parsed(handle: int) -> Background | None:
+    try:
+        return Background(**json.loads(os.read(handle, 65536)))
+    except (ValueError, TypeError):
+        return None
 
 
 def _lock(handle: int, patience: float) -> bool:

@@ -21,7 +21,7 @@ from addon.entry import optimised_command
 from addon.gates import FAILED_STATUS
 from addon.launch import STATE_FOLDER, client_changes
 from addon.settings import Settings
-from addon.state import Background, read_background
+from addon.state import Background, is_claimed, read_background, take_dead
 from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["ci", "stop"]
@@ -62,10 +62,10 @@ def stop(*, as_json: bool) -> None:
 
     background = read_background(STATE_FOLDER)
     if background is None:
-        raise UsageError("no background proxy runs here; `provider-proxy ci` starts one")
+        raise _nothing_to_stop()
     with contextlib.suppress(ProcessLookupError):  # it may have ended just now
         os.kill(background.pid, signal.SIGTERM)
-    if not _wait(lambda: read_background(STATE_FOLDER) is None, _STOP_SECONDS):
+    if not _wait(lambda: not is_claimed(STATE_FOLDER), _STOP_SECONDS):
         raise ProviderProxyError(
             f"the proxy (process {background.pid}) does not stop; end it and look at its log"
         )
@@ -79,6 +79,16 @@ def stop(*, as_json: bool) -> None:
     to_github(report)
     if report.get("failed_gates"):
         sys.exit(FAILED_STATUS)
+
+
+def _nothing_to_stop() -> ProviderProxyError:
+    dead = take_dead(STATE_FOLDER)
+    if dead is None:
+        return UsageError("no background proxy runs here; `provider-proxy ci` starts one")
+    _to_github(EnvChanges(set=dead.before, unset=()))
+    return ProviderProxyError(
+        f"the background proxy (process {dead.pid}) died, and its report with it; see {STATE_FOLDER / _LOG}"
+    )
 
 
 def _to_github(changes: EnvChanges) -> None:

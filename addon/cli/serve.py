@@ -49,18 +49,21 @@ async def _serve(
     from addon.last_run import write_last_run
     from addon.publishing import publish
     from addon.run_end import EndOfRun
-    from addon.state import Background, claim
+    from addon.state import Background, claim, forget
 
     # Before anything else, in the environment as it was: the exports must lead through what we found.
     host = Host(host_options(raw, settings, os.environ, arguments))
 
+    state = -1
     if background is not None:
         host.cache.life.end = EndOfRun(unused=background.fail_on_unused)
 
     def ready() -> None:
+        nonlocal state
         if background is not None:
-            before = {name: os.environ.get(name, "") for name in PROXY_VARIABLES}
-            claim(STATE_FOLDER, Background(os.getpid(), host.url, before))
+            github = "GITHUB_ENV" in os.environ
+            before = {name: os.environ.get(name, "") for name in PROXY_VARIABLES} if github else {}
+            state = claim(STATE_FOLDER, Background(os.getpid(), host.url, before))
         else:
             _print_exports(settings, host.url)
 
@@ -69,6 +72,7 @@ async def _serve(
     if background is not None:  # `stop` shows it
         counts.failed_gates = failures(gates_for(background, settings), counts)
         write_last_run(STATE_FOLDER, counts)
+        forget(state)
     else:
         click.echo(publish(STATE_FOLDER, counts), err=True, nl=False)
 

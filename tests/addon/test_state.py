@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from addon.state import Background, claim, read_background
+from addon.state import Background, claim, forget, is_claimed, read_background, take_dead
 from cache_store.errors import UsageError
 
 HERE = Background(pid=4711, url="http://127.0.0.1:8080", before={"HTTPS_PROXY": "http://company:3128"})
@@ -31,6 +31,29 @@ def test_a_claim_is_read_while_it_lives(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "state" / "ci.json").stat().st_mode) == 0o600
     os.close(handle)
     assert read_background(tmp_path / "state") is None
+
+
+def test_a_proxy_that_ends_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Its state may hold a password: it is gone while the process still ends, which can be told."""
+    handle = claim(tmp_path, HERE)
+    forget(handle)
+    assert (tmp_path / "ci.json").read_bytes() == b""
+    assert read_background(tmp_path) is None
+    assert is_claimed(tmp_path)
+    os.close(handle)
+    assert not is_claimed(tmp_path)
+    assert take_dead(tmp_path) is None
+
+
+def test_a_proxy_that_died_is_told_once(tmp_path: Path) -> None:
+    """Not while it lives, and not a second time."""
+    assert take_dead(tmp_path) is None
+    handle = claim(tmp_path, HERE)
+    assert take_dead(tmp_path) is None
+    os.close(handle)
+    assert take_dead(tmp_path) == HERE
+    assert take_dead(tmp_path) is None
+    assert (tmp_path / "ci.json").read_bytes() == b""
 
 
 def test_a_second_claim_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from addon.state import is_claimed
 from tests.e2e.command import cold_provider_proxy as provider_proxy
-from tests.e2e.conftest import Proxy
+from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.upstream import Upstream
 
 # A command that asks a provider as its environment says, with nothing but the standard library.
@@ -135,6 +136,38 @@ def test_ci_and_stop(local: Upstream, environ: dict[str, str], tmp_path: Path) -
     assert stopped.returncode == 0, stopped.stderr
     assert "localhost" in stopped.stdout
     assert provider_proxy("stop", environ=environ, folder=tmp_path).returncode == 2
+
+
+@pytest.mark.usefixtures("background")
+@pytest.mark.parametrize("github", [False, True])
+def test_a_companys_proxy_password_does_not_stay(
+    environ: dict[str, str], tmp_path: Path, *, github: bool
+) -> None:
+    """Only `stop` under GitHub needs the variables as they were; after it they are in none of our files."""
+    environ |= {"HTTPS_PROXY": "http://corp:a-password@127.0.0.1:9", "PROVIDER_PROXY_LISTEN": "127.0.0.1:0"}
+    if github:
+        environ["GITHUB_ENV"] = str(tmp_path / "github.env")
+    assert provider_proxy("ci", environ=environ, folder=tmp_path).returncode == 0
+    state = tmp_path / ".provider-proxy"
+    assert ("a-password" in (state / "ci.json").read_text()) == github
+    assert provider_proxy("stop", environ=environ, folder=tmp_path).returncode == 0
+    assert not any(b"a-password" in file.read_bytes() for file in state.rglob("*") if file.is_file())
+    if github:
+        assert "http://corp:a-password@127.0.0.1:9\n" in (tmp_path / "github.env").read_text()
+
+
+def test_stop_says_that_the_proxy_died(environ: dict[str, str], tmp_path: Path) -> None:
+    """A proxy that was killed is no proxy that was never started."""
+    environ["PROVIDER_PROXY_LISTEN"] = "127.0.0.1:0"
+    assert provider_proxy("ci", environ=environ, folder=tmp_path).returncode == 0
+    pid = json.loads((tmp_path / ".provider-proxy" / "ci.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert wait_for(lambda: not is_claimed(tmp_path / ".provider-proxy"), 10)
+    stopped = provider_proxy("stop", environ=environ, folder=tmp_path)
+    assert (stopped.returncode, stopped.stdout) == (1, "")
+    assert f"the background proxy (process {pid}) died" in stopped.stderr
+    again = provider_proxy("stop", environ=environ, folder=tmp_path)
+    assert (again.returncode, "no background proxy runs here" in again.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("background")
