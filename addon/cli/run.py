@@ -19,6 +19,7 @@ from addon.cli.log import log_to_stderr
 from addon.gates import FAILED_STATUS, failures
 from addon.launch import STATE_FOLDER, client_changes, host_options
 from addon.receipts import Receipt, lock_failures, read_receipt, receipt_text
+from addon.report_words import plural
 from addon.run_end import EndOfRun
 from addon.settings import Settings
 from cache_store.errors import StoreError, UsageError
@@ -81,9 +82,12 @@ def run(
     cache.counts.failed_gates = failed
     if status == 0 and failed:
         status = FAILED_STATUS
-    status = _settle(cache.life.staged, status)
+    settled = _settle(cache.life.staged, status)
     _report(cache, wanted)
-    sys.exit(status)
+    stored = cache.counts.total().stored
+    if wanted.staged and status != 0 and stored:
+        click.echo(f"discarded: {plural(stored, 'stored answer')} (--commit on-success)", err=True)
+    sys.exit(settled)
 
 
 def _settle(staged: StagedStore | None, status: int) -> int:

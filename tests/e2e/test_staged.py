@@ -31,6 +31,7 @@ def test_a_suite_of_thirty_tests(upstream: Upstream, environ: dict[str, str], tm
     env = environment(environ, upstream)
     recorded = provider_proxy(*STAGED, "--", *suite(tmp_path), environ=env, folder=tmp_path)
     assert recorded.returncode == 0, recorded.stderr
+    assert "discarded" not in recorded.stderr
     before = contents(tmp_path)
     assert (len(before), upstream.count) == (30, 30)
     gate = (*STAGED, "--min-hit-rate", "1")
@@ -47,11 +48,12 @@ def test_a_suite_of_thirty_tests(upstream: Upstream, environ: dict[str, str], tm
 
 
 def test_a_failed_suite_leaves_nothing(upstream: Upstream, environ: dict[str, str], tmp_path: Path) -> None:
-    """The command's own status comes through, and what it recorded is dropped."""
+    """The command's own status comes through, and what it recorded is dropped, which is said."""
     env = environment(environ, upstream)
     failing = suite(tmp_path, more="\n    assert number != 2", count=4)
     done = provider_proxy(*STAGED, "--", *failing, environ=env, folder=tmp_path)
     assert done.returncode == 1
+    assert done.stderr.endswith("\ndiscarded: 4 stored answers (--commit on-success)\n")
     assert upstream.count == 4
     assert contents(tmp_path) == {}
     assert provider_proxy("run", "--", *failing, environ=env, folder=tmp_path).returncode == 1
