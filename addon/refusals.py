@@ -11,6 +11,9 @@ from typing import Any
 
 __all__ = ["error_body", "miss_message", "unreachable_message"]
 
+# OpenSSL's words, as mitmproxy hands them on.
+_UNKNOWN_ROOT = ("unable to get local issuer certificate", "self-signed certificate")
+
 
 def error_body(kind: str, message: str, **more: Any) -> bytes:
     """`{"type": "error", "error": {"type": …, "code": …, "message": …, …}}`; `kind` is type and code."""
@@ -29,5 +32,10 @@ def miss_message(place: str, why: str, diagnosis: str) -> str:
 
 
 def unreachable_message(host: str, reason: str) -> str:
-    """One line for a provider that did not answer."""
-    return f"provider-proxy: {host} did not answer: {reason}"
+    """One line for a provider that did not answer; with what to do where its root is not known."""
+    advice = ""
+    if any(said in reason for said in _UNKNOWN_ROOT):
+        advice = (
+            "; if a company's own CA signs for it, name that in NODE_EXTRA_CA_CERTS before the proxy starts"
+        )
+    return f"provider-proxy: {host} did not answer: {reason}{advice}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from addon.refusals import error_body, miss_message, unreachable_message
 
 
@@ -47,3 +49,18 @@ def test_a_miss_says_what_explains_it() -> None:
 def test_an_unreachable_provider_is_named_with_the_reason() -> None:
     """The host and what went wrong."""
     assert unreachable_message("h.example", "refused") == "provider-proxy: h.example did not answer: refused"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "unable to get local issuer certificate",
+        "self-signed certificate in certificate chain",
+        "self-signed certificate",
+    ],
+)
+def test_an_unknown_root_says_where_to_name_it(reason: str) -> None:
+    """Where a company's own CA is named; another fault of a certificate is none that a root mends."""
+    message = unreachable_message("h.example", f"Certificate verify failed: {reason}")
+    assert f"{reason}; if a company's own CA signs for it, name that in NODE_EXTRA_CA_CERTS" in message
+    assert "CA_CERTS" not in unreachable_message("h", "Certificate verify failed: certificate has expired")
