@@ -109,3 +109,14 @@ def test_a_proxy_that_does_not_start_ends_the_gitlab_job(tmp_path: Path) -> None
         ["bash", "-eo", "pipefail", "-c", told], cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_the_filter_that_finds_hits_is_mitmproxys() -> None:
+    """What the README says to type into mitmweb's search box finds a flow that was answered from an entry."""
+    from mitmproxy import flowfilter
+    from mitmproxy.test import tflow
+
+    (words,) = re.findall(r"\(`(~[a-z]+)` in the search box", README)
+    hit, miss = tflow.tflow(resp=True), tflow.tflow(resp=True)
+    hit.is_replay = "response"
+    assert [flowfilter.match(words, flow) for flow in (hit, miss)] == [True, False]
