@@ -12,11 +12,13 @@ from mitmproxy import http
 from addon.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status
 from addon.decisions import Hit
 from addon.identity.url_form import normal_host
+from addon.judging.reasons import NotStored
 from addon.modes import MODE_HEADER
 from addon.own_pages import NO_SUCH_PAGE, page_for
 from addon.wire import WireRequest
 
 __all__ = [
+    "broken_off",
     "from_provider",
     "mark",
     "own_answer",
@@ -55,6 +57,13 @@ def take_mode(request: http.Request) -> str | None:
     if any(len(name) == len(_MODE) and name.lower() == _MODE for name, _ in request.headers.fields):
         return str(request.headers.pop(MODE_HEADER))
     return None
+
+
+def broken_off(flow: http.HTTPFlow, *, client_left: bool) -> NotStored:
+    """Why nothing is kept of a flow that ended in an error."""
+    if client_left:
+        return NotStored.CLIENT_LEFT
+    return NotStored.UNREACHABLE if flow.response is None else NotStored.CUT_OFF
 
 
 def unaskable(request: http.Request) -> str:

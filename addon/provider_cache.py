@@ -306,7 +306,7 @@ class ProviderCache:
         if client_left and flow.response is not None and forward.recording and forward.recording.finished:
             flow.comment = await self._keep(forward, flow, flow.response)
         else:
-            self._give_up(forward, NotStored.CLIENT_LEFT if client_left else NotStored.CUT_OFF)
+            self._give_up(forward, flows.broken_off(flow, client_left=client_left))
 
     async def _keep(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> str:
         """Store what may be stored; the cache status that says what became of it. Never raises."""

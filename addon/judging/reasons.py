@@ -35,6 +35,7 @@ class NotStored(enum.StrEnum):
     SECRET = "secret"  # noqa: S105 - a reason, not a password
     MODE = "mode"  # this mode stores nothing
     NEVER_CACHED = "never-cached"  # a request whose answers are never kept
+    UNREACHABLE = "unreachable"  # the provider could not be asked, or answered with nothing
     CLIENT_LEFT = "client-left"  # before the terminal event
     NEWER_ENTRY = "newer-entry"  # the request began before the entry that is there was stored
     STORE_FAILED = "store-failed"  # disk full, locked, gone

@@ -233,7 +233,7 @@ def test_our_page_when_connecting_fails_keeps_the_connection_usable(
                 assert error["code"] == "provider_proxy_unreachable"
                 assert "127.0.0.1" in error["message"]
         assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
-        assert p.host.cache.counts.host("127.0.0.1").as_dict()["not_stored"] == {"cut-off": 2}
+        assert p.host.cache.counts.host("127.0.0.1").as_dict()["not_stored"] == {"unreachable": 2}
 
     unused = _free_port()
     proxied(tell, hosts=f"http://127.0.0.1:{unused}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -240,3 +241,6 @@ def test_provider_out_of_reach_is_a_marked_502(start_proxy: Start, upstream: Ups
     assert cached(down[0]) == "false"
     assert down[0].headers["cache-status"] == "provider-proxy; fwd=bypass; detail=unreachable"
     assert "api.openai.com did not answer" in down[0].json()["error"]["message"]
+    proxy.stop()
+    report = json.loads((proxy.folder / ".provider-proxy" / "last-run.json").read_text())
+    assert report["total"]["not_stored"] == {"unreachable": 2}
