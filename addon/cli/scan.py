@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json
+from addon.report_words import plural
 from addon.scanning import Found, scan_bytes, scan_entry
 from cache_store.errors import EntryError, UsageError
 from cache_store.safe_disk import DATABASE
@@ -37,7 +38,7 @@ def scan(*, paths: tuple[Path, ...], as_json: bool, cache_dir: str | None) -> No
     else:
         for where, found in rows:
             click.echo(f"{'note  ' if found.note else 'SECRET'}  {found.kind:20} {found.part:10} {where}")
-        click.echo(f"{len(secrets)} secrets found" if secrets else "no secrets found", err=True)
+        click.echo(f"{plural(len(secrets), 'secret')} found" if secrets else "no secrets found", err=True)
     sys.exit(1 if secrets else 0)
 
 

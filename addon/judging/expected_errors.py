@@ -43,7 +43,7 @@ def parse_store_errors(text: str) -> frozenset[int]:
         status = int(part) if part.isascii() and part.isdigit() and len(part) == 3 else 0
         if not may_be_stored(status):
             raise UsageError(
-                f"store_errors: {part[:20]!r} cannot be kept; allowed are 4xx statuses but for 408, 409, 425 and "
+                f"{part[:20]!r} cannot be kept; allowed are 4xx statuses but for 408, 409, 425 and "
                 "429, for example 400,401,404"
             )
         statuses.add(status)

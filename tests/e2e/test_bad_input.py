@@ -35,7 +35,7 @@ def refused(*arguments: str, environ: dict[str, str], folder: Path) -> str:
     ("MAX_BODY", "plenty", "64MiB"),
     ("MAX_AGE", "-5", "seconds"),
     ("HOSTS", "https://", "host:port"),
-    ("STORE_ERRORS", "429", "429"),
+    ("STORE_ERRORS", "429", "PROVIDER_PROXY_STORE_ERRORS: '429' cannot be kept"),
     ("IGNORE_FIELDS", "no-pointer", "IGNORE_FIELDS"),
     ("PROFILE", "robots", "agents"),
     ("COALESCE", "sometimes", "wait"),

@@ -31,7 +31,8 @@ def test_scan_fails_on_a_secret_and_passes_without(
         assert len(json.loads(done.stdout)) == status
         assert KEY not in done.stdout
     (tmp_path / "export.json").write_text(json.dumps({"x": KEY}))
-    assert provider_proxy("scan", "export.json", environ=proxy.environ, folder=tmp_path).returncode == 1
+    found = provider_proxy("scan", "export.json", environ=proxy.environ, folder=tmp_path)
+    assert (found.returncode, found.stderr) == (1, "1 secret found\n")
     assert provider_proxy("scan", "no-such-file", environ=proxy.environ, folder=tmp_path).returncode == 2
 
 
