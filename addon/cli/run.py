@@ -15,7 +15,7 @@ import click
 
 from addon.cli.context import proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
-from addon.cli.log import log_to_stderr
+from addon.cli.log import flush_log, log_to_stderr
 from addon.gates import FAILED_STATUS, failures
 from addon.launch import STATE_FOLDER, client_changes, host_options
 from addon.receipts import Receipt, lock_failures, read_receipt, receipt_text
@@ -76,6 +76,7 @@ def run(
     wanted = _Wanted(commit == "on-success", receipt, lock, gates.fail_on_unused)
     log_to_stderr()
     status, cache = asyncio.run(_run(raw, settings, command, wanted))
+    flush_log()
     failed = failures(gates_for(gates, settings), cache.counts)
     if lock is not None:
         failed += lock_failures(lock, cache.life.end.used)

@@ -12,7 +12,7 @@ import click
 
 from addon.cli.context import proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
-from addon.cli.log import log_to_stderr
+from addon.cli.log import flush_log, log_to_stderr
 from addon.gates import Gates, failures
 from addon.launch import STATE_FOLDER, client_changes, host_options
 from addon.settings import SETTINGS, Settings
@@ -68,6 +68,7 @@ async def _serve(
             _print_exports(settings, host.url)
 
     await host.run(ready)
+    flush_log()
     counts = host.cache.counts
     if background is not None:  # `stop` shows it
         counts.failed_gates = failures(gates_for(background, settings), counts)

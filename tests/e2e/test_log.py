@@ -1,0 +1,46 @@
+"""What the proxy writes to stderr is never in the way of a request."""
+
+from __future__ import annotations
+
+import fcntl
+import select
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.e2e.clients import ask, cached
+from tests.e2e.conftest import Proxy
+from tests.e2e.upstream import Upstream
+
+_SMALLEST_PIPE = 4096  # bytes; one page
+
+
+def refuse_the_ca(proxy: Proxy) -> None:
+    """A client that does not trust the proxy's CA, which is a line in its log."""
+    address = urlsplit(proxy.url)
+    with socket.create_connection((address.hostname, address.port or 0), timeout=5) as raw:
+        raw.sendall(b"CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com\r\n\r\n")
+        raw.recv(1024)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            ssl.create_default_context().wrap_socket(raw, server_hostname="api.openai.com")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets a pipe's size")
+def test_a_log_that_nobody_reads(start_proxy: Callable[..., Proxy], upstream: Upstream) -> None:
+    """With stderr full, as in a pipe that its owner does not read, requests are answered, and the run ends with its
+    report."""
+    proxy = start_proxy(upstream, "read-write")
+    assert proxy.process.stderr is not None
+    fcntl.fcntl(proxy.process.stderr, fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
+    for _ in range(40):
+        refuse_the_ca(proxy)
+    assert cached(ask(proxy)) == "false"
+    assert cached(ask(proxy)) == "true"
+    assert select.select([proxy.process.stderr], [], [], 0)[0]
+    said = proxy.stop()
+    assert said.count("api.openai.com") > 40  # every line, the one that filled the pipe included
+    assert "mode read-write, 2 requests" in said
