@@ -85,7 +85,7 @@ def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint)
     if named is not None:
         return named
     if not settings.allow_secrets_in_responses:
-        values = b"\n".join(value for _, value in entry.headers)
+        values = b"\n".join((entry.reason.encode("utf-8", "replace"), *(value for _, value in entry.headers)))
         found = shapes.find_in_answer(entry.body) or shapes.find(values)
         if found:
             return found[0].kind

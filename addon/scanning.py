@@ -32,7 +32,7 @@ def scan_entry(entry: Entry) -> list[Found]:
     """What must not be in an entry, and signed URLs as notes."""
     found = [Found(kind, "request") for kind in _kinds(shapes.find(entry.request_json))]
     found += [Found(kind, "answer") for kind in _kinds(shapes.find_in_answer(entry.body))]
-    values = b"\n".join(value for _, value in entry.headers)
+    values = b"\n".join((entry.reason.encode("utf-8", "replace"), *(value for _, value in entry.headers)))
     found += [Found(kind, "headers") for kind in _kinds(shapes.find(values))]
     kept = keep_response_headers(entry.headers)
     found += [Found("header", name.decode("latin-1").lower()) for name, value in entry.headers

@@ -48,6 +48,7 @@ def _keep(
     headers: Headers = JSON,
     status: int = 200,
     request: WireRequest = REQUEST,
+    reason: str = "Fine",
     **settings: str,
 ) -> Entry | NotStored:
     parsed = Settings.parse(settings)
@@ -62,7 +63,7 @@ def _keep(
         recorded_at=1000.5,
         elapsed=0.25,
     )
-    return make_entry(origin, LiveAnswer(status, "Fine", headers, body), parsed, taint)
+    return make_entry(origin, LiveAnswer(status, reason, headers, body), parsed, taint)
 
 
 def _entry(*args: Any, **kwargs: Any) -> Entry:
@@ -237,6 +238,15 @@ def test_what_a_secret_kept_out_is_named(
     assert _keep(body, request=replace(REQUEST, target=target)) is NotStored.SECRET
     assert named in caplog.text
     assert not any(secret in caplog.text for secret in (TOKEN[:8], "AKIAQ", "abcdefghijklm"))
+
+
+SHAPED = b"sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
+
+
+def test_a_secret_shape_in_the_reason_counts_too() -> None:
+    """It is stored beside the status."""
+    assert _keep(reason=SHAPED.decode()) is NotStored.SECRET
+    assert _entry(reason=SHAPED.decode(), allow_secrets_in_responses="true").reason == SHAPED.decode()
 
 
 def test_an_answer_that_hands_out_credentials_is_never_stored() -> None:

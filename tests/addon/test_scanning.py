@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from addon.scanning import Found, scan_bytes, scan_entry
@@ -27,6 +29,7 @@ def test_a_clean_entry() -> None:
     (entry(b'{"x": "%s"}' % KEY), "answer"),
     (entry(request=b'{"body": "%s"}' % KEY), "request"),
     (entry(headers=((b"x-debug", KEY),)), "headers"),
+    (replace(entry(), reason=KEY.decode()), "headers"),
 ])  # fmt: skip
 def test_shapes_in_every_part(stored: Entry, part: str) -> None:
     """A key's shape is found wherever it stands."""
