@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from addon.identity import Identity
 from addon.judging import Answer, judge
+from addon.judging.media import essence_of
 from addon.judging.reasons import NotStored
 from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
+from addon.redaction.put_together import put_together
 from addon.settings import Settings
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.entry import Entry, Headers
@@ -89,6 +91,11 @@ def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint)
         found = shapes.find_in_answer(entry.body) or shapes.find(values)
         if found:
             return found[0].kind
+    for text in put_together(entry.body, essence_of(headers)):
+        shaped = [] if settings.allow_secrets_in_responses else shapes.find_in_answer(text)
+        kind = taint.found_in(text) or (shaped[0].kind if shaped else None)
+        if kind is not None:
+            return kind
     # The last check looks at the very bytes that would be written, and no setting turns it off.
     return taint.found_in(*entry.pieces())
 

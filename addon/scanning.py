@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from addon.judging.media import essence_of
 from addon.redaction import carries_credentials, shapes
+from addon.redaction.put_together import put_together
 from addon.redaction.response_headers import keep_response_headers
 from cache_store.entry import Entry
 
@@ -31,7 +33,9 @@ class Found(NamedTuple):
 def scan_entry(entry: Entry) -> list[Found]:
     """What must not be in an entry, and signed URLs as notes."""
     found = [Found(kind, "request") for kind in _kinds(shapes.find(entry.request_json))]
-    found += [Found(kind, "answer") for kind in _kinds(shapes.find_in_answer(entry.body))]
+    texts = b"\n".join(put_together(entry.body, essence_of(entry.headers)))
+    shaped = [*shapes.find_in_answer(entry.body), *shapes.find_in_answer(texts)]
+    found += [Found(kind, "answer") for kind in _kinds(shaped)]
     values = b"\n".join((entry.reason.encode("utf-8", "replace"), *(value for _, value in entry.headers)))
     found += [Found(kind, "headers") for kind in _kinds(shapes.find(values))]
     kept = keep_response_headers(entry.headers)

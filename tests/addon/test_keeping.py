@@ -240,6 +240,41 @@ def test_what_a_secret_kept_out_is_named(
     assert not any(secret in caplog.text for secret in (TOKEN[:8], "AKIAQ", "abcdefghijklm"))
 
 
+def _streamed(text: str) -> bytes:
+    parts = [
+        {"choices": [{"index": 0, "delta": {"content": text[at : at + 3]}}]} for at in range(0, len(text), 3)
+    ]
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    return (
+        b"".join(b"data: %b\n\n" % json.dumps(part).encode() for part in [*parts, end]) + b"data: [DONE]\n\n"
+    )
+
+
+EVENTS: Headers = ((b"content-type", b"text/event-stream"),)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (_streamed(f"Your key is {TOKEN}, keep it."), EVENTS),
+        (CHAT.replace(b"Hi", TOKEN.replace("-", "\\u002d").encode()), JSON),
+    ],
+)
+def test_a_credential_that_is_put_together_by_whoever_reads_it_is_never_stored(
+    body: bytes, headers: Headers
+) -> None:
+    """Nor is one that comes in pieces, each in an event of its own, or with some of its characters escaped."""
+    assert TOKEN.encode() not in body
+    assert _keep(body, headers, allow_secrets_in_responses="true") is NotStored.SECRET
+
+
+def test_a_secret_shape_in_pieces_is_stored_only_where_that_is_allowed() -> None:
+    """A stream is looked at as it is read."""
+    assert _keep(_streamed("Hello, this is a whole answer."), EVENTS).__class__ is Entry
+    assert _keep(_streamed(SHAPED.decode()), EVENTS) is NotStored.SECRET
+    assert _entry(_streamed(SHAPED.decode()), EVENTS, allow_secrets_in_responses="true")
+
+
 SHAPED = b"sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
 
 

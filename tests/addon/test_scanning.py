@@ -36,6 +36,14 @@ def test_shapes_in_every_part(stored: Entry, part: str) -> None:
     assert [found.part for found in scan_entry(stored)] == [part]
 
 
+def test_a_shape_in_pieces() -> None:
+    """A key that a stream says in pieces is found, once."""
+    events = b"".join(b'data: {"delta": "%b"}\n\n' % KEY[at : at + 8] for at in range(0, len(KEY), 8))
+    assert scan_entry(entry(events, ((b"content-type", b"text/event-stream"),))) == [
+        Found("sk-key", "answer")
+    ]
+
+
 def test_names_of_credentials() -> None:
     """An answer that hands out a token is found by its member's name."""
     assert [found.kind for found in scan_entry(entry(b'{"access_token": "abc"}'))] == ["access-token"]

@@ -81,7 +81,8 @@ def echo(exchange: Exchange) -> None:
             b"", 302, location=f"https://api.openai.com/x?key={exchange.headers.get('authorization')}"
         )
     elif "echo-stream" in exchange.path:
-        exchange.stream([*chat_events([exchange.headers.get("authorization", "")])])
+        sent = exchange.headers.get("authorization", "")
+        exchange.stream(chat_events([sent[at : at + 4] for at in range(0, len(sent), 4)]))
     elif exchange.path.endswith("/messages"):
         exchange.json(message_answer("ok"))
     elif "converse" in exchange.path:
@@ -229,7 +230,7 @@ def test_no_canary_survives(
     assert len(entries) > 5
     shown = [
         provider_proxy("show", "--json", entry["key"], environ=proxy.environ, folder=tmp_path).stdout
-        for entry in entries[:5]
+        for entry in entries
     ]
     assert leaks(places, iter([("listing", (listed + "".join(shown)).encode())])) == []
 

@@ -1,0 +1,111 @@
+"""What an answer says once a client has read it: a stream's texts in one piece, and JSON's escapes undone.
+
+A secret that a model repeats comes token by token, each in an event of its own, and some servers write `=` as
+`\\u003d`: so it stands nowhere in the body as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from typing import Any
+
+from addon.judging.media import Kind, kind_of
+from cache_store.answers import eventstream, sse
+from cache_store.answers.abridged import abridged_events, abridged_json
+
+__all__ = ["put_together"]
+
+_ESCAPE = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")
+_STEP, _OVERLAP = 256 * 1024, 8 * 1024
+# A longer text is no token of a model: what stands in it stands in the body.
+_LONGEST = 256
+_HELD = 64 * 1024  # characters of one place
+_PLACES = 4096
+
+
+def put_together(body: bytes, essence: str) -> Iterator[bytes]:
+    """The texts of a body of this media type that are not in it as they are. Never raises."""
+    kind = kind_of(essence, body)
+    if kind is Kind.EVENTS:
+        yield from _joined(_loaded(event.data) for event in sse.parse(abridged_events(body)).events)
+    elif kind is Kind.FRAMES:
+        yield from _joined(_of_frames(body))
+    elif kind in (Kind.LINES, Kind.JSON):
+        yield from _unescaped(body)
+        if body[:64].lstrip().startswith(b"["):
+            yield from _joined([_loaded(body)])
+        elif kind is Kind.LINES or b"}\n{" in body:
+            yield from _joined(_loaded(line) for line in BytesIO(body))
+
+
+def _unescaped(body: bytes) -> Iterator[bytes]:
+    if b"\\u00" in body:
+        for at in range(0, len(body), _STEP):
+            window = body[at : at + _STEP + _OVERLAP]
+            if _ESCAPE.search(window):
+                yield _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), window)
+
+
+def _loaded(text: bytes | str) -> Any:
+    """The JSON value in `text`; `text` itself where it is none, as in a stream of plain text."""
+    try:
+        return json.loads(abridged_json(text) if isinstance(text, bytes) else text)
+    except (ValueError, RecursionError):
+        return text if isinstance(text, str) else None
+
+
+def _of_frames(body: bytes) -> Iterator[Any]:
+    try:
+        found = eventstream.frames(body)
+    except eventstream.BrokenFrame:
+        return
+    for frame in found:
+        value = _loaded(frame.payload)
+        inner = value.get("bytes") if isinstance(value, dict) else None
+        try:
+            yield _loaded(base64.b64decode(inner)) if isinstance(inner, str) else value
+        except binascii.Error:
+            yield value
+
+
+def _joined(values: Iterable[Any]) -> Iterator[bytes]:
+    """The texts of each place, one behind the other; what is the same in all values stands there once."""
+    held: dict[str, list[str]] = {}
+    sizes: dict[str, int] = {}
+    for value in values:
+        if len(held) > _PLACES:
+            yield from map(_whole, held.values())
+            held, sizes = {}, {}
+        for place, text in _texts(value):
+            held.setdefault(place, []).append(text)
+            sizes[place] = sizes.get(place, 0) + len(text)
+            if sizes[place] > _HELD:
+                whole = _whole(held[place])
+                yield whole
+                held[place] = [whole[-_OVERLAP:].decode("utf-8", "replace")]
+                sizes[place] = 0
+    yield from map(_whole, held.values())
+
+
+def _whole(texts: list[str]) -> bytes:
+    return "".join(texts if len(set(texts)) > 1 else texts[:1]).encode("utf-8", "surrogatepass")
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """The texts in `value`, each with its place: the names on the way there, and the `index` beside them."""
+    stack = [("", value)]
+    while stack:
+        place, value = stack.pop()
+        if isinstance(value, str):
+            yield place, value if len(value) <= _LONGEST else "\n"
+        elif isinstance(value, list):
+            stack += [(place, item) for item in reversed(value) if isinstance(item, str | list | dict)]
+        elif isinstance(value, dict):
+            index = value.get("index")
+            inner = f"{place}.{index}" if isinstance(index, int) else place
+            stack += [(f"{inner}.{name}", member) for name, member in value.items()]

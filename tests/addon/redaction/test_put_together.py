@@ -1,0 +1,120 @@
+"""An answer's texts as a client reads them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from addon.redaction.put_together import put_together
+from tests.cache_store.conformance.provider_answers import frame
+
+SECRET = 'a-secret-that-a-model-repeats-5f3a9c/+="'
+PIECES = [SECRET[at : at + 4] for at in range(0, len(SECRET), 4)]
+EVENTS, FRAMES = "text/event-stream", "application/vnd.amazon.eventstream"
+
+
+def events(*values: Any) -> bytes:
+    """A stream of JSON events."""
+    return b"".join(b"data: %b\n\n" % json.dumps(value).encode() for value in values)
+
+
+def chat(text: str, index: int = 0) -> dict[str, Any]:
+    """A part of a chat."""
+    return {"id": "chatcmpl-1", "choices": [{"index": index, "delta": {"content": text}}]}
+
+
+def block(text: str, kind: str, index: int = 1) -> dict[str, Any]:
+    """A part of a message of Anthropic's."""
+    return {"type": "content_block_delta", "index": index, "delta": {"type": kind, kind: text}}
+
+
+def gemini(text: str) -> dict[str, Any]:
+    """A part of an answer of Gemini's."""
+    return {"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}]}
+
+
+STREAMS = {
+    "chat": (events(*map(chat, PIECES)), EVENTS),
+    "chat as JSON": (events(*map(chat, PIECES)), "application/json"),
+    "two choices in turn": (events(*(chat(text, n) for text in PIECES for n in (0, 1))), EVENTS),
+    "text of a message": (events(*(block(text, "text") for text in PIECES)), EVENTS),
+    "thoughts": (events(*(block(text, "thinking") for text in PIECES)), EVENTS),
+    "a tool's input": (events(*(block(text, "partial_json") for text in PIECES)), EVENTS),
+    "plain events": (b"".join(b"data: %b\n\n" % text.encode() for text in PIECES), EVENTS),
+    "gemini": (events(*map(gemini, PIECES)), EVENTS),
+    "gemini's array": (json.dumps(list(map(gemini, PIECES))).encode(), "application/json"),
+    "parts of one": (
+        events({"candidates": [{"content": {"parts": [{"text": text} for text in PIECES]}}]}), EVENTS),
+    "lines": (b"".join(json.dumps({"message": {"content": text}}).encode() + b"\n" for text in PIECES),
+              "application/x-ndjson"),
+    "lines as JSON": (b"".join(json.dumps({"message": {"content": text}}).encode() + b"\n" for text in PIECES),
+                      "application/json"),
+    "converse": (b"".join(frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}})
+                          for text in PIECES), FRAMES),
+    "invoke": (b"".join(frame("chunk", {"bytes": base64.b64encode(json.dumps(block(text, "text")).encode()).decode()})
+                        for text in PIECES), FRAMES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_pieces_of_a_stream_are_put_together(name: str) -> None:
+    """Whatever the dialect, and whatever stands between two pieces."""
+    body, essence = STREAMS[name]
+    assert SECRET.encode() not in body
+    assert any(SECRET.encode() in text for text in put_together(body, essence))
+
+
+@pytest.mark.parametrize("escape", ["\\u00%02x", "\\u00%02X"])
+def test_escapes_are_undone(escape: str) -> None:
+    """Any character of ASCII may be written so, wherever it stands in a body."""
+    escaped = "".join(escape % ord(character) for character in SECRET)
+    for before in (0, 256 * 1024 - 20):
+        body = b'{"a": "%b%b"}' % (b"x" * before, escaped.encode())
+        assert any(SECRET.encode() in text for text in put_together(body, "application/json"))
+
+
+def test_what_repeats_in_every_event_is_no_text() -> None:
+    """A name that all events have is not taken for many pieces of one."""
+    texts = list(put_together(events(*(chat(text) for text in "abc")), EVENTS))
+    assert texts.count(b"chatcmpl-1") == 1
+    assert b"abc" in texts
+
+
+def test_whole_texts_are_no_pieces() -> None:
+    """A long text is looked at where it stands: nothing is put together across it."""
+    texts = list(put_together(events(chat("ab"), chat("x" * 1000), chat("cd")), EVENTS))
+    assert b"ab\ncd" in texts
+
+
+@pytest.mark.parametrize(
+    ("body", "essence"),
+    [(b"{", "application/json"), (b"[" * 100_000, "application/json"), (b"data: {\n\n", EVENTS), (b"x" * 50, FRAMES),
+     (b'{"a":1}\n{', "application/json"), (b"\xff\n\xfe", "application/x-ndjson"), (b"", EVENTS),
+     (frame("chunk", {"bytes": "no base64"}), FRAMES)],
+)  # fmt: skip
+def test_it_never_raises(body: bytes, essence: str) -> None:
+    """What is broken has no texts, or some."""
+    assert SECRET.encode() not in b"".join(put_together(body, essence))
+
+
+def test_long_streams_take_little_memory() -> None:
+    """Texts are let go of as they come; a secret where that happens is still in one piece."""
+    words = [*(f"w{n} " for n in range(20_000)), *PIECES, *(f"w{n} " for n in range(20_000))]
+    body = b"".join(json.dumps({"response": word}).encode() + b"\n" for word in words)
+    tracemalloc.start()
+    try:
+        assert any(SECRET.encode() in text for text in put_together(body, "application/x-ndjson"))
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
+    names = b"".join(json.dumps({f"n{n}": "x" * 200}).encode() + b"\n" for n in range(50_000))
+    tracemalloc.start()
+    try:
+        assert sum(map(len, put_together(names, "application/x-ndjson"))) == 200 * 50_000
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
