@@ -64,3 +64,27 @@ def test_an_unknown_root_says_where_to_name_it(reason: str) -> None:
     message = unreachable_message("h.example", f"Certificate verify failed: {reason}")
     assert f"{reason}; if a company's own CA signs for it, name that in NODE_EXTRA_CA_CERTS" in message
     assert "CA_CERTS" not in unreachable_message("h", "Certificate verify failed: certificate has expired")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Cannot parse HTTP response: Invalid header line: b'x-echo SECRET'", "Cannot parse HTTP response: Invalid header line"),
+        ('Cannot parse HTTP response: Bad HTTP response line: b"it\'s SECRET"', "Cannot parse HTTP response: Bad HTTP response line"),
+        ("unexpected server response: b'HTTP/1.1 200 OK\\r\\nx-echo: SECRET'", "unexpected server response"),
+        ("multiple content-length headers: ['SECRET', '1']", "multiple content-length headers"),
+        ("unexpected HTTP transfer-encoding 'SECRET' for HTTP/1.0", "unexpected HTTP transfer-encoding"),
+        ("[Errno 111] Connect call failed ('127.0.0.1', 1)", "[Errno 111] Connect call failed ('127.0.0.1', 1)"),
+    ],
+)  # fmt: skip
+def test_nothing_that_a_provider_sent_is_repeated(reason: str, said: str) -> None:
+    """What mitmproxy quotes may be a credential that came back; addresses of ours stay."""
+    assert unreachable_message("h.example", reason) == f"provider-proxy: h.example did not answer: {said}"
+
+
+def test_a_secret_in_a_path_is_not_said() -> None:
+    """A key in a path has its usual place-holder."""
+    key = "sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
+    message = miss_message(f"GET h.example/v1/{key}/x", "mode read-only-require-hit", "")
+    assert "GET h.example/v1/<redacted:sk-key:" in message
+    assert key not in message

@@ -252,6 +252,36 @@ def test_no_canary_in_our_own_messages(start_proxy: Start, tmp_path: Path) -> No
     assert leaks(RAW_PLACES, bytes_below(tmp_path)) == []
 
 
+def nonsense(exchange: Exchange) -> None:
+    """A provider that answers with what is no answer, and has the credential in it."""
+    sent = exchange.headers.get("authorization", "").encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
+    exchange.wfile.write({
+        "/status": b"HTTQ " + sent + b"\r\n\r\n",
+        "/header": head + b"x echo " + sent + b"\r\n\r\n{}",
+        "/length": head + b"content-length: " + sent + b"\r\n\r\n{}",
+        "/cut": head + b"x-echo: " + sent + b"\r\n",
+    }[exchange.path])  # fmt: skip
+    exchange.close_connection = True
+
+
+def test_what_is_no_answer_is_not_repeated(
+    start_proxy: Start, start_upstream: Callable[..., Upstream], tmp_path: Path
+) -> None:
+    """Of a provider that breaks HTTP with a credential in it our page says what is wrong, and so does the log."""
+    proxy = start_proxy(start_upstream(nonsense), "read-write")
+    headers = {"authorization": f"Bearer {canary('bearer')}"}
+    printed = ""
+    with session(proxy) as client:
+        for path in ("/status", "/header", "/length", "/cut"):
+            answer = client.get(f"https://api.openai.com{path}", headers=headers, timeout=30)
+            assert (answer.status_code, "did not answer" in answer.text) == (502, True)
+            printed += answer.text + str(answer.headers)
+    printed += proxy.stop()
+    assert leaks(RAW_PLACES, iter([("message", printed.encode())])) == []
+    assert leaks(RAW_PLACES, bytes_below(tmp_path)) == []
+
+
 def test_an_unsaved_request_changes_no_key(start_proxy: Start, upstream: Upstream, tmp_path: Path) -> None:
     """With SAVE_REQUEST=false nothing of the request but its label is kept, and the entry is still a hit."""
     proxy = start_proxy(upstream, "read-write", save_request="false")
