@@ -10,7 +10,7 @@ from addon.identity.url_form import normal_host
 from addon.providers import PROVIDER_HOSTS
 from cache_store.errors import UsageError
 
-__all__ = ["HostRules", "parse_hosts"]
+__all__ = ["HostRules", "parse_hosts", "quoted"]
 
 _PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9a-f:.%]+\]|[^\s:/@\[\]]+)(?::(\d{1,5}|\*))?/?")
 
@@ -85,12 +85,17 @@ def parse_hosts(text: str) -> HostRules:
     return HostRules((*_BUILT_IN, *rules) if adds or not rules else tuple(rules))
 
 
+def quoted(value: str) -> str:
+    """A value that was meant to name a host, for a message; what stands before an `@` may be a password."""
+    return repr("…@" + value.rpartition("@")[2] if "@" in value else value)
+
+
 def _parse_rule(part: str) -> _Rule:
     match = _PATTERN.fullmatch(part.strip().lower())
     port = match.group(3) if match else None
     if not match or (port not in (None, "*") and not 0 < int(port or 0) < 65536):
         raise UsageError(
-            f"PROVIDER_PROXY_HOSTS: {part.strip()!r} is no host; "
+            f"PROVIDER_PROXY_HOSTS: {quoted(part.strip())} is no host; "
             "write host, host:port or a glob such as *.example.com"
         )
     return _Rule(

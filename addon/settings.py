@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from addon.costs import prices_installed
-from addon.hosts import HostRules, parse_hosts
+from addon.hosts import HostRules, parse_hosts, quoted
 from addon.identity import IdentityRules
 from addon.judging.expected_errors import parse_store_errors
 from addon.modes import Mode, parse_mode
@@ -93,7 +93,7 @@ class Settings:
     hosts: HostRules
     listen_host: str
     listen_port: int
-    auth: str
+    auth: str = field(repr=False)
     identity: IdentityRules
     save_request: bool
     store_errors: frozenset[int]
@@ -213,9 +213,9 @@ def _parse_listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon:
         host, port = ("127.0.0.1", text) if text.isdigit() else (text, "8080")
-    if not port.isdecimal() or int(port) > 65535 or not host:
+    if not port.isdecimal() or int(port) > 65535 or not host or "@" in host:
         raise UsageError(
-            f"PROVIDER_PROXY_LISTEN: {text!r} is no address; write 127.0.0.1:8080 or 127.0.0.1:0"
+            f"PROVIDER_PROXY_LISTEN: {quoted(text)} is no address; write 127.0.0.1:8080 or 127.0.0.1:0"
         )
     return host.strip("[]"), int(port)
 

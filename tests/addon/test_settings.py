@@ -202,6 +202,25 @@ def test_websockets_pass_where_the_mode_forwards(mode: Mode, websocket: str, pas
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [("hosts", "https://user:PASSWORD@h.example"), ("hosts", "PASSWORD@h@h"), ("listen", "user:PASSWORD@127.0.0.1:0"),
+     ("listen", "user:PASSWORD@[::1]"), ("auth", "PASSWORD")],
+)  # fmt: skip
+def test_a_password_in_the_wrong_place_is_not_repeated(name: str, text: str) -> None:
+    """The message names the variable and not what may be a password."""
+    with pytest.raises(UsageError, match=f"^PROVIDER_PROXY_{name.upper()}\\b") as caught:
+        Settings.parse({name: text})
+    assert "PASSWORD" not in str(caught.value)
+
+
+def test_no_password_is_shown() -> None:
+    """Settings can be printed."""
+    settings = Settings.parse({"auth": "user:PASSWORD", "redis_url": "redis://user:PASSWORD@h:1/0"})
+    assert settings.auth == "user:PASSWORD"
+    assert "PASSWORD" not in repr(settings)
+
+
+@pytest.mark.parametrize(
     ("name", "nearest"),
     [
         ("PROVIDER_PROXY_CACHEMODE", "PROVIDER_PROXY_CACHE_MODE"),
