@@ -1,4 +1,4 @@
-"""diskcache's `Cache`, which keeps a connection for each thread, with an end to each."""
+"""diskcache's `Cache`, which keeps a connection for each thread, with an end to each; what is removed is gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ __all__ = ["ClosingCache"]
 
 
 class ClosingCache(Cache):  # type: ignore[misc]  # diskcache ships no types
-    """diskcache's, whose connections are closed when the threads end that made them."""
+    """diskcache's, whose connections are closed when the threads end that made them.
+
+    What is removed is overwritten: whoever removes an entry with a secret in it uploads the database next.
+    """
 
     @property
     def _con(self) -> sqlite3.Connection:
@@ -19,6 +22,8 @@ class ClosingCache(Cache):  # type: ignore[misc]  # diskcache ships no types
         closing = getattr(self._local, "closing", None)
         if closing is None or closing.connection is not connection:
             self._local.closing = _Closing(connection)
+            # Debian builds SQLite so that this is the default; most others do not.
+            connection.execute("PRAGMA secure_delete = ON")
         return connection
 
 
