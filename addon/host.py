@@ -23,6 +23,7 @@ from mitmproxy import exceptions, master, options  # noqa: E402
 
 from addon.dispatch import LeanAddonManager  # noqa: E402
 from addon.provider_cache import ProviderCache  # noqa: E402
+from addon.sweeping import Sweeping  # noqa: E402
 from addon.upstream_bypass import UpstreamBypass  # noqa: E402
 from cache_store.errors import UsageError  # noqa: E402
 
@@ -165,6 +166,7 @@ class Host:
             next_layer.NextLayer(),
             self.cache,
             *after,
+            Sweeping(),
             tlsconfig.TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),

@@ -29,6 +29,7 @@ MAY_IMPORT_MITMPROXY = {
     "addon.own_http",
     "addon.provider_cache",
     "addon.quick_ack",
+    "addon.sweeping",
     "addon.upstream_bypass",
     "addon.workers.listening",
     "addon.cli.serve",  # starts mitmweb
