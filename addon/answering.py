@@ -6,7 +6,6 @@ request → mode → identity → provider → recording → whole, successful, 
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -312,10 +311,10 @@ class Answering:
             retry = flight.answered
             if not retry and not coalesces:
                 return None
-            # `wait` rather than `await`: a waiter that is cancelled must not cancel the others' future.
-            await asyncio.wait([flight.landed], timeout=ANSWERED_SECONDS if retry else None)
-            if not flight.landed.done():
-                return None
+            if not await flight.wait(ANSWERED_SECONDS if retry else math.inf):
+                if retry:
+                    return None
+                self._shared.land(key, flight, Landing.ABANDONED)
             if flight.landed.result() is Landing.NOT_STORED and not retry:
                 return None
             shared = flight.landed.result() is Landing.STORED and not retry

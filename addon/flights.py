@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
+import time
 
 __all__ = ["Flight", "Flights", "Landing"]
+
+# An answer of which no more comes for so long has a client that does not read it, or a provider that hangs.
+STALLED_SECONDS = 30.0
 
 
 class Landing(enum.Enum):
@@ -13,17 +18,31 @@ class Landing(enum.Enum):
 
     STORED = "its entry is there: serve it"
     NOT_STORED = "a whole answer that is not kept: every waiter goes by itself"
-    ABANDONED = "cut off, or its client left: the next waiter takes over"
+    ABANDONED = "cut off, stalled, or its client left: the next waiter takes over"
 
 
 class Flight:
     """One request on its way to the provider, for one key."""
 
-    __slots__ = ("answered", "landed")
+    __slots__ = ("answered", "landed", "moved")
 
     def __init__(self) -> None:
         self.answered = False  # its terminal event was seen: who comes now is a retry, not a duplicate
+        self.moved = (
+            math.inf
+        )  # when the latest bytes of its answer came (monotonic); the first may take minutes
         self.landed: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
+
+    async def wait(self, seconds: float = math.inf) -> bool:
+        """Whether it lands, within `seconds` and before its answer stalls."""
+        until = time.monotonic() + seconds
+        while not self.landed.done():
+            now = time.monotonic()
+            if now >= until or now - self.moved >= STALLED_SECONDS:
+                return False
+            # `wait` rather than `await`: a waiter that is cancelled must not cancel the others' future.
+            await asyncio.wait([self.landed], timeout=min(until - now, STALLED_SECONDS))
+        return True
 
 
 class Flights:

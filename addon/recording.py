@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from io import BytesIO
 
@@ -65,6 +66,8 @@ class Recording:
 
     def __call__(self, chunk: bytes) -> bytes | tuple[bytes, ...]:
         """Take note of `chunk` (b"" at the end) and hand on what may be sent; mitmproxy's `response.stream`."""
+        if self._flight is not None:
+            self._flight.moved = time.monotonic()
         if chunk and not self.too_large:
             if self._received.tell() + len(chunk) > self._limit:
                 self.too_large = True

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from addon import answering as answering_module
+from addon import flights as flights_module
 from addon.answering import Answering
 from addon.counts import RunCounts
 from addon.decisions import Decision, Forward, Hit, Own
@@ -763,6 +764,28 @@ def test_a_retry_whose_first_answer_was_not_stored_leads(memory: MemoryStore) ->
         await _settle()
         await run.answering.keep(first, _answer(status=500))
         assert (await retry).flight is not None
+
+    _story(tell)
+
+
+def test_a_leader_whose_client_does_not_read_is_replaced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of those who wait goes to the provider, the others wait for it; the first one's late answer is not kept."""
+    monkeypatch.setattr(flights_module, "STALLED_SECONDS", 0.05)
+
+    async def tell() -> None:
+        run = _Run(store, cache_mode="read-write")
+        stalled = await run.forward()
+        _streamed(run, stalled)(b"data: {}\n\n")
+        waiters = [asyncio.create_task(run.ask()) for _ in range(3)]
+        done, waiting = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        leader = next(iter(done)).result()
+        assert isinstance(leader, Forward)
+        assert await run.answering.keep(leader, _answer("second")) is None
+        assert [type(await waiter) for waiter in waiting] == [Hit, Hit]
+        assert await run.answering.keep(stalled, _answer("first")) is NotStored.NEWER_ENTRY
+        assert _texts(store) == ["second"]
 
     _story(tell)
 

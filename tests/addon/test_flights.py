@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from addon.flights import Flights, Landing
+from addon import flights as flights_module
+from addon.flights import Flight, Flights, Landing
 
 
 def test_a_flight_is_there_until_it_lands() -> None:
@@ -35,7 +37,7 @@ def test_everyone_who_waits_learns_how_it_landed(landing: Landing) -> None:
         flight = flights.start("a")
 
         async def wait() -> Landing:
-            await asyncio.wait([flight.landed])
+            assert await flight.wait()
             return flight.landed.result()
 
         waiting = [asyncio.create_task(wait()) for _ in range(3)]
@@ -68,13 +70,40 @@ def test_a_waiter_that_is_cancelled_leaves_the_flight_alone() -> None:
     async def story() -> None:
         flights = Flights()
         flight = flights.start("a")
-        waiting = [asyncio.create_task(asyncio.wait([flight.landed])) for _ in range(2)]
+        waiting = [asyncio.create_task(flight.wait()) for _ in range(2)]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.sleep(0)
         assert not flight.landed.done()
         assert not waiting[1].done()
         flights.land("a", flight, Landing.STORED)
-        await asyncio.wait_for(waiting[1], 1)
+        assert await asyncio.wait_for(waiting[1], 1)
+
+    asyncio.run(story())
+
+
+def test_who_waits_does_not_wait_longer_than_it_said() -> None:
+    """At the end of its time a waiter is told that the flight has not landed."""
+
+    async def story() -> None:
+        assert not await asyncio.wait_for(Flight().wait(0.05), 5)
+
+    asyncio.run(story())
+
+
+def test_an_answer_that_stalls_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once no more comes of an answer that has begun, its waiters are let go; while some comes, they wait."""
+    monkeypatch.setattr(flights_module, "STALLED_SECONDS", 0.2)
+
+    async def story() -> None:
+        flight = Flight()
+        waiting = asyncio.create_task(flight.wait())
+        await asyncio.sleep(0.5)
+        assert not waiting.done()  # nothing has come yet: the provider takes its time
+        for _ in range(10):
+            flight.moved = time.monotonic()
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+        assert await asyncio.wait_for(waiting, 5) is False
 
     asyncio.run(story())
