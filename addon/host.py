@@ -308,7 +308,9 @@ def _parse_arguments(opts: options.Options, arguments: Sequence[str]) -> None:
 @contextlib.contextmanager
 def _on_signals(stop: Callable[[], None], *, watch: bool) -> Any:
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM) if watch else ()
+    signals = [signal.SIGINT, signal.SIGTERM] if watch else []
+    if watch and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which `nohup` asks for
+        signals.append(signal.SIGHUP)
     for number in signals:
         loop.add_signal_handler(number, stop)
     try:

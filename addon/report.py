@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from typing import Any
 
 from addon.counts import RunCounts
+from addon.modes import Mode
 from addon.report_words import cost_lines, plural, seconds, side_lines, size
 
 __all__ = ["log_report", "render_report"]
@@ -51,15 +53,27 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _miss_lines(run: dict[str, Any]) -> list[str]:
-    """The misses whose cause is known: where nothing is recorded at all there is nothing to explain."""
+    """The misses whose cause is known; where nothing near is recorded, what to do about all of them."""
     explained = [miss for miss in run["missed"] if miss["nearest"]]
-    lines = []
+    lines = _nothing_near(run)
     for miss in explained[:_MISSES]:
         lines.append(f"miss {miss['key'][:12]}… {miss['place']}{_times(miss)}")
         lines.append(f"  {miss['line']}")
     if len(explained) > _MISSES:
         lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: provider-proxy report")
     return lines
+
+
+def _nothing_near(run: dict[str, Any]) -> list[str]:
+    # In other modes that is no fault: these requests are recorded, or were meant to go live.
+    if run["mode"] != Mode.REQUIRE_HIT:
+        return []
+    counted: Counter[str] = Counter()
+    for miss in run["missed"]:
+        if not miss["nearest"]:
+            counted[miss["line"]] += miss["times"]
+    said = counted.most_common(_MISSES)
+    return [f"{plural(count, 'miss', 'misses')}: {line[:1].upper()}{line[1:]}" for line, count in said]
 
 
 def _times(miss: dict[str, Any]) -> str:

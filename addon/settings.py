@@ -69,7 +69,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_body", "64MiB", "a longer answer is relayed and not stored"),
     Setting("coalesce", "wait", "identical requests in flight: `wait` for the first one's entry, or `off`"),
     Setting("repeat", "single", "`sequence`: equal requests of a run have their own answers, in order"),
-    Setting("websocket", "", "`pass` or `refuse` WebSocket upgrades; by default require-hit refuses"),
+    Setting("websocket", "", "`refuse` WebSocket upgrades always; "
+            "`pass`, as by default, only where the mode sends anything"),
     Setting("redis_url", "", "a Redis or Valkey that many machines share behind their disks, "
             "`redis://user:password@host:6379/0`; `rediss://` is TLS"),
     Setting("remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"),

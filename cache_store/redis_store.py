@@ -201,17 +201,20 @@ def _client(url: str, wait: float) -> Redis:
             "PROVIDER_PROXY_REDIS_URL needs the redis package; pip install 'provider-proxy[redis]'"
         ) from error
     try:
-        return Redis.from_url(
+        client = Redis.from_url(
             url,
             socket_timeout=wait,
             socket_connect_timeout=wait,
             retry=Retry(NoBackoff(), 0),
             decode_responses=False,
         )
+        # What the URL's query says is looked at when a connection is made, not before.
+        client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
     except (ValueError, TypeError) as error:
         raise UsageError(
             "PROVIDER_PROXY_REDIS_URL has an option that the redis package does not take"
         ) from error
+    return client
 
 
 def _decoded(key: str, data: bytes) -> Entry:

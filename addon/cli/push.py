@@ -70,8 +70,9 @@ def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
 def _is_without_credentials(url: str, done: str) -> bool:
     """Whether there are none, which is said."""
     from cache_store.transfer.credentials import has_credentials
+    from cache_store.transfer.remote import checked_url
 
-    if has_credentials(url, os.environ):
+    if has_credentials(checked_url(url), os.environ):
         return False
     click.echo(f"no credentials for {url} in the environment: nothing was {done}", err=True)
     return True

@@ -23,7 +23,7 @@ from cache_store.transfer.pack import is_digest
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-__all__ = ["Remote"]
+__all__ = ["Remote", "checked_url"]
 
 _SCHEMES = ("s3", "gs", "az", "file")
 _FOLDER = "packs"
@@ -39,7 +39,7 @@ class Remote:
 
     def __init__(self, url: str) -> None:
         """Raises UsageError for a URL that is none, or without the obstore package."""
-        self.url = _checked(url)
+        self.url = checked_url(url)
         settle(os.environ)
         # What lists or removes answers at once or not at all; what carries packs may take its time.
         self._quick = _store(url, timedelta(seconds=5), timedelta(seconds=10))
@@ -129,7 +129,8 @@ class _Gone(TransferError, FileNotFoundError):
     """What was asked for is not there (any more)."""
 
 
-def _checked(url: str) -> str:
+def checked_url(url: str) -> str:
+    """`url`, which may be printed. Raises UsageError, which repeats nothing of it, where it names no bucket."""
     try:
         parts = urlsplit(url)
         fine = parts.scheme in _SCHEMES and bool(parts.netloc or parts.scheme == "file")

@@ -179,10 +179,14 @@ def test_a_miss_is_said_with_what_follows_from_it() -> None:
 
 
 def test_a_miss_with_nothing_near_is_not_listed() -> None:
-    """A first recording misses everywhere: the count says it all."""
+    """A first recording misses everywhere: the count says it all. Where nothing may be sent, it says what to do."""
     counts = _counts("a.example")
-    _missed(counts, "pp1-first", nearest=None)
-    assert "pp1-first" not in render_report(counts)
+    for key in ("pp1-first", "pp1-second"):
+        counts.miss(key, {"nearest": None}, "nothing is recorded for a.example. Record it")
+    counts.miss("pp1-second", {"nearest": None}, "nothing is recorded for a.example. Record it")
+    assert "Record it" not in render_report(counts)
+    run = counts.as_dict() | {"mode": "read-only-require-hit"}
+    assert render_report(run).splitlines()[-1] == "3 misses: Nothing is recorded for a.example. Record it"
 
 
 def test_failed_gates_come_last() -> None:

@@ -207,7 +207,10 @@ def test_a_url_that_is_none_is_refused_without_showing_it(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_an_unknown_option_in_the_url_is_refused() -> None:
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+@pytest.mark.parametrize("option", ["max_connections=many", "colour=secret"])
+def test_an_unknown_option_in_the_url_is_refused(scheme: str, option: str) -> None:
     """What the client does not take is a wrong setting, not a crash."""
-    with pytest.raises(UsageError, match="option"):
-        RedisStore("redis://127.0.0.1/0?max_connections=many")
+    with pytest.raises(UsageError, match="option") as caught:
+        RedisStore(f"{scheme}://127.0.0.1/0?{option}")
+    assert "secret" not in str(caught.value)

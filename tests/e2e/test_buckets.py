@@ -107,6 +107,9 @@ def test_without_credentials_an_optional_pull_says_so(command: Command) -> None:
     done = command("pull", "--optional", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert done.returncode == 0
     assert done.stderr.startswith("no credentials for s3://")
+    done = command("pull", "--optional", "--remote", "s3://AKIA:s3cret@bucket", AWS_ACCESS_KEY_ID="")
+    assert done.returncode == 2
+    assert "s3cret" not in done.stderr
 
 
 def test_a_damaged_pack_merges_nothing(

@@ -79,9 +79,9 @@ def test_the_numbers_are_the_providers_own(
     assert report["connections"] >= 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_a_report(number: int, start_proxy: Callable[..., Proxy], upstream: Upstream) -> None:
-    """Ended by Ctrl-C or SIGTERM, the proxy still writes what it did."""
+    """Ended by Ctrl-C, SIGTERM or its terminal's end, the proxy still writes what it did."""
     proxy = start_proxy(upstream)
     ask(proxy)
     proxy.stop(number)
