@@ -27,8 +27,8 @@ _HEADER = re.compile(
 )
 # A form that is not read as one.
 _PAIR = re.compile(rb"(?:\A|&)([A-Za-z_-]{4,40})=([^&\s\"\\]++)")
-# A text that a colon follows is a name.
-_REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*+"(:)?', re.DOTALL)
+_QUOTE = b'"'
+_BACKSLASH = ord("\\")
 
 IGNORED = "<redacted:ignored>"
 """Stands where an ignore rule of the user took a value out."""
@@ -66,11 +66,21 @@ def redact_json(data: bytes) -> bytes | None:
         if kind == "private-key":
             return None
         if start >= end_of_text:
-            rest = _REST_OF_TEXT.match(data, end)
-            if rest is None or rest[1]:
+            end_of_text = _end_of_text(data, end)
+            if data[end_of_text : end_of_text + 1] == b":":
                 return None
-            end_of_text = rest.end()
     return _replaced(data, findings) if findings else data
+
+
+def _end_of_text(data: bytes, start: int) -> int:
+    """Behind the quote that ends the JSON text in which `start` is, not within an escape."""
+    while True:
+        quote = before = data.index(_QUOTE, start)
+        while before > start and data[before - 1] == _BACKSLASH:
+            before -= 1
+        if (quote - before) % 2 == 0:
+            return quote + 1
+        start = quote + 1
 
 
 def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
@@ -90,9 +100,11 @@ def _replaced(data: bytes, findings: list[shapes.Finding]) -> bytes:
     at = 0
     for kind, start, end in findings:
         if start >= at:
-            parts += (data[at:start].replace(_OPEN, _ESCAPED), redacted(kind, data[start:end]).encode())
+            parts += (data[at:start], redacted(kind, data[start:end]).encode())
             at = end
-    parts.append(data[at:].replace(_OPEN, _ESCAPED))
+    parts.append(data[at:])
+    if _OPEN in data:
+        parts[::2] = [part.replace(_OPEN, _ESCAPED) for part in parts[::2]]
     return b"".join(parts)
 
 

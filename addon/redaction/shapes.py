@@ -61,7 +61,6 @@ class _Shape(NamedTuple):
     pattern: re.Pattern[bytes]
     before: int
     searched: int
-    rare: int
 
 
 def _after(first: str) -> str:
@@ -69,14 +68,11 @@ def _after(first: str) -> str:
     return f"(?<={first})" + _BEFORE.replace("{0}", first)
 
 
-def _shape(kind: str, first: str, rest: str, rare: str) -> _Shape:
-    """A shape whose first letters (a pattern) end in one which `re` searches for at the speed of memchr.
-
-    `rare` is in the secret as well, and in no base64.
-    """
+def _shape(kind: str, first: str, rest: str) -> _Shape:
+    """A shape whose first letters (a pattern) end in one which `re` searches for at the speed of memchr."""
     length = len(re.sub(r"\[[a-zA-Z]+\]", "?", first))
     pattern = re.compile(f"{first[-1]}{_after(first)}{rest}".encode())
-    return _Shape(kind, pattern, length - 1, ord(first[-1]), ord(rare))
+    return _Shape(kind, pattern, length - 1, ord(first[-1]))
 
 
 _B64URL = "[A-Za-z0-9_-]"
@@ -88,21 +84,29 @@ _GOOGLE = f"za{_after('AIza')}{_B64URL}{{35}}+{_END}"
 _AWS = f"A{_after('A[KS]IA')}[A-Z0-9]{{16}}+{_END}"
 _GOOGLE_OR_AWS = re.compile(f"I(?:({_GOOGLE})|{_AWS})".encode())
 _IN_BOTH = ord("I")
-# Each of these is within one run of the letters below, of 25 bytes (Slack) or more.
-_IN_RUNS = (
-    _shape("sk-key", "sk-", rf"(?:ant-{_B64URL}{{24,256}}+|(?!ant-){_B64URL}{{32,256}}+){_END}", "-"),
-    _shape("groq-key", "gsk_", "[A-Za-z0-9]{40,80}+" + _END, "_"),
-    _shape("google-token", "ya29", r"\.[A-Za-z0-9_.-]{24,4096}+", "."),
-    _shape("jwt", "eyJ", rf"{_B64URL}{{8,}}+\.eyJ{_B64URL}{{8,}}+\.{_B64URL}{{16,}}+", "."),
-    _shape("github-token", "gh[pousr]_", "[A-Za-z0-9]{36,255}+" + _END, "_"),
-    _shape("slack-token", "xox", "[bp]-[A-Za-z0-9-]{20,255}+(?![A-Za-z0-9_])", "-"),
-)
+# Each of these is within one run of the letters below, of 25 bytes (Slack) or more; by a letter that they have and
+# base64 has not.
+_IN_RUNS = {
+    ord("-"): (
+        _shape("sk-key", "sk-", rf"(?:ant-{_B64URL}{{24,256}}+|(?!ant-){_B64URL}{{32,256}}+){_END}"),
+        _shape("slack-token", "xox", "[bp]-[A-Za-z0-9-]{20,255}+(?![A-Za-z0-9_])"),
+    ),
+    ord("_"): (
+        _shape("groq-key", "gsk_", "[A-Za-z0-9]{40,80}+" + _END),
+        _shape("github-token", "gh[pousr]_", "[A-Za-z0-9]{36,255}+" + _END),
+    ),
+    ord("."): (
+        _shape("google-token", "ya29", r"\.[A-Za-z0-9_.-]{24,4096}+"),
+        _shape("jwt", "eyJ", rf"{_B64URL}{{8,}}+\.eyJ{_B64URL}{{8,}}+\.{_B64URL}{{16,}}+"),
+    ),
+}
 # With `+/=`, so that a text in base64 is one run and not thousands.
 _NOT_IN_RUN = bytes(
     byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+/=" for byte in range(256)
 )
 _SHORTEST_RUN = bytes(25)
-_SPAN = 1024
+# Runs beyond the first few share a span with what follows them.
+_OWN_SPANS, _SPAN = 4, 1024
 # So much is translated at a time: a large answer is not to be in memory twice.
 _WINDOW = 256 * 1024
 
@@ -112,14 +116,11 @@ def find(data: bytes) -> list[Finding]:
     found = [*_google_or_aws(data)] if _IN_BOTH in data else []
     # Most prose has no such run, and to see that costs less than to begin six searches.
     for start, end in _spans(data):
-        for kind, pattern, before, searched, rare in _IN_RUNS:
+        for rare, shapes in _IN_RUNS.items():
             # One byte is found faster than a search is begun.
-            if data.find(rare, start, end) >= 0 and data.find(searched, start, end) >= 0:
-                found += [
-                    Finding(kind, match.start() - before, match.end())
-                    for match in pattern.finditer(data, start, end)
-                    if kind != "sk-key" or _is_sk_key(match[0])
-                ]
+            if data.find(rare, start, end) >= 0:
+                for shape in shapes:
+                    found += _of_shape(shape, data, start, end)
     # From behind, which is faster: a hyphen is rarer than an `N`.
     if _PEM_RARE in data and data.rfind(_PEM_BEGINS) >= 0:
         found += _private_keys(data)
@@ -130,6 +131,17 @@ def find(data: bytes) -> list[Finding]:
         if not kept or finding.start >= kept[-1].end:
             kept.append(finding)
     return kept
+
+
+def _of_shape(shape: _Shape, data: bytes, start: int, end: int) -> list[Finding]:
+    kind, pattern, before, searched = shape
+    if data.find(searched, start, end) < 0:
+        return []
+    return [
+        Finding(kind, match.start() - before, match.end())
+        for match in pattern.finditer(data, start, end)
+        if kind != "sk-key" or _is_sk_key(match[0])
+    ]
 
 
 # Of a signed URL (SigV4, and V2 before it).
@@ -158,14 +170,17 @@ def _google_or_aws(data: bytes) -> Iterator[Finding]:
 def _spans(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the long runs of `data` are. None is cut; those that are near to one another share a span."""
     window = 0
+    spans = 0
     while window < len(data):
         runs = data[window : window + _WINDOW].translate(_NOT_IN_RUN)
         following = window + _WINDOW - len(_SHORTEST_RUN) + 1
         start = runs.find(_SHORTEST_RUN)
         while start >= 0:
-            end = runs.find(1, start + _SPAN)
+            spans += 1
+            least = start + (_SPAN if spans > _OWN_SPANS else len(_SHORTEST_RUN))
+            end = runs.find(1, least)
             if end < 0:
-                following = _end_of_run(data, window + max(len(runs), start + _SPAN))
+                following = _end_of_run(data, window + max(len(runs), least))
                 yield window + start, following
                 break
             yield window + start, window + end

@@ -106,7 +106,9 @@ def marked(pick: random.Random, size: int) -> dict[str, Any]:
 def secret(pick: random.Random, size: int) -> dict[str, Any]:
     """A conversation that begins with a key."""
     body = chat(pick, size)
-    body["messages"][0]["content"] = f"My key is sk-{'aB3dE6gH' * 6}, keep it."
+    said = f"My key is sk-{'aB3dE6gH' * 6}, keep it. "
+    first = body["messages"][0]
+    first["content"] = said + first["content"][len(said) :]
     return body
 
 

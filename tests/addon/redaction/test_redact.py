@@ -84,9 +84,10 @@ def test_what_is_redacted_as_written(value: object, is_done: bool) -> None:
     assert (redact_json(compact(value)) is not None) == is_done
 
 
-def test_many_secrets_in_one_text() -> None:
-    """Their number costs no more than their bytes."""
-    written = compact([f"{KEY} " * 50_000])
+@pytest.mark.parametrize("text", [f"{KEY} " * 50_000, f"{KEY} " + '"' * 500_000, f"{KEY} " + "\\" * 500_000])
+def test_many_secrets_in_one_text(text: str) -> None:
+    """Their number, and that of the escapes behind one, costs no more than their bytes."""
+    written = compact([text])
     began = time.process_time()
     found = redact_json(written)
     assert found
