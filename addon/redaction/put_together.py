@@ -7,7 +7,6 @@ A secret that a model repeats comes token by token, each in an event of its own,
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -69,7 +68,7 @@ def _of_frames(body: bytes) -> Iterator[Any]:
         inner = value.get("bytes") if isinstance(value, dict) else None
         try:
             yield _loaded(base64.b64decode(inner)) if isinstance(inner, str) else value
-        except binascii.Error:
+        except ValueError:
             yield value
 
 

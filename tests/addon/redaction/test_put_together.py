@@ -94,7 +94,7 @@ def test_whole_texts_are_no_pieces() -> None:
     ("body", "essence"),
     [(b"{", "application/json"), (b"[" * 100_000, "application/json"), (b"data: {\n\n", EVENTS), (b"x" * 50, FRAMES),
      (b'{"a":1}\n{', "application/json"), (b"\xff\n\xfe", "application/x-ndjson"), (b"", EVENTS),
-     (frame("chunk", {"bytes": "no base64"}), FRAMES)],
+     (frame("chunk", {"bytes": "no base64"}), FRAMES), (frame("chunk", {"bytes": "\u00e9"}), FRAMES)],
 )  # fmt: skip
 def test_it_never_raises(body: bytes, essence: str) -> None:
     """What is broken has no texts, or some."""
