@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
+from itertools import chain, repeat
 from typing import Any
 
 from addon.judging.media import Kind, kind_of
@@ -74,20 +75,19 @@ def _of_frames(body: bytes) -> Iterator[Any]:
 
 def _joined(values: Iterable[Any]) -> Iterator[bytes]:
     """The texts of each place, one behind the other; what is the same in all values stands there once."""
-    held: dict[str, list[str]] = {}
-    sizes: dict[str, int] = {}
-    for value in values:
+    held: dict[int, list[str]] = {}
+    sizes: dict[int, int] = {}
+    for place, text in chain.from_iterable(map(_texts, values)):
         if len(held) > _PLACES:
             yield from map(_whole, held.values())
             held, sizes = {}, {}
-        for place, text in _texts(value):
-            held.setdefault(place, []).append(text)
-            sizes[place] = sizes.get(place, 0) + len(text)
-            if sizes[place] > _HELD:
-                whole = _whole(held[place])
-                yield whole
-                held[place] = [whole[-_OVERLAP:].decode("utf-8", "replace")]
-                sizes[place] = 0
+        held.setdefault(place, []).append(text)
+        sizes[place] = sizes.get(place, 0) + len(text)
+        if sizes[place] > _HELD:
+            whole = _whole(held[place])
+            yield whole
+            held[place] = [whole[-_OVERLAP:].decode("utf-8", "replace")]
+            sizes[place] = 0
     yield from map(_whole, held.values())
 
 
@@ -95,16 +95,27 @@ def _whole(texts: list[str]) -> bytes:
     return "".join(texts if len(set(texts)) > 1 else texts[:1]).encode("utf-8", "surrogatepass")
 
 
-def _texts(value: Any) -> Iterator[tuple[str, str]]:
-    """The texts in `value`, each with its place: the names on the way there, and the `index` beside them."""
-    stack = [("", value)]
+def _texts(value: Any) -> Iterator[tuple[int, str]]:
+    """The texts in `value`, each with its place: a hash of the names on the way there and the `index` beside them.
+
+    Takes no memory for what is wide or has long names: an answer may be one list of many millions.
+    """
+    stack = [iter([(0, value)])]
     while stack:
-        place, value = stack.pop()
-        if isinstance(value, str):
-            yield place, value if len(value) <= _LONGEST else "\n"
-        elif isinstance(value, list):
-            stack += [(place, item) for item in reversed(value) if isinstance(item, str | list | dict)]
-        elif isinstance(value, dict):
-            index = value.get("index")
-            inner = f"{place}.{index}" if isinstance(index, int) else place
-            stack += [(f"{inner}.{name}", member) for name, member in value.items()]
+        for place, found in stack[-1]:
+            if isinstance(found, str):
+                yield place, found if len(found) <= _LONGEST else "\n"
+            elif isinstance(found, list):
+                stack.append(zip(repeat(place), found))
+                break
+            elif isinstance(found, dict):
+                stack.append(_members(place, found))
+                break
+        else:
+            stack.pop()
+
+
+def _members(place: int, members: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+    index = members.get("index")
+    inner = hash((place, index)) if isinstance(index, int) else place
+    return ((hash((inner, name)), member) for name, member in members.items())

@@ -118,3 +118,27 @@ def test_long_streams_take_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("value", [
+    {"n" * 10_000: {str(n): str(n) for n in range(4000)}}, [[{}] * 100_000], [{str(n): str(n) for n in range(100_000)}],
+], ids=["a long name", "a long list", "many names"])  # fmt: skip
+def test_wide_values_take_little_memory_beside_them(value: Any) -> None:
+    """No name is repeated for each member below it, and no list is copied to be walked through."""
+    body = json.dumps(value).encode() + b"\n"
+    essence = "application/json" if body.startswith(b"[") else "application/x-ndjson"
+    tracemalloc.start()
+    try:
+        read = json.loads(body)
+        loaded = tracemalloc.get_traced_memory()[1]
+        del read
+        tracemalloc.reset_peak()
+        assert sum(map(len, put_together(body, essence))) == sum(map(len, _texts_of(value)))
+        assert tracemalloc.get_traced_memory()[1] < loaded + 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def _texts_of(value: Any) -> list[str]:
+    members = value.values() if isinstance(value, dict) else value
+    return [value] if isinstance(value, str) else [text for member in members for text in _texts_of(member)]
