@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
+import select
 import sys
 import threading
 
@@ -64,10 +66,17 @@ class _Behind(logging.Handler):
     def _write(self) -> None:
         while True:
             line = self._lines.get()
-            try:
-                # Past Python's own buffer, whose lock would be this thread's when the process ends.
-                while line:
-                    line = line[os.write(sys.stderr.fileno(), line) :]
-            except (OSError, ValueError):
-                pass  # stderr is closed: nobody is told
+            # stderr is closed, or was never there and is None: nobody is told.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                _write_whole(line)
             self._lines.task_done()
+
+
+def _write_whole(line: bytes) -> None:
+    """Past Python's own buffer, whose lock would be this thread's when the process ends."""
+    stderr = sys.stderr.fileno()
+    while line:
+        try:
+            line = line[os.write(stderr, line) :]
+        except BlockingIOError:  # another process that shares the pipe has set it so
+            select.select((), (stderr,), ())

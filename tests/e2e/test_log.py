@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Upstream
 
 _SMALLEST_PIPE = 4096  # bytes; one page
+_NOT_BLOCKING = "import os, sys; os.set_blocking(2, False); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 def refuse_the_ca(proxy: Proxy) -> None:
@@ -30,10 +32,13 @@ def refuse_the_ca(proxy: Proxy) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets a pipe's size")
-def test_a_log_that_nobody_reads(start_proxy: Callable[..., Proxy], upstream: Upstream) -> None:
+@pytest.mark.parametrize("before", [(), (sys.executable, "-c", _NOT_BLOCKING)])
+def test_a_log_that_nobody_reads(
+    start_proxy: Callable[..., Proxy], upstream: Upstream, before: tuple[str, ...]
+) -> None:
     """With stderr full, as in a pipe that its owner does not read, requests are answered, and the run ends with its
-    report."""
-    proxy = start_proxy(upstream, "read-write")
+    report; no line is lost, nor where another owner of the pipe has set it not to block."""
+    proxy = start_proxy(upstream, "read-write", before=before)
     assert proxy.process.stderr is not None
     fcntl.fcntl(proxy.process.stderr, fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
     for _ in range(40):
@@ -44,3 +49,13 @@ def test_a_log_that_nobody_reads(start_proxy: Callable[..., Proxy], upstream: Up
     said = proxy.stop()
     assert said.count("api.openai.com") > 40  # every line, the one that filled the pipe included
     assert "mode read-write, 2 requests" in said
+
+
+def test_no_stderr_at_all(start_proxy: Callable[..., Proxy]) -> None:
+    """Started with stderr closed, the proxy has nobody to tell, and does not wait at its end as if it had."""
+    proxy = start_proxy(before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+    refuse_the_ca(proxy)
+    asked = time.monotonic()
+    proxy.stop()
+    assert proxy.process.returncode == 0
+    assert time.monotonic() - asked < 1  # a flush that waits in vain does so for a second, and there are two
