@@ -63,13 +63,16 @@ def is_claimed(folder: Path) -> bool:
         return handle is not None and not _lock(handle, 0)
 
 
-def take_dead(folder: Path) -> Background | None:
-    """The background proxy that died in `folder` without `forget`, which is done here; None where none did."""
+def take_dead(folder: Path, *, keep: bool = False) -> Background | None:
+    """The background proxy that died in `folder` without `forget`, which is done here, unless it is to be kept for
+    a later call; None where none did.
+    """
     with _opened(folder) as handle:
         if handle is None or not _lock(handle, 0):
             return None
         found = _parsed(handle)
-        forget(handle)
+        if not keep:
+            forget(handle)
         return found
 
 

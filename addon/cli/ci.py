@@ -16,7 +16,7 @@ import click
 
 from addon.cli.context import PROXY_FLAGS, print_json, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
-from addon.client_env import EnvChanges, render
+from addon.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.entry import optimised_command
 from addon.gates import FAILED_STATUS
 from addon.launch import STATE_FOLDER, client_changes
@@ -43,6 +43,7 @@ def ci(**flags: Any) -> None:
     settings = Settings.parse(raw_from_flags(**flags))
     if read_background(STATE_FOLDER) is not None:
         raise UsageError("a background proxy runs here already; stop it with `provider-proxy stop`")
+    _lead_past_the_dead()
     background = _start(flags, gate_arguments(gates))
     changes = client_changes(settings, background.url, os.environ)
     _to_github(changes)
@@ -79,6 +80,19 @@ def stop(*, as_json: bool) -> None:
     to_github(report)
     if report.get("failed_gates"):
         sys.exit(FAILED_STATUS)
+
+
+def _lead_past_the_dead() -> None:
+    """Where a proxy died here, later steps have it in their variables still: to a new one it is no way out, nor
+    what `stop` is to set back.
+    """
+    dead = take_dead(STATE_FOLDER, keep=True)  # a start that fails leaves it to `stop`
+    if dead is None:
+        return
+    own = dead.url.removeprefix("http://")
+    for name in PROXY_VARIABLES:
+        if os.environ.get(name, "").rpartition("@")[2].removeprefix("http://") == own:
+            os.environ[name] = dead.before.get(name, "")
 
 
 def _nothing_to_stop() -> ProviderProxyError:

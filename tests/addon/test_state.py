@@ -51,6 +51,7 @@ def test_a_proxy_that_died_is_told_once(tmp_path: Path) -> None:
     handle = claim(tmp_path, HERE)
     assert take_dead(tmp_path) is None
     os.close(handle)
+    assert take_dead(tmp_path, keep=True) == HERE
     assert take_dead(tmp_path) == HERE
     assert take_dead(tmp_path) is None
     assert (tmp_path / "ci.json").read_bytes() == b""

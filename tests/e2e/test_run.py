@@ -171,6 +171,30 @@ def test_stop_says_that_the_proxy_died(environ: dict[str, str], tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("background")
+def test_ci_after_one_that_died(environ: dict[str, str], tmp_path: Path) -> None:
+    """A job's later steps have the dead proxy in their variables; `stop` sets back what was before that one."""
+    github = tmp_path / "github.env"
+    company = {"HTTPS_PROXY": "http://127.0.0.1:9", "PROVIDER_PROXY_AUTH": "me:secret"}
+    environ |= {"GITHUB_ENV": str(github), "PROVIDER_PROXY_LISTEN": "127.0.0.1:0"}
+    first = provider_proxy("ci", environ=environ | company, folder=tmp_path)
+    state = tmp_path / ".provider-proxy" / "ci.json"
+    os.kill(json.loads(state.read_text())["pid"], signal.SIGKILL)
+    assert wait_for(lambda: not is_claimed(state.parent), 10)
+    exports = (
+        line.removeprefix("export ") for line in first.stdout.splitlines() if line.startswith("export ")
+    )
+    later = dict(line.replace("'", "").split("=", 1) for line in exports)
+    second = provider_proxy("ci", environ=environ | company | later, folder=tmp_path)
+    assert second.returncode == 0, second.stderr
+    github.unlink()
+    assert provider_proxy("stop", environ=environ | later, folder=tmp_path).returncode == 0
+    set_back = github.read_text()
+    assert "HTTPS_PROXY<<" in set_back
+    assert "\nhttp://127.0.0.1:9\n" in set_back
+    assert later["HTTPS_PROXY"] not in set_back
+
+
+@pytest.mark.usefixtures("background")
 def test_ci_that_cannot_start_says_why(environ: dict[str, str], tmp_path: Path) -> None:
     """Where the background proxy does not come up, `ci` exits 2 with its reason in one line."""
     (tmp_path / "file").write_text("x")
