@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable, Sequence
@@ -88,6 +89,7 @@ class Member:
         self._before_sending = before_sending
         self._over = ""
         self._joined: dict[int, Flight] = {}
+        self._watching: set[asyncio.Task[None]] = set()
 
     # -- what the board tells -------------------------------------------------
 
@@ -139,7 +141,7 @@ class Member:
         def claimed(answer: Any) -> tuple[Flight, bool]:
             number, leads, answered, landing = answer
             if leads:
-                return _Led(self._asking, key, number), True
+                return self._watched(_Led(self._asking, key, number)), True
             flight = self._joined.get(number) or Flight()
             flight.answered = answered
             if landing:
@@ -150,6 +152,18 @@ class Member:
 
         found: tuple[Flight, bool] = await self._asking.ask("claim", key, looked, then=claimed)
         return found
+
+    def _watched(self, led: _Led) -> _Led:
+        """A flight that is given up where its answer stalls, which those who wait elsewhere cannot see."""
+
+        async def watch() -> None:
+            if not await led.wait():
+                self.land(led.key, led, Landing.ABANDONED)
+
+        task = asyncio.create_task(watch())
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+        return led
 
     def land(self, key: str, flight: Flight, landing: Landing) -> None:
         """Tell how a flight of this process ended, and when: a later look at the store needs not be repeated."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from addon import flights as flights_module
 from addon.costs import Tally
 from addon.flights import Landing
 from addon.redaction.credentials_seen import Credential
@@ -58,6 +60,27 @@ def test_a_flight_is_joined_by_the_other() -> None:
         one.land("a", led, Landing.STORED)
         one.land("a", led, Landing.ABANDONED)
         assert led.landed.result() is joined.landed.result() is Landing.STORED
+
+    _run(story)
+
+
+def test_a_flight_that_stalls_is_given_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its own process sees whether bytes of an answer come: that tells those who wait in any, and one leads."""
+    monkeypatch.setattr(flights_module, "STALLED_SECONDS", 0.05)
+
+    async def story() -> None:
+        one, other = _Crew().members
+        led, _ = await one.claim("a", 1.0)
+        joined = [(await member.claim("a", 1.0))[0] for member in (one, other)]
+        await asyncio.sleep(0.15)
+        assert not any(flight.landed.done() for flight in joined)  # nothing has come yet
+        led.moved = time.monotonic()
+        waiting = asyncio.gather(*(flight.wait() for flight in joined))
+        assert await asyncio.wait_for(waiting, 5) == [True, True]
+        assert {flight.landed.result() for flight in joined} == {Landing.ABANDONED}
+        _, leads = await other.claim("a", time.monotonic())
+        assert leads
+        one.land("a", led, Landing.STORED)  # which comes too late to say anything
 
     _run(story)
 
