@@ -42,7 +42,8 @@ class Flight:
             if now >= until or now - self.moved >= STALLED_SECONDS:
                 return False
             # `wait` rather than `await`: a waiter that is cancelled must not cancel the others' future.
-            await asyncio.wait([self.landed], timeout=min(until - now, STALLED_SECONDS))
+            left = min(STALLED_SECONDS, self.moved + STALLED_SECONDS - now)
+            await asyncio.wait([self.landed], timeout=min(until - now, left))
         return True
 
 

@@ -107,3 +107,19 @@ def test_an_answer_that_stalls_is_waited_for_no_longer(monkeypatch: pytest.Monke
         assert await asyncio.wait_for(waiting, 5) is False
 
     asyncio.run(story())
+
+
+def test_an_answer_that_stalls_at_its_beginning_is_not_waited_for_twice_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who waits since before the first bytes came is let go when the time is over, not a whole time later."""
+    monkeypatch.setattr(flights_module, "STALLED_SECONDS", 0.8)
+
+    async def story() -> None:
+        flight = Flight()
+        waiting = asyncio.create_task(flight.wait())
+        await asyncio.sleep(0.05)
+        flight.moved = time.monotonic()
+        assert await asyncio.wait_for(waiting, 1.3) is False
+
+    asyncio.run(story())
