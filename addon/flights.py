@@ -9,8 +9,8 @@ import time
 
 __all__ = ["Flight", "Flights", "Landing"]
 
-# An answer of which no more comes for so long has a client that does not read it, or a provider that hangs. (A model
-# that thinks may be silent for a minute behind its first event.)
+# An answer of which no more comes for so long has a client that does not read it, or a provider that hangs. (A
+# model that thinks may be silent for a minute behind its first event.)
 STALLED_SECONDS = 120.0
 
 
