@@ -109,8 +109,8 @@ def diagnose(
 
     `rerecord` is how to record what is missing, '' where the run does so itself. One that was recorded at `since`
     (Unix seconds) or later is its own answer. Where `secret_in` (the kind of a credential in some bytes) finds one
-    in either request, nothing of them is shown. Reads the heads of at most four
-    entries. Raises StoreError where the store cannot be read.
+    in either request, nothing of them is shown. Reads the heads of at most four entries. Raises StoreError where
+    the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
