@@ -71,7 +71,7 @@ install() {
     (cd "$root" && "$venv/bin/python" -m pip install -qq "pip>=25" >&2 &&
         "$venv/bin/python" -m pip install -qq --editable ".[${extra:-all}]" >&2) || set_up_failed "$venv"
     # The proxy runs with -O; compiled files for that are made here, once.
-    (cd "$root" && PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -O -c "import addon.host, addon.cli.serve, addon.cli.run") ||
+    (cd "$root" && PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -O -c "import addon.host.host, addon.cli.serve, addon.cli.run") ||
         set_up_failed "$venv"
     rm "$venv/unfinished"
     printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"

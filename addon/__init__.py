@@ -1,1 +1,1 @@
-"""Everything on the wire: hooks, identity, what may be kept, the report; and the command line."""
+"""The proxy and its command line; `docs/architecture.md` shows the rooms and how a request travels through them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 if str(Path(__file__).resolve().parents[1]) not in sys.path:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from addon.provider_cache import ProviderCache
-from addon.report import log_report
+from addon.mitm.provider_cache import ProviderCache
+from addon.report.table import log_report
 
 addons = [ProviderCache(at_end=log_report)]

@@ -1,5 +1,1 @@
-"""Everything at rest: entries, tiers, transfer, and what is computed from entries alone."""
-
-from cache_store.entry import Entry
-
-__all__ = ["Entry"]
+"""Everything at rest: entries, stores, transfer. Knows nothing of `addon` or mitmproxy."""

@@ -14,13 +14,13 @@ import hashlib
 import json
 import math
 import struct
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
-from cache_store.recorded_at import recorded_seconds
 
-__all__ = ["SCHEMA", "Entry", "Headers"]
+__all__ = ["SCHEMA", "Entry", "Headers", "is_expired", "recorded_seconds"]
 
 SCHEMA = 1
 _MAGIC = b"PPE"
@@ -186,3 +186,15 @@ def _lengths(data: bytes) -> tuple[int, int, int]:
         raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {SCHEMA}")
     meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)
     return meta_len, request_len, body_len
+
+
+def is_expired(entry: Entry, max_age: float | None) -> bool:
+    """Whether `entry` is `max_age` seconds old or older. A negative age (a clock set back) counts as 0."""
+    return max_age is not None and max(0.0, time.time() - entry.recorded_at) >= max_age
+
+
+def recorded_seconds(raw: object, now: float) -> float:
+    """The time of recording that a foreign entry names, in Unix seconds; `now` where `raw` is not a usable time."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 < raw <= _LATEST:
+        return now
+    return float(raw)

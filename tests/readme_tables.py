@@ -41,7 +41,7 @@ def _table(*rows: tuple[str, ...]) -> str:
 
 
 def _modes() -> str:
-    from addon.modes import Mode
+    from addon.settings.modes import Mode
 
     rows = [
         (
@@ -56,7 +56,7 @@ def _modes() -> str:
 
 
 def _settings() -> str:
-    from addon.settings import SETTINGS
+    from addon.settings.settings import SETTINGS
 
     rows = [(f"`{s.variable}`", f"`{s.default}`" if s.default else "-", s.meaning) for s in SETTINGS]
     return _table(("variable", "default", "meaning"), *rows)
@@ -67,7 +67,7 @@ def _names(patterns: list[str]) -> str:
 
 
 def _hosts() -> str:
-    from addon.providers import PROVIDER_HOSTS
+    from addon.settings.providers import PROVIDER_HOSTS
 
     return _names([host for _, host in PROVIDER_HOSTS]) + "\n"
 
@@ -93,7 +93,7 @@ def _response_headers() -> str:
 
 
 def _never_cached() -> str:
-    from addon.never_cached import EXEMPT, METADATA_NETWORKS, NEVER_CACHED
+    from addon.policy.never_cached import EXEMPT, METADATA_NETWORKS, NEVER_CACHED
 
     kinds: dict[str, list[str]] = {}
     for row in NEVER_CACHED:
@@ -107,7 +107,7 @@ def _never_cached() -> str:
 def _commands() -> str:
     import click
 
-    from addon.cli import COMMANDS, cli
+    from addon.cli.commands import COMMANDS, cli
 
     context = click.Context(cli)
     rows = []

@@ -26,7 +26,7 @@ def test_every_command_has_help() -> None:
     """`--help` works for every command, and has more than a usage line."""
     from click.testing import CliRunner
 
-    from addon.cli import COMMANDS, cli
+    from addon.cli.commands import COMMANDS, cli
 
     for name in COMMANDS:
         result = CliRunner().invoke(cli, [name, "--help"])
@@ -36,7 +36,7 @@ def test_every_command_has_help() -> None:
 
 def test_commands_that_the_readme_names_exist() -> None:
     """Each `provider-proxy WORD` and `run-proxy.sh WORD` is a command or a word of the wrapper."""
-    from addon.cli import COMMANDS
+    from addon.cli.commands import COMMANDS
 
     words = re.findall(r"(?:(?<![\w/-])provider-proxy|run-proxy\.sh) ([a-z][a-z-]*)(?![\w.-])", README)
     wrapper = {"web", "ci", "stop"}
@@ -46,7 +46,7 @@ def test_commands_that_the_readme_names_exist() -> None:
 
 def test_variables_that_the_readme_names_exist() -> None:
     """Each PROVIDER_PROXY_… in the README is a setting."""
-    from addon.settings import SETTINGS
+    from addon.settings.settings import SETTINGS
 
     named = set(re.findall(r"PROVIDER_PROXY_[A-Z_]+(?<!_)", README))
     assert named - {setting.variable for setting in SETTINGS} == set()

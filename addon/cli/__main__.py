@@ -1,5 +1,5 @@
 """`python -m addon.cli` is the same as `provider-proxy`."""
 
-from addon.cli import main
+from addon.cli.commands import main
 
 main()

@@ -14,14 +14,14 @@ from typing import Any
 
 import click
 
+from addon.accounting.gates import FAILED_STATUS
+from addon.cli.console_script import optimised_command
 from addon.cli.context import PROXY_FLAGS, print_json, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
-from addon.client_env import PROXY_VARIABLES, EnvChanges, render
-from addon.entry import optimised_command
-from addon.gates import FAILED_STATUS
-from addon.launch import STATE_FOLDER, client_changes
-from addon.settings import Settings
-from addon.state import Background, is_claimed, read_background, take_dead
+from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
+from addon.host.background import Background, is_claimed, read_background, take_dead
+from addon.host.options import STATE_FOLDER, client_changes
+from addon.settings.settings import Settings
 from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["ci", "stop"]
@@ -57,9 +57,9 @@ def stop(*, as_json: bool) -> None:
 
     Exits with 3 where a gate failed that `ci` was given.
     """
-    from addon.last_run import read_last_run
-    from addon.publishing import to_github
-    from addon.report import render_report
+    from addon.report.last_run import read_last_run
+    from addon.report.publishing import to_github
+    from addon.report.table import render_report
 
     background = read_background(STATE_FOLDER)
     if background is None:

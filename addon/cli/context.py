@@ -7,18 +7,23 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from addon.configuration import raw_settings
-from addon.settings import SETTINGS, Settings
+from addon.settings.configuration import raw_settings
+from addon.settings.settings import SETTINGS, Settings
 from cache_store.errors import UsageError
 from cache_store.store import Store
+
+if TYPE_CHECKING:
+    from addon.host.host import Host
+    from addon.host.options import HostOptions
 
 __all__ = [
     "PROXY_FLAGS",
     "cache_options",
+    "make_host",
     "open_store_for_reading",
     "open_store_for_writing",
     "print_json",
@@ -74,7 +79,7 @@ def read_settings(**flags: str | None) -> Settings:
 @contextmanager
 def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
     """The store that the settings name. Raises UsageError where there is none yet."""
-    from addon.stores import open_store
+    from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
     if settings.cache_dir is None:
@@ -94,7 +99,7 @@ def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
 @contextmanager
 def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
     """The store that the settings name, made where there is none yet."""
-    from addon.stores import open_store
+    from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
     if settings.cache_dir is None:
@@ -109,7 +114,7 @@ def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
 
 def _open(store: Store) -> None:
     """Open the tier on this machine; one that others share is asked only by what needs it."""
-    from cache_store.tiered_store import TieredStore
+    from cache_store.tiers.tiered_store import TieredStore
 
     (store.near if isinstance(store, TieredStore) else store).open()
 
@@ -117,3 +122,15 @@ def _open(store: Store) -> None:
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def make_host(options: HostOptions) -> Host:
+    """The proxy of this process, and the one that leads the other workers where `options` ask for several."""
+    from addon.host.host import Host
+
+    host = Host(options)
+    if options.workers > 1:
+        from addon.workers.leading import Leading
+
+        host.crew = Leading(host.cache, options)
+    return host

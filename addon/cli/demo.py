@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 
-from addon.cache_status import CACHE_HEADER
-from addon.cli.log import log_to_stderr
-from addon.launch import client_changes, host_options
-from addon.sample_provider import SampleProvider
-from addon.settings import Settings
+from addon.cli.sample_provider import SampleProvider
+from addon.exchange.cache_status import CACHE_HEADER
+from addon.host.log import log_to_stderr
+from addon.host.options import client_changes, host_options
+from addon.settings.settings import Settings
 
 __all__ = ["demo"]
 
@@ -65,7 +65,7 @@ async def _with_proxy(
     provider_is: str,
     questions: list[tuple[str, str, bool]],
 ) -> list[_Step]:
-    from addon.host import Host
+    from addon.host.host import Host
 
     environ = {"SSL_CERT_FILE": str(provider.certificate), "XDG_DATA_HOME": str(folder)}
     raw = {

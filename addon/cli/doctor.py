@@ -12,15 +12,15 @@ from importlib.metadata import version
 
 import click
 
-from addon.ca import data_directory, ensure_ca
+from addon.accounting.counts import RunCounts
 from addon.cli.context import print_json, proxy_options, raw_from_flags
-from addon.cli.log import log_to_stderr
-from addon.counts import RunCounts
-from addon.launch import STATE_FOLDER
-from addon.settings import Settings
-from addon.state import read_background
-from addon.stores import open_store
-from addon.upstream_proxy import upstream_proxy
+from addon.environment.ca import data_directory, ensure_ca
+from addon.environment.upstream_proxy import upstream_proxy
+from addon.host.background import read_background
+from addon.host.log import log_to_stderr
+from addon.host.options import STATE_FOLDER
+from addon.settings.settings import Settings
+from addon.settings.stores import open_store
 from cache_store.errors import ProviderProxyError
 
 __all__ = ["doctor"]
@@ -112,8 +112,8 @@ def _cache(settings: Settings) -> str:
 def _workers(settings: Settings) -> str:
     if settings.workers == 1:
         return "1"
-    from addon.workers.how_many import how_many, processors, shares_ports
-    from addon.workers.listening import usable
+    from addon.host.how_many import how_many, processors, shares_ports
+    from addon.mitm.core.listening import usable
 
     count, why = how_many(
         settings, arguments=False, shares=shares_ports(), usable=usable(), cpus=processors()

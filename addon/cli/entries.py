@@ -15,7 +15,7 @@ from addon.cli.showing import body_text, header_pairs, shown, summary, time_text
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
 from cache_store.store import Store
-from cache_store.tiered_store import TieredStore
+from cache_store.tiers.tiered_store import TieredStore
 from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["full_key", "ls", "rm", "show", "stats"]

@@ -7,9 +7,9 @@ import os
 import click
 
 from addon.cli.context import proxy_options, read_settings
-from addon.client_env import FORMATS, render
-from addon.launch import STATE_FOLDER, client_changes
-from addon.state import read_background
+from addon.environment.client_env import FORMATS, render
+from addon.host.background import read_background
+from addon.host.options import STATE_FOLDER, client_changes
 from cache_store.errors import UsageError
 
 __all__ = ["env"]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
-from addon.launch import STATE_FOLDER
+from addon.host.options import STATE_FOLDER
 from cache_store.errors import CorruptEntry, UsageError
 
 __all__ = ["explain", "print_diagnosis"]
@@ -110,7 +110,7 @@ def _canonical(data: bytes, path: Path) -> bytes:
 
 
 def _of_last_run(short: str) -> dict[str, Any]:
-    from addon.last_run import read_last_run
+    from addon.report.last_run import read_last_run
 
     missed = read_last_run(STATE_FOLDER)["missed"]
     found = [miss for miss in missed if miss["key"].startswith((short, f"pp1-{short}"))]

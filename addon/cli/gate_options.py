@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from addon.gates import Gates, parse_rate
-from addon.settings import Settings
+from addon.accounting.gates import Gates, parse_rate
+from addon.settings.settings import Settings
 
 __all__ = ["gate_arguments", "gate_options", "gates_for", "take_gates"]
 

@@ -10,8 +10,8 @@ import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
 from addon.cli.filters import AGE, SIZE, Filter
+from cache_store.disk.last_used import read_last_used
 from cache_store.entry import Entry
-from cache_store.last_used import read_last_used
 from cache_store.store import Store
 from cache_store.transfer.ledger import forget_remotes
 
@@ -76,7 +76,7 @@ def prune(
 
 
 def _named_by(locks: tuple[Path, ...]) -> set[str]:
-    from addon.receipts import keys_in_receipts
+    from addon.accounting.receipts import keys_in_receipts
 
     return keys_in_receipts(locks) if locks else set()
 

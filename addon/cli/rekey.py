@@ -12,7 +12,7 @@ from addon.cli.context import cache_options, open_store_for_reading, print_json,
 from addon.identity import IdentityRules
 from addon.identity.keying import resave
 from addon.identity.saved_form import key_of
-from addon.rejections import APART
+from addon.policy.variants import APART
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.store import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from addon.cli.context import print_json
-from addon.launch import STATE_FOLDER
+from addon.host.options import STATE_FOLDER
 from cache_store.errors import UsageError
 
 __all__ = ["report"]
@@ -20,7 +20,7 @@ __all__ = ["report"]
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 def report(*, form: str, as_json: bool, output: Path | None) -> None:
     """Show what the last run did."""
-    from addon.last_run import read_last_run
+    from addon.report.last_run import read_last_run
 
     run = read_last_run(STATE_FOLDER)
     if (as_json or form == "json") and output is None:
@@ -30,7 +30,7 @@ def report(*, form: str, as_json: bool, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from addon.files import replace_file
+    from cache_store.atomic_file import replace_file
 
     try:
         replace_file(output, text.encode("utf-8", "replace"))
@@ -40,17 +40,17 @@ def report(*, form: str, as_json: bool, output: Path | None) -> None:
 
 def _render(run: dict[str, object], form: str) -> str:
     if form == "html":
-        from addon.report_html import render_html
+        from addon.report.html_page import render_html
 
         return render_html(run)
     if form == "markdown":
-        from addon.report_markdown import render_markdown
+        from addon.report.markdown import render_markdown
 
         return render_markdown(run)
     if form == "json":
         import json
 
         return json.dumps(run, indent=2, ensure_ascii=False) + "\n"
-    from addon.report import render_report
+    from addon.report.table import render_report
 
     return render_report(run)

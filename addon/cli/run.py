@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from addon.cli.context import proxy_options, raw_from_flags
+from addon.accounting.gates import FAILED_STATUS, failures
+from addon.accounting.receipts import Receipt, lock_failures, read_receipt, receipt_text
+from addon.accounting.run_end import EndOfRun
+from addon.cli.context import make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
-from addon.cli.log import flush_log, log_to_stderr
-from addon.gates import FAILED_STATUS, failures
-from addon.launch import STATE_FOLDER, client_changes, host_options
-from addon.receipts import Receipt, lock_failures, read_receipt, receipt_text
-from addon.report_words import plural
-from addon.run_end import EndOfRun
-from addon.settings import Settings
+from addon.host.log import flush_log, log_to_stderr
+from addon.host.options import STATE_FOLDER, client_changes, host_options
+from addon.report.words import plural
+from addon.settings.settings import Settings
+from cache_store.disk.staged_store import StagedStore
 from cache_store.errors import StoreError, UsageError
-from cache_store.staged_store import StagedStore
 
 if TYPE_CHECKING:
-    from addon.counts import RunCounts
-    from addon.host import Host
-    from addon.provider_cache import ProviderCache
+    from addon.accounting.counts import RunCounts
+    from addon.host.host import Host
+    from addon.mitm.provider_cache import ProviderCache
 
 __all__ = ["run", "run_command"]
 
@@ -107,8 +107,8 @@ def _settle(staged: StagedStore | None, status: int) -> int:
 
 
 def _report(cache: ProviderCache, wanted: _Wanted) -> None:
-    from addon.files import replace_file
-    from addon.publishing import publish
+    from addon.report.publishing import publish
+    from cache_store.atomic_file import replace_file
 
     click.echo(publish(STATE_FOLDER, cache.counts), err=True, nl=False)
     if wanted.receipt is None:
@@ -138,9 +138,7 @@ async def _run(
     raw: dict[str, str], settings: Settings, command: Sequence[str], wanted: _Wanted
 ) -> tuple[int, ProviderCache]:
     """The exit status of `command`, run behind a proxy of its own, and the proxy's cache, which is closed."""
-    from addon.host import Host
-
-    host = Host(host_options(raw, settings, os.environ))
+    host = make_host(host_options(raw, settings, os.environ))
     host.cache.life.end = EndOfRun(unused=wanted.unused)
     host.cache.life.stages = wanted.staged
     host.cache.life.rerecord = _rerecord(command)
@@ -157,7 +155,7 @@ async def _run(
 
 async def _child(command: Sequence[str], settings: Settings, host: Host, finished: asyncio.Event) -> int:
     from addon.cli.child import run_child
-    from addon.client_env import apply
+    from addon.environment.client_env import apply
 
     try:
         return await run_child(command, apply(os.environ, client_changes(settings, host.url, os.environ)))

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json
-from addon.report_words import plural
-from addon.scanning import Found, scan_bytes, scan_entry
+from addon.redaction.scanning import Found, scan_bytes, scan_entry
+from addon.report.words import plural
+from cache_store.disk.safe_disk import DATABASE
 from cache_store.errors import EntryError, UsageError
-from cache_store.safe_disk import DATABASE
 
 __all__ = ["scan"]
 

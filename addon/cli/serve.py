@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from addon.cli.context import proxy_options, raw_from_flags
+from addon.accounting.gates import Gates, failures
+from addon.cli.context import make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
-from addon.cli.log import flush_log, log_to_stderr
-from addon.gates import Gates, failures
-from addon.launch import STATE_FOLDER, client_changes, host_options
-from addon.settings import SETTINGS, Settings
+from addon.host.log import flush_log, log_to_stderr
+from addon.host.options import STATE_FOLDER, client_changes, host_options
+from addon.settings.settings import SETTINGS, Settings
 
 __all__ = ["serve"]
 
@@ -44,15 +44,14 @@ async def _serve(
     raw: dict[str, str], settings: Settings, arguments: tuple[str, ...], background: Gates | None
 ) -> None:
     """Serve until a signal comes. `background` are the gates of a proxy that `ci` started, None is no such one."""
-    from addon.client_env import PROXY_VARIABLES
-    from addon.host import Host
-    from addon.last_run import write_last_run
-    from addon.publishing import publish
-    from addon.run_end import EndOfRun
-    from addon.state import Background, claim, forget
+    from addon.accounting.run_end import EndOfRun
+    from addon.environment.client_env import PROXY_VARIABLES
+    from addon.host.background import Background, claim, forget
+    from addon.report.last_run import write_last_run
+    from addon.report.publishing import publish
 
     # Before anything else, in the environment as it was: the exports must lead through what we found.
-    host = Host(host_options(raw, settings, os.environ, arguments))
+    host = make_host(host_options(raw, settings, os.environ, arguments))
 
     state = -1
     if background is not None:
@@ -79,7 +78,7 @@ async def _serve(
 
 
 def _print_exports(settings: Settings, url: str) -> None:
-    from addon.client_env import render
+    from addon.environment.client_env import render
 
     cache = settings.cache_dir or "memory"
     click.echo(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")

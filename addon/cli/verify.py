@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
+from cache_store.disk.orphans import find_orphans, remove_orphans
 from cache_store.errors import EntryError, TransferError
-from cache_store.orphans import find_orphans, remove_orphans
 from cache_store.store import Store
-from cache_store.tiered_store import TieredStore
+from cache_store.tiers.tiered_store import TieredStore
 from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["verify"]

@@ -13,8 +13,8 @@ from addon.diagnosis.remedies import RERECORD, remedy
 from addon.diagnosis.shortening import shortened
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
-from cache_store.nearest_index import Held
-from cache_store.sketch import Sketch, sketch
+from cache_store.nearest.nearest_index import Held
+from cache_store.nearest.sketch import Sketch, sketch
 
 __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved", "looks"]
 

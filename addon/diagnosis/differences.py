@@ -11,7 +11,7 @@ from typing import Any
 
 from addon.diagnosis.kinds import Kind, kind_of_member, kind_of_text
 from addon.diagnosis.shortening import shared_start, shortened, shown_apart, text_of
-from cache_store.sketch import conversation_of
+from cache_store.nearest.sketch import conversation_of
 
 __all__ = ["MOST", "Difference", "differences", "parse_saved", "shared_messages"]
 

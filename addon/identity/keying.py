@@ -18,9 +18,9 @@ from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, read_head
 from addon.identity.url_form import normal_host, printable, split_target
+from addon.messages import WireRequest
 from addon.redaction.credential_places import BODY_FIELDS
 from addon.redaction.redact import hashed, redact_json, redact_text
-from addon.wire import WireRequest
 from cache_store.errors import CorruptEntry
 
 __all__ = ["Identity", "identify", "key_of_saved"]

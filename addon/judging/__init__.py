@@ -17,11 +17,11 @@ from addon.judging.bedrock import judge_frames
 from addon.judging.expected_errors import is_provider_error, may_be_stored
 from addon.judging.items import parse_json
 from addon.judging.lines import judge_lines
-from addon.judging.media import Kind, essence_of, kind_of
 from addon.judging.objects import judge_value
 from addon.judging.reasons import NotStored
 from addon.judging.streams import judge_events
 from cache_store.answers.abridged import abridged_json
+from cache_store.answers.media import Kind, essence_of, kind_of
 from cache_store.entry import Headers
 
 __all__ = ["Answer", "Judgement", "judge"]

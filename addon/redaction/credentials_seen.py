@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from addon.messages import WireRequest
 from addon.redaction import shapes
 from addon.redaction.credential_places import BODY_FIELDS, CREDENTIAL_HEADERS, looks_like_credential
-from addon.wire import WireRequest
 from cache_store.answers.content_coding import BadCoding, decode
 
 __all__ = [

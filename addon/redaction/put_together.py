@@ -14,9 +14,9 @@ from io import BytesIO
 from itertools import chain, repeat
 from typing import Any
 
-from addon.judging.media import Kind, kind_of
 from cache_store.answers import eventstream, sse
 from cache_store.answers.abridged import abridged_events, abridged_json
+from cache_store.answers.media import Kind, kind_of
 
 __all__ = ["put_together"]
 

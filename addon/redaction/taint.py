@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 
+from addon.messages import WireRequest
 from addon.redaction.credentials_seen import (
     Credential,
     body_credentials,
@@ -17,7 +18,6 @@ from addon.redaction.credentials_seen import (
 )
 from addon.redaction.encoded_forms import encoded_forms
 from addon.redaction.needle_index import NeedleIndex
-from addon.wire import WireRequest
 from cache_store.entry import Headers
 
 __all__ = ["SHORTEST", "Taint"]

@@ -1,3 +1,1 @@
-"""What other tools recorded, read as entries: what needs identity, redaction and the judge."""
-
-__all__: list[str] = []
+"""Reads what other tools recorded and turns it into entries, by the same rules as live answers."""

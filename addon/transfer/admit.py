@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from addon import never_cached
 from addon.identity import identify
 from addon.judging.reasons import NotStored
-from addon.keeping import LiveAnswer, Recorded, make_entry
+from addon.messages import LiveAnswer, WireRequest
+from addon.policy import never_cached
+from addon.policy.keeping import Recorded, make_entry
+from addon.policy.sequence import Sequence, nth_key
 from addon.redaction import Taint
-from addon.sequence import Sequence, nth_key
-from addon.settings import Settings
+from addon.settings.settings import Settings
 from addon.transfer.scrubbed import with_credential
-from addon.wire import WireRequest
 from cache_store.entry import Entry
 
 __all__ = ["Admission", "Exchange", "Refused"]

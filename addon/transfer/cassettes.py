@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from addon.keeping import LiveAnswer
+from addon.messages import LiveAnswer
 from addon.transfer.admit import Exchange, Refused
 from addon.transfer.urls import request_of
 from cache_store.entry import Headers

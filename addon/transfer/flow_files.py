@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from addon.keeping import LiveAnswer
+from addon.messages import LiveAnswer, WireRequest
 from addon.transfer.admit import Exchange, Refused
-from addon.wire import WireRequest
 from cache_store.errors import TransferError
 
 __all__ = ["read_flows", "read_har"]

@@ -7,8 +7,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
+from cache_store.disk.safe_disk import DATABASE
 from cache_store.errors import UsageError
-from cache_store.safe_disk import DATABASE
 
 __all__ = ["WRITTEN", "Format", "format_of", "format_to_write"]
 

@@ -10,11 +10,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from addon.settings import Settings
+from addon.settings.settings import Settings
 from addon.transfer.admit import Admission, Exchange, Refused
 from addon.transfer.formats import Format, format_of
 from addon.transfer.key_check import check_key
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, TransferError, UsageError
 from cache_store.store import Store

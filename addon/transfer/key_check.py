@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from addon.identity import CacheControl, IdentityRules, key_of_saved
-from addon.rejections import APART
+from addon.policy.variants import APART
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry
 

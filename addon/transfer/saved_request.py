@@ -7,7 +7,7 @@ import json
 from typing import Any
 from urllib.parse import quote_plus
 
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 from cache_store.errors import CorruptEntry
 
 __all__ = ["request_of_saved"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from addon.hosts import parse_hosts
 from addon.identity import Identity
-from addon.wire import WireRequest
+from addon.messages import WireRequest
+from addon.settings.hosts import parse_hosts
 
 __all__ = ["with_credential"]
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from addon.identity import IdentityRules, identify
-from addon.keeping import LiveAnswer
+from addon.messages import LiveAnswer, WireRequest
 from addon.transfer.admit import Exchange, Refused
 from addon.transfer.saved_request import request_of_saved
 from addon.transfer.urls import request_of
-from addon.wire import WireRequest
 from cache_store.entry import Entry, Headers
 from cache_store.errors import EntryError, TransferError
 from cache_store.transfer.tensorzero_key import tensorzero_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 from cache_store.entry import Headers
 
 __all__ = ["request_of"]

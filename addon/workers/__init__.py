@@ -1,1 +1,1 @@
-"""More than one process on the port: only imported where `PROVIDER_PROXY_WORKERS` asks for it."""
+"""Several processes on one port. Imported only where `PROVIDER_PROXY_WORKERS` asks for more than one."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from addon.budget import Budget
-from addon.flights import Landing
-from addon.sequence import Sequence
+from addon.exchange.budget import Budget
+from addon.exchange.flights import Landing
+from addon.policy.sequence import Sequence
 
 __all__ = ["Board", "Tell"]
 

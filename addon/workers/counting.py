@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from addon.costs import ModelCosts
-from addon.counts import HostCounts, Missed, RunCounts, worse_tier
+from addon.accounting.costs import ModelCosts
+from addon.accounting.counts import HostCounts, Missed, RunCounts, worse_tier
 
 __all__ = ["Sent", "add", "hosts_of", "news_of", "totals_of", "whole"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from addon.settings import Settings
+from addon.mitm.core.listening import OPTIONS, Listening
+from addon.settings.settings import Settings
 from addon.workers.board import Board
-from addon.workers.listening import OPTIONS, Listening
 from addon.workers.member import InPlace, Member
 from addon.workers.pool import Pool
 
 if TYPE_CHECKING:
-    from addon.host import HostOptions
-    from addon.provider_cache import ProviderCache
+    from addon.host.options import HostOptions
+    from addon.mitm.provider_cache import ProviderCache
 
 __all__ = ["START_SECONDS", "Leading"]
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from addon.costs import Tally
-from addon.flights import Flight, Landing
+from addon.accounting.costs import Tally
+from addon.exchange.flights import Flight, Landing
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.workers.board import Board

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from addon.counts import RunCounts
+from addon.accounting.counts import RunCounts
 from addon.workers.board import Board
 from addon.workers.counting import Sent, add, whole
 from addon.workers.line import Line, LineLost

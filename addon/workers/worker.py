@@ -13,15 +13,15 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from addon.cli.log import log_to_stderr
-from addon.counts import RunCounts
-from addon.host import Host
-from addon.launch import host_options
-from addon.provider_cache import ProviderCache
-from addon.settings import Settings
+from addon.accounting.counts import RunCounts
+from addon.host.host import Host
+from addon.host.log import log_to_stderr
+from addon.host.options import host_options
+from addon.mitm.core.listening import OPTIONS, Listening
+from addon.mitm.provider_cache import ProviderCache
+from addon.settings.settings import Settings
 from addon.workers.counting import hosts_of, news_of
 from addon.workers.line import Line, LineLost
-from addon.workers.listening import OPTIONS, Listening
 from addon.workers.member import Member
 from cache_store.errors import ProviderProxyError
 

@@ -1,3 +1,1 @@
 """Entries on their way: packs, buckets, directories of files, other tools' formats."""
-
-__all__: list[str] = []

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cache_store.entry import Entry
+from cache_store.entry import Entry, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, TransferError
-from cache_store.recorded_at import recorded_seconds
 from cache_store.transfer.readable import from_readable, to_readable
 
 __all__ = ["entry_path", "from_file", "read_files", "to_file", "write_files"]

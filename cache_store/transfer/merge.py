@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import batched
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.store import Store
-from cache_store.tiered_store import TieredStore
+from cache_store.tiers.tiered_store import TieredStore
 
 __all__ = ["Merged", "merge"]
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import trustme
 
-from addon.ca import ensure_ca
-from addon.host import Host, HostOptions
-from cache_store.disk_store import DiskStore
+from addon.environment.ca import ensure_ca
+from addon.host.host import Host
+from addon.host.options import HostOptions
+from cache_store.disk.disk_store import DiskStore
 
 CHAT = (
     b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'

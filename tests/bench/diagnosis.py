@@ -15,8 +15,8 @@ from pathlib import Path
 
 from addon.diagnosis import diagnose
 from addon.identity import Identity, IdentityRules, identify
-from addon.wire import WireRequest
-from cache_store.disk_store import DiskStore
+from addon.messages import WireRequest
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 
 ENTRIES = 10_000

@@ -19,11 +19,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from addon.host import settle_memory
+from addon.host.host import settle_memory
 from addon.identity import IdentityRules, identify, keying
 from addon.identity.memo import Memo
+from addon.messages import WireRequest
 from addon.redaction import Taint
-from addon.wire import WireRequest
 
 SAMPLE = Path(__file__).parents[1] / "requests" / "openai__chat_tools__1.http"
 SIZES = {"2 KB": 2_000, "16 KB": 16_000, "50 KB": 50_000, "1 MB": 1_000_000}

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from addon.identity import Identity, IdentityRules, identify
-from addon.wire import WireRequest
-from cache_store.disk_store import DiskStore
+from addon.messages import WireRequest
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.bench.processes import Process
 from tests.bench.proxies import ROOT, Stand

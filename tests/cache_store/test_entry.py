@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cache_store.entry import SCHEMA, Entry
+from cache_store.entry import SCHEMA, Entry, is_expired, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, UnknownSchema
 
 ENTRY = Entry(
@@ -194,3 +196,41 @@ def test_an_answer_can_move_under_another_key() -> None:
     moved = ENTRY.under("pp1-other")
     assert moved.key == "pp1-other"
     assert replace(moved, key=ENTRY.key) == ENTRY
+
+
+@pytest.mark.parametrize(
+    ("age", "max_age", "expired"),
+    [
+        (100.0, None, False),
+        (100.0, 100.0, True),
+        (99.0, 100.0, False),
+        (-50.0, 1.0, False),
+        (-50.0, 0.0, True),
+    ],
+)
+def test_an_entry_expires_at_its_age(
+    monkeypatch: pytest.MonkeyPatch, age: float, max_age: float | None, expired: bool
+) -> None:
+    """The limit itself is too old, without a limit nothing is, and a time in the future counts as now."""
+    monkeypatch.setattr(time, "time", lambda: 5000.0)
+    assert is_expired(Entry("pp1-a", 200, "", (), b"", 5000.0 - age, 0.0, "run"), max_age) is expired
+
+
+@pytest.mark.parametrize(
+    ("raw", "seconds"),
+    [
+        (1_700_000_000, 1_700_000_000.0),
+        (1_700_000_000.5, 1_700_000_000.5),
+        (None, 50.0),
+        (0, 50.0),
+        (-5, 50.0),
+        (math.nan, 50.0),
+        (math.inf, 50.0),
+        (10**400, 50.0),
+        ("1700000000", 50.0),
+        (True, 50.0),
+    ],
+)
+def test_foreign_times_are_read_as_seconds(raw: object, seconds: float) -> None:
+    """A value that is not a usable time means now."""
+    assert recorded_seconds(raw, now=50.0) == seconds

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from tests.e2e.upstream import Upstream
 
 TESTS = 30

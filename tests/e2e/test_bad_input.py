@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.e2e.command import cold_provider_proxy as provider_proxy
 

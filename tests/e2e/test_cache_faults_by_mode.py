@@ -18,8 +18,8 @@ import pytest
 import requests
 import trustme
 
-from addon.modes import Mode
-from cache_store.disk_store import DiskStore
+from addon.settings.modes import Mode
+from cache_store.disk.disk_store import DiskStore
 from tests.e2e import cache_faults as faults
 from tests.e2e.clients import ask, cached
 from tests.e2e.conftest import Proxy, clean_environ, end, launch

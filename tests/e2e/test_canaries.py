@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.transfer.pack import read_pack
 from tests.e2e.clients import session
 from tests.e2e.command import provider_proxy

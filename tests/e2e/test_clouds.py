@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.azure_server import KEY, Azure, running_azure
 from tests.gcs_server import Gcs, running_gcs

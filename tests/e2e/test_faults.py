@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from addon.modes import Mode
-from cache_store.disk_store import DiskStore
+from addon.settings.modes import Mode
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.e2e.cache_faults import readable_keys
 from tests.e2e.clients import CHAT_URL, ask, cached, chat_request, session, tunnel
@@ -169,7 +169,7 @@ def test_a_long_silence_is_not_cut_but_a_set_limit_is(
     start_proxy: Start, start_upstream: StartUpstream, tmp_path: Path
 ) -> None:
     """The idle limit is far above ten minutes; set to two seconds, it cuts in each mode, and nothing is stored."""
-    from addon.provider_cache import IDLE_SECONDS
+    from addon.mitm.provider_cache import IDLE_SECONDS
 
     assert IDLE_SECONDS > 600
 

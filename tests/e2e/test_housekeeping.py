@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from addon.identity import IdentityRules, identify
-from addon.wire import WireRequest
-from cache_store.disk_store import DiskStore
+from addon.messages import WireRequest
+from cache_store.disk.disk_store import DiskStore
+from cache_store.disk.last_used import note_used
 from cache_store.entry import Entry
-from cache_store.last_used import note_used
 from tests.e2e.clients import ask, cached
 from tests.e2e.conftest import Proxy, clean_environ
 from tests.e2e.upstream import Upstream, chat_answer, chat_events, message_events

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import wait_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from addon.sweeping import SWEEP_BYTES
+from addon.mitm.sweeping import SWEEP_BYTES
 from tests.e2e.clients import CHAT_URL, ask, session, tunnel
 from tests.e2e.conftest import Proxy
 from tests.e2e.test_faults import peak

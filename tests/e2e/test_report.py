@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from addon.counts import RunCounts
-from addon.last_run import write_last_run
-from addon.report_html import render_html
+from addon.accounting.counts import RunCounts
+from addon.report.html_page import render_html
+from addon.report.last_run import write_last_run
 from tests.e2e.clients import ask, session
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy, wait_for

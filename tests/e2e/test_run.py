@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from addon.state import is_claimed
+from addon.host.background import is_claimed
 from tests.e2e.command import cold_provider_proxy as provider_proxy
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.upstream import Upstream

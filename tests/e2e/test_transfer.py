@@ -401,7 +401,7 @@ def test_a_pack_is_exported_and_imported(
 def _write_foreign_key(folder: Path) -> None:
     from contextlib import closing
 
-    from cache_store.disk_store import DiskStore
+    from cache_store.disk.disk_store import DiskStore
     from cache_store.transfer.pack import write_pack
 
     with closing(DiskStore(folder / "other")) as store:

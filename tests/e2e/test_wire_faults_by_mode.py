@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from addon.modes import Mode
-from cache_store.disk_store import DiskStore
+from addon.settings.modes import Mode
+from cache_store.disk.disk_store import DiskStore
 from tests.e2e.clients import CHAT_URL, cached, session
 from tests.e2e.conftest import Proxy
 from tests.e2e.test_faults import peak

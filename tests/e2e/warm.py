@@ -166,9 +166,9 @@ def _dress(arguments: list[str], env: dict[str, str], folder: str, files: list[i
 
 
 if __name__ == "__main__":
-    from addon.cli import main
+    from addon.cli.commands import main
 
-    for name in (*(f"addon.cli.{name}" for name in _IMPORTED), "addon.host"):
+    for name in (*(f"addon.cli.{name}" for name in _IMPORTED), "addon.host.host"):
         importlib.import_module(name)
     gc.freeze()
     _become_a_command(socket.socket(fileno=int(sys.argv[1])))

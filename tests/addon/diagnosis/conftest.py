@@ -11,9 +11,9 @@ import pytest
 
 from addon.diagnosis import Diagnosis, diagnose
 from addon.identity import Identity, IdentityRules, identify
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 from cache_store.entry import Entry
-from cache_store.memory_store import MemoryStore
+from cache_store.tiers.memory_store import MemoryStore
 
 CHAT = "/v1/chat/completions"
 

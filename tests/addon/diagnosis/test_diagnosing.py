@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from addon.diagnosis import Diagnosis, Kind, diagnose, diagnose_saved
-from cache_store.memory_store import MemoryStore
+from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.diagnosis.conftest import CHAT, entry, identity
 
 Explain = Callable[..., Diagnosis]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from addon.diagnosis import Folding, diagnose
-from cache_store.memory_store import MemoryStore
+from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.diagnosis.conftest import entry, identity
 
 CALL = {"id": "call_1234abcd", "type": "function", "function": {"name": "f", "arguments": "{}"}}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from addon.identity import IdentityRules, identify
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 
 REQUESTS = Path(__file__).parents[2] / "requests"
 DEFAULT_HEADERS = {"authorization": "Bearer sk-made-up", "content-type": "application/json"}

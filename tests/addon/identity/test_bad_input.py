@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from addon.identity import IdentityRules, identify, key_of_saved
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from addon.identity import IdentityRules, identify
+from addon.messages import WireRequest
 from addon.redaction import Taint, shapes
-from addon.wire import WireRequest
 
 SAMPLES = sorted(path.stem for path in (Path(__file__).parents[2] / "requests").glob("*.http"))
 # The made-up credentials of tests/requests, found by reading them.

@@ -12,8 +12,8 @@ import pytest
 from addon.identity import IdentityRules, identify
 from addon.identity.canonical_json import NotCanonical, Number, Ordered, parse
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
+from addon.messages import WireRequest
 from addon.redaction.redact import redacted
-from addon.wire import WireRequest
 
 KEY = "AKIAIOSFODNN7EXAMPLE"
 HIDDEN = redacted("aws-key-id", KEY.encode())

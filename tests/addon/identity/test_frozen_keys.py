@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from addon.identity import IdentityRules, identify
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 
 FILE = Path(__file__).parent / "frozen_keys.json"
 FROZEN: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8"))

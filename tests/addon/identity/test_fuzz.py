@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addon.identity import IdentityRules, identify, key_of_saved
-from addon.never_cached import refusal
+from addon.messages import WireRequest
+from addon.policy.never_cached import refusal
 from addon.redaction import Taint
-from addon.wire import WireRequest
 
 SAMPLES = sorted(path.stem for path in (Path(__file__).parents[2] / "requests").glob("*.http"))
 RULES = IdentityRules.parse("x-*", "a", "/*/a/*,/a", profile="agents")

@@ -11,7 +11,7 @@ import pytest
 
 from addon.identity import IdentityRules, identify, key_of_saved
 from addon.identity.ignoring import ignore_fields
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 
 FIELDS = IdentityRules.parse(ignore_fields="/user,/metadata/user_id,/input/*/id,/list/1")
 

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from addon.identity import CacheControl, IdentityRules, identify
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
 MULTIPART = (

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addon.identity import CacheControl, IdentityRules, Profile, identify, key_of_saved
-from addon.wire import WireRequest
+from addon.messages import WireRequest
 from cache_store.errors import CorruptEntry
 
 SAMPLES = sorted(path.stem for path in (Path(__file__).parents[2] / "requests").glob("*.http"))

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from addon.messages import WireRequest
 from addon.redaction.credentials_seen import (
     Credential,
     body_credentials,
@@ -16,7 +17,6 @@ from addon.redaction.credentials_seen import (
     header_kind,
     url_credentials,
 )
-from addon.wire import WireRequest
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from addon.messages import WireRequest
 from addon.redaction import Taint
-from addon.wire import WireRequest
 
 SECRET = "made-up/SECRET+credential=42"
 

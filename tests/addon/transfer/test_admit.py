@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from addon.keeping import LiveAnswer
-from addon.settings import Settings
+from addon.messages import LiveAnswer, WireRequest
+from addon.settings.settings import Settings
 from addon.transfer.admit import Admission, Exchange, Refused
-from addon.wire import WireRequest
 
 OK = json.dumps({"choices": [{"index": 0, "message": {"content": "x"}, "finish_reason": "stop"}]}).encode()
 SECRET = b"a-secret-that-has-no-shape"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from addon.identity import IdentityRules, identify
-from addon.settings import Settings
+from addon.messages import WireRequest
+from addon.settings.settings import Settings
 from addon.transfer.formats import Format
 from addon.transfer.importing import import_paths
-from addon.wire import WireRequest
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.errors import TransferError, UsageError
 from cache_store.transfer.files import write_files

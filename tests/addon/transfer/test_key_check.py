@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from addon.identity import IdentityRules, identify
+from addon.messages import WireRequest
 from addon.transfer.key_check import check_key
-from addon.wire import WireRequest
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from addon.identity import IdentityRules, identify
+from addon.messages import WireRequest
 from addon.transfer.saved_request import request_of_saved
-from addon.wire import WireRequest
 from cache_store.errors import CorruptEntry
 
 JSON = (b"content-type", b"application/json")

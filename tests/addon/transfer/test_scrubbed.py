@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from addon.identity import IdentityRules, identify
+from addon.messages import WireRequest
 from addon.transfer.scrubbed import with_credential
-from addon.wire import WireRequest
 
 BARE = WireRequest(
     "POST", "https", "api.openai.com", 443, "/v1/chat/completions",

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from addon.identity import IdentityRules, identify
+from addon.messages import WireRequest
 from addon.transfer.admit import Exchange, Refused
 from addon.transfer.tensorzero import read_tensorzero, write_tensorzero
-from addon.wire import WireRequest
 from cache_store.entry import Entry
 from cache_store.errors import TransferError
 

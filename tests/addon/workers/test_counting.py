@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from addon.counts import _MOST_MISSED, HostCounts, RunCounts
+from addon.accounting.counts import _MOST_MISSED, HostCounts, RunCounts
 from addon.workers.counting import Sent, add, hosts_of, news_of, whole
 
 # What only the process that reports knows.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from addon.host import HostOptions
-from addon.provider_cache import ProviderCache
+from addon.host.options import HostOptions
+from addon.mitm.provider_cache import ProviderCache
 from addon.workers.leading import Leading
 from addon.workers.pool import Pool
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from addon import flights as flights_module
-from addon.costs import Tally
-from addon.flights import Landing
+from addon.accounting.costs import Tally
+from addon.exchange import flights as flights_module
+from addon.exchange.flights import Landing
 from addon.redaction.credentials_seen import Credential
 from addon.workers.board import Board
 from addon.workers.member import InPlace, Member, packed

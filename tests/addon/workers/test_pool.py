@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from addon.costs import Tally
-from addon.counts import RunCounts
+from addon.accounting.costs import Tally
+from addon.accounting.counts import RunCounts
 from addon.redaction.credentials_seen import Credential
 from addon.workers import pool as pool_module
 from addon.workers.board import Board

@@ -10,19 +10,18 @@ from typing import Any
 
 import pytest
 
-from addon.answering import Answering
-from addon.counts import RunCounts
-from addon.decisions import Decision, Forward, Hit, Own
-from addon.flights import Landing
+from addon.accounting.counts import RunCounts
+from addon.exchange.answering import Answering
+from addon.exchange.decisions import Decision, Forward, Hit, Own
+from addon.exchange.flights import Landing
+from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
-from addon.keeping import LiveAnswer
+from addon.messages import LiveAnswer, WireRequest
 from addon.redaction.credentials_seen import Credential
-from addon.settings import Settings
-from addon.store_access import StoreAccess
-from addon.wire import WireRequest
+from addon.settings.settings import Settings
 from addon.workers.board import Board
 from addon.workers.member import InPlace, Member
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 
 SECRET = b"made-up-secret-0123456789"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from addon.workers import how_many
+from addon.host import how_many
 
 pytestmark = pytest.mark.skipif(not how_many.shares_ports(), reason="processes share a port on Linux only")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
-from cache_store.memory_store import MemoryStore
-from cache_store.tiered_store import TieredStore
+from cache_store.tiers.memory_store import MemoryStore
+from cache_store.tiers.tiered_store import TieredStore
 from cache_store.transfer.merge import merge
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.disk_store import DiskStore
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, TransferError
 from cache_store.transfer.ledger import Ledger

@@ -1,0 +1,1 @@
+"""Counts, costs, receipts and gates of a run. Knows settings, identities and messages; prints nothing."""

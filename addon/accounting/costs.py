@@ -1,0 +1,188 @@
+"""Tokens and money, by model, from the usage that answers state themselves.
+
+Prices come from genai-prices (the extra `prices`). What it does not know, or cannot be known, is counted as
+unknown: never as zero.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["ModelCosts", "Tally", "price_of", "tokens_of"]
+
+_INPUT = (
+    "prompt_tokens",
+    "input_tokens",
+    "promptTokenCount",
+    "inputTokens",
+    "prompt_eval_count",
+    "prompt_token_count",
+)
+# Anthropic states what came from or went to its cache beside `input_tokens`, the others within it.
+_INPUT_BESIDE = (
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cacheReadInputTokens",
+    "cacheWriteInputTokens",
+)
+_OUTPUT = (
+    "completion_tokens",
+    "output_tokens",
+    "candidatesTokenCount",
+    "outputTokens",
+    "eval_count",
+    "generation_token_count",
+)
+_OUTPUT_BESIDE = ("thoughtsTokenCount",)
+_FLAVORS = ("default", "chat", "responses", "embeddings", "tokens")
+_MOST_PENDING = 100_000
+_MOST_MODELS = 1000
+
+
+def tokens_of(usage: dict[str, Any]) -> tuple[int, int]:
+    """Tokens in and out; 0 where the usage does not say."""
+    inner = usage.get("tokens") or usage.get("billed_units")  # Cohere
+    if isinstance(inner, dict):
+        usage = inner
+    return _first(usage, _INPUT) + _sum(usage, _INPUT_BESIDE), _first(usage, _OUTPUT) + _sum(
+        usage, _OUTPUT_BESIDE
+    )
+
+
+def price_of(host: str, model: str, usage: dict[str, Any]) -> Decimal | None:
+    """US dollars of one answer of `host`; None where the provider, the model or its price is not known."""
+    if not model or importlib.util.find_spec("genai_prices") is None:
+        return None
+    from genai_prices import calc_price, extract_usage
+
+    url = f"https://{host}"
+    gemini = "promptTokenCount" in usage
+    answer = {"modelVersion": model, "usageMetadata": usage} if gemini else {"model": model, "usage": usage}
+    for flavor in _FLAVORS:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = extract_usage(answer, provider_api_url=url, api_flavor=flavor)
+                return Decimal(calc_price(found.usage, model, provider_api_url=url).total_price)
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError):
+            continue  # it speaks another dialect, or is not known
+    return None
+
+
+@dataclass(slots=True)
+class ModelCosts:
+    """One model's answers. `unknown` are those whose price is not known; `usd` is the sum of the others."""
+
+    model: str
+    answers: int = 0
+    unknown: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: Decimal = Decimal(0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `usd` is null where no price is known."""
+        known = self.answers > self.unknown
+        return {
+            "model": self.model,
+            "answers": self.answers,
+            "unknown": self.unknown,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "usd": float(self.usd) if known else None,
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Answers by model. Prices are looked up by `settle`, which may take a moment the first time."""
+
+    models: dict[str, ModelCosts] = field(default_factory=dict)
+    _pending: list[tuple[str, str, dict[str, Any], int]] = field(default_factory=list)
+
+    def add(self, host: str, model: str, usage: dict[str, Any] | None, times: int = 1) -> None:
+        """Count an answer of `host`, `times` over; its price is unknown until `settle`."""
+        name = model[:200] or "?"
+        if name not in self.models and len(self.models) >= _MOST_MODELS:
+            name = "other"
+        row = self.models.setdefault(name, ModelCosts(name))
+        row.answers += times
+        row.unknown += times
+        if usage is None:
+            return
+        tokens = tokens_of(usage)
+        row.input_tokens += tokens[0] * times
+        row.output_tokens += tokens[1] * times
+        if len(self._pending) < _MOST_PENDING:
+            self._pending.append((host, name, usage, times))
+
+    def settle(self) -> None:
+        """Look up the prices of what was added since."""
+        pending, self._pending = self._pending, []
+        for host, model, usage, times in pending:
+            price = price_of(host, model, usage)
+            if price is not None:
+                self.models[model].usd += price * times
+                self.models[model].unknown -= times
+
+    def add_row(self, other: ModelCosts) -> None:
+        """Add another tally's row."""
+        name = other.model
+        if name not in self.models and len(self.models) >= _MOST_MODELS:
+            name = "other"
+        row = self.models.setdefault(name, ModelCosts(name))
+        row.answers += other.answers
+        row.unknown += other.unknown
+        row.input_tokens += other.input_tokens
+        row.output_tokens += other.output_tokens
+        row.usd += other.usd
+
+    def hand_over(self) -> list[Any]:
+        """What has no price yet, for another tally's `take_over`; another thread may be adding more."""
+        pending = self._pending[:]
+        del self._pending[: len(pending)]
+        return pending
+
+    def take_over(self, pending: Iterable[Any]) -> None:
+        """Look up another tally's prices at the next `settle`. Its rows were added before."""
+        for host, name, usage, times in pending:
+            self._pending.append((host, name if name in self.models else "other", usage, times))
+
+    @property
+    def usd(self) -> Decimal:
+        """What the answers with a known price cost."""
+        return sum((row.usd for row in self.models.values()), Decimal(0))
+
+    @property
+    def unknown(self) -> int:
+        """How many answers have no known price."""
+        return sum(row.unknown for row in self.models.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the models by name, and all of them together."""
+        rows = sorted(self.models.values(), key=lambda row: row.model)
+        answers = sum(row.answers for row in rows)
+        total = ModelCosts(
+            "all", answers, self.unknown, sum(row.input_tokens for row in rows),
+            sum(row.output_tokens for row in rows), self.usd,
+        )  # fmt: skip
+        found = total.as_dict()
+        del found["model"]
+        return found | {"models": [row.as_dict() for row in rows]}
+
+
+def _first(usage: dict[str, Any], names: Iterable[str]) -> int:
+    return next((_count(usage[name]) for name in names if _count(usage.get(name))), 0)
+
+
+def _sum(usage: dict[str, Any], names: Iterable[str]) -> int:
+    return sum(_count(usage.get(name)) for name in names)
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and 0 <= value < 2**53 else 0

@@ -1,0 +1,157 @@
+"""What a run did, counted while it runs: per host, and in all."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from addon.accounting.costs import Tally
+
+__all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "RunCounts", "worse_tier"]
+
+_MOST_MISSED = 200
+
+HEALTHY, UNHEALTHY, BLOCKED = "healthy", "unhealthy", "blocked until it is cleared"
+"""How a second tier is, in words."""
+
+
+def worse_tier(one: str, other: str) -> str:
+    """Of two words for a second tier the worse; '' is none at all."""
+    return max(one, other, key=("", HEALTHY, UNHEALTHY, BLOCKED).index)
+
+
+@dataclass(slots=True)
+class HostCounts:
+    """Counts of one intercepted host. Times are seconds, bytes those of bodies.
+
+    `live` are requests that were forwarded. `saved_seconds` is the recorded duration of the hits minus the time
+    that answering them took.
+    """
+
+    requests: int = 0
+    hits: int = 0
+    misses: int = 0
+    stored: int = 0
+    refused: int = 0
+    bypassed: int = 0
+    live: int = 0
+    errors: int = 0
+    hit_bytes: int = 0
+    live_bytes: int = 0
+    saved_seconds: float = 0.0
+    live_seconds: float = 0.0
+    not_stored: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "not_stored"} | {
+            "not_stored": dict(self.not_stored)
+        }
+
+
+@dataclass(slots=True)
+class Missed:
+    """A miss that is its own cause. `why` is its diagnosis as JSON has it, `line` in one line.
+
+    `times` counts equal requests, `follows` later misses that follow from it.
+    """
+
+    why: dict[str, Any]
+    line: str
+    times: int = 1
+    follows: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return self.why | {"line": self.line, "times": self.times, "follows": self.follows}
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """Counts of a whole run.
+
+    `tunnelled` are connections by host, `tls_refused` those that a client ended because it does not trust the
+    CA, `cache_faults` what the store could not do, by what it was asked. `connections` were opened to providers.
+    `over_budget` are requests that a budget kept from being forwarded. `used` counts the hits of each entry, 0 for
+    one that was recorded only; `unused` are the other entries' keys, where somebody asked. `missed` is by key.
+    `second_tier` is how the second tier was in the end, '' where there is none. `workers_replaced` are processes of
+    the run that died; what they counted in their last second is lost.
+    """
+
+    run: str
+    mode: str
+    started_at: float = field(default_factory=time.time)
+    ended_at: float | None = None
+    hosts: dict[str, HostCounts] = field(default_factory=dict)
+    tunnelled: Counter[str] = field(default_factory=Counter)
+    tls_refused: Counter[str] = field(default_factory=Counter)
+    cache_faults: Counter[str] = field(default_factory=Counter)
+    second_tier: str = ""
+    connections: int = 0
+    over_budget: int = 0
+    used: dict[str, int] = field(default_factory=dict)
+    unused: list[str] | None = None
+    missed: dict[str, Missed] = field(default_factory=dict)
+    unexplained: int = 0
+    spent: Tally = field(default_factory=Tally)
+    saved: Tally = field(default_factory=Tally)
+    failed_gates: list[str] = field(default_factory=list)
+    workers_replaced: int = 0
+
+    def host(self, name: str) -> HostCounts:
+        """The counts of one host."""
+        counts = self.hosts.get(name)
+        if counts is None:
+            counts = self.hosts[name] = HostCounts()
+        return counts
+
+    def total(self) -> HostCounts:
+        """All hosts together."""
+        total = HostCounts()
+        for counts in self.hosts.values():
+            for name in HostCounts.__slots__:
+                setattr(total, name, getattr(total, name) + getattr(counts, name))
+        return total
+
+    @property
+    def live(self) -> int:
+        """How many requests were forwarded."""
+        return sum(counts.live for counts in self.hosts.values())
+
+    def miss(self, key: str, why: dict[str, Any], line: str, root: str | None = None) -> None:
+        """Take note of a miss and why; `root` is the earlier miss that it follows from."""
+        if root in self.missed:
+            self.missed[root].follows += 1
+        elif key in self.missed:
+            self.missed[key].times += 1
+        elif len(self.missed) < _MOST_MISSED:
+            self.missed[key] = Missed(why, line)
+        else:
+            self.unexplained += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "run": self.run,
+            "mode": self.mode,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "total": self.total().as_dict(),
+            "hosts": {name: counts.as_dict() for name, counts in sorted(self.hosts.items())},
+            "tunnelled": dict(self.tunnelled),
+            "tls_refused": dict(self.tls_refused),
+            "cache_faults": dict(self.cache_faults),
+            "second_tier": self.second_tier,
+            "connections": self.connections,
+            "over_budget": self.over_budget,
+            "used_entries": len(self.used),
+            "unused_entries": None if self.unused is None else len(self.unused),
+            "spent": self.spent.as_dict(),
+            "saved": self.saved.as_dict(),
+            "missed": [missed.as_dict() for missed in list(self.missed.values())],
+            "unexplained_misses": self.unexplained,
+            "failed_gates": self.failed_gates,
+            "workers_replaced": self.workers_replaced,
+        }

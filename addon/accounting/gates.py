@@ -1,0 +1,119 @@
+"""What fails a run although its command passed."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from addon.accounting.counts import RunCounts
+from addon.settings.modes import Mode
+
+__all__ = ["FAILED_STATUS", "Gates", "failures", "parse_rate"]
+
+FAILED_STATUS = 3
+"""The exit status of a run whose command passed and whose gate failed."""
+
+_NAMED = 3  # keys or hosts that a failure names
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What was asked for; None and False ask for nothing. `allow_tunnel` are host globs."""
+
+    min_hit_rate: float | None = None
+    max_misses: int | None = None
+    max_live: int | None = None
+    max_usd: Decimal | None = None
+    fail_on_unused: bool = False
+    fail_on_tunnel: bool = False
+    allow_tunnel: tuple[str, ...] = ()
+    allow_misses: bool = False
+
+
+def parse_rate(text: str) -> float:
+    """A rate from 0 to 1. Raises ValueError for anything else."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 <= rate <= 1:  # NaN is neither
+        raise ValueError(f"{text!r} is no rate")
+    return rate
+
+
+def failures(gates: Gates, counts: RunCounts) -> list[str]:
+    """One line for each gate that failed. A gate that cannot be checked has failed."""
+    checks = (
+        _hit_rate(gates, counts),
+        _misses(gates, counts),
+        _live(gates, counts),
+        _usd(gates, counts),
+        _unused(gates, counts),
+        _tunnel(gates, counts),
+    )
+    return [line for line in checks if line]
+
+
+def _hit_rate(gates: Gates, counts: RunCounts) -> str:
+    if gates.min_hit_rate is None:
+        return ""
+    total = counts.total()
+    asked = total.hits + total.misses
+    if not asked:
+        return (
+            f"--min-hit-rate {gates.min_hit_rate:g}: no request was looked up; did the clients use the proxy?"
+        )
+    # Not rounded: 0.9996 is no 1.
+    if total.hits >= gates.min_hit_rate * asked:
+        return ""
+    return f"--min-hit-rate {gates.min_hit_rate:g}: {total.hits} of {asked} requests were hits"
+
+
+def _misses(gates: Gates, counts: RunCounts) -> str:
+    misses = counts.total().misses
+    if gates.max_misses is not None and misses > gates.max_misses:
+        return f"--max-misses {gates.max_misses}: there were {misses} misses"
+    if counts.mode == Mode.REQUIRE_HIT and misses and not gates.allow_misses:
+        said = "1 miss" if misses == 1 else f"{misses} misses"
+        return f"{said} in {Mode.REQUIRE_HIT}; --allow-misses lets them pass"
+    return ""
+
+
+def _live(gates: Gates, counts: RunCounts) -> str:
+    if gates.max_live is None or (counts.live <= gates.max_live and not counts.over_budget):
+        return ""
+    refused = f", {counts.over_budget} more were refused" if counts.over_budget else ""
+    return f"--max-live {gates.max_live}: {counts.live} requests were forwarded{refused}"
+
+
+def _usd(gates: Gates, counts: RunCounts) -> str:
+    if gates.max_usd is None:
+        return ""
+    if counts.spent.usd > gates.max_usd or (counts.over_budget and counts.spent.usd >= gates.max_usd):
+        return f"--max-usd {gates.max_usd}: ${counts.spent.usd:.6f} were spent"
+    if counts.spent.unknown:
+        return f"--max-usd {gates.max_usd}: the price of {counts.spent.unknown} live answers is not known"
+    return ""
+
+
+def _unused(gates: Gates, counts: RunCounts) -> str:
+    if not gates.fail_on_unused:
+        return ""
+    if counts.unused is None:
+        return "--fail-on-unused: the entries could not be listed"
+    return f"--fail-on-unused: {_named(counts.unused, 'entry', 'entries')} not used" if counts.unused else ""
+
+
+def _tunnel(gates: Gates, counts: RunCounts) -> str:
+    if not gates.fail_on_tunnel:
+        return ""
+    allowed = [glob.lower() for glob in gates.allow_tunnel]
+    hosts = sorted(h for h in counts.tunnelled if not any(fnmatch.fnmatchcase(h.lower(), g) for g in allowed))
+    return f"--fail-on-tunnel: {_named(hosts, 'host', 'hosts')} tunnelled" if hosts else ""
+
+
+def _named(names: list[str], one: str, many: str) -> str:
+    shown = ", ".join(name[:80] for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return f"{len(names)} {one if len(names) == 1 else many} ({shown}) {'was' if len(names) == 1 else 'were'}"

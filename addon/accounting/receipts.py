@@ -1,0 +1,103 @@
+"""Receipts: a sorted text file that says which entries a run was answered from, for a reviewer to read.
+
+    # provider-proxy receipt 1
+    upstream: none
+    pp1-<64 hex>  sha256:<64 hex>  2026-11-21T08:22:50Z  POST api.openai.com/v1/chat/completions gpt-4.1
+
+One line per key, in order of what was asked, so that a diff shows what changed. The digest is that of the whole
+entry as stored.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from addon.accounting.run_end import UsedEntry
+from cache_store.errors import UsageError
+
+__all__ = ["Receipt", "keys_in_receipts", "lock_failures", "read_receipt", "receipt_text"]
+
+_HEAD = "# provider-proxy receipt 1"
+_LINE = re.compile(r"(pp\d+-[0-9a-f]{64})  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)")
+_UPSTREAM = {"none": False, "opened": True}
+_MOST_BYTES = 2**26
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a lock file says: digests by key, and whether a connection to a provider was opened."""
+
+    digests: dict[str, str]
+    upstream: bool
+
+
+def receipt_text(used: Iterable[UsedEntry], *, upstream: bool) -> str:
+    """The text of a receipt; entries that are gone are not in it."""
+    lines = sorted(
+        (
+            entry.label,
+            entry.key,
+            f"{entry.key}  sha256:{entry.digest}  {_time(entry.recorded_at)}  {entry.label or '?'}",
+        )
+        for entry in used
+        if entry.digest
+    )
+    head = [_HEAD, f"upstream: {'opened' if upstream else 'none'}"]
+    return "\n".join([*head, *(line for *_, line in lines)]) + "\n"
+
+
+def read_receipt(path: Path) -> Receipt:
+    """What the lock file at `path` says. Raises UsageError where it is not one, naming the line."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        lines = data.decode().split("\n")
+    except OSError as error:
+        raise UsageError(f"the lock file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no lock file of provider-proxy") from error
+    upstream = _UPSTREAM.get(lines[1].removeprefix("upstream: ")) if len(lines) > 1 else None
+    if lines[0] != _HEAD or upstream is None or len(data) > _MOST_BYTES:
+        raise UsageError(f"{path} is no lock file of provider-proxy; write one with run --receipt")
+    digests: dict[str, str] = {}
+    for number, line in enumerate(lines[2:], 3):
+        match = _LINE.fullmatch(line)
+        if match and match[1] not in digests:
+            digests[match[1]] = match[2]
+        elif line or number < len(lines):
+            raise UsageError(f"{path} is broken at line {number}; write it anew with run --receipt")
+    return Receipt(digests, upstream)
+
+
+def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:
+    """One line for each way in which a run went beyond its lock file."""
+    used = list(used)
+    unlisted = [entry for entry in used if entry.key not in receipt.digests]
+    differ = [e for e in used if e.key in receipt.digests and e.digest != receipt.digests[e.key]]
+    failures = []
+    if unlisted:
+        failures.append(f"--locked: {_named(unlisted)} not in the lock file")
+    if differ:
+        failures.append(f"--locked: {_named(differ)} not what the lock file says")
+    return failures
+
+
+def keys_in_receipts(paths: Iterable[Path]) -> set[str]:
+    """Every key that one of the lock files names. Raises UsageError."""
+    return {key for path in paths for key in read_receipt(path).digests}
+
+
+def _named(entries: list[UsedEntry]) -> str:
+    shown = ", ".join(f"{entry.key[:12]}… {entry.label}".strip() for entry in entries[:_NAMED])
+    more = ", …" if len(entries) > _NAMED else ""
+    one = len(entries) == 1
+    return f"{len(entries)} {'entry' if one else 'entries'} ({shown}{more}) {'is' if one else 'are'}"
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,73 @@
+"""What is known of a run only at its end, from the entries that it used."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from addon.accounting.counts import RunCounts
+from addon.accounting.live_costs import add_entry
+from cache_store.entry import Entry
+from cache_store.errors import EntryError
+from cache_store.store import Store
+
+__all__ = ["EndOfRun", "UsedEntry"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsedEntry:
+    """An entry that a run used. `digest` is the SHA-256 in hex of the entry as stored; '' for one that is gone.
+
+    `recorded_at` is Unix seconds, `label` says in one line what was asked.
+    """
+
+    key: str
+    digest: str
+    recorded_at: float
+    label: str
+
+
+@dataclass(slots=True)
+class EndOfRun:
+    """Looks at the entries that a run used; `unused` asks for the keys of all the others too."""
+
+    unused: bool = False
+    used: tuple[UsedEntry, ...] = ()
+
+    def look(self, store: Store, counts: RunCounts) -> None:
+        """Read every used entry once: what it saved, and what it was. Raises StoreError."""
+        self.used = tuple(self._used(store, counts, key, times) for key, times in sorted(counts.used.items()))
+        counts.spent.settle()
+        counts.saved.settle()
+        if self.unused:
+            keys = list(store.keys())
+            counts.unused = [key for key in keys if key not in counts.used and _is_answer(store, key)]
+        counts.ended_at = time.time()
+
+    def _used(self, store: Store, counts: RunCounts, key: str, times: int) -> UsedEntry:
+        entry = _read(store, key)
+        if entry is None:
+            return UsedEntry(key, "", 0.0, "")
+        add_entry(counts.saved, entry, times)
+        return UsedEntry(key, entry.encode()[-32:].hex(), entry.recorded_at, _label(entry))
+
+
+def _label(entry: Entry) -> str:
+    label = entry.label
+    text = (
+        f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')} {label.get('model', '')}"
+    )
+    return "".join(c if c.isprintable() else "?" for c in text).strip()
+
+
+def _is_answer(store: Store, key: str) -> bool:
+    """Whether an answer lies there, and no note of the cache's own."""
+    entry = _read(store, key)
+    return entry is not None and entry.label.get("method") != "-"
+
+
+def _read(store: Store, key: str) -> Entry | None:
+    try:
+        return store.get(key)
+    except EntryError:
+        return None

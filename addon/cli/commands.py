@@ -1,0 +1,85 @@
+"""The command line: `provider-proxy …`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from cache_store.errors import ProviderProxyError, UsageError
+
+__all__ = ["COMMANDS", "main"]
+
+# Name → module in this package and the command in it; loaded when called, so that none pays for another.
+COMMANDS = {
+    "serve": "serve:serve",
+    "run": "run:run",
+    "ci": "ci:ci",
+    "stop": "ci:stop",
+    "env": "env:env",
+    "doctor": "doctor:doctor",
+    "demo": "demo:demo",
+    "ls": "entries:ls",
+    "show": "entries:show",
+    "rm": "entries:rm",
+    "stats": "entries:stats",
+    "scan": "scan:scan",
+    "export": "export:export",
+    "import": "export:import_",
+    "push": "push:push",
+    "pull": "push:pull",
+    "prune": "prune:prune",
+    "verify": "verify:verify",
+    "rekey": "rekey:rekey",
+    "report": "report:report",
+    "diff": "diff:diff",
+    "explain": "explain:explain",
+    "cache-probe": "cache_probe:cache_probe",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"addon.cli.{module}"), name)
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="provider-proxy", prog_name="provider-proxy")
+def cli() -> None:
+    """Record the answers of LLM providers once, replay them from disk ever after."""
+
+
+def main() -> None:
+    """The console script: errors are one line on stderr, exit status 2 for wrong usage, else 1."""
+    try:
+        status = cli.main(prog_name="provider-proxy", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        status = 2
+    except click.ClickException as error:
+        hint = "" if isinstance(error, click.FileError) else "; see --help"
+        status = _say(error.format_message().rstrip(".") + hint)
+    except ProviderProxyError as error:
+        _say(str(error))
+        status = 2 if isinstance(error, UsageError) else 1
+    except (click.Abort, KeyboardInterrupt):
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(message: str) -> int:
+    click.echo(f"provider-proxy: {' '.join(message.split())}", err=True)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What surrounds the proxy: the CA, trusted roots, client variables, a company's proxy. Knows only settings."""

@@ -1,0 +1,138 @@
+"""The environment in which a client finds the proxy and trusts it.
+
+Which client reads which variable was measured with real clients; none of these may be left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from addon.environment.no_proxy import NoProxyEntry, no_proxy_entries
+from addon.settings.hosts import HostRules
+from cache_store.errors import UsageError
+
+__all__ = [
+    "BUNDLE_VARIABLES",
+    "FORMATS",
+    "PROXY_VARIABLES",
+    "EnvChanges",
+    "apply",
+    "client_environment",
+    "render",
+]
+
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+# Each replaces its client's roots, but for NODE_EXTRA_CA_CERTS, which adds to them.
+BUNDLE_VARIABLES = (
+    "SSL_CERT_FILE",  # OpenSSL, httpx, Go, rustls
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "DENO_CERT",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+)
+# SSL_CERT_DIR would be trusted beside the bundle; ALL_PROXY would win over HTTPS_PROXY in some clients.
+_UNSET = ("SSL_CERT_DIR", "ALL_PROXY", "all_proxy")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# Cloud SDKs ask these for credentials, through the proxy if they may (boto3).
+_METADATA = ("169.254.169.254", "169.254.170.2", "metadata.google.internal", "fd00:ec2::254")
+
+
+@dataclass(frozen=True)
+class EnvChanges:
+    """Variables to set, by name, and variables to unset."""
+
+    set: dict[str, str]
+    unset: tuple[str, ...]
+
+
+def client_environment(
+    environ: Mapping[str, str], *, proxy_url: str, bundle: Path, rules: HostRules
+) -> EnvChanges:
+    """What to change in `environ` so that a client's requests to the hosts of `rules` reach the proxy.
+
+    `proxy_url` may carry `user:password@`. `bundle` holds the roots the user had, and our CA.
+    """
+    proxies = PROXY_VARIABLES if rules.plain_http else PROXY_VARIABLES[:2]
+    no_proxy = _no_proxy(environ, rules)
+    return EnvChanges(
+        set={
+            **dict.fromkeys(proxies, proxy_url),
+            **dict.fromkeys(BUNDLE_VARIABLES, str(bundle)),
+            "NODE_USE_ENV_PROXY": "1",
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+        },
+        unset=_UNSET,
+    )
+
+
+def _no_proxy(environ: Mapping[str, str], rules: HostRules) -> str:
+    wanted = [*no_proxy_entries(environ), *map(NoProxyEntry.parse, _LOOPBACK)]
+    kept = [entry.text for entry in wanted if not _hides_intercepted(entry, rules)]
+    return ",".join(dict.fromkeys([*kept, *_METADATA]))
+
+
+def _hides_intercepted(entry: NoProxyEntry, rules: HostRules) -> bool:
+    return any(entry.covers_some(rule.host, rule.port) for rule in rules.rules)
+
+
+def apply(environ: Mapping[str, str], changes: EnvChanges) -> dict[str, str]:
+    """A copy of `environ` with the changes made."""
+    kept = {name: value for name, value in environ.items() if name not in changes.unset}
+    return kept | changes.set
+
+
+def render(changes: EnvChanges, fmt: str) -> str:
+    """The changes as text that a shell evaluates (`sh`, `fish`), that is appended to the file that GITHUB_ENV
+    names (`github`; there an unset variable is an empty one), or as JSON (`json`; an unset one is null).
+
+    Raises UsageError for another format.
+    """
+    if fmt not in FORMATS:
+        raise UsageError(f"{fmt!r} is no format for the environment; use one of: {', '.join(FORMATS)}")
+    return FORMATS[fmt](changes)
+
+
+def _sh(changes: EnvChanges) -> str:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in changes.set.items()]
+    return "".join(f"{line}\n" for line in [*lines, f"unset {' '.join(changes.unset)}"])
+
+
+def _fish(changes: EnvChanges) -> str:
+    lines = [f"set -gx {name} {_fish_quote(value)}" for name, value in changes.set.items()]
+    return "".join(f"{line}\n" for line in [*lines, *(f"set -e {name}" for name in changes.unset)])
+
+
+def _fish_quote(value: str) -> str:
+    # Within single quotes fish knows just these two escapes.
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _github(changes: EnvChanges) -> str:
+    return "".join(_github_value(n, v) for n, v in [*changes.set.items(), *((n, "") for n in changes.unset)])
+
+
+def _github_value(name: str, value: str) -> str:
+    if not value:
+        return f"{name}=\n"
+    # A value that holds the end marker could set more variables; none can be made to hold its own digest.
+    end = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{name}<<{end}\n{value}\n{end}\n"
+
+
+def _json(changes: EnvChanges) -> str:
+    return json.dumps({**changes.set, **dict.fromkeys(changes.unset)}, indent=2) + "\n"
+
+
+FORMATS = {"sh": _sh, "fish": _fish, "github": _github, "json": _json}

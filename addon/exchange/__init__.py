@@ -1,0 +1,1 @@
+"""One request's way through the cache: look up, forward, record, store, explain. Free of mitmproxy."""

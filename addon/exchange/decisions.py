@@ -1,0 +1,63 @@
+"""What can be done with a request: answer it from an entry, answer it ourselves, or let it go on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from addon.exchange.flights import Flight
+from addon.exchange.recording import Recording
+from addon.identity import Identity
+from addon.messages import LiveAnswer, WireRequest
+from addon.settings.modes import Mode
+from cache_store.entry import Entry
+
+__all__ = ["Decision", "Forward", "Hit", "Own"]
+
+
+@dataclass(slots=True)
+class Hit:
+    """Answer with this entry."""
+
+    entry: Entry
+    cache_status: str
+
+
+class Own(NamedTuple):
+    """Answer with these bytes of our own; nothing is forwarded."""
+
+    status: int
+    body: bytes
+    cache_status: str
+
+
+@dataclass(slots=True)
+class Forward:
+    """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
+
+    `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
+    `removed` is this run's own entry that made way for it, `head` a streamed answer's status and headers.
+    """
+
+    request: WireRequest
+    mode: Mode
+    cache_status: str
+    identity: Identity | None = None
+    key: str = ""
+    flight: Flight | None = None
+    recording: Recording | None = None
+    removed: Entry | None = None
+    head: LiveAnswer | None = None
+    flow: str = ""
+    client: str = ""
+    began_at: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def stores(self) -> bool:
+        """Whether its answer may become an entry."""
+        return self.identity is not None and self.mode.stores
+
+
+type Decision = Hit | Own | Forward

@@ -1,0 +1,98 @@
+"""The life of a run's cache: opened before the first request, looked at and closed after the last."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from addon.accounting.counts import BLOCKED, HEALTHY, UNHEALTHY, RunCounts, worse_tier
+from addon.accounting.run_end import EndOfRun
+from addon.diagnosis.remedies import RERECORD
+from addon.exchange.answering import Answering
+from addon.exchange.coordination import Coordination
+from addon.exchange.explaining import Explaining
+from addon.exchange.store_access import StoreAccess
+from addon.settings.settings import Settings
+from addon.settings.stores import open_for_run
+from cache_store.disk.last_used import note_used
+from cache_store.disk.staged_store import StagedStore
+from cache_store.errors import StoreUnavailable, TransferError, UsageError
+from cache_store.store import Store
+
+__all__ = ["RunLife"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class RunLife:
+    """What a run is started with, and what there is of it once it is open.
+
+    `stages` says whether its changes are staged, `end` what is looked at in the end, `rerecord` how its user
+    records what is missing. `staged` is to be committed or discarded after `close`. In a run of several processes
+    `coordination` is this one's part, `everywhere` asks for the figures of all, and one of them `reports`.
+    """
+
+    counts: RunCounts
+    stages: bool = False
+    end: EndOfRun = field(default_factory=EndOfRun)
+    rerecord: str = RERECORD
+    coordination: Coordination | None = None
+    everywhere: Callable[[], Awaitable[dict[str, Any]]] | None = None
+    reports: bool = True
+    staged: StagedStore | None = None
+    store: StoreAccess | None = None
+
+    def open(self, settings: Settings) -> Answering:
+        """Open the store. Raises StoreError where a mode that sends nothing has none, and UsageError."""
+        store, self.staged = open_for_run(settings, self.counts.run if self.stages else None)
+        try:
+            store.open()
+        except StoreUnavailable as error:
+            if not settings.cache_mode.forwards:
+                raise
+            logger.warning("%s; requests go to the provider until it can", error)
+        if settings.import_dir is not None:
+            self._import(store, settings)
+        self.store = StoreAccess(store, self.counts)
+        explaining = Explaining(self.store.candidates, self.counts, self.rerecord)
+        return Answering(settings, self.store, self.counts, explaining, self.coordination)
+
+    def stats(self) -> dict[str, Any]:
+        """The figures of this process so far, for JSON."""
+        return self.counts.as_dict() | {"tiers": self.store.tiers() if self.store is not None else None}
+
+    def close(self, settings: Settings, answering: Answering) -> None:
+        """Finish what was begun, look at the entries that were used, and close the store."""
+        assert self.store is not None
+        answering.explaining.close()
+        self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
+        if self.reports:
+            self.store.finish(lambda store: self.end.look(store, self.counts))
+            if settings.cache_dir is not None:
+                note_used(settings.cache_dir, self.counts.used, time.time())
+        self.store.close()
+        self.store = None
+
+    def _import(self, store: Store, settings: Settings) -> None:
+        """Merge the directory that the settings name. Raises UsageError where it is none: tests would go live."""
+        from addon.transfer.formats import Format
+        from addon.transfer.importing import import_paths
+
+        assert settings.import_dir is not None
+        try:
+            import_paths(store, [settings.import_dir], settings, self.counts.run, Format.DIR)
+        except TransferError as error:
+            raise UsageError(f"PROVIDER_PROXY_IMPORT: {error}") from error
+
+
+def _in_words(tiers: dict[str, Any] | None) -> str:
+    """How a second tier is: '' where there is none."""
+    if tiers is None:
+        return ""
+    if tiers["blocked"]:
+        return BLOCKED
+    return HEALTHY if tiers["healthy"] else UNHEALTHY

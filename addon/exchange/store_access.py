@@ -1,0 +1,191 @@
+"""The store as the wire uses it: never the reason that a live request fails.
+
+Reads are inline (microseconds), writes go to one thread of their own. What fails is logged and counted once.
+A second tier is asked in threads of its own, and nobody waits longer than FAR_SECONDS for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from addon.accounting.counts import RunCounts
+from addon.diagnosis import Candidates
+from addon.judging.reasons import NotStored
+from cache_store.entry import Entry
+from cache_store.errors import EntryError, ProviderProxyError, StoreError, StoreUnavailable
+from cache_store.store import Store
+from cache_store.tiers.tier_health import Kind
+from cache_store.tiers.tiered_store import TieredStore
+
+__all__ = ["FAR_SECONDS", "StoreAccess"]
+
+FAR_SECONDS = 0.5
+"""What one request waits for the second tier, at each of: looking up, removing, storing."""
+
+# A write that fails after so long was waiting, most likely for a lock.
+_WAITED_SECONDS = 0.5
+
+_FAR_THREADS = 8
+
+logger = logging.getLogger(__name__)
+
+
+class StoreAccess:
+    """A store behind counts, logs and a thread for writing."""
+
+    def __init__(self, store: Store, counts: RunCounts) -> None:
+        self._tiers = store if isinstance(store, TieredStore) else None
+        self._store = self._tiers.near if self._tiers else store
+        self._whole = store
+        self._counts = counts
+        self._closed = False
+        self._gave_up = (0.0, "")  # when a write last waited for nothing, and why
+        self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cache-writer")
+
+    async def find(self, key: str) -> Entry | None:
+        """The entry under `key` in any tier; does not give way to others unless a second tier is asked.
+
+        Raises StoreError where the first tier cannot be read.
+        """
+        entry = self.get(key)
+        if self._tiers is None or (entry is not None and self._tiers.is_fresh(entry)):
+            return entry
+        found = await self._from_far("read", Kind.READ, partial(self._tiers.far_get, key))
+        # While we waited, another request may have stored its answer.
+        return found if found is not None else self.get(key)
+
+    def at_hand(self, key: str) -> Entry | None:
+        """The entry under `key` if the first tier has it and no other must be asked; faults are left to `find`."""
+        try:
+            entry = self._store.get(key)
+        except ProviderProxyError:
+            return None
+        return entry if self._tiers is None or entry is None or self._tiers.is_fresh(entry) else None
+
+    def get(self, key: str) -> Entry | None:
+        """The entry under `key` in the first tier; one that cannot be used is a miss.
+
+        Raises StoreError where none can be read.
+        """
+        try:
+            return self._store.get(key)
+        except EntryError as error:
+            self._fault("unusable entry", error)
+            return None
+        except ProviderProxyError as error:
+            self._fault("read", error)
+            if isinstance(error, StoreError):
+                raise
+            raise StoreUnavailable(str(error)) from error
+
+    async def put(self, make: Callable[[], Entry | NotStored], began_at: float) -> NotStored | None:
+        """Make an entry and store it, both in the writer's thread; None is success, else why it is not stored."""
+
+        def work() -> Entry | NotStored:
+            made = make()
+            if isinstance(made, NotStored):
+                return made
+            return made if self._store.put(made, began_at) else NotStored.NEWER_ENTRY
+
+        try:
+            made = await self._in_thread(self._in_turn(work))
+        except ProviderProxyError as error:
+            self._fault("write", error)
+            return NotStored.STORE_FAILED
+        if isinstance(made, NotStored):
+            return made
+        if self._tiers is not None:
+            await self._from_far("write", Kind.WRITE, partial(self._tiers.far_put, made, began_at))
+        return None
+
+    async def remove(self, key: str) -> None:
+        """Remove what is under `key`."""
+        try:
+            if self._tiers is not None:
+                self._tiers.forget(key)
+            await self._in_thread(self._in_turn(lambda: self._store.remove(key)))
+            if self._tiers is not None:
+                await self._from_far("remove", Kind.WRITE, partial(self._tiers.far_remove, key))
+        except ProviderProxyError as error:
+            self._fault("remove", error)
+
+    @property
+    def candidates(self) -> Candidates | None:
+        """The first tier, where it can tell which of its entries are like a request."""
+        return self._store if isinstance(self._store, Candidates) else None
+
+    async def in_background(self, work: Callable[[], None]) -> None:
+        """Do `work` in the writer's thread; nothing once it is closed."""
+        if not self._closed:
+            await self._in_thread(work)
+
+    def finish(self, work: Callable[[Store], None]) -> None:
+        """Do `work` with the first tier once what was begun is written. What fails is logged."""
+        try:
+            self._writer.submit(work, self._store).result()
+        except Exception:
+            logger.exception("the end of the run could not be counted")
+
+    def tiers(self) -> dict[str, Any] | None:
+        """The second tier's state, for JSON; None where there is no second tier."""
+        return self._tiers.state() if self._tiers is not None else None
+
+    def close(self) -> None:
+        """Finish the writes and close the store."""
+        self._closed = True
+        self._writer.submit(self._store.close)
+        self._writer.shutdown(wait=True)
+        self._far.shutdown(wait=False, cancel_futures=True)
+        self._whole.close()
+
+    async def _from_far[T](self, what: str, kind: Kind, work: Callable[..., T]) -> T | None:
+        """What the second tier says within FAR_SECONDS, else None; what comes later is let go of."""
+        assert self._tiers is not None
+        until = time.monotonic() + FAR_SECONDS
+
+        def in_time() -> T | None:
+            # All threads may hang in calls of requests that have long gone on.
+            return work(until=until) if time.monotonic() < until else None
+
+        future = asyncio.get_running_loop().run_in_executor(self._far, in_time)
+        try:
+            return await asyncio.wait_for(future, FAR_SECONDS)
+        except TimeoutError:
+            self._tiers.health.failed(kind)
+            self._fault(f"second tier {what}", StoreUnavailable("it does not answer in time"))
+        except ProviderProxyError as error:
+            self._fault(f"second tier {what}", error)
+        return None
+
+    def _in_turn[T](self, work: Callable[[], T]) -> Callable[[], T]:
+        """`work` when it is its turn. What was asked for while another write waited for nothing has waited enough:
+        it is not tried, for else the last of many would wait once for each.
+        """
+        asked = time.monotonic()
+
+        def in_turn() -> T:
+            if asked < self._gave_up[0]:
+                raise StoreUnavailable(self._gave_up[1])
+            began = time.monotonic()
+            try:
+                return work()
+            except StoreUnavailable as error:
+                if time.monotonic() - began > _WAITED_SECONDS:
+                    self._gave_up = (time.monotonic(), str(error))
+                raise
+
+        return in_turn
+
+    async def _in_thread[T](self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def _fault(self, what: str, error: ProviderProxyError) -> None:
+        self._counts.cache_faults[what] += 1
+        logger.warning("cache %s failed: %s", what, error)

@@ -1,0 +1,113 @@
+"""What a proxy needs before it starts: CA, roots, the way through a company's proxy; and what its clients need."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from addon.environment.ca import data_directory, ensure_ca
+from addon.environment.client_env import BUNDLE_VARIABLES, EnvChanges, client_environment
+from addon.environment.trust import upstream_roots, write_bundle
+from addon.environment.upstream_proxy import upstream_proxy
+from addon.settings.settings import Settings
+
+__all__ = ["STATE_FOLDER", "HostOptions", "client_changes", "host_options", "with_auth"]
+
+logger = logging.getLogger(__name__)
+
+# Log, state and the last run's report; relative to where the user works.
+STATE_FOLDER = Path(".provider-proxy")
+
+
+@dataclass(frozen=True)
+class HostOptions:
+    """What a host is started with.
+
+    `raw` are the settings as text. `mitmproxy` are options that the way of starting calls for; `arguments` are
+    what the user wrote after `--`. `bypasses` says which host and port are reached past the company's proxy.
+    `workers` is how many processes there are to be.
+    """
+
+    raw: Mapping[str, str]
+    mitmproxy: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
+    bypasses: Callable[[str, int], bool] | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The CA and the bundles; their names depend on the roots that the environment names."""
+
+    ca: Path
+    bundle: Path
+    upstream: Path
+
+
+def _files(environ: Mapping[str, str]) -> _Files:
+    folder = data_directory(environ)
+    ca = ensure_ca(folder)
+    named = "\0".join(environ.get(name, "") for name in (*BUNDLE_VARIABLES, "SSL_CERT_DIR"))
+    suffix = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return _Files(ca, folder / f"bundle-{suffix}.pem", folder / f"roots-{suffix}.pem")
+
+
+def host_options(
+    raw: Mapping[str, str], settings: Settings, environ: Mapping[str, str], arguments: Sequence[str] = ()
+) -> HostOptions:
+    """What to start a host with. Raises UsageError for a CA or a company's proxy that cannot be used."""
+    files = _files(environ)
+    mitmproxy: dict[str, Any] = {
+        "confdir": str(files.ca.parent),
+        "listen_host": settings.listen_host,
+        "listen_port": settings.listen_port,
+    }
+    host = f"[{settings.listen_host}]" if ":" in settings.listen_host else settings.listen_host
+    own_url = f"http://{host}:{settings.listen_port or 1}"
+    corporate = upstream_proxy(environ, own_url)
+    if corporate is not None:
+        mitmproxy["mode"] = [corporate.mode]
+        mitmproxy["upstream_auth"] = corporate.auth
+    nested = corporate is not None and corporate.is_local
+    roots = upstream_roots(environ, files.upstream, trust_own_ca=nested)
+    mitmproxy["ssl_verify_upstream_trusted_ca"] = str(roots)
+    if settings.auth:
+        mitmproxy["proxyauth"] = settings.auth
+    bypasses = corporate.bypasses if corporate is not None else None
+    workers = 1 if settings.workers == 1 else _workers(settings, arguments)
+    return HostOptions(raw, mitmproxy, arguments, bypasses, workers)
+
+
+def _workers(settings: Settings, arguments: Sequence[str]) -> int:
+    """How many processes there will be; fewer than were asked for are said in one line."""
+    from addon.host.how_many import how_many, processors, shares_ports
+    from addon.mitm.core.listening import usable
+
+    count, why = how_many(
+        settings, arguments=bool(arguments), shares=shares_ports(), usable=usable(), cpus=processors()
+    )
+    if why:
+        logger.warning("%s", why)
+    return count
+
+
+def client_changes(settings: Settings, url: str, environ: Mapping[str, str]) -> EnvChanges:
+    """The environment in which a client finds the proxy at `url` and trusts it."""
+    files = _files(environ)
+    bundle = write_bundle(environ, files.ca, files.bundle)
+    return client_environment(
+        environ, proxy_url=with_auth(url, settings.auth), bundle=bundle, rules=settings.hosts
+    )
+
+
+def with_auth(url: str, auth: str) -> str:
+    """`url` with `user:password` in it, where there is one."""
+    if not auth:
+        return url
+    user, _, password = auth.partition(":")
+    return url.replace("://", f"://{quote(user, safe='')}:{quote(password, safe='')}@", 1)

@@ -1,0 +1,161 @@
+"""mitmproxy's requests and responses from and to ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from mitmproxy import http
+
+from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status
+from addon.exchange.decisions import Hit
+from addon.exchange.own_pages import NO_SUCH_PAGE, page_for
+from addon.identity.url_form import normal_host
+from addon.judging.reasons import NotStored
+from addon.messages import WireRequest
+from addon.settings.modes import MODE_HEADER
+
+__all__ = [
+    "broken_off",
+    "from_provider",
+    "mark",
+    "own_answer",
+    "own_page",
+    "replay",
+    "status_page",
+    "streams",
+    "take_mode",
+    "unaskable",
+    "wire_request",
+]
+
+# A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
+BUFFERED_BYTES = 2**20
+
+_HIT = (CACHE_HEADER.encode(), b"true")
+_STATUS = STATUS_HEADER.encode()
+_MODE = MODE_HEADER.encode()
+
+
+def wire_request(request: http.Request) -> WireRequest:
+    """The request as the pure modules see it."""
+    return WireRequest(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host.lower(),
+        port=request.port,
+        target=request.path,
+        headers=request.headers.fields,
+        body=request.data.content or b"",
+    )
+
+
+def take_mode(request: http.Request) -> str | None:
+    """The value of our mode header, which goes no further; None where there is none."""
+    if any(len(name) == len(_MODE) and name.lower() == _MODE for name, _ in request.headers.fields):
+        return str(request.headers.pop(MODE_HEADER))
+    return None
+
+
+def broken_off(flow: http.HTTPFlow, *, client_left: bool) -> NotStored:
+    """Why nothing is kept of a flow that ended in an error."""
+    if client_left:
+        return NotStored.CLIENT_LEFT
+    return NotStored.UNREACHABLE if flow.response is None else NotStored.CUT_OFF
+
+
+def unaskable(request: http.Request) -> str:
+    """Why the cache cannot be asked about this request; '' where it can."""
+    names = [request.authority] if request.data.authority else []
+    for name, value in request.headers.fields:  # by their bytes: this is on the path of every hit
+        if len(name) == 4 and name.lower() == b"host":
+            names.append(value.decode("utf-8", "surrogateescape"))
+        elif len(name) == 7 and name.lower() == b"upgrade" and b"websocket" in value.lower():
+            return "websocket"
+    # A provider may answer by these names; the identity holds the host that is connected to.
+    if any(_host_of(name) != _host_of(request.host) for name in names if name):
+        return "host-mismatch"
+    # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
+    return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
+
+
+@lru_cache(maxsize=256)
+def _host_of(authority: str) -> str:
+    name = authority.rpartition(":")[0] if re.search(r"[^:]:\d*$|\]:\d*$", authority) else authority
+    return name if "@" in name else normal_host(name)
+
+
+def replay(hit: Hit, method: str) -> http.Response:
+    """The answer of an entry: status, reason, headers in order with repeats, body; our marks are added last."""
+    entry = hit.entry
+    # An entry may come from elsewhere: how long its body is, and how it is framed, is for us to say.
+    kept = tuple(
+        (name, value)
+        for name, value in entry.headers
+        if name.lower() not in (b"content-length", b"transfer-encoding")
+        or (method == "HEAD" and name.lower() == b"content-length")
+    )
+    bodiless = method == "HEAD" or entry.status in (204, 304)
+    length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
+    headers = http.Headers()
+    status = (_STATUS, hit.cache_status.encode())
+    headers.fields = (*kept, *length, _HIT, status)  # all bytes: not to be looked through again
+    return http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=entry.status,
+        reason=entry.reason.encode("latin-1", "replace"),
+        headers=headers,
+        content=b"" if bodiless else entry.body,
+        trailers=None,
+        timestamp_start=0,
+        timestamp_end=None,
+    )
+
+
+def own_answer(request: http.Request, status: int, body: bytes, cache_status: str) -> http.Response:
+    """An answer that the proxy gives itself."""
+    headers = {
+        "content-type": "application/json",
+        "x-should-retry": "false",
+        CACHE_HEADER: "false",
+        STATUS_HEADER: cache_status,
+    }
+    return own_page(request, status, body, headers)
+
+
+def own_page(request: http.Request, status: int, body: bytes, headers: dict[str, str]) -> http.Response:
+    """The same with other headers, and without marks."""
+    response = http.Response.make(status, body, headers)
+    if request.method == "HEAD":
+        response.data.content = b""  # its bytes would be read as the start of the next answer
+    return response
+
+
+def mark(response: http.Response, cache_status: str) -> None:
+    """Say in a live answer's headers what the cache did."""
+    response.headers[CACHE_HEADER] = "false"
+    response.headers[STATUS_HEADER] = cache_status
+
+
+def from_provider(flow: http.HTTPFlow) -> bool:
+    """Whether an answer came over a connection; another addon's answer is never recorded."""
+    return flow.server_conn.timestamp_start is not None
+
+
+def streams(response: http.Response) -> bool:
+    """Whether a live answer is passed on as it comes, since its length is unknown or great."""
+    length = response.headers.get("content-length", "")
+    if response.status_code in (101, 204, 304):
+        return False
+    return not length.isdecimal() or int(length) > BUFFERED_BYTES or "event-stream" in (
+        response.headers.get("content-type", ""))  # fmt: skip
+
+
+def status_page(request: http.Request, stats: Callable[[], dict[str, Any]]) -> http.Response:
+    """What the proxy's own address answers."""
+    page = page_for(request.path, stats)
+    if page is None:
+        return own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+    return own_page(request, 200, page.body, page.headers)

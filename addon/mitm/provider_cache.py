@@ -1,0 +1,351 @@
+"""The mitmproxy addon: hooks that turn flows into plain requests and answers, and hand them to Answering."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from mitmproxy import connection, ctx, exceptions, http, tls
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import server_hooks
+
+from addon.accounting.counts import RunCounts
+from addon.exchange.answering import Answering
+from addon.exchange.cache_status import bypass_status, miss_status
+from addon.exchange.decisions import Decision, Forward, Hit, Own
+from addon.exchange.direct import parse_door
+from addon.exchange.own_answers import error_body, unreachable_message
+from addon.exchange.own_pages import STATS
+from addon.exchange.recording import Recording
+from addon.exchange.run_life import RunLife
+from addon.judging.reasons import NotStored
+from addon.messages import LiveAnswer
+from addon.mitm import flows
+from addon.mitm.core import limits as core_limits
+from addon.mitm.core.swap import CLIENT_LEFT, DIRECT, OwnHttpLayer
+from addon.settings.configuration import settings_of_process
+from addon.settings.modes import Mode, mode_for_request
+from addon.settings.settings import SETTINGS, Settings
+from cache_store.errors import ProviderProxyError, StoreUnavailable
+
+__all__ = ["ProviderCache"]
+
+logger = logging.getLogger(__name__)
+
+# mitmproxy lets an HTTP/2 client have 5 connections to an HTTP/1.1 provider at a time (mitmproxy#8322).
+UPSTREAM_CONNECTIONS = 100
+# A long silence inside a generation is no fault; mitmproxy would cut it after 600 s.
+IDLE_SECONDS = 3600
+
+
+class ProviderCache:
+    """Answers provider requests from the cache, records live answers. One instance is one run."""
+
+    name = "provider_proxy"
+
+    def __init__(
+        self, raw: Mapping[str, str] | None = None, at_end: Callable[[RunCounts], None] | None = None
+    ) -> None:
+        self._raw = raw
+        self._at_end = at_end
+        self._unusable = ""
+        self._last = OwnHttpLayer(self.error_page)
+        self._flows: dict[str, Forward | None] = {}
+        self.settings: Settings | None = None
+        self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
+        self.answering: Answering | None = None
+        self.life = RunLife(self.counts)
+
+    # -- life ---------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        """Make every setting a mitmproxy option, with flag, environment and file as its default."""
+        try:
+            raw = self._raw if self._raw is not None else settings_of_process()
+        except ProviderProxyError as error:
+            # mitmproxy would go on without this addon if `load` raised; from `configure` it ends the start.
+            self._unusable, raw = str(error), {}
+        for setting in SETTINGS:
+            default = raw.get(setting.name, setting.default)
+            loader.add_option(setting.option, str, default, f"provider-proxy: {setting.meaning}.")
+
+    def configure(self, updated: set[str]) -> None:
+        """Read the options; while running, the mode alone takes effect."""
+        if self._unusable:
+            raise exceptions.OptionsError(self._unusable)
+        if self.settings is not None and not any(setting.option in updated for setting in SETTINGS):
+            return
+        try:
+            settings = Settings.parse({s.name: getattr(ctx.options, s.option) for s in SETTINGS})
+        except ProviderProxyError as error:
+            raise exceptions.OptionsError(str(error)) from error
+        if self.answering is None:
+            self.settings = settings
+        else:
+            self.answering.mode = settings.cache_mode
+            if updated - {"provider_proxy_cache_mode"}:
+                logger.warning("while it runs only the mode changes; restart provider-proxy for the others")
+        self.counts.mode = str(settings.cache_mode)
+
+    def running(self) -> None:
+        """Open the store and set what replaying without a network needs."""
+        if self.settings is None:
+            self.configure(set())
+        assert self.settings is not None
+        try:
+            if self.answering is None:
+                self.answering = self.life.open(self.settings)
+        except ProviderProxyError as error:
+            logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
+            return
+        if self._raw is None and self.settings.workers != 1:
+            logger.warning("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy, mitmdump and mitmweb")
+        ctx.options.update(connection_strategy="lazy")
+        if ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):  # else the user has set it
+            ctx.options.update(tcp_timeout=IDLE_SECONDS)
+        if not ctx.options.allow_hosts:
+            ctx.options.update(allow_hosts=self.settings.hosts.regexes)
+        ctx.master.addons.add(self._last)
+        core_limits.explain_crashes()
+
+    def done(self) -> None:
+        """Finish the writes and report. A hot reload of the script calls this too."""
+        if self.answering is None:
+            return
+        while self._flows:  # their hooks come later, or not at all
+            _, forward = self._flows.popitem()
+            if forward is not None and forward.recording and forward.recording.finished and forward.head:
+                self.answering.keep_last(forward, forward.recording.seen(forward.head))
+            elif forward is not None:
+                self._give_up(forward, NotStored.CUT_OFF)
+        self.life.close(self.answering.settings, self.answering)
+        self.answering = None
+        if OwnHttpLayer.name in ctx.master.addons.lookup:
+            ctx.master.addons.remove(self._last)
+        if self._at_end is not None:
+            self._at_end(self.counts)
+
+    # -- connections --------------------------------------------------------
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Lift mitmproxy's limit of upstream connections for HTTP/2 clients."""
+        proxyserver = ctx.master.addons.get("proxyserver")
+        handler = getattr(proxyserver, "connections", {}).get(client.id)
+        if handler is not None and hasattr(handler, "max_conns"):
+            handler.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(UPSTREAM_CONNECTIONS))
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
+        self._last.clients.discard(client.id)
+        for forward in [f for f in self._flows.values() if f is not None and f.client == client.id]:
+            self._flows.pop(forward.flow, None)
+            self._give_up(forward, NotStored.CUT_OFF)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Count what will be tunnelled: a provider missing from the list would else go live unseen."""
+        if not self._intercepted(flow.request.host, flow.request.port):
+            self.counts.tunnelled[flow.request.host] += 1
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """Count clients that do not trust the CA: their request never gets as far as a hook."""
+        self.counts.tls_refused[data.conn.sni or (data.context.server.address or ("?",))[0]] += 1
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """In a mode that forwards nothing, refuse every connection to an intercepted host.
+
+        The second guard: even a fault of ours in `request` cannot send anything.
+        """
+        address, sni = data.server.address, data.server.sni
+        if (address and self.refuses(*address[:2])) or (sni and self.refuses(sni)):
+            data.server.error = "provider-proxy: this mode sends nothing to providers"
+
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Count connections to providers: a receipt says whether there were any."""
+        address, sni = data.server.address, data.server.sni
+        if (address and self._intercepted(*address[:2])) or (sni and self._intercepted(sni)):
+            self.counts.connections += 1
+
+    def refuses(self, host: str, port: int | None = None) -> bool:
+        """Whether no connection to `host` may be made."""
+        return not self._mode.forwards and self._intercepted(host, port)
+
+    @property
+    def _mode(self) -> Mode:
+        """The mode as it is now; before the settings are read, the one that sends nothing."""
+        if self.answering is not None:
+            return self.answering.mode
+        return self.settings.cache_mode if self.settings is not None else Mode.REQUIRE_HIT
+
+    # -- requests -----------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Send a direct request through its door: to the provider that its path names, or to our status."""
+        if not flow.metadata.get(DIRECT) or flow.response or flow.error or not flow.live:
+            return None
+        target = parse_door(flow.request.path)
+        if target and self._intercepted(target.host, target.port):
+            flow.request.scheme, flow.request.host, flow.request.port, flow.request.path = target
+            return None
+        everywhere = self.life.everywhere
+        if everywhere is not None and flow.request.path.startswith(STATS):
+            return self._page_of_all(flow, everywhere)
+        flow.response = flows.status_page(flow.request, self.life.stats)
+        return None
+
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Answer from the cache, or let the request go to its provider; what must be waited for is returned."""
+        if flow.response or flow.error or not flow.live or self.settings is None:
+            return None
+        if not self._intercepted(flow.request.host, flow.request.port):
+            if flow.request.scheme == "http" and flow.server_conn.address is None:
+                self.counts.tunnelled[flow.request.host] += 1
+            return None
+        asked = flows.take_mode(flow.request)
+        try:
+            if self.answering is None:
+                raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
+            wire = flows.wire_request(flow.request)
+            decision = self.answering.decide(wire, asked, flows.unaskable(flow.request))
+            if not isinstance(decision, Hit | Own | Forward):
+                return self._act_later(flow, decision, asked)
+            self._act(flow, decision)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(flow, asked, error)
+        return None
+
+    async def _act_later(self, flow: http.HTTPFlow, decision: Awaitable[Decision], asked: str | None) -> None:
+        try:
+            self._act(flow, await decision)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(flow, asked, error)
+
+    def _act(self, flow: http.HTTPFlow, decision: Decision) -> None:
+        if isinstance(decision, Forward):
+            decision.flow, decision.client = flow.id, flow.client_conn.id
+            self._flows[flow.id] = decision
+            return
+        self._flows[flow.id] = None
+        if isinstance(decision, Hit):
+            flow.response = flows.replay(decision, flow.request.method)
+            flow.is_replay = "response"
+        else:
+            flow.response = flows.own_answer(flow.request, *decision)
+        flow.comment = decision.cache_status
+
+    def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
+        """Closed where the run's mode forwards nothing, or the request's own; open otherwise."""
+        if self.life.store is not None:  # else it has ended, and this waited for an answer that was given up
+            what = f"{flow.request.method} {flow.request.host}"
+            logger.error("provider-proxy failed on %s", what, exc_info=error)
+        self.counts.host(flow.request.host).errors += 1
+        try:
+            forwards = mode_for_request(self._mode, asked).forwards
+        except ProviderProxyError:
+            forwards = False
+        if not forwards:
+            message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
+            body = error_body("provider_proxy_fault", message)
+            flow.response = flows.own_answer(flow.request, 502, body, bypass_status("fault"))
+            self._flows[flow.id] = None
+
+    # -- responses ----------------------------------------------------------
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Let an answer of unknown or great length stream, keeping a copy where it may be stored."""
+        response = flow.response
+        if response is None or flow.id not in self._flows:
+            if response is not None and flow.server_conn.timestamp_start and response.status_code != 101:
+                response.stream = True  # not ours: relayed unmarked, as it comes
+            return
+        forward = self._flows[flow.id]
+        core_limits.explain_status(flow.request.host, response.status_code)
+        if forward is None or not flows.from_provider(flow) or not flows.streams(response):
+            return
+        if forward.stores:
+            assert self.settings is not None
+            forward.head = LiveAnswer(response.status_code, response.reason, response.headers.fields, b"")
+            forward.recording = response.stream = Recording(
+                self.settings.max_body,
+                response.headers.get("content-type", ""),
+                forward.flight,
+                length=response.headers.get("content-length"),
+                encoding=response.headers.get("content-encoding", ""),
+                hold=flow.client_conn.id in self._last.clients,
+            )
+        else:
+            response.stream = True
+        recording = "recording" if forward.stores else "mode"
+        status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
+        flows.mark(response, status)
+
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Store a whole answer before the client sees its end, and mark it."""
+        forward = self._flows.pop(flow.id, None)
+        if forward is None or flow.response is None:
+            return None
+        if not flows.from_provider(flow):
+            self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
+            return None
+        return self._keep_and_mark(forward, flow, flow.response)
+
+    async def _keep_and_mark(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> None:
+        status = await self._keep(forward, flow, response)
+        if not response.stream:
+            flows.mark(response, status)
+        flow.comment = status
+
+    async def error(self, flow: http.HTTPFlow) -> None:
+        """Drop a recording that was cut off; keep one whose client left after its terminal event."""
+        forward = self._flows.pop(flow.id, None)
+        if forward is None:
+            return
+        client_left = bool(flow.metadata.get(CLIENT_LEFT))
+        if client_left and flow.response is not None and forward.recording and forward.recording.finished:
+            flow.comment = await self._keep(forward, flow, flow.response)
+        else:
+            self._give_up(forward, flows.broken_off(flow, client_left=client_left))
+
+    async def _keep(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> str:
+        """Store what may be stored; the cache status that says what became of it. Never raises."""
+        assert self.answering is not None
+        recorded = forward.recording
+        if recorded is not None and not recorded.too_large:
+            response.data.content = recorded.body()  # shows it in mitmweb and in -w files
+        answer = LiveAnswer(
+            response.status_code, response.reason, response.headers.fields, response.data.content or b""
+        )
+        if recorded is not None and flow.error is not None:
+            answer = recorded.seen(answer)
+        try:
+            reason = await self.answering.keep(forward, answer)
+        except Exception:
+            logger.exception("provider-proxy failed to keep an answer of %s", flow.request.host)
+            self._give_up(forward, NotStored.STORE_FAILED)
+            reason = NotStored.STORE_FAILED
+        if forward.identity is None:
+            return forward.cache_status
+        return miss_status(forward.key, stored=reason is None, detail=reason or "")
+
+    def _give_up(self, forward: Forward, reason: NotStored) -> None:
+        if self.answering is not None:
+            self.answering.give_up(forward, reason)
+
+    # -- for the HTTP layer ---------------------------------------------------
+
+    def error_page(self, flow: http.HTTPFlow, reason: str) -> http.Response | None:
+        """Our page for a provider that cannot be reached; None leaves mitmproxy's."""
+        if not self._intercepted(flow.request.host, flow.request.port):
+            return None
+        body = error_body("provider_proxy_unreachable", unreachable_message(flow.request.host, reason))
+        return flows.own_answer(flow.request, 502, body, bypass_status("unreachable"))
+
+    async def _page_of_all(self, flow: http.HTTPFlow, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        figures = await ask()
+        flow.response = flows.status_page(flow.request, lambda: figures)
+
+    def _intercepted(self, host: str, port: int | None = None) -> bool:
+        return self.settings is not None and self.settings.hosts.match(host, port)

@@ -1,0 +1,102 @@
+"""Whether a live answer becomes an entry: whole and successful, and free of secrets."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from addon.identity import Identity
+from addon.judging import Answer, judge
+from addon.judging.reasons import NotStored
+from addon.messages import LiveAnswer
+from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
+from addon.redaction.put_together import put_together
+from addon.settings.settings import Settings
+from cache_store.answers.content_coding import BadCoding, TooLarge, decode
+from cache_store.answers.media import essence_of
+from cache_store.entry import Entry, Headers
+
+__all__ = ["Recorded", "make_entry"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where an entry comes from: its request, the run, when it was whole (Unix seconds), how long it took."""
+
+    method: str
+    path: str
+    identity: Identity
+    key: str
+    run: str
+    recorded_at: float
+    elapsed: float
+
+
+def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: Taint) -> Entry | NotStored:
+    """The entry for `answer`, or why there is none."""
+    try:
+        body = decode(answer.body, _header(answer.headers, b"content-encoding"), settings.max_body)
+    except TooLarge:
+        return NotStored.TOO_LARGE
+    except BadCoding:
+        return NotStored.CONTENT_CODING
+    judgement = judge(
+        Answer(origin.method, origin.path, answer.status, answer.headers, body),
+        store_incomplete=settings.store_incomplete,
+        store_errors=settings.store_errors,
+    )
+    if judgement.reason is not None:
+        return judgement.reason
+    entry = Entry(
+        key=origin.key,
+        status=answer.status,
+        reason=answer.reason,
+        headers=_stored_headers(origin.method, answer.headers),
+        body=body,
+        recorded_at=origin.recorded_at,
+        elapsed=origin.elapsed,
+        run=origin.run,
+        label=origin.identity.label,
+        judged=judgement.judged,
+        request_json=origin.identity.request_json if settings.save_request else b"{}",
+    )
+    kind = _secret_in(entry, answer.headers, settings, taint)
+    if kind is None:
+        return entry
+    # A path may hold it, too, and is cut in a label.
+    is_clean = taint.found_in(origin.identity.request_json) is None
+    place = "{method} {host}{path}".format_map(entry.label) if is_clean else entry.label["host"]
+    logger.warning("not stored: %s: its request or answer holds a secret (%s)", place, kind)
+    return NotStored.SECRET
+
+
+def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> str | None:
+    """The kind of a secret that would be written; None where there is none."""
+    named = carries_credentials(entry.body, _header(headers, b"content-type"))
+    if named is not None:
+        return named
+    if not settings.allow_secrets_in_responses:
+        values = b"\n".join((entry.reason.encode("utf-8", "replace"), *(value for _, value in entry.headers)))
+        found = shapes.find_in_answer(entry.body) or shapes.find(values)
+        if found:
+            return found[0].kind
+    for text in put_together(entry.body, essence_of(headers)):
+        shaped = [] if settings.allow_secrets_in_responses else shapes.find_in_answer(text)
+        kind = taint.found_in(text) or (shaped[0].kind if shaped else None)
+        if kind is not None:
+            return kind
+    # The last check looks at the very bytes that would be written, and no setting turns it off.
+    return taint.found_in(*entry.pieces())
+
+
+def _stored_headers(method: str, headers: Headers) -> Headers:
+    kept = keep_response_headers(headers)
+    if method == "HEAD":  # the length is the answer here: there is no body to compute it from
+        kept += tuple((name, value) for name, value in headers if name.lower() == b"content-length")
+    return kept
+
+
+def _header(headers: Headers, name: bytes) -> str:
+    return ", ".join(value.decode("latin-1") for key, value in headers if key.lower() == name)

@@ -1,0 +1,167 @@
+"""Requests whose answers are never cached: they hand out credentials, or say nothing to a test.
+
+Forwarded in the modes that forward, refused in require-hit. Told by host and path alone; answers that hand out
+credentials elsewhere are told by `addon.redaction.carries_credentials`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from addon.identity.url_form import normal_host, split_target
+from addon.messages import WireRequest
+
+__all__ = ["EXEMPT", "METADATA_NETWORKS", "NEVER_CACHED", "Row", "refusal"]
+
+
+class Row(NamedTuple):
+    """Host (`*` stands for one or more characters), what paths begin with, the kind that is reported, and why."""
+
+    host: str
+    path: str
+    kind: str
+    reason: str
+
+
+_ANY = ""
+_TOKEN = "token-endpoint"  # noqa: S105 -- the name of a kind
+_METADATA = "cloud-metadata"
+_TELEMETRY = "telemetry"
+_EPHEMERAL = "ephemeral-secret"
+
+NEVER_CACHED = (
+    Row("oauth2.googleapis.com", _ANY, _TOKEN, "google-auth: service account and refresh tokens"),
+    Row("accounts.google.com", _ANY, _TOKEN, "Google sign-in"),
+    Row("sts.googleapis.com", _ANY, _TOKEN, "Google workload identity federation"),
+    Row("iamcredentials.googleapis.com", _ANY, _TOKEN, "Google: generateAccessToken and the like"),
+    Row("www.googleapis.com", "/oauth2/", _TOKEN, "Google: certificates and tokens"),
+    Row("login.microsoftonline.com", _ANY, _TOKEN, "Azure AD, its discovery included"),
+    Row("login.microsoftonline.us", _ANY, _TOKEN, "Azure AD, government"),
+    Row("login.partner.microsoftonline.cn", _ANY, _TOKEN, "Azure AD, China"),
+    Row("login.chinacloudapi.cn", _ANY, _TOKEN, "Azure AD, China"),
+    Row("login.windows.net", _ANY, _TOKEN, "Azure AD, old name"),
+    Row("sts.windows.net", _ANY, _TOKEN, "Azure AD, issuer"),
+    Row("sts.amazonaws.com", _ANY, _TOKEN, "AWS STS"),
+    Row("sts.*.amazonaws.com", _ANY, _TOKEN, "AWS STS, by region"),
+    Row("sts-fips.*.amazonaws.com", _ANY, _TOKEN, "AWS STS, FIPS"),
+    Row("sts.*.amazonaws.com.cn", _ANY, _TOKEN, "AWS STS, China"),
+    Row("portal.sso.*.amazonaws.com", _ANY, _TOKEN, "AWS SSO: role credentials"),
+    Row("oidc.*.amazonaws.com", _ANY, _TOKEN, "AWS SSO: tokens"),
+    Row("cognito-identity.*.amazonaws.com", _ANY, _TOKEN, "AWS Cognito: credentials"),
+    Row("*.signin.aws", _ANY, _TOKEN, "AWS sign-in"),
+    Row("auth.openai.com", _ANY, _TOKEN, "Codex and ChatGPT login"),
+    Row("auth0.openai.com", _ANY, _TOKEN, "ChatGPT login, old name"),
+    Row("console.anthropic.com", "/v1/oauth", _TOKEN, "Claude Code login"),
+    Row("platform.claude.com", "/v1/oauth", _TOKEN, "Claude Code login"),
+    Row("api.anthropic.com", "/v1/oauth", _TOKEN, "Claude Code login"),
+    Row("claude.ai", "/oauth", _TOKEN, "Claude Code login"),
+    Row("github.com", "/login/", _TOKEN, "GitHub OAuth (Copilot)"),
+    Row("api.github.com", "/copilot_internal/", _TOKEN, "Copilot tokens"),
+    Row("iam.cloud.ibm.com", _ANY, _TOKEN, "IBM watsonx tokens"),
+    Row("aip.baidubce.com", "/oauth/", _TOKEN, "Baidu tokens"),
+    Row("*", "/oauth/token", _TOKEN, "by custom"),
+    Row("*", "/oauth2/token", _TOKEN, "by custom"),
+    Row("*", "/oauth2/v2.0/token", _TOKEN, "by custom (Azure AD's path)"),
+    Row("metadata", _ANY, _METADATA, "Google's metadata server, short name"),
+    Row("metadata.goog", _ANY, _METADATA, "Google's metadata server"),
+    Row("metadata.google.internal", _ANY, _METADATA, "Google's metadata server"),
+    Row("*", "/v1/realtime/sessions", _EPHEMERAL, "OpenAI: answers with an ephemeral client_secret"),
+    Row("*", "/v1/realtime/client_secrets", _EPHEMERAL, "OpenAI: answers with an ephemeral secret"),
+    Row(
+        "*",
+        "/v1/realtime/transcription_sessions",
+        _EPHEMERAL,
+        "OpenAI: answers with an ephemeral client_secret",
+    ),
+    Row(
+        "*",
+        "/openai/realtimeapi/sessions",
+        _EPHEMERAL,
+        "Azure OpenAI: answers with an ephemeral client_secret",
+    ),
+    Row(
+        "generativelanguage.googleapis.com",
+        "/v1alpha/auth_tokens",
+        _EPHEMERAL,
+        "Gemini Live: ephemeral tokens",
+    ),
+    Row("api.anthropic.com", "/api/", _TELEMETRY, "Claude Code: event logging, settings, experiments"),
+    Row("api.anthropic.com", "/mcp-registry/", _TELEMETRY, "Claude Code: list of MCP servers"),
+    Row("statsig.anthropic.com", _ANY, _TELEMETRY, "Claude Code: experiments"),
+    Row("ab.chatgpt.com", _ANY, _TELEMETRY, "Codex: OpenTelemetry export"),
+    Row(
+        "chatgpt.com", "/backend-api/", _TELEMETRY, "Codex: account checks (its responses are not among them)"
+    ),
+    Row("api.github.com", "/repos/openai/plugins", _TELEMETRY, "Codex: list of plugins"),
+    Row("play.googleapis.com", "/log", _TELEMETRY, "Gemini CLI: usage statistics"),
+    Row(
+        "raw.githubusercontent.com", "/BerriAI/litellm/", _TELEMETRY, "litellm: its price list, when imported"
+    ),
+    Row("huggingface.co", "/api/agent-harnesses", _TELEMETRY, "huggingface_hub: a list"),
+    Row("*.statsigapi.net", _ANY, _TELEMETRY, "experiments"),
+    Row("*.sentry.io", _ANY, _TELEMETRY, "error reports"),
+    Row("*.datadoghq.com", _ANY, _TELEMETRY, "logs and traces"),
+    Row("api.segment.io", _ANY, _TELEMETRY, "usage statistics"),
+)
+"""The first row that fits decides. A path fits as a prefix; under the host `*` as the whole path's end."""
+
+EXEMPT = ("chatgpt.com", "/backend-api/codex/responses")
+"""Host and path of what a row would refuse, and yet is a model's answer."""
+
+METADATA_NETWORKS = (
+    ipaddress.ip_network("169.254.0.0/16"),  # link-local: AWS, Azure, Google, and ECS's 169.254.170.2
+    ipaddress.ip_network("fd00:ec2::/32"),  # AWS over IPv6
+    ipaddress.ip_network("fe80::/10"),
+    ipaddress.ip_network("100.100.100.200/32"),  # Alibaba
+    ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server
+)
+"""Addresses of kind `cloud-metadata`."""
+
+
+def _host_pattern(host: str) -> re.Pattern[str]:
+    return re.compile(".+".join(re.escape(part) for part in host.split("*")))
+
+
+_ROWS = tuple((_host_pattern(row.host), row) for row in NEVER_CACHED)
+
+
+_LONGEST_KEPT = 512
+
+
+def refusal(request: WireRequest) -> str | None:
+    """The kind of a request that is never cached, or None. Pure; never raises."""
+    path = request.target.partition("?")[0]
+    # A query may hold a credential, which is not to stay in a cache; a long path is not worth a place in it.
+    kind = _kind if len(path) < _LONGEST_KEPT else _kind.__wrapped__
+    return kind(request.host, path)
+
+
+@lru_cache(maxsize=1024)
+def _kind(host: str, target: str) -> str | None:
+    host = normal_host(host)
+    if _is_metadata_address(host):
+        return _METADATA
+    path = re.sub("/{2,}", "/", split_target(target, host).path)
+    if host == EXEMPT[0] and f"{path}/".startswith(f"{EXEMPT[1]}/"):
+        return None
+    return next((row.kind for pattern, row in _ROWS if pattern.fullmatch(host) and _fits(path, row)), None)
+
+
+def _fits(path: str, row: Row) -> bool:
+    return path.rstrip("/").endswith(row.path) if row.host == "*" else path.startswith(row.path)
+
+
+def _is_metadata_address(host: str) -> bool:
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        # One decimal number is a spelling of an IPv4 address that resolvers take.
+        address = ipaddress.ip_address(
+            int(host) if host.isascii() and host.isdecimal() and len(host) < 11 else host
+        )
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in METADATA_NETWORKS)

@@ -1,0 +1,189 @@
+"""The report as one page that needs nothing else: no script, no font, no address of another place."""
+
+from __future__ import annotations
+
+import datetime
+from html import escape
+from typing import Any
+
+from addon.report.style import STYLE
+from addon.report.words import cost_of, hit_rate, money, plural, seconds, side_lines, size
+
+__all__ = ["render_html"]
+
+_KINDS = (
+    ("hits", "hit", "answered from the cache"),
+    ("misses", "miss", "no entry"),
+    ("bypassed", "bypass", "the cache was not asked"),
+    ("refused", "refused", "never cacheable, and nothing may be sent"),
+)
+
+
+def render_html(run: dict[str, Any]) -> str:
+    """The page for a run, as `RunCounts.as_dict` gives it. Everything in it is escaped."""
+    rate = hit_rate(run["total"])
+    title = "provider-proxy: " + ("nothing looked up" if rate is None else f"{_percent(rate)} hits")
+    parts = [
+        _header(run, rate),
+        _gates(run),
+        _tiles(run),
+        _hosts(run),
+        _misses(run),
+        _costs(run),
+        _sides(run),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        f"<title>{escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _percent(rate: float) -> str:
+    """Never 100 % where something missed."""
+    return "100 %" if rate == 1 else f"{min(rate * 100, 99.9):.1f} %"
+
+
+def _header(run: dict[str, Any], rate: float | None) -> str:
+    started = _when(run["started_at"])
+    seen = f" · {started}" if started else ""
+    figure = "-" if rate is None else _percent(rate)
+    return (
+        f"<header><div><h1>provider-proxy</h1><p>mode <b>{escape(run['mode'])}</b>{escape(seen)}</p></div>"
+        f'<div class="rate"><b>{figure}</b><span>hits</span></div></header>'
+    )
+
+
+def _when(at: float) -> str:
+    try:
+        return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%d %B %Y, %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _gates(run: dict[str, Any]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in run["failed_gates"])
+    return f'<section class="failed"><h2>Gate failed</h2><ul>{lines}</ul></section>' if lines else ""
+
+
+def _tiles(run: dict[str, Any]) -> str:
+    total = run["total"]
+    tiles = [
+        (str(total["requests"]), "request" if total["requests"] == 1 else "requests", ""),
+        (seconds(total["saved_seconds"]), "not waited for", f"{seconds(total['live_seconds'])} live"),
+        (_amount(run["saved"]), "saved", f"{_unpriced(run['saved'])}{_amount(run['spent'])} spent"),
+        (str(total["stored"]), "stored", size(total["hit_bytes"] + total["live_bytes"]) + " in all"),
+    ]
+    return '<section class="tiles">' + "".join(
+        f"<div><b>{escape(figure)}</b><span>{escape(name)}</span><small>{escape(more)}</small></div>"
+        for figure, name, more in tiles
+    ) + "</section>"  # fmt: skip
+
+
+def _amount(costs: dict[str, Any]) -> str:
+    return money(costs["usd"]) if costs["answers"] else "$0"
+
+
+def _unpriced(costs: dict[str, Any]) -> str:
+    return (
+        f"and {plural(costs['unknown'], 'answer')} of unknown price · "
+        if costs["unknown"] and costs["usd"]
+        else ""
+    )
+
+
+def _hosts(run: dict[str, Any]) -> str:
+    if not run["hosts"]:
+        return '<section><h2>Hosts</h2><p class="quiet">No request came by.</p></section>'
+    most = max(_drawn(row) for row in run["hosts"].values()) or 1
+    legend = "".join(f'<li class="{css}" title="{what}">{name}</li>' for name, css, what in _KINDS)
+    rows = "".join(_host(name, row, most) for name, row in run["hosts"].items())
+    return f'<section><h2>Hosts</h2><ul class="legend">{legend}</ul><div class="hosts">{rows}</div></section>'
+
+
+def _drawn(row: dict[str, Any]) -> float:
+    return float(sum(max(0, row[name]) for name, _, _ in _KINDS))
+
+
+def _host(name: str, row: dict[str, Any], most: float) -> str:
+    pieces = "".join(
+        f'<i class="{css}" style="width:{100 * row[kind] / most:.3f}%" title="{plural(row[kind], kind, kind)}"></i>'
+        for kind, css, _ in _KINDS
+        if row[kind] > 0
+    )
+    said = [plural(row["hits"], "hit"), plural(row["misses"], "miss", "misses"), f"{row['stored']} stored"]
+    said += [f"{row[kind]} {kind}" for kind in ("bypassed", "refused") if row[kind]]
+    said += [plural(row["errors"], "error")] if row["errors"] else []
+    said += [f"{size(row['hit_bytes'] + row['live_bytes'])}", f"{seconds(row['saved_seconds'])} saved"]
+    figures = " · ".join(said)
+    return (
+        f'<div class="host"><div class="name">{escape(name)}</div><div class="bar">{pieces}</div>'
+        f'<div class="quiet">{escape(figures)}</div></div>'
+    )
+
+
+def _misses(run: dict[str, Any]) -> str:
+    if not run["missed"]:
+        return ""
+    more = run["unexplained_misses"]
+    rest = (
+        f'<p class="quiet">{plural(more, "more miss", "more misses")} without an explanation.</p>'
+        if more
+        else ""
+    )
+    found = "".join(map(_miss, run["missed"]))
+    return f"<section><h2>Misses</h2>{found}{rest}</section>"
+
+
+def _miss(miss: dict[str, Any]) -> str:
+    badges = [plural(miss["times"], "time")] if miss["times"] > 1 else []
+    badges += (
+        [plural(miss["follows"], "later miss follows", "later misses follow")] if miss["follows"] else []
+    )
+    marks = "".join(f"<em>{escape(badge)}</em>" for badge in badges)
+    rows = "".join(map(_difference, miss["differences"]))
+    table = (
+        f'<div class="scroll"><table><tr><th>where</th><th>recorded</th><th>now</th></tr>{rows}</table></div>'
+    )
+    near = f" · nearest {escape(str(miss['nearest'])[:12])}…" if miss["nearest"] else ""
+    shared = miss["shared_messages"]
+    same = f" · the first {plural(shared, 'message')} the same" if shared else ""
+    return (
+        f'<details class="missed" open><summary><b>{escape(miss["place"])}</b>{marks}</summary>'
+        f'<p class="quiet">{escape(miss["key"][:12])}…{near}{escape(same)}</p>'
+        + (table if rows else "")
+        + "".join(f'<p class="{css}">{escape(text)}</p>' for css, text in
+                  (("note", miss["note"]), ("remedy", miss["remedy"])) if text)
+        + "</details>"
+    )  # fmt: skip
+
+
+def _difference(found: dict[str, Any]) -> str:
+    cells = "".join(
+        f'<td class="{css}">{escape(str(value)) if value is not None else "<i>nothing</i>"}</td>'
+        for css, value in (("old", found["old"]), ("new", found["new"]))
+    )
+    return f"<tr><td><code>{escape(found['place'])}</code><small>{escape(found['kind'])}</small></td>{cells}</tr>"
+
+
+def _costs(run: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(row['model'])}</td><td>{title}</td><td>{row['answers']:,}</td>"
+        f"<td>{row['input_tokens']:,}</td><td>{row['output_tokens']:,}</td><td>{escape(cost_of(row))}</td></tr>"
+        for title in ("saved", "spent")
+        for row in run[title]["models"]
+    )
+    head = "".join(
+        f"<th>{name}</th>" for name in ("model", "", "answers", "tokens in", "tokens out", "price")
+    )
+    table = f'<div class="scroll"><table class="figures"><tr>{head}</tr>{rows}</table></div>'
+    return f"<section><h2>Models</h2>{table}</section>" if rows else ""
+
+
+def _sides(run: dict[str, Any]) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in side_lines(run))
+    return f'<section><h2>Besides</h2><ul class="plain">{lines}</ul></section>' if lines else ""

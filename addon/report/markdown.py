@@ -1,0 +1,71 @@
+"""The report as Markdown, for GitHub's job summary and for pull requests."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from addon.report.words import cost_lines, hit_rate, plural, seconds, side_lines, size
+
+__all__ = ["render_markdown"]
+
+_COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
+_MISSES = 50
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$^-])")
+
+
+def render_markdown(run: dict[str, Any]) -> str:
+    """The report of a run, as `RunCounts.as_dict` gives it."""
+    total = run["total"]
+    rate = hit_rate(total)
+    said = f"{rate:.1%} hits" if rate is not None else "nothing looked up"
+    lines = [
+        f"## provider-proxy: {said}, {plural(total['requests'], 'request')}",
+        "",
+        f"Mode {_text(run['mode'])}.",
+        "",
+    ]
+    lines += [f"**Gate failed:** {_text(line)}  " for line in run["failed_gates"]]
+    if run["hosts"]:
+        lines += ["", "| host | " + " | ".join([*_COLUMNS, "bytes", "time live", "time saved"]) + " |"]
+        lines += ["|---|" + "---:|" * (len(_COLUMNS) + 3)]
+        lines += [_row(_text(host), row) for host, row in run["hosts"].items()]
+        lines += [_row("**all**", total)] if len(run["hosts"]) > 1 else []
+    more = cost_lines(run) + side_lines(run)
+    if more:
+        lines += ["", *(f"- {_text(line)}" for line in more)]
+    lines += _misses(run)
+    return "\n".join(lines) + "\n\n"
+
+
+def _row(name: str, row: dict[str, Any]) -> str:
+    cells = [str(row[column]) for column in _COLUMNS]
+    cells += [
+        size(row["hit_bytes"] + row["live_bytes"]),
+        seconds(row["live_seconds"]),
+        seconds(row["saved_seconds"]),
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _misses(run: dict[str, Any]) -> list[str]:
+    if not run["missed"]:
+        return []
+    lines = ["", "### Misses", ""]
+    for miss in run["missed"][:_MISSES]:
+        follows = (
+            f", {plural(miss['follows'], 'later miss', 'later misses')} from it" if miss["follows"] else ""
+        )
+        lines.append(
+            f"- **{_text(miss['place'])}** ({_text(miss['key'][:12])}…, {plural(miss['times'], 'time')}{follows})"
+        )
+        lines.append(f"  {_text(miss['line'])}")
+    if len(run["missed"]) > _MISSES:
+        lines.append(f"- and {len(run['missed']) - _MISSES} more")
+    return lines
+
+
+def _text(text: str) -> str:
+    """`text` as it is in one line: nothing in it is markup, a link, a mention or the end of a cell."""
+    return escape(_SPECIAL.sub(r"\\\1", " ".join(text.split())), quote=False)

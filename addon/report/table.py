@@ -1,0 +1,95 @@
+"""The table at a run's end."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import Counter
+from typing import Any
+
+from addon.accounting.counts import RunCounts
+from addon.report.words import cost_lines, plural, seconds, side_lines, size
+from addon.settings.modes import Mode
+
+__all__ = ["log_report", "render_report"]
+
+_WIDTH = 250  # columns; the table takes what it needs, and cuts no host's name
+_COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
+_MISSES = 10
+
+
+def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) -> str:
+    """One table: a row per host, one for all; below it costs, misses, what was tunnelled and what went wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    run = counts.as_dict() if isinstance(counts, RunCounts) else counts
+    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=len(run["hosts"]) > 1)
+    total = run["total"]
+    table.add_column("host", footer="all")
+    for name, footer in zip((*_COLUMNS, "bytes", "time live", "time saved"), _cells(total), strict=True):
+        table.add_column(name, justify="right", footer=footer)
+    for host, row in run["hosts"].items():
+        table.add_row(host, *_cells(row))
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width or _WIDTH, highlight=False, markup=False, emoji=False, no_color=True
+    )
+    console.print(f"provider-proxy, mode {run['mode']}, {total['requests']} requests")
+    if run["hosts"]:
+        console.print(table)
+    for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run)]:
+        console.print(line, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        *(str(row[name]) for name in _COLUMNS),
+        size(row["hit_bytes"] + row["live_bytes"]),
+        seconds(row["live_seconds"]),
+        seconds(row["saved_seconds"]),
+    ]
+
+
+def _miss_lines(run: dict[str, Any]) -> list[str]:
+    """The misses whose cause is known; where nothing near is recorded, what to do about all of them."""
+    explained = [miss for miss in run["missed"] if miss["nearest"]]
+    lines = _nothing_near(run)
+    for miss in explained[:_MISSES]:
+        lines.append(f"miss {miss['key'][:12]}… {miss['place']}{_times(miss)}")
+        lines.append(f"  {miss['line']}")
+    if len(explained) > _MISSES:
+        lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: provider-proxy report")
+    return lines
+
+
+def _nothing_near(run: dict[str, Any]) -> list[str]:
+    # In other modes that is no fault: these requests are recorded, or were meant to go live.
+    if run["mode"] != Mode.REQUIRE_HIT:
+        return []
+    counted: Counter[str] = Counter()
+    for miss in run["missed"]:
+        if not miss["nearest"]:
+            counted[miss["line"]] += miss["times"]
+    said = counted.most_common(_MISSES)
+    return [f"{plural(count, 'miss', 'misses')}: {line[:1].upper()}{line[1:]}" for line, count in said]
+
+
+def _times(miss: dict[str, Any]) -> str:
+    said = []
+    if miss["times"] > 1:
+        said.append(f"{miss['times']} times")
+    if miss["follows"]:
+        said.append(f"{plural(miss['follows'], 'later miss follows', 'later misses follow')} from it")
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _gate_lines(run: dict[str, Any]) -> list[str]:
+    return [f"gate failed: {line}" for line in run["failed_gates"]]
+
+
+def log_report(counts: RunCounts) -> None:
+    """Give the table to mitmproxy's log, for stock mitmdump and mitmweb."""
+    for line in render_report(counts).splitlines():
+        logging.getLogger(__name__).log(logging.INFO, "%s", line)

@@ -1,0 +1,1 @@
+"""Names, defaults and parsing of every setting. Starts nothing."""

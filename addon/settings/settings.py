@@ -1,0 +1,274 @@
+"""The settings that users type: their names, defaults and meanings, and the parsed whole.
+
+One row of SETTINGS is one variable, one mitmproxy option, one key of provider-proxy.toml and one line of the
+README's table. Raw values are text everywhere; `Settings.parse` is the only place that reads them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from addon.identity import IdentityRules
+from addon.judging.expected_errors import parse_store_errors
+from addon.settings.hosts import HostRules, parse_hosts, quoted
+from addon.settings.modes import Mode, parse_mode
+from cache_store.errors import UsageError
+
+__all__ = ["MEMORY", "PREFIX", "SETTINGS", "Settings", "check_names"]
+
+PREFIX = "PROVIDER_PROXY_"
+MEMORY = ":memory:"
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: `name` as in the file and in options, `default` as text ('' is unset), its meaning."""
+
+    name: str
+    default: str
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """The mitmproxy option."""
+        return f"provider_proxy_{self.name}"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("cache_mode", "read-old-write-new", "what may be served and stored: one of the modes"),
+    Setting("cache_dir", ".provider-proxy/cache", "the cache directory; `:memory:` keeps nothing on disk"),
+    Setting("hosts", "", "host globs, comma-separated; `*` crosses dots; `http://` before one: it speaks plain "
+            "http; a `+` at the start adds to the built-in provider list"),
+    Setting("listen", "127.0.0.1:8080", "address and port; port 0 is any free one"),
+    Setting("auth", "", "`user:password` that clients must send; needed to listen beyond loopback"),
+    Setting("ignore_headers", "", "more headers left out of the identity, comma-separated"),
+    Setting("ignore_query", "", "more query parameters left out of the identity, comma-separated"),
+    Setting("ignore_fields", "", "JSON Pointers (`*` is any index or name) left out of JSON bodies"),
+    Setting("cache_control", "normalise", "Anthropic `cache_control` markers in the identity: `normalise` or "
+            "`exact`"),
+    Setting("profile", "", "`agents`: ignore rules for Claude Code, Codex and Gemini CLI, and a miss status of "
+            "400"),
+    Setting("save_request", "true", "keep the redacted request beside the response; it explains a miss"),
+    Setting("store_errors", "", "statuses of expected errors to keep, e.g. `400,401,404`"),
+    Setting("store_incomplete", "true", "store answers that ended at a token or content limit"),
+    Setting("allow_secrets_in_responses", "false", "store an answer in which a secret's shape was found"),
+    Setting("max_age", "", "seconds; an older entry is a miss"),
+    Setting("max_body", "64MiB", "a longer answer is relayed and not stored"),
+    Setting("coalesce", "wait", "identical requests in flight: `wait` for the first one's entry, or `off`"),
+    Setting("repeat", "single", "`sequence`: equal requests of a run have their own answers, in order"),
+    Setting("websocket", "", "`refuse` WebSocket upgrades always; "
+            "`pass`, as by default, only where the mode sends anything"),
+    Setting("redis_url", "", "a Redis or Valkey that many machines share behind their disks, "
+            "`redis://user:password@host:6379/0`; `rediss://` is TLS"),
+    Setting("remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"),
+    Setting("import", "", "an exported directory that is imported at the start"),
+    Setting("max_live", "", "after this many forwarded requests a run answers as in read-only-require-hit"),
+    Setting("max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"),
+    Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
+    Setting("workers", "1", "processes that share the port and the cache (Linux); `auto`: one for each processor"),
+)  # fmt: skip
+
+_IDENTITY = ("ignore_headers", "ignore_query", "ignore_fields", "cache_control", "profile")
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, parsed. Ages are seconds, sizes bytes; `cache_dir` is None for memory only."""
+
+    cache_mode: Mode
+    cache_dir: Path | None
+    hosts: HostRules
+    listen_host: str
+    listen_port: int
+    auth: str = field(repr=False)
+    identity: IdentityRules
+    save_request: bool
+    store_errors: frozenset[int]
+    store_incomplete: bool
+    allow_secrets_in_responses: bool
+    max_age: float | None
+    max_body: int
+    coalesce: bool
+    sequence: bool
+    websocket: str
+    miss_status: int
+    redis_url: str = field(default="", repr=False)
+    max_live: int | None = None
+    max_usd: Decimal | None = None
+    remote: str = ""
+    import_dir: Path | None = None
+    workers: int | None = 1  # None: as many as there are processors
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, str]) -> Settings:
+        """Settings from text by setting name; what is missing or blank has its default.
+
+        Raises UsageError in one line that names the variable and what it takes.
+        """
+        value = {s.name: (raw.get(s.name) or "").strip() or s.default for s in SETTINGS}
+        host, port = _parse_listen(value["listen"])
+        if host not in _LOOPBACK and not value["auth"]:
+            raise UsageError(
+                f"PROVIDER_PROXY_LISTEN={value['listen']} can be reached from other machines; "
+                "set PROVIDER_PROXY_AUTH=user:password or listen on 127.0.0.1"
+            )
+        if value["auth"] and ":" not in value["auth"].strip(":"):
+            raise UsageError("PROVIDER_PROXY_AUTH takes user:password")
+        default_miss = "400" if value["profile"] else "502"
+        return cls(
+            cache_mode=_of("cache_mode", value, parse_mode),
+            cache_dir=None if value["cache_dir"] == MEMORY else Path(value["cache_dir"]).expanduser(),
+            hosts=parse_hosts(value["hosts"]),
+            listen_host=host,
+            listen_port=port,
+            auth=value["auth"],
+            identity=_identity_rules(value),
+            save_request=_of("save_request", value, _parse_bool),
+            store_errors=_of("store_errors", value, parse_store_errors),
+            store_incomplete=_of("store_incomplete", value, _parse_bool),
+            allow_secrets_in_responses=_of("allow_secrets_in_responses", value, _parse_bool),
+            max_age=_of("max_age", value, _parse_age),
+            max_body=_of("max_body", value, _parse_size),
+            coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
+            sequence=_one_of("repeat", value, ("single", "sequence")) == "sequence",
+            websocket=_one_of("websocket", value, ("", "pass", "refuse")),
+            max_live=_of("max_live", value, _parse_count),
+            max_usd=_of("max_usd", value, _parse_usd),
+            miss_status=_of(
+                "miss_status", {"miss_status": value["miss_status"] or default_miss}, _parse_status
+            ),
+            redis_url=value["redis_url"],
+            remote=value["remote"],
+            import_dir=Path(value["import"]).expanduser() if value["import"] else None,
+            workers=_of("workers", value, _parse_workers),
+        )
+
+    def websocket_passes(self, mode: Mode) -> bool:
+        """Whether a WebSocket upgrade goes through to the provider."""
+        return mode.forwards and self.websocket != "refuse"
+
+
+def check_names(environ: Mapping[str, str]) -> None:
+    """Refuse an unknown PROVIDER_PROXY_* variable: a misspelled one would be ignored in silence.
+
+    Raises UsageError that names the nearest known variable.
+    """
+    known = [setting.variable for setting in SETTINGS]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            raise UsageError(unknown_name(name, known))
+
+
+def unknown_name(name: str, known: list[str]) -> str:
+    """One line for a name that is not in `known`, with the nearest that is."""
+    # Half of a name is nearer to the whole than another of the same length: MODE is CACHE_MODE, not REMOTE.
+    part = name.removeprefix(PREFIX).lower().replace("-", "_")
+    whole = [k for k in known if part in k.removeprefix(PREFIX).lower().split("_")]
+    nearest = whole or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"
+    return f"{name} is not a setting of provider-proxy; {hint}"
+
+
+def _of[T](name: str, value: Mapping[str, str], parse: Callable[[str], T]) -> T:
+    variable = _BY_NAME[name].variable
+    try:
+        return parse(value[name])
+    except UsageError as error:
+        message = str(error)
+        raise UsageError(message if variable in message else f"{variable}: {message}") from error
+    except ValueError as error:
+        raise UsageError(f"{variable}: {value[name]!r} {error}") from error
+
+
+def _identity_rules(value: Mapping[str, str]) -> IdentityRules:
+    try:
+        return IdentityRules.parse(**{name: value[name] for name in _IDENTITY})
+    except UsageError as error:
+        message = str(error)  # names the setting without the prefix that makes it a variable
+        raise UsageError(message if PREFIX in message else PREFIX + message) from error
+
+
+def _one_of(name: str, value: Mapping[str, str], valid: tuple[str, ...]) -> str:
+    text = value[name].lower()
+    if text not in valid:
+        names = " or ".join(v for v in valid if v)
+        raise UsageError(f"{_BY_NAME[name].variable}: {value[name]!r} is not known; use {names}")
+    return text
+
+
+def _parse_listen(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        host, port = ("127.0.0.1", text) if text.isdigit() else (text, "8080")
+    if not port.isdecimal() or int(port) > 65535 or not host or "@" in host:
+        raise UsageError(
+            f"PROVIDER_PROXY_LISTEN: {quoted(text)} is no address; write 127.0.0.1:8080 or 127.0.0.1:0"
+        )
+    return host.strip("[]"), int(port)
+
+
+def _parse_bool(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("is neither true nor false")
+
+
+def _parse_count(text: str) -> int | None:
+    if text and not re.fullmatch(r"\d{1,12}", text):
+        raise ValueError("is no number of requests")
+    return int(text) if text else None
+
+
+def _parse_workers(text: str) -> int | None:
+    if text.lower() == "auto":
+        return None
+    if not re.fullmatch(r"[1-9]|[1-5]\d|6[0-4]", text):
+        raise ValueError("is no number of processes; write 1 to 64, or auto")
+    return int(text)
+
+
+def _parse_usd(text: str) -> Decimal | None:
+    if text and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise ValueError("is no amount of US dollars; write 0.50")
+    if text and importlib.util.find_spec("genai_prices") is None:
+        raise UsageError("PROVIDER_PROXY_MAX_USD needs prices; pip install 'provider-proxy[prices]'")
+    return Decimal(text) if text else None
+
+
+def _parse_age(text: str) -> float | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+        raise ValueError("is no number of seconds")
+    return float(text)
+
+
+def _parse_size(text: str) -> int:
+    units = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
+             "g": 10**9, "gb": 10**9, "gib": 2**30}  # fmt: skip
+    match = re.fullmatch(r"(\d{1,12})\s*([a-z]*)", text.lower())
+    if not match or match.group(2) not in units:
+        raise ValueError("is no size; write 500000, 64MiB or 1GB")
+    return int(match.group(1)) * units[match.group(2)]
+
+
+def _parse_status(text: str) -> int:
+    if not re.fullmatch(r"[45]\d\d", text):
+        raise ValueError("is no error status; use one from 400 to 599")
+    return int(text)

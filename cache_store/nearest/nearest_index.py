@@ -1,0 +1,295 @@
+"""Which entries are like a request: an index of sketches beside the cache, kept up with every put and remove.
+
+It only ever proposes keys, which are then read from the store like any other: whatever a foreign index says, it
+can neither answer a request nor name a file. One that is not exactly ours is removed and made anew.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import sqlite3
+import stat
+import struct
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cache_store.entry import Entry
+from cache_store.nearest.sketch import Sketch, sketch
+
+__all__ = ["INDEX", "Held", "NearestIndex", "missing"]
+
+INDEX = "nearest.db"
+
+logger = logging.getLogger(__name__)
+
+type Held = list[tuple[str, int]]
+"""Endpoints (method and path) of a host, with the number of entries each."""
+
+_SIDE_FILES = ("", "-journal", "-wal", "-shm")
+_ENTRIES = (
+    "CREATE TABLE entry (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, host TEXT NOT NULL,"
+    " endpoint TEXT NOT NULL, features BLOB NOT NULL)"
+)
+_FEATURES = (
+    "CREATE TABLE feature (feature INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (feature, entry))"
+    " WITHOUT ROWID"
+)
+_SCHEMA = (_ENTRIES, "CREATE INDEX entry_place ON entry (host, endpoint)", _FEATURES)
+_WAIT = 0.2  # seconds for another process's lock; past it the index goes without
+_POSTINGS = 40  # entries that share one feature and are looked at; a feature of more says little
+_CANDIDATES = 64
+_COMMON = 0.1  # what such a feature counts
+_KEY = 200
+
+
+class NearestIndex:
+    """The index in `directory`, or in memory for None. Opened by its first use; never raises."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._open: sqlite3.Connection | None = None
+        self._path = None if directory is None else directory / INDEX
+        self._lock = threading.Lock()
+
+    def add(self, entry: Entry) -> None:
+        """Take `entry` in; one whose key is there already is left as it is."""
+        found = sketch(entry.label, entry.request_json)
+        with self._lock, suppress(sqlite3.Error):
+            _add(self._opened(), entry.key, found)
+
+    def remove(self, key: str) -> None:
+        """Take an entry out."""
+        with self._lock, suppress(sqlite3.Error):
+            _remove(self._opened(), key)
+
+    def keys(self) -> set[str]:
+        """Every key that is in it."""
+        with self._lock, suppress(sqlite3.Error):
+            return {str(key) for (key,) in self._opened().execute("SELECT key FROM entry")}
+        return set()
+
+    def count(self) -> int:
+        """How many entries are in it; -1 where it cannot be read."""
+        with self._lock, suppress(sqlite3.Error):
+            return int(self._opened().execute("SELECT count(*) FROM entry").fetchone()[0])
+        return -1
+
+    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
+        """Keys of the entries most like `wanted`, best first.
+
+        Same method, host and path come first; among them the longest shared beginning of the conversation, then
+        what they share otherwise.
+        """
+        with self._lock, suppress(sqlite3.Error):
+            return _nearest(self._opened(), wanted, most)
+        return []
+
+    def held(self, host: str, most: int = 5) -> Held:
+        """What the store holds for `host`."""
+        query = (
+            "SELECT endpoint, count(*) FROM entry WHERE host = ? AND endpoint NOT LIKE '- %'"
+            " GROUP BY endpoint ORDER BY 2 DESC LIMIT ?"
+        )
+        with self._lock, suppress(sqlite3.Error):
+            return [(str(e)[:_KEY], int(n)) for e, n in self._opened().execute(query, (host, most))]
+        return []
+
+    def close(self) -> None:
+        """Close it; the next call opens it again."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+
+    def __del__(self) -> None:
+        # An index in memory lives as long as its store, which nobody need close.
+        if self._open is not None:
+            self._open.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._open is None:
+            self._open = _open(self._path)
+        return self._open
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    if path is None:
+        return _made(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None))
+    try:
+        if not _plain(path):
+            _clear(path)
+        found = _if_ours(_connect(path))
+        if found is None:
+            logger.info("the index of requests is made anew")
+            _clear(path)
+            found = _if_ours(_connect(path))
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
+    if found is None:
+        raise sqlite3.OperationalError("the index of requests cannot be made")
+    return found
+
+
+def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
+    """The connection where its schema is ours or still empty; else it is closed.
+
+    Raises OperationalError where the database is locked, or cannot be written: another time.
+    """
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return _made(connection)
+        if _is_ours(connection):
+            return connection
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
+    except sqlite3.DatabaseError:
+        pass  # not a database
+    connection.close()
+    return None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def _made(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.execute("BEGIN IMMEDIATE")
+    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        for statement in _SCHEMA:
+            connection.execute(statement)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 16").fetchall()
+    if {sql for (sql,) in rows} != set(_SCHEMA):
+        return False
+    connection.execute("PRAGMA synchronous = OFF")  # what a crash loses is a hint
+    return True
+
+
+def _plain(path: Path) -> bool:
+    """Whether the files are plain ones. A rollback journal is never ours, and SQLite would act on it."""
+    for suffix in _SIDE_FILES:
+        try:
+            mode = Path(f"{path}{suffix}").lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(mode) or suffix == "-journal":
+            return False
+    return True
+
+
+def _clear(path: Path) -> None:
+    for suffix in _SIDE_FILES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _add(connection: sqlite3.Connection, key: str, found: Sketch) -> None:
+    features = (*found.chain, *found.loose)
+    blob = struct.pack(f">{len(features)}q", *features)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        row = connection.execute(
+            "INSERT OR IGNORE INTO entry (key, host, endpoint, features) VALUES (?, ?, ?, ?) RETURNING id",
+            (key, found.host, found.endpoint, blob),
+        ).fetchone()
+        if row is not None:
+            connection.executemany(
+                "INSERT OR IGNORE INTO feature VALUES (?, ?)", ((feature, row[0]) for feature in features)
+            )
+    finally:
+        connection.execute("COMMIT")
+
+
+def _remove(connection: sqlite3.Connection, key: str) -> None:
+    row = connection.execute("SELECT id, features FROM entry WHERE key = ?", (key,)).fetchone()
+    if row is None or not isinstance(row[1], bytes):
+        return
+    features = struct.unpack(f">{len(row[1]) // 8}q", row[1][: len(row[1]) // 8 * 8])
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        pairs = ((feature, row[0]) for feature in features)
+        connection.executemany("DELETE FROM feature WHERE feature = ? AND entry = ?", pairs)
+        connection.execute("DELETE FROM entry WHERE id = ?", (row[0],))
+    finally:
+        connection.execute("COMMIT")
+
+
+def _nearest(connection: sqlite3.Connection, wanted: Sketch, most: int) -> list[str]:
+    scores, depths = _scored(connection, wanted)
+    latest = connection.execute(
+        "SELECT id FROM entry WHERE host = ? AND endpoint = ? ORDER BY id DESC LIMIT ?",
+        (wanted.host, wanted.endpoint, most),
+    )
+    for (entry,) in latest:
+        scores[entry] += 0
+    ranked = []
+    for entry in heapq.nlargest(_CANDIDATES, scores, key=scores.__getitem__):
+        row = connection.execute("SELECT key, host, endpoint FROM entry WHERE id = ?", (entry,)).fetchone()
+        if row is not None and _is_request(row):
+            is_same = row[1:] == (wanted.host, wanted.endpoint)
+            ranked.append((is_same, depths(entry), scores[entry], entry, row[0]))
+    ranked.sort(reverse=True)
+    return [key for *_, key in ranked[:most]]
+
+
+def _is_request(row: tuple[Any, ...]) -> bool:
+    """Whether a row is a request's; one without a method is a note of the cache's own."""
+    key, _, endpoint = row
+    return isinstance(key, str) and len(key) <= _KEY and not str(endpoint).startswith("- ")
+
+
+def _scored(
+    connection: sqlite3.Connection, wanted: Sketch
+) -> tuple[defaultdict[int, float], Callable[[int], int]]:
+    """Candidates with a score, and how to tell how long a beginning of the conversation one shares."""
+    scores: defaultdict[int, float] = defaultdict(float)
+    depths: defaultdict[int, int] = defaultdict(int)
+    full: list[tuple[int, int]] = []  # beginnings that more entries share than were read
+    for depth, feature in enumerate(wanted.chain, 1):
+        found = _postings(connection, feature)
+        for entry in found:
+            scores[entry] += 1
+            depths[entry] = depth
+        if len(found) == _POSTINGS:
+            full.append((depth, feature))
+    for feature in wanted.loose:
+        found = _postings(connection, feature)
+        for entry in found:
+            scores[entry] += _COMMON if len(found) == _POSTINGS else 1
+    longest_full = full[-2:]
+
+    def depth_of(entry: int) -> int:
+        shared = [depth for depth, feature in longest_full if _shares(connection, feature, entry)]
+        return max([depths[entry], *shared])
+
+    return scores, depth_of
+
+
+def _postings(connection: sqlite3.Connection, feature: int) -> list[int]:
+    query = "SELECT entry FROM feature WHERE feature = ? LIMIT ?"
+    return [entry for (entry,) in connection.execute(query, (feature, _POSTINGS)) if type(entry) is int]
+
+
+def _shares(connection: sqlite3.Connection, feature: int, entry: int) -> bool:
+    query = "SELECT 1 FROM feature WHERE feature = ? AND entry = ?"
+    return connection.execute(query, (feature, entry)).fetchone() is not None
+
+
+def missing(there: Iterable[str], index: NearestIndex) -> tuple[list[str], set[str]]:
+    """What an index lacks, and what it should not have, when the store has the keys `there`."""
+    known = index.keys()
+    present = set(there)
+    return [key for key in present if key not in known], known - present

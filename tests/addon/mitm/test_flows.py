@@ -1,0 +1,206 @@
+"""mitmproxy's requests and responses from and to ours."""
+
+from __future__ import annotations
+
+import pytest
+from mitmproxy import http
+from mitmproxy.test import tflow, tutils
+
+from addon.exchange.decisions import Hit
+from addon.mitm.flows import (
+    BUFFERED_BYTES,
+    from_provider,
+    mark,
+    own_answer,
+    own_page,
+    replay,
+    streams,
+    unaskable,
+    wire_request,
+)
+from cache_store.entry import Entry, Headers
+
+
+def _request(method: str = "POST", **headers: str) -> http.Request:
+    made = http.Request.make(method, "https://API.openai.com:8443/v1/x?a=1&a=2", b"body")
+    made.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
+    return made
+
+
+def _hit(status: int = 200, headers: Headers = (), body: bytes = b"body", reason: str = "OK") -> Hit:
+    return Hit(
+        Entry("pp1-a", status, reason, headers, body, 1.0, 0.1, "run"), 'provider-proxy; hit; key="pp1-a"'
+    )
+
+
+def test_a_request_keeps_what_was_sent() -> None:
+    """Target, body and headers as on the wire, order, case and repeats included; the host in lower case."""
+    made = _request()
+    made.headers = http.Headers([(b"X-A", b"1"), (b"x-a", b"\xff"), (b"Host", b"other.example")])
+    wire = wire_request(made)
+    assert (wire.method, wire.scheme, wire.host, wire.port) == ("POST", "https", "api.openai.com", 8443)
+    assert (wire.target, wire.body) == ("/v1/x?a=1&a=2", b"body")
+    assert wire.headers == ((b"X-A", b"1"), (b"x-a", b"\xff"), (b"Host", b"other.example"))
+
+
+def test_a_compressed_body_stays_as_sent() -> None:
+    """What is hashed and what is forwarded are the same bytes."""
+    made = _request(**{"content-encoding": "gzip"})
+    made.data.content = b"\x1f\x8bnot really"
+    assert wire_request(made).body == b"\x1f\x8bnot really"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda r: None, ""),
+        (lambda r: r.headers.update(upgrade="WebSocket"), "websocket"),
+        (lambda r: r.headers.update(upgrade="h2c"), ""),
+        (lambda r: setattr(r, "stream", True), "not-whole"),
+        (lambda r: setattr(r, "stream", lambda chunk: chunk), "not-whole"),
+        (lambda r: setattr(r.data, "content", None), "not-whole"),
+        (lambda r: setattr(r.data, "content", b""), ""),
+        (lambda r: setattr(r, "trailers", http.Headers(a="b")), "not-whole"),
+    ],
+)
+def test_what_the_cache_cannot_be_asked_about(change, why: str) -> None:  # type: ignore[no-untyped-def]
+    """WebSocket upgrades, and requests of which a part is not here."""
+    made = _request()
+    change(made)
+    assert unaskable(made) == why
+
+
+def test_a_replay_is_the_entry_with_marks() -> None:
+    """Status, reason, headers in order with repeats, body; the length is computed and the marks come last."""
+    headers = ((b"Content-Type", b"text/x"), (b"x-a", b"1"), (b"X-A", b"2"))
+    made = replay(_hit(201, headers, b"12345", "Größer"), "POST")
+    assert (made.status_code, made.data.reason, made.content) == (201, "Größer".encode("latin-1"), b"12345")
+    assert made.headers.fields == (
+        *headers,
+        (b"content-length", b"5"),
+        (b"x-provider-proxy-cache", b"true"),
+        (b"cache-status", b'provider-proxy; hit; key="pp1-a"'),
+    )
+    assert made.trailers is None
+
+
+def test_a_reason_that_is_no_latin_is_replaced() -> None:
+    """The wire has no other letters."""
+    assert replay(_hit(reason="\u2192\udcff"), "GET").data.reason == b"??"
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"transfer-encoding", b"Transfer-Encoding"])
+def test_framing_in_an_entry_is_not_believed(name: bytes) -> None:
+    """A hostile entry cannot make the next answer on the connection start inside its body."""
+    made = replay(_hit(headers=((name, b"1"), (b"x-a", b"1")), body=b"12345"), "POST")
+    assert made.headers.get_all("content-length") == ["5"]
+    assert "transfer-encoding" not in made.headers
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_answers_that_have_no_body_get_no_length(status: int) -> None:
+    """RFC 9110, 8.6; a body that a hostile entry has is left out."""
+    made = replay(_hit(status, ((b"content-length", b"3"),), b"abc"), "POST")
+    assert made.raw_content == b""
+    assert "content-length" not in made.headers
+
+
+def test_a_head_answer_keeps_the_recorded_length() -> None:
+    """And has no body."""
+    made = replay(_hit(headers=((b"content-length", b"1234"),), body=b"abc"), "HEAD")
+    assert made.raw_content == b""
+    assert made.headers.get_all("content-length") == ["1234"]
+    assert "content-length" not in replay(_hit(body=b""), "HEAD").headers
+
+
+@pytest.mark.parametrize(("method", "body"), [("POST", b"why"), ("HEAD", b"")])
+def test_an_own_answer_is_marked_and_not_to_be_retried(method: str, body: bytes) -> None:
+    """For HEAD the length stays and the body goes."""
+    made = own_answer(_request(method), 418, b"why", "provider-proxy; fwd=bypass; detail=x")
+    assert (made.status_code, made.raw_content) == (418, body)
+    assert dict(made.headers) == {
+        "content-type": "application/json",
+        "x-should-retry": "false",
+        "x-provider-proxy-cache": "false",
+        "cache-status": "provider-proxy; fwd=bypass; detail=x",
+        "content-length": "3",
+    }
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", b"ok"), ("HEAD", b"")])
+def test_an_own_page_has_its_own_headers(method: str, body: bytes) -> None:
+    """And no marks: it is no answer of a provider."""
+    made = own_page(_request(method), 200, b"ok", {"content-type": "text/plain"})
+    assert made.raw_content == body
+    assert dict(made.headers) == {"content-type": "text/plain", "content-length": "2"}
+
+
+def test_marks_replace_those_that_are_there() -> None:
+    """A provider's own `cache-status` does not stand beside ours."""
+    made = http.Response.make(200, b"", [(b"Cache-Status", b"a"), (b"cache-status", b"b")])
+    mark(made, "ours")
+    assert made.headers.get_all("cache-status") == ["ours"]
+    assert made.headers.get_all("x-provider-proxy-cache") == ["false"]
+
+
+def test_an_answer_is_the_providers_where_there_was_a_connection() -> None:
+    """The time at which connecting began tells."""
+    flow = tflow.tflow(resp=True)
+    assert from_provider(flow) is True
+    flow.server_conn.timestamp_start = None
+    assert from_provider(flow) is False
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "passed_on"),
+    [
+        (200, {}, True),
+        (200, {"content-length": "0"}, False),
+        (200, {"content-length": str(BUFFERED_BYTES)}, False),
+        (200, {"content-length": str(BUFFERED_BYTES + 1)}, True),
+        (200, {"content-length": "5", "content-type": "text/event-stream; charset=utf-8"}, True),
+        (200, {"content-length": "abc"}, True),
+        (200, {"transfer-encoding": "chunked"}, True),
+        (101, {}, False),
+        (204, {}, False),
+        (304, {}, False),
+        (500, {}, True),
+    ],
+)
+def test_what_is_passed_on_as_it_comes(status: int, headers: dict[str, str], passed_on: bool) -> None:
+    """Whatever has no length or a great one, and every event stream; what has no body is not."""
+    made = http.Response.make(status)
+    made.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
+    assert streams(made) is passed_on
+
+
+@pytest.mark.parametrize(("url_host", "named", "bypass"), [
+    ("api.openai.com", "api.openai.com", ""),
+    ("api.openai.com", "API.OpenAI.com:443", ""),
+    ("api.openai.com", "api.openai.com.", ""),
+    ("::1", "[::1]:443", ""),
+    ("one.openai.azure.com", "two.openai.azure.com", "host-mismatch"),
+    ("api.openai.com", "evil.example:443", "host-mismatch"),
+])  # fmt: skip
+def test_a_request_that_names_another_host_is_not_asked_about(url_host: str, named: str, bypass: str) -> None:
+    """A provider may answer by Host or `:authority`, so where they name another host the identity is not whole."""
+    by_header = tutils.treq(host=url_host, headers=http.Headers(host=named))
+    by_authority = tutils.treq(host=url_host, headers=http.Headers(), authority=named.encode())
+    assert (unaskable(by_header), unaskable(by_authority)) == (bypass, bypass)
+
+
+def test_a_name_in_punycode_is_the_same_name() -> None:
+    """An HTTP/2 client writes it so in `:authority`, an HTTP/1.1 client in Host; mitmproxy's host is decoded."""
+    made = tutils.treq(host="bücher.example", headers=http.Headers(), authority=b"xn--bcher-kva.example")
+    assert unaskable(made) == ""
+    made = tutils.treq(host="bücher.example", headers=http.Headers(host="xn--bcher-kva.example:8080"))
+    assert unaskable(made) == ""
+    for other in ("xn--bchr-kva.example", "x@xn--bcher-kva.example"):
+        made = tutils.treq(host="bücher.example", headers=http.Headers(host=other))
+        assert unaskable(made) == "host-mismatch"
+
+
+@pytest.mark.parametrize("value", [b"websocket", b"WebSocket", b"h2c, websocket"])
+def test_an_upgrade_to_a_websocket_is_told_by_any_of_its_values(value: bytes) -> None:
+    """The header is a list (RFC 9110, 7.8), in any case."""
+    assert unaskable(tutils.treq(headers=http.Headers([(b"Upgrade", value)]))) == "websocket"

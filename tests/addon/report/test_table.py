@@ -1,0 +1,204 @@
+"""The table at a run's end."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from addon.accounting.counts import RunCounts
+from addon.judging.reasons import NotStored
+from addon.report.table import log_report, render_report
+
+
+def _counts(*hosts: str) -> RunCounts:
+    counts = RunCounts(run="r", mode="read-write")
+    for n, host in enumerate(hosts, 1):
+        row = counts.host(host)
+        row.requests, row.hits, row.misses, row.stored, row.refused = 10 * n, 4 * n, 3 * n, 2 * n, n
+        row.bypassed, row.errors, row.saved_seconds = n, 7 * n, 61.0
+        row.hit_bytes, row.live_bytes, row.live_seconds = 1000 * n, 500 * n, 2.0
+    return counts
+
+
+def _cells(report: str, name: str) -> list[str]:
+    return next(line for line in report.splitlines() if line.startswith(name)).split()
+
+
+def test_a_row_per_host_and_one_for_all() -> None:
+    """Every count stands under its heading, with the sum below."""
+    report = render_report(_counts("a.example", "b.example"))
+    assert report.splitlines()[0] == "provider-proxy, mode read-write, 30 requests"
+    assert _cells(report, "host") == [
+        "host",
+        "requests",
+        "hits",
+        "misses",
+        "stored",
+        "refused",
+        "bypassed",
+        "errors",
+        "bytes",
+        "time",
+        "live",
+        "time",
+        "saved",
+    ]
+    assert _cells(report, "a.example")[1:] == [
+        "10",
+        "4",
+        "3",
+        "2",
+        "1",
+        "1",
+        "7",
+        "1.5",
+        "kB",
+        "2.0",
+        "s",
+        "1.0",
+        "min",
+    ]
+    assert _cells(report, "b.example")[1:] == [
+        "20",
+        "8",
+        "6",
+        "4",
+        "2",
+        "2",
+        "14",
+        "3.0",
+        "kB",
+        "2.0",
+        "s",
+        "1.0",
+        "min",
+    ]
+    assert _cells(report, "all")[1:] == [
+        "30",
+        "12",
+        "9",
+        "6",
+        "3",
+        "3",
+        "21",
+        "4.5",
+        "kB",
+        "4.0",
+        "s",
+        "2.0",
+        "min",
+    ]
+
+
+def test_one_host_needs_no_sum() -> None:
+    """The row says it all."""
+    assert "all" not in render_report(_counts("a.example")).split()
+
+
+def test_a_run_without_requests_has_no_table() -> None:
+    """Only the first line is left."""
+    assert render_report(RunCounts(run="r", mode="off")) == "provider-proxy, mode off, 0 requests\n"
+
+
+def test_what_went_by_is_said_below() -> None:
+    """Reasons, tunnelled hosts, distrusting clients and faults have a line each, in order of name."""
+    counts = _counts("a.example")
+    counts.host("a.example").not_stored.update({NotStored.STATUS: 2, NotStored.MODE: 1})
+    counts.tunnelled.update({"z.example": 1, "b.example": 2})
+    counts.tls_refused["c.example"] += 3
+    counts.cache_faults["write"] += 4
+    lines = render_report(counts).splitlines()
+    assert lines[-4:] == [
+        "not stored: mode 1, status 2",
+        "tunnelled: b.example 2, z.example 1",
+        "CA not trusted by clients of: c.example 3",
+        "cache faults: write 4",
+    ]
+
+
+@pytest.mark.parametrize("host", ["[/bold]", "[red]x[/red]", "[::1]", ":smile:", "[link=http://x]"])
+def test_a_host_is_never_taken_for_markup(host: str) -> None:
+    """Host names come from clients: brackets are brackets, and none of them breaks the report."""
+    counts = _counts(host)
+    counts.tunnelled[host] += 1
+    report = render_report(counts)
+    assert _cells(report, host)[1] == "10"
+    assert report.splitlines()[-1] == f"tunnelled: {host} 1"
+
+
+def test_a_report_from_a_file_is_the_same() -> None:
+    """`stop` renders what the background proxy wrote."""
+    counts = _counts("a.example", "b.example")
+    assert render_report(counts.as_dict()) == render_report(counts)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.9, "59.9 s"), (-2.0, "-2.0 s"), (90, "1.5 min"), (5400, "1.5 h")],
+)
+def test_times_have_a_unit(seconds: float, text: str) -> None:
+    """Seconds, minutes or hours, whichever reads best."""
+    counts = _counts("a.example")
+    counts.host("a.example").saved_seconds = seconds
+    assert _cells(render_report(counts), "a.example")[-2:] == text.split()
+
+
+def test_a_long_host_name_is_not_cut() -> None:
+    """The table is as wide as its hosts."""
+    host = "a-rather-long-resource-name-in-one-region.openai.azure.com"
+    assert host in render_report(_counts(host))
+
+
+def test_the_log_gets_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Inside stock mitmproxy the table goes to its log; a percent sign in a name does no harm."""
+    with caplog.at_level(logging.INFO):
+        log_report(_counts("%s.example"))
+    assert [record.getMessage() for record in caplog.records] == render_report(
+        _counts("%s.example")
+    ).splitlines()
+
+
+def _missed(counts: RunCounts, key: str, nearest: str | None = "pp1-near", **more: object) -> None:
+    why = {"key": key, "place": "POST a.example/v1", "nearest": nearest, "recorded_at": None, "shared_messages": 0,
+           "differences": [], "more": False, "note": "", "remedy": ""}  # fmt: skip
+    counts.miss(key, why | more, f"nearest recorded: {nearest}")
+
+
+def test_a_miss_is_said_with_what_follows_from_it() -> None:
+    """One line for its place and one for why; later ones are counted, not listed."""
+    counts = _counts("a.example")
+    _missed(counts, "pp1-first-key")
+    counts.miss("pp1-second", {}, "", root="pp1-first-key")
+    counts.miss("pp1-third", {}, "", root="pp1-first-key")
+    lines = render_report(counts).splitlines()
+    assert lines[-2:] == [
+        "miss pp1-first-ke… POST a.example/v1 (2 later misses follow from it)",
+        "  nearest recorded: pp1-near",
+    ]
+
+
+def test_a_miss_with_nothing_near_is_not_listed() -> None:
+    """A first recording misses everywhere: the count says it all. Where nothing may be sent, it says what to do."""
+    counts = _counts("a.example")
+    for key in ("pp1-first", "pp1-second"):
+        counts.miss(key, {"nearest": None}, "nothing is recorded for a.example. Record it")
+    counts.miss("pp1-second", {"nearest": None}, "nothing is recorded for a.example. Record it")
+    assert "Record it" not in render_report(counts)
+    run = counts.as_dict() | {"mode": "read-only-require-hit"}
+    assert render_report(run).splitlines()[-1] == "3 misses: Nothing is recorded for a.example. Record it"
+
+
+def test_failed_gates_come_last() -> None:
+    """What made a run fail is the last thing that it says."""
+    counts = _counts("a.example")
+    counts.failed_gates = ["--max-misses 0: there were 3 misses"]
+    assert render_report(counts).splitlines()[-1] == "gate failed: --max-misses 0: there were 3 misses"
+
+
+def test_the_state_of_a_second_tier_is_said() -> None:
+    """Where there is a second tier the report says how it is; where there is none it says nothing."""
+    counts = RunCounts("run", "read-write")
+    assert "second tier" not in render_report(counts)
+    counts.second_tier = "unhealthy"
+    assert "second tier: unhealthy" in render_report(counts)

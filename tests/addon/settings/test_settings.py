@@ -1,0 +1,277 @@
+"""The settings that users type."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addon.identity import IdentityRules
+from addon.settings.modes import Mode
+from addon.settings.settings import SETTINGS, Settings, check_names, unknown_name
+from cache_store.errors import UsageError
+
+# design, 4.4, as far as this version has them
+DEFAULTS = {
+    "PROVIDER_PROXY_CACHE_MODE": "read-old-write-new",
+    "PROVIDER_PROXY_CACHE_DIR": ".provider-proxy/cache",
+    "PROVIDER_PROXY_HOSTS": "",
+    "PROVIDER_PROXY_LISTEN": "127.0.0.1:8080",
+    "PROVIDER_PROXY_AUTH": "",
+    "PROVIDER_PROXY_IGNORE_HEADERS": "",
+    "PROVIDER_PROXY_IGNORE_QUERY": "",
+    "PROVIDER_PROXY_IGNORE_FIELDS": "",
+    "PROVIDER_PROXY_CACHE_CONTROL": "normalise",
+    "PROVIDER_PROXY_PROFILE": "",
+    "PROVIDER_PROXY_SAVE_REQUEST": "true",
+    "PROVIDER_PROXY_STORE_ERRORS": "",
+    "PROVIDER_PROXY_STORE_INCOMPLETE": "true",
+    "PROVIDER_PROXY_ALLOW_SECRETS_IN_RESPONSES": "false",
+    "PROVIDER_PROXY_MAX_AGE": "",
+    "PROVIDER_PROXY_MAX_BODY": "64MiB",
+    "PROVIDER_PROXY_COALESCE": "wait",
+    "PROVIDER_PROXY_REPEAT": "single",
+    "PROVIDER_PROXY_WEBSOCKET": "",
+    "PROVIDER_PROXY_REDIS_URL": "",
+    "PROVIDER_PROXY_REMOTE": "",
+    "PROVIDER_PROXY_IMPORT": "",
+    "PROVIDER_PROXY_MAX_LIVE": "",
+    "PROVIDER_PROXY_MAX_USD": "",
+    "PROVIDER_PROXY_MISS_STATUS": "",
+    "PROVIDER_PROXY_WORKERS": "1",
+}
+
+
+def _parse(**raw: str) -> Settings:
+    return Settings.parse(raw)
+
+
+def test_the_settings_are_those_of_the_design() -> None:
+    """Every variable of the design with its default, and no other."""
+    assert {setting.variable: setting.default for setting in SETTINGS} == DEFAULTS
+
+
+def test_a_setting_is_a_variable_and_an_option() -> None:
+    """Both names come from the one."""
+    setting = next(setting for setting in SETTINGS if setting.name == "cache_mode")
+    assert (setting.variable, setting.option) == ("PROVIDER_PROXY_CACHE_MODE", "provider_proxy_cache_mode")
+
+
+def test_the_defaults() -> None:
+    """Nothing set gives the documented defaults."""
+    settings = _parse()
+    assert settings.cache_mode is Mode.READ_OLD_WRITE_NEW
+    assert settings.cache_dir == Path(".provider-proxy/cache")
+    assert settings.hosts.match("api.openai.com", 443)
+    assert (settings.listen_host, settings.listen_port, settings.auth) == ("127.0.0.1", 8080, "")
+    assert settings.identity == IdentityRules.parse()
+    assert (settings.save_request, settings.store_errors, settings.store_incomplete) == (
+        True,
+        frozenset(),
+        True,
+    )
+    assert settings.allow_secrets_in_responses is False
+    assert (settings.max_age, settings.max_body) == (None, 64 * 2**20)
+    assert (settings.coalesce, settings.sequence, settings.websocket) == (True, False, "")
+    assert settings.miss_status == 502
+
+
+def test_blank_is_the_default() -> None:
+    """A variable that is set to nothing, or to blanks, is as good as not set."""
+    assert Settings.parse({setting.name: " " for setting in SETTINGS}) == _parse()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("cache_mode", "READ_ONLY", "cache_mode", Mode.READ_ONLY),
+        ("cache_mode", "on", "cache_mode", Mode.READ_WRITE),
+        ("cache_dir", "/tmp/x", "cache_dir", Path("/tmp/x")),
+        ("cache_dir", ":memory:", "cache_dir", None),
+        ("cache_dir", "~/x", "cache_dir", Path("~/x").expanduser()),
+        ("listen", "127.0.0.1:0", "listen_port", 0),
+        ("listen", "9000", "listen_port", 9000),
+        ("listen", "9000", "listen_host", "127.0.0.1"),
+        ("listen", "localhost:65535", "listen_port", 65535),
+        ("listen", "localhost", "listen_port", 8080),
+        ("listen", "[::1]:81", "listen_host", "::1"),
+        ("auth", "user:pass:word", "auth", "user:pass:word"),
+        ("save_request", "No", "save_request", False),
+        ("save_request", "1", "save_request", True),
+        ("store_incomplete", "off", "store_incomplete", False),
+        ("allow_secrets_in_responses", "YES", "allow_secrets_in_responses", True),
+        ("store_errors", "400, 404", "store_errors", frozenset({400, 404})),
+        ("max_age", "0", "max_age", 0.0),
+        ("max_age", "1.5", "max_age", 1.5),
+        ("max_body", "0", "max_body", 0),
+        ("max_body", "500000", "max_body", 500_000),
+        ("max_body", "2 kib", "max_body", 2048),
+        ("max_body", "1GB", "max_body", 10**9),
+        ("max_body", "3m", "max_body", 3_000_000),
+        ("coalesce", "OFF", "coalesce", False),
+        ("repeat", "sequence", "sequence", True),
+        ("websocket", "Refuse", "websocket", "refuse"),
+        ("miss_status", "404", "miss_status", 404),
+        ("profile", "agents", "miss_status", 400),
+    ],
+)
+def test_a_good_value_is_read(name: str, text: str, field: str, value: Any) -> None:
+    """Each setting reads what its line in the table says."""
+    assert getattr(_parse(**{name: text}), field) == value
+
+
+def test_a_miss_status_that_is_set_beats_the_profiles() -> None:
+    """The profile changes a default, nothing else."""
+    assert _parse(profile="agents", miss_status="503").miss_status == 503
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cache_mode", "sometimes"),
+        ("hosts", "a b"),
+        ("listen", "127.0.0.1:port"),
+        ("listen", "127.0.0.1:65536"),
+        ("listen", "127.0.0.1:-1"),
+        ("listen", ":8080"),
+        ("listen", "[::1]"),
+        ("listen", "²"),
+        ("auth", "user"),
+        ("auth", "user:"),
+        ("auth", ":password"),
+        ("ignore_headers", "a header"),
+        ("ignore_query", "a=b"),
+        ("ignore_fields", "no-pointer"),
+        ("cache_control", "maybe"),
+        ("profile", "robots"),
+        ("save_request", "maybe"),
+        ("store_errors", "500"),
+        ("store_errors", "many"),
+        ("store_incomplete", "2"),
+        ("allow_secrets_in_responses", "sure"),
+        ("max_age", "-1"),
+        ("max_age", "1h"),
+        ("max_age", "nan"),
+        ("max_age", "inf"),
+        ("max_age", "1e5"),
+        ("max_body", "64 parsecs"),
+        ("max_body", "-1"),
+        ("max_body", "1.5MiB"),
+        ("coalesce", "live"),
+        ("repeat", "often"),
+        ("websocket", "maybe"),
+        ("miss_status", "200"),
+        ("miss_status", "600"),
+        ("miss_status", "abc"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_variable(name: str, text: str) -> None:
+    """Whatever is wrong is UsageError in one line with the variable's whole name."""
+    with pytest.raises(UsageError) as refused:
+        _parse(**{name: text})
+    assert f"PROVIDER_PROXY_{name.upper()}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "listen", ["0.0.0.0:8080", "192.168.0.7:8080", "[::]:8080", "example.com:80", "0.0.0.0"]
+)
+def test_beyond_loopback_needs_a_password(listen: str) -> None:
+    """Who can reach the proxy could use the user's keys: without AUTH it does not start."""
+    with pytest.raises(UsageError, match="PROVIDER_PROXY_AUTH=user:password"):
+        _parse(listen=listen)
+    assert _parse(listen=listen, auth="user:password").auth == "user:password"
+
+
+@pytest.mark.parametrize(
+    ("mode", "websocket", "passes"),
+    [
+        (Mode.READ_WRITE, "", True),
+        (Mode.READ_WRITE, "pass", True),
+        (Mode.READ_WRITE, "refuse", False),
+        (Mode.OFF, "refuse", False),
+        (Mode.REQUIRE_HIT, "", False),
+        (Mode.REQUIRE_HIT, "pass", False),
+    ],
+)
+def test_websockets_pass_where_the_mode_forwards(mode: Mode, websocket: str, passes: bool) -> None:
+    """`refuse` refuses always; no setting lets an upgrade through where nothing may be sent."""
+    assert _parse(websocket=websocket).websocket_passes(mode) is passes
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("hosts", "https://user:PASSWORD@h.example"), ("hosts", "PASSWORD@h@h"), ("listen", "user:PASSWORD@127.0.0.1:0"),
+     ("listen", "user:PASSWORD@[::1]"), ("auth", "PASSWORD")],
+)  # fmt: skip
+def test_a_password_in_the_wrong_place_is_not_repeated(name: str, text: str) -> None:
+    """The message names the variable and not what may be a password."""
+    with pytest.raises(UsageError, match=f"^PROVIDER_PROXY_{name.upper()}\\b") as caught:
+        Settings.parse({name: text})
+    assert "PASSWORD" not in str(caught.value)
+
+
+def test_no_password_is_shown() -> None:
+    """Settings can be printed."""
+    settings = Settings.parse({"auth": "user:PASSWORD", "redis_url": "redis://user:PASSWORD@h:1/0"})
+    assert settings.auth == "user:PASSWORD"
+    assert "PASSWORD" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("PROVIDER_PROXY_CACHEMODE", "PROVIDER_PROXY_CACHE_MODE"),
+        ("PROVIDER_PROXY_MODE", "PROVIDER_PROXY_CACHE_MODE"),
+        ("PROVIDER_PROXY_HOST", "PROVIDER_PROXY_HOSTS"),
+        ("PROVIDER_PROXY_IGNORE_HEADER", "PROVIDER_PROXY_IGNORE_HEADERS"),
+        ("PROVIDER_PROXY_MAXAGE", "PROVIDER_PROXY_MAX_AGE"),
+    ],
+)
+def test_an_unknown_variable_names_the_nearest(name: str, nearest: str) -> None:
+    """A misspelled variable would be ignored in silence: it stops the start."""
+    with pytest.raises(UsageError, match=f"{name} .*did you mean {nearest}"):
+        check_names({"PATH": "/bin", name: "x"})
+
+
+def test_known_and_foreign_variables_pass() -> None:
+    """Every variable of the table, and whatever does not begin with our prefix."""
+    check_names(dict.fromkeys(DEFAULTS, "x") | {"PATH": "x", "PROVIDER_X": "x"})
+
+
+def test_a_name_that_is_near_nothing_lists_what_is_known() -> None:
+    """Without a near one the message names them all."""
+    assert "known are alpha, beta" in unknown_name("zzzzz", ["alpha", "beta"])
+
+
+def test_every_setting_is_read() -> None:
+    """No setting is accepted and then dropped: each changes the parsed whole."""
+    other = {
+        "cache_mode": "off", "cache_dir": "x", "hosts": "x", "listen": "127.0.0.1:1", "auth": "a:b",
+        "ignore_headers": "x-a", "ignore_query": "a", "ignore_fields": "/a", "cache_control": "exact",
+        "profile": "agents", "save_request": "false", "store_errors": "404", "store_incomplete": "false",
+        "allow_secrets_in_responses": "true", "max_age": "1", "max_body": "1", "coalesce": "off",
+        "repeat": "sequence", "websocket": "pass", "miss_status": "404",
+        "redis_url": "redis://localhost", "remote": "s3://bucket/prefix", "import": "x", "max_live": "5",
+        "max_usd": "1", "workers": "2",
+    }  # fmt: skip
+    assert set(other) == {setting.name for setting in SETTINGS}
+    default = _parse()
+    for name, text in other.items():
+        changed = _parse(**{name: text})
+        assert any(getattr(changed, f.name) != getattr(default, f.name) for f in fields(Settings)), name
+
+
+@pytest.mark.parametrize(("text", "workers"), [("", 1), ("1", 1), ("2", 2), ("64", 64), ("auto", None)])
+def test_workers(text: str, workers: int | None) -> None:
+    """A number of processes, or None for one per processor."""
+    assert _parse(workers=text).workers == workers
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "two", "100"])
+def test_no_workers(text: str) -> None:
+    """What is no number of them says what is."""
+    with pytest.raises(UsageError, match=r"PROVIDER_PROXY_WORKERS: .*write 1 to 64, or auto"):
+        _parse(workers=text)

@@ -1,0 +1,32 @@
+"""When entries were last used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cache_store.disk.last_used import note_used, read_last_used
+
+
+def test_runs_add_to_one_another(tmp_path: Path) -> None:
+    """A later use replaces an earlier one; the rest stays."""
+    note_used(tmp_path, ["a", "b"], 100.9)
+    note_used(tmp_path, ["b", "c"], 200.0)
+    note_used(tmp_path, [], 300.0)
+    assert read_last_used(tmp_path) == {"a": 100, "b": 200, "c": 200}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, '{"a": "x"}'])
+def test_what_cannot_be_read_was_never_used(tmp_path: Path, content: str) -> None:
+    """And does not stop the next run from writing."""
+    (tmp_path / "last-used.json").write_text(content)
+    assert read_last_used(tmp_path) == {}
+    note_used(tmp_path, ["a"], 1.0)
+    assert read_last_used(tmp_path) == {"a": 1}
+
+
+def test_a_directory_that_is_gone_fails_nothing(tmp_path: Path) -> None:
+    """A run's end is never spoiled by it."""
+    note_used(tmp_path / "none", ["a"], 1.0)
+    assert read_last_used(tmp_path / "none") == {}
