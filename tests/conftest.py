@@ -1,4 +1,4 @@
-"""The order of the whole suite."""
+"""The order of the whole suite, and the event loop of its async tests."""
 
 from __future__ import annotations
 
@@ -9,3 +9,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of long tests come first, so that no worker is left with one when all others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, item.path.parent.name != "e2e"))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio alone, as mitmproxy does."""
+    return "asyncio"
