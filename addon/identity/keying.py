@@ -20,7 +20,7 @@ from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_o
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.messages import WireRequest
 from addon.redaction.credential_places import BODY_FIELDS
-from addon.redaction.redact import hashed, redact_json, redact_text
+from addon.redaction.redact import hashed, may_hold_secrets
 from cache_store.errors import CorruptEntry
 
 __all__ = ["Identity", "identify", "key_of_saved"]
@@ -119,41 +119,29 @@ def _identify(
 
 
 def _redacted_content(body: Body, content: bytes, rules: IdentityRules) -> tuple[str | None, bytes]:
-    """The model that it names, and the saved form of body and markers without what is not in the identity."""
+    """The model named in the body, and the saved form of markers and body after redaction and ignore rules."""
     markers = _markers(body, rules)
     saved = dump_content(markers, body)
     if body is None:
         return None, saved
-    redacted = redact_json(saved) if isinstance(body, Document) else None
-    # Of several markers, one that changes may have to move.
-    if redacted is None or (redacted is not saved and (len(markers) > 1 or _may_take_out(body, rules))):
+    is_clean = isinstance(body, Document) and not may_hold_secrets(saved)
+    if not is_clean:
         try:
             markers, body = merged_markers(redact_tree(markers), []), _redacted(body)
         except NotCanonical:
-            # Two names within it became one: then it is its bytes, which do not.
+            # Two names became one: then the body is its bytes, in which both stand.
             markers, body = [], redact_other(raw_body(content))
-        redacted = None
-    elif redacted is not saved:
-        model = _model(body)
-        return model and redact_text(model), redacted
-    if _take_out(body, rules) or redacted is None:
-        redacted = dump_content(markers, body)
-    return _model(body), redacted
+    if _take_out(body, rules) or not is_clean:
+        saved = dump_content(markers, body)
+    return _model(body), saved
 
 
-def _redacted(body: Body) -> Body:
-    if isinstance(body, Document):
-        return body.inner(redact_tree(body.value))
-    return redact_other(body) if body else None
-
-
-def _may_take_out(body: Body, rules: IdentityRules) -> bool:
-    has_members = isinstance(body, Document) and not body.notable.isdisjoint(_CREDENTIAL_MEMBERS)
-    return has_members or bool(rules.ignore_fields or rules.profile)
+def _redacted(body: Document | dict[str, Any]) -> Document | dict[str, Any]:
+    return body.inner(redact_tree(body.value)) if isinstance(body, Document) else redact_other(body)
 
 
 def _take_out(body: Body, rules: IdentityRules) -> bool:
-    """Takes out, in place, what is known by name: credentials, and what the user ignores; tells whether it did."""
+    """Remove, in place, credentials known by name and what the user ignores. Returns whether anything changed."""
     if not isinstance(body, Document):
         return False
     changed = not body.notable.isdisjoint(_CREDENTIAL_MEMBERS) and redact_members(body.value)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from addon.redaction import shapes
 from addon.redaction.credential_places import BODY_FIELDS
 
-__all__ = ["IGNORED", "hashed", "hex8", "redact_bytes", "redact_json", "redact_text", "redacted"]
+__all__ = ["IGNORED", "hashed", "hex8", "may_hold_secrets", "redact_bytes", "redact_text", "redacted"]
 
 _OPEN = b"<redacted:"
 _ESCAPED = b"<redacted::"
@@ -27,8 +27,6 @@ _HEADER = re.compile(
 )
 # A form that is not read as one.
 _PAIR = re.compile(rb"(?:\A|&)([A-Za-z_-]{4,40})=([^&\s\"\\]++)")
-_QUOTE = b'"'
-_BACKSLASH = ord("\\")
 
 IGNORED = "<redacted:ignored>"
 """Stands where an ignore rule of the user took a value out."""
@@ -49,38 +47,14 @@ def redacted(kind: str, value: bytes | None = None) -> str:
     return f"<redacted:{kind}>" if value is None else f"<redacted:{kind}:{hex8(value)}>"
 
 
-def redact_json(data: bytes) -> bytes | None:
-    """`data` (JSON without spaces) with the secret shapes in its texts replaced, itself where there are none; None
-    where that has to be done text by text.
+def may_hold_secrets(data: bytes) -> bool:
+    """Whether `redact_text` may change one of the texts in `data` (JSON without spaces).
 
-    No shape but a private key's has an escape in it or crosses the end of a text, and what stands before a secret
-    may be an escape: so the others are in JSON exactly where they are in its texts. A name that changes may have
-    to move.
+    No shape but a private key's contains an escape or crosses the end of a text, so a secret in a text is also one
+    in the JSON. The reverse does not hold: a private key that ends in another text is reported as well.
     """
-    # One byte is found faster than several are looked for.
-    if _OPEN[0] in data and _OPEN in data:
-        return None
-    findings = shapes.find(data)
-    end_of_text = 0
-    for kind, start, end in findings:
-        if kind == "private-key":
-            return None
-        if start >= end_of_text:
-            end_of_text = _end_of_text(data, end)
-            if data[end_of_text : end_of_text + 1] == b":":
-                return None
-    return _replaced(data, findings) if findings else data
-
-
-def _end_of_text(data: bytes, start: int) -> int:
-    """Behind the quote that ends the JSON text in which `start` is, not within an escape."""
-    while True:
-        quote = before = data.index(_QUOTE, start)
-        while before > start and data[before - 1] == _BACKSLASH:
-            before -= 1
-        if (quote - before) % 2 == 0:
-            return quote + 1
-        start = quote + 1
+    # Searching for one byte is faster than searching for several.
+    return (_OPEN[0] in data and _OPEN in data) or bool(shapes.find(data))
 
 
 def redact_bytes(data: bytes, *, members: bool = False) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 import tracemalloc
 
 import pytest
@@ -12,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addon.redaction import shapes
-from addon.redaction.redact import IGNORED, hashed, hex8, redact_bytes, redact_json, redact_text, redacted
+from addon.redaction.redact import (
+    IGNORED,
+    hashed,
+    hex8,
+    may_hold_secrets,
+    redact_bytes,
+    redact_text,
+    redacted,
+)
 
 KEY = "AKIAIOSFODNN7EXAMPLE"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\n" + "MIGHAgEAMBMGByqGSM49" * 4 + "\n-----END PRIVATE KEY-----"
@@ -56,43 +63,22 @@ def compact(value: object) -> bytes:
 
 @settings(max_examples=500)
 @given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join), max_size=5))
-def test_written_json(texts: list[str]) -> None:
-    """Secrets in JSON are found where they are in its texts, whatever is escaped beside them; where that cannot be
-    told the caller has to do it text by text."""
-    written = compact(texts)
-    expected = compact([redact_text(text) for text in texts])
-    found = redact_json(written)
-    assert found in (expected, None)
-    assert found is None or (found is written) == (written == expected)
+def test_the_check_of_written_json_misses_nothing(texts: list[str]) -> None:
+    """If any text changes when redacted, the check of the JSON says so, whatever is escaped beside the secret."""
+    if any(redact_text(text) != text for text in texts):
+        assert may_hold_secrets(compact(texts))
 
 
 @pytest.mark.parametrize(
-    ("value", "is_done"),
+    ("value", "expected"),
     [
-        ([f"a {KEY}, {KEY}\n{KEY}", f'\\"{KEY}"'], True),
-        ({"a": KEY}, True),
-        ({KEY: "a"}, False),
-        ({f'\\{KEY}"': "a"}, False),
-        ({"a": f"{KEY} {KEY}", f"{KEY}b": 1, f"{KEY} b": 1}, False),
-        ([f"<redacted:x> {KEY}"], False),
-        ([PRIVATE_KEY], False),
-        ([PRIVATE_KEY, KEY], False),
+        ([f'\\"{KEY}"'], True), ({KEY: "a"}, True), (["<redacted:x>"], True), ([PRIVATE_KEY], True),
+        ([f"{KEY[:-1]}", "< redacted:", "sk-short", "chatcmpl-" + "a1" * 20], False),
     ],
-)
-def test_what_is_redacted_as_written(value: object, is_done: bool) -> None:
-    """Values are; names, which may have to move, and what JSON escapes are not."""
-    assert (redact_json(compact(value)) is not None) == is_done
-
-
-@pytest.mark.parametrize("text", [f"{KEY} " * 50_000, f"{KEY} " + '"' * 500_000, f"{KEY} " + "\\" * 500_000])
-def test_many_secrets_in_one_text(text: str) -> None:
-    """Their number, and that of the escapes behind one, costs no more than their bytes."""
-    written = compact([text])
-    began = time.process_time()
-    found = redact_json(written)
-    assert found
-    assert KEY.encode() not in found
-    assert time.process_time() - began < 5
+)  # fmt: skip
+def test_the_check_of_written_json(value: object, expected: bool) -> None:
+    """Secrets and our own markers are reported, in names as in values; ordinary text is not."""
+    assert may_hold_secrets(compact(value)) == expected
 
 
 @pytest.mark.parametrize(
