@@ -12,7 +12,7 @@ from addon.cli.context import cache_options, open_store_for_reading, print_json,
 from addon.identity import IdentityRules
 from addon.identity.keying import resave
 from addon.identity.saved_form import key_of
-from addon.policy.variants import APART
+from addon.policy.variants import CREDENTIAL_STATUSES
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.store import Store
@@ -75,7 +75,7 @@ def _plan(store: Store, rules: IdentityRules) -> _Plan:
 
 def _new_key(entry: Entry, rules: IdentityRules) -> str | None:
     """The key under `rules`; None where the saved request does not say it."""
-    if entry.request_json == b"{}" or entry.status in APART:
+    if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
         return None
     _, dot, nth = entry.key.partition(".")
     try:

@@ -25,9 +25,15 @@ from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
-from addon.policy.keeping import Recorded, make_entry
-from addon.policy.sequence import nth_key
-from addon.policy.variants import APART, apart_key, credential_digest, mark_entry, mark_key
+from addon.policy.keeping import Origin, entry_or_reason
+from addon.policy.variants import (
+    CREDENTIAL_STATUSES,
+    credential_digest,
+    nth_key,
+    rejection_key,
+    rejection_mark,
+    rejection_mark_key,
+)
 from addon.settings.modes import Mode, Serves, mode_for_request
 from addon.settings.settings import Settings
 from cache_store.entry import Entry, is_expired
@@ -56,7 +62,7 @@ class Answering:
         self._taint = self.explaining.taint = self._shared.taint
         self._taint.learn_proxy_auth(settings.auth)
         # Whether a request's plain key alone says which entry answers it.
-        self._by_key = not (settings.sequence or settings.store_errors & APART)
+        self._by_key = not (settings.sequence or settings.store_errors & CREDENTIAL_STATUSES)
 
     def decide(
         self, request: WireRequest, asked: str | None, bypass: str = ""
@@ -165,7 +171,7 @@ class Answering:
         self, forward: Forward, answer: LiveAnswer, elapsed: float, key: str
     ) -> Callable[[], Entry | NotStored]:
         assert forward.identity is not None
-        origin = Recorded(
+        origin = Origin(
             method=forward.request.method,
             path=forward.request.target.partition("?")[0],
             identity=forward.identity,
@@ -174,7 +180,7 @@ class Answering:
             recorded_at=time.time(),
             elapsed=elapsed,
         )
-        return partial(make_entry, origin, answer, self.settings, self._taint)
+        return partial(entry_or_reason, origin, answer, self.settings, self._taint)
 
     def _add_cost(self, forward: Forward, answer: LiveAnswer) -> None:
         assert forward.identity is not None
@@ -187,12 +193,14 @@ class Answering:
         assert forward.identity is not None
         if forward.recording is not None and forward.recording.too_large:
             return NotStored.TOO_LARGE
-        digest = credential_digest(forward.request) if self.settings.store_errors & APART else ""
-        apart = answer.status in APART
+        digest = (
+            credential_digest(forward.request) if self.settings.store_errors & CREDENTIAL_STATUSES else ""
+        )
+        apart = answer.status in CREDENTIAL_STATUSES
         if apart and await self._shared.has_worked(digest):
             return NotStored.STATUS
         await self._shared.all_seen()
-        key = apart_key(forward.key, digest) if apart else forward.key
+        key = rejection_key(forward.key, digest) if apart else forward.key
         reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
         if reason is None:
             self._counts.used.setdefault(key, 0)
@@ -206,9 +214,9 @@ class Answering:
     async def _remember(self, host: str, digest: str, status: int) -> None:
         """Whether `host` takes this credential, as its last answer says."""
         if status == 401 and status in self.settings.store_errors:
-            await self._store.put(lambda: mark_entry(host, digest, self._counts.run), time.time())
+            await self._store.put(lambda: rejection_mark(host, digest, self._counts.run), time.time())
         elif 200 <= status < 300 and await self._shared.worked(digest):
-            await self._store.remove(mark_key(host, digest))
+            await self._store.remove(rejection_mark_key(host, digest))
 
     async def _bypass(
         self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts, over: str
@@ -280,7 +288,7 @@ class Answering:
         key = forward.identity.key
         n = await self._shared.next(key) if self.settings.sequence else 1
         forward.key = nth_key(key, n)
-        if self.settings.store_errors & APART and forward.mode.serves is not Serves.NOTHING:
+        if self.settings.store_errors & CREDENTIAL_STATUSES and forward.mode.serves is not Serves.NOTHING:
             entry, rejected = await self._rejection(forward)
             if entry is not None or rejected:
                 return entry
@@ -291,8 +299,8 @@ class Answering:
     async def _rejection(self, forward: Forward) -> tuple[Entry | None, bool]:
         """The 401 or 403 that this very credential got, and whether its host rejects it altogether."""
         digest = credential_digest(forward.request)
-        entry = await self._servable(apart_key(forward.key, digest), forward)
-        return entry, await self._store.find(mark_key(forward.request.host, digest)) is not None
+        entry = await self._servable(rejection_key(forward.key, digest), forward)
+        return entry, await self._store.find(rejection_mark_key(forward.request.host, digest)) is not None
 
     async def _coalesced(self, forward: Forward, key: str) -> Entry | None:
         """The entry, maybe after waiting for an identical request in flight; else this one is the leader."""

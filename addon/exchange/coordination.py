@@ -6,14 +6,13 @@ this is, what may still be sent, and the credentials that were seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from collections.abc import Sequence as Several
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.budget import Budget
 from addon.exchange.flights import Flight, Flights, Landing
-from addon.policy.sequence import Sequence
+from addon.policy.variants import RepeatCounter
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.settings.settings import Settings
@@ -54,7 +53,7 @@ class Coordination(Protocol):
     async def worked(self, digest: str) -> bool:
         """Remember that a credential had an answer; True where that is news."""
 
-    def seen(self, credentials: Several[Credential]) -> Awaitable[None] | None:
+    def seen(self, credentials: Sequence[Credential]) -> Awaitable[None] | None:
         """Tell of credentials; what is to be awaited before anything is sent with them, None for nothing."""
 
     async def all_seen(self) -> None:
@@ -68,7 +67,7 @@ class Alone:
         self.taint = Taint()
         self._budget = Budget(settings.max_live, settings.max_usd, counts)
         self._flights = Flights()
-        self._sequence = Sequence()
+        self._sequence = RepeatCounter()
         self._worked: set[str] = set()  # digests; never written
 
     def spent(self) -> str:
@@ -106,7 +105,7 @@ class Alone:
         self._worked.add(digest)
         return True
 
-    def seen(self, credentials: Several[Credential]) -> None:
+    def seen(self, credentials: Sequence[Credential]) -> None:
         """There is nobody to tell."""
 
     async def all_seen(self) -> None:

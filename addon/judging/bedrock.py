@@ -1,7 +1,7 @@
-"""Amazon's event streams: Bedrock's converse-stream, its invoke-with-response-stream, and other services'.
+"""Amazon event streams: Bedrock's converse-stream and invoke-with-response-stream, and those of other services.
 
-botocore `eventstream.py` takes the end of the body for the end of the stream and finds errors only frame by frame;
-the members of ConverseStreamOutput and ResponseStream are in its bedrock-runtime model.
+botocore `eventstream.py` accepts the end of the body as the end of the stream and finds errors only frame by frame.
+Its bedrock-runtime model lists the members of ConverseStreamOutput and ResponseStream.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from addon.judging.anthropic_messages import messages_problem
 from addon.judging.endings import finish_problem
 from addon.judging.in_band import is_error
-from addon.judging.items import item_of, parse_json
 from addon.judging.reasons import NotStored
+from addon.judging.stream_events import parse_json, stream_event
 from cache_store.answers.eventstream import BrokenFrame, Frame, frames
 
 __all__ = ["judge_frames"]
@@ -28,55 +28,55 @@ _REASONS = ("stop_reason", "completionReason", "stopReason")
 
 
 def judge_frames(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, str]:
-    """Why the event stream is not whole and successful (None where it is), and the name of its grammar."""
+    """Why the event stream is not whole and successful (None if it is), and the name of its grammar."""
     try:
-        found = frames(body)
+        all_frames = frames(body)
     except BrokenFrame:
         return NotStored.BAD_FRAME, "transport"
-    if not found:
+    if not all_frames:
         return NotStored.EMPTY, "transport"
-    if any(frame.headers.get(":message-type") != "event" for frame in found):
+    if any(frame.headers.get(":message-type") != "event" for frame in all_frames):
         return NotStored.ERROR_IN_STREAM, "transport"
-    kinds = [str(frame.headers.get(":event-type", "")) for frame in found]
+    kinds = [str(frame.headers.get(":event-type", "")) for frame in all_frames]
     if any(kind in _CONVERSE for kind in kinds):
-        return _converse_problem(kinds, found, store_incomplete), "bedrock-converse"
+        return _converse_problem(kinds, all_frames, store_incomplete), "bedrock-converse"
     if all(kind == "chunk" for kind in kinds):
-        inner = [_inner(frame) for frame in found]
-        # An agent's chunks carry plain text: nothing in them says where they end.
-        if any(inner):
-            return _invoke_problem(inner, store_incomplete), "bedrock-invoke"
+        chunks = [_chunk_json(frame) for frame in all_frames]
+        # The chunks of a Bedrock agent are plain text and have no end marker.
+        if any(chunks):
+            return _invoke_problem(chunks, store_incomplete), "bedrock-invoke"
     return None, "transport"
 
 
 def _converse_problem(
-    kinds: Sequence[str], found: Sequence[Frame], store_incomplete: bool
+    kinds: Sequence[str], all_frames: Sequence[Frame], store_incomplete: bool
 ) -> NotStored | None:
     if kinds[-1] != "metadata" or "messageStop" not in kinds:
         return NotStored.NO_TERMINAL_EVENT
     if kinds[0] != "messageStart":
         return NotStored.CUT_OFF
-    stop = _payload(found[kinds.index("messageStop")])
+    stop = _payload(all_frames[kinds.index("messageStop")])
     return finish_problem(stop.get("stopReason"), store_incomplete)
 
 
-def _invoke_problem(inner: Sequence[dict[str, Any]], store_incomplete: bool) -> NotStored | None:
-    if not all(inner):
+def _invoke_problem(chunks: Sequence[dict[str, Any]], store_incomplete: bool) -> NotStored | None:
+    if not all(chunks):
         return NotStored.BAD_JSON
-    if any(is_error(value) for value in inner):
+    if any(is_error(value) for value in chunks):
         return NotStored.ERROR_IN_STREAM
-    last = inner[-1]
+    last = chunks[-1]
     if _METRICS not in last:
         return NotStored.NO_TERMINAL_EVENT
-    items = [item for value in inner if (item := item_of("", "", value)).kind != "ping"]
-    if items and items[0].kind == "message_start":
-        return messages_problem(items, store_incomplete)
-    # Each family of models has its own words; some say in their last chunk why they stopped.
+    events = [event for value in chunks if (event := stream_event("", "", value)).kind != "ping"]
+    if events and events[0].kind == "message_start":
+        return messages_problem(events, store_incomplete)
+    # Each model family has its own chunk format; some give a stop reason in the last chunk.
     reasons = [last[name] for name in _REASONS if last.get(name)]
     return finish_problem(reasons[0], store_incomplete) if reasons else None
 
 
-def _inner(frame: Frame) -> dict[str, Any]:
-    """The model's own JSON inside a `chunk` frame; {} where there is none."""
+def _chunk_json(frame: Frame) -> dict[str, Any]:
+    """The model's JSON object inside a `chunk` frame; {} if there is none."""
     encoded = _payload(frame).get("bytes")
     if not isinstance(encoded, str):
         return {}

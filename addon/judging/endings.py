@@ -1,10 +1,10 @@
-"""What a finish reason or a job's state says: whole, ended at a limit, failed, or not at its end yet.
+"""Maps a finish reason or a job state to a verdict: good end, limit, failure, or not finished yet.
 
-The words are those of the SDKs' types: openai `types/chat/chat_completion.py`, `types/responses/response.py`,
+The words come from the SDKs' types: openai `types/chat/chat_completion.py`, `types/responses/response.py`,
 `types/batch.py`, `types/beta/threads/run_status.py`; anthropic `types/stop_reason.py`, `types/messages/
 message_batch.py`; google-genai `types.py` (FinishReason, JobState, FileState); cohere `types/finish_reason.py`;
-mistralai `models/chatcompletionchoice.py`; botocore's bedrock-runtime model (StopReason, AsyncInvokeStatus); and of
-DeepSeek's, Zhipu's and Replicate's public documentation. A word that is not listed counts as a good end.
+mistralai `models/chatcompletionchoice.py`; botocore's bedrock-runtime model (StopReason, AsyncInvokeStatus); and
+from the public documentation of DeepSeek, Zhipu and Replicate. Any other word counts as a good end.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _LIMITS = _words(
     content_filtered guardrail_intervened sensitive safety recitation language blocklist prohibited_content spii
     image_safety image_prohibited_content image_recitation model_armor escalation"""
 )
-# `other` and its like say only that something went wrong: a retry may well do better, so they are not kept.
+# `other` and `image_other` say only that something went wrong. A retry may succeed, so they count as failures.
 _FAILURES = _words(
     """error timeout error_toxic error_limit user_cancel abort aborted cancelled canceled failed network_error
     insufficient_system_resource malformed_function_call malformed_response malformed_model_output
     malformed_tool_use unexpected_tool_call too_many_tool_calls missing_thought_signature pup_limited_disabled
     other image_other finish_reason_unspecified"""
 )
-# Some servers write the absent reason as a word.
+# Some servers write a missing reason as a word.
 _NO_REASON = frozenset({"", "null", "none"})
 
 _PENDING_STATES = _words(
@@ -49,7 +49,7 @@ _STATE_PREFIX = re.compile(r"^(?:\w+_)?state_")
 
 
 def finish_problem(reason: object, store_incomplete: bool) -> NotStored | None:
-    """Why an answer that ended for `reason` is not kept; None where it is."""
+    """Why an answer with this finish reason is not stored; None if it is."""
     word = _word(reason)
     if word in _NO_REASON:
         return NotStored.NOT_FINISHED
@@ -59,7 +59,7 @@ def finish_problem(reason: object, store_incomplete: bool) -> NotStored | None:
 
 
 def state_problem(state: object, store_incomplete: bool) -> NotStored | None:
-    """Why an object in `state` (`queued`, `JOB_STATE_RUNNING`, `InProgress` …) is not kept; None where it is."""
+    """Why an object in this state (`queued`, `JOB_STATE_RUNNING`, `InProgress` …) is not stored; None if it is."""
     word = _STATE_PREFIX.sub("", _word(state))
     if word in _PENDING_STATES:
         return NotStored.NOT_FINISHED

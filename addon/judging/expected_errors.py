@@ -1,4 +1,4 @@
-"""Errors that a test expects, and that may be kept where the user asks for it (`PROVIDER_PROXY_STORE_ERRORS`)."""
+"""Errors that a test expects and that `PROVIDER_PROXY_STORE_ERRORS` allows to be stored."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from cache_store.errors import UsageError
 
 __all__ = ["is_provider_error", "may_be_stored", "parse_store_errors"]
 
-# A timeout, a lock, a conflict and a rate limit are gone a moment later: kept, they would fail a test for ever.
-_PASSING = frozenset({408, 409, 425, 429})
-# The same by name, for providers that send them under another status.
-_PASSING_WORDS = (
+# Timeouts, conflicts and rate limits are temporary: a stored one would fail its test forever.
+_TEMPORARY = frozenset({408, 409, 425, 429})
+# Error codes of temporary errors, which some providers send under other statuses.
+_TEMPORARY_WORDS = (
     "rate_limit",
     "ratelimit",
     "throttl",
@@ -29,31 +29,31 @@ _CODES = ("type", "code", "status", "__type")
 
 
 def may_be_stored(status: int) -> bool:
-    """Whether a status stands for an error that stays: 4xx, but for 408, 409, 425 and 429."""
-    return 400 <= status <= 499 and status not in _PASSING
+    """Whether errors with this status are lasting: any 4xx except 408, 409, 425 and 429."""
+    return 400 <= status <= 499 and status not in _TEMPORARY
 
 
 def parse_store_errors(text: str) -> frozenset[int]:
-    """The statuses in a comma list such as `400,401,404`; empty for an empty one.
+    """The statuses in a comma-separated list such as `400,401,404`; an empty text gives an empty set.
 
-    Raises UsageError, in one line, for what is not a number or may not be stored.
+    Raises UsageError for a part that is not a number or not a status that may be stored.
     """
     statuses = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         status = int(part) if part.isascii() and part.isdigit() and len(part) == 3 else 0
         if not may_be_stored(status):
             raise UsageError(
-                f"{part[:20]!r} cannot be kept; allowed are 4xx statuses but for 408, 409, 425 and "
-                "429, for example 400,401,404"
+                f"{part[:20]!r} cannot be stored; use 4xx statuses other than 408, 409, 425 and 429, "
+                "for example 400,401,404"
             )
         statuses.add(status)
     return frozenset(statuses)
 
 
 def is_provider_error(value: Any) -> bool:
-    """Whether a JSON body is shaped as a provider's error, and one that stays.
+    """Whether a JSON body has the shape of a provider's error, and of one that is not temporary.
 
-    `{"error": {…}}` (OpenAI, Anthropic, Google, also as the only element of a list), `{"error": "…"}` (Ollama,
+    `{"error": {…}}` (OpenAI, Anthropic, Google; also as the only element of a list), `{"error": "…"}` (Ollama,
     Hugging Face), `{"message": "…"}` (Cohere, Bedrock), `{"object": "error", "message": …}` (Mistral, vLLM),
     `{"detail": …}` (FastAPI).
     """
@@ -63,13 +63,13 @@ def is_provider_error(value: Any) -> bool:
         return False
     inner = value.get("error")
     if isinstance(inner, dict):
-        return bool(inner) and not _passes(inner)
+        return bool(inner) and not _is_temporary(inner)
     if isinstance(inner, str) and inner:
-        return not _passes(value)
+        return not _is_temporary(value)
     texts = (value.get(name) for name in ("message", "Message", "detail"))
-    return any(isinstance(text, str | list | dict) and text for text in texts) and not _passes(value)
+    return any(isinstance(text, str | list | dict) and text for text in texts) and not _is_temporary(value)
 
 
-def _passes(error: dict[str, Any]) -> bool:
+def _is_temporary(error: dict[str, Any]) -> bool:
     words = " ".join(str(error[name]) for name in _CODES if isinstance(error.get(name), str)).lower()
-    return any(word in words for word in _PASSING_WORDS)
+    return any(word in words for word in _TEMPORARY_WORDS)

@@ -1,7 +1,7 @@
-"""A quick guess, from a stream's last bytes, that its terminal event has passed.
+"""A quick guess, from the last bytes of a stream, whether its terminal event has passed.
 
-Clients leave right after it and may ask again at once. A wrong yes makes such a request wait for a moment, a wrong
-no lets it go by; what is stored is decided by `addon.judging.judge` alone.
+Clients close right after it and may repeat the request at once. A wrong yes makes that request wait for a moment; a
+wrong no lets it go live. Only `addon.judging.judge` decides what is stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SSE_END = re.compile(
     rb'|transcript\.text\.done|transcription\.done|speech\.audio\.done|image_(?:generation|edit)\.completed|error)"'
     rb"|event: ?(?:message_stop|message-end|response\.(?:completed|failed|incomplete|done)|error)"
     rb'|"(?:finish_reason|finishReason|stop_reason)": ?"|"blockReason": ?"|"error": ?[{"]'
-    # The closing event of the Responses API repeats the whole response: only its usage is near the end.
+    # The last event of the Responses API repeats the whole response: only its usage is near the end.
     rb'|"total_tokens": ?[1-9].*\}\}'
 )
 _LINES_END = re.compile(rb'"(?:done|is_finished)": ?true|"finish_?reason": ?"|"event_type": ?"stream-end"')
@@ -27,12 +27,13 @@ _METRICS = b"amazon-bedrock-invocationMetrics"
 
 
 def _in_base64(text: bytes) -> list[bytes]:
-    """How `text` looks inside base64, at each of its three alignments, less the characters it shares."""
-    found = []
+    """The base64 of `text` at each of the three alignments, without the characters it shares with its
+    neighbours."""
+    spellings = []
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + text)
-        found.append(encoded[-(-before * 8 // 6) : (before + len(text)) * 8 // 6])
-    return found
+        spellings.append(encoded[-(-before * 8 // 6) : (before + len(text)) * 8 // 6])
+    return spellings
 
 
 _FRAME_END = re.compile(
@@ -41,7 +42,7 @@ _FRAME_END = re.compile(
 
 
 def seems_finished(tail: bytes, media_type: str) -> bool:
-    """Whether `tail` (the last 512 bytes or so of what has arrived) holds the end of a stream of `media_type`."""
+    """Whether `tail` (the last 512 bytes or so received) contains the end of a stream of `media_type`."""
     essence = media_type.partition(";")[0].strip().lower()
     if essence == "application/vnd.amazon.eventstream":
         return _FRAME_END.search(tail) is not None

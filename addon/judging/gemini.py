@@ -1,8 +1,8 @@
-"""Gemini's generateContent: one object, an SSE stream without any sentinel, or a JSON array of the same chunks.
+"""Gemini generateContent: one object, an SSE stream without a sentinel, or a JSON array of chunks.
 
-A candidate has ended where the last chunk that shows it has a finish reason: translators and old models put STOP
-on earlier chunks too, so the first one is not the end. A blocked prompt has a block reason and no candidates.
-Gemini CLI's OAuth endpoint wraps each chunk in `response`.
+A candidate has ended if its last chunk has a finish reason. Some gateways and old models put STOP on earlier chunks
+too, so the first STOP is not the end. A blocked prompt has a block reason and no candidates. The OAuth endpoint of
+Gemini CLI wraps each chunk in `response`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from addon.judging.endings import finish_problem
-from addon.judging.items import Grammar, Item
 from addon.judging.reasons import NotStored
+from addon.judging.stream_events import Grammar, StreamEvent
 
 __all__ = ["GRAMMAR", "chunks_problem", "is_chunk"]
 
 
 def is_chunk(value: dict[str, Any]) -> bool:
-    """Whether a JSON object is a GenerateContentResponse, wrapped or not."""
+    """Whether a JSON object is a GenerateContentResponse, with or without Gemini CLI's wrapper."""
     chunk = _unwrap(value)
     if isinstance(chunk.get("candidates"), list) or "promptFeedback" in chunk:
         return True
-    # Cached contents and embeddings count tokens as well, but name no version that answered.
+    # Cached contents and embeddings have `usageMetadata` too, but neither of these.
     return "usageMetadata" in chunk and ("modelVersion" in chunk or "responseId" in chunk)
 
 
 def chunks_problem(values: Iterable[dict[str, Any]], store_incomplete: bool) -> NotStored | None:
-    """Why these chunks (or the one whole object) are not a whole answer."""
+    """Why these chunks (one for an answer that was not streamed) are not a whole answer; None if they are."""
     reasons: dict[int, object] = {}
     blocked = False
     for value in values:
@@ -51,14 +51,14 @@ def _unwrap(value: dict[str, Any]) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else value
 
 
-def _recognises(item: Item) -> bool:
-    return is_chunk(item.value)
+def _recognises(event: StreamEvent) -> bool:
+    return is_chunk(event.value)
 
 
-def _problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
-    if not all(item.value for item in items):
+def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
+    if not all(event.value for event in events):
         return NotStored.BAD_JSON
-    return chunks_problem([item.value for item in items], store_incomplete)
+    return chunks_problem([event.value for event in events], store_incomplete)
 
 
 GRAMMAR = Grammar("gemini", _recognises, _problem)

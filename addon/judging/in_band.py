@@ -1,4 +1,4 @@
-"""Errors inside an answer whose status says success.
+"""Errors inside an answer with a 2xx status.
 
 openai `_streaming.py` raises for a truthy `error` in a chunk, anthropic `_streaming.py` for `event: error`,
 google-genai `_api_client.py` for a chunk that is `{"error": …}`; vLLM sends `{"object": "error"}`, FastAPI gateways
@@ -17,12 +17,12 @@ _TEXTS = ("message", "msg", "detail")
 
 
 def names_error(name: object) -> bool:
-    """Whether an event's name or type is an error's: `error`, `conversation.response.error`, `stream-error` …"""
+    """Whether an event name or type means an error: `error`, `conversation.response.error`, `stream-error` …"""
     return isinstance(name, str) and _ERROR_NAME.search(name) is not None
 
 
 def is_error(value: Any) -> bool:
-    """Whether a JSON value is an error object, or a list that holds one."""
+    """Whether a JSON value is an error object, or a list that contains one."""
     if isinstance(value, list):
         return any(isinstance(item, dict) and is_error_value(item.get("error")) for item in value)
     if not isinstance(value, dict):
@@ -38,7 +38,7 @@ def is_error(value: Any) -> bool:
 
 
 def is_error_value(value: object) -> bool:
-    """Whether the value of a field `error` means one: jobs that went well carry null, {} or a dict of nulls."""
+    """Whether the value of an `error` member means an error: successful jobs have null, {} or a dict of nulls."""
     if isinstance(value, dict):
         return any(item is not None for item in value.values())
     return bool(value)

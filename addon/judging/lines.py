@@ -1,7 +1,7 @@
-"""One JSON value per line: Ollama's and Cohere's streams, and files such as a batch's results.
+"""One JSON value per line: streams of Ollama and Cohere, and files such as batch results.
 
-A file has no end mark: cut between two lines it reads like a shorter one, so there the transport's own end has to
-do. An item of a batch that failed is a whole result.
+Files of lines have no end marker. One cut between two lines looks like a shorter file, so only the transport can
+tell. A failed item in a batch result is a regular result.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Any
 from addon.judging.cohere_chat import v1_problem
 from addon.judging.endings import finish_problem
 from addon.judging.in_band import is_error
-from addon.judging.items import parse_json
 from addon.judging.openai_chat import choices_problem
 from addon.judging.reasons import NotStored
+from addon.judging.stream_events import parse_json
 from cache_store.answers.abridged import abridged_json
 
 __all__ = ["judge_lines"]
 
-# A line with nothing else in it is an error of the stream, not of one of its items.
+# A line with only these members is an error of the whole stream, not of one item of a batch.
 _ERROR_ONLY = frozenset(
     {"error", "errors", "type", "object", "message", "code", "status", "detail", "request_id"}
 )
 
 
 def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, str]:
-    """Why the lines are not whole and successful (None where they are), and the name of their grammar."""
+    """Why the lines are not whole and successful (None if they are), and the name of their grammar."""
     first: dict[str, Any] = {}
     last: dict[str, Any] = {}
     value: Any = None
     is_empty, has_error = True, False
     try:
-        # One at a time: their values take several times the memory of the lines.
+        # One at a time: the parsed values take several times the memory of the lines.
         for value in _values(body):
             is_empty = False
             if isinstance(value, dict):
@@ -46,7 +46,7 @@ def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, 
         return NotStored.EMPTY, "jsonl"
     if has_error:
         return NotStored.ERROR_IN_STREAM, "jsonl"
-    # An object or a list cannot be cut without notice; a bare number can.
+    # A cut object or list does not parse; a cut number does.
     if not body.endswith(b"\n") and not isinstance(value, dict | list):
         return NotStored.CUT_OFF, "jsonl"
     if isinstance(first.get("done"), bool):
@@ -60,7 +60,7 @@ def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, 
 
 
 def _values(body: bytes) -> Iterator[Any]:
-    """Raises ValueError at a line that is no JSON."""
+    """The value of each line. Raises ValueError at a line that is not JSON."""
     for line in BytesIO(body.removeprefix(BOM_UTF8)):
         if not line.isspace():
             yield parse_json(abridged_json(line).decode())
@@ -69,6 +69,6 @@ def _values(body: bytes) -> Iterator[Any]:
 def _ollama_problem(last: dict[str, Any], store_incomplete: bool) -> NotStored | None:
     if last.get("done") is not True:
         return NotStored.NO_TERMINAL_EVENT
-    # Older servers give no reason with their last line.
+    # Older servers send no reason.
     reason = last.get("done_reason")
     return finish_problem(reason, store_incomplete) if reason else None

@@ -1,7 +1,4 @@
-"""A single JSON body: strict rules for the objects that say of themselves what they are, none for others.
-
-Which endpoint was asked plays no part: mocks and gateways answer with whatever they like.
-"""
+"""Judges a single JSON body by its own members: strictly if it is of a known kind, not at all otherwise."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from addon.judging.reasons import NotStored
 
 __all__ = ["judge_value"]
 
-# The top-level field of a whole answer, by family. Where the field is there, it must hold a reason.
+# The top-level member with the finish reason, by family. If present, it must hold a reason.
 _REASON_FIELDS = {
     "stop_reason": "anthropic",  # and Llama's on Bedrock
     "stopReason": "bedrock-converse",
@@ -23,12 +20,12 @@ _REASON_FIELDS = {
     "done_reason": "ollama",
 }
 _STATES = ("status", "state", "processing_status")
-# Jobs count what is still to do: anthropic `message_batch_request_counts.py`, openai `vector_store.py`.
+# Counts of what a job still has to do: anthropic `message_batch_request_counts.py`, openai `vector_store.py`.
 _COUNTS = {"request_counts": ("processing",), "file_counts": ("in_progress",)}
 
 
 def judge_value(value: Any, method: str, store_incomplete: bool) -> tuple[NotStored | None, str]:
-    """Why a JSON body is not whole and successful (None where it is), and the name of its family."""
+    """Why a JSON body is not whole and successful (None if it is), and the name of its family."""
     if isinstance(value, dict) and openai_responses.is_response(value):
         return openai_responses.response_problem(value, store_incomplete), "openai-responses"
     if is_error(value):
@@ -59,17 +56,17 @@ def _judge_list(value: list[Any], method: str, store_incomplete: bool) -> tuple[
 
 
 def _empty_for(method: str) -> NotStored | None:
-    """`{}` or `[]`: Google's answer to a DELETE and to a listing without results, but nothing that a model says."""
+    """Why `{}` or `[]` is not stored. Google answers so to a DELETE and to a listing; a model never does."""
     return NotStored.EMPTY if method == "POST" else None
 
 
 def _job_problem(value: dict[str, Any], method: str, store_incomplete: bool) -> NotStored | None:
-    """Whether an object with a life of its own has come to its end: no poll may be told `queued` for ever."""
+    """Why a job, file or operation is not finished; None if it is. A stored `queued` would be polled forever."""
     if value.get("done") is False or value.get("is_finished") is False:
         return NotStored.NOT_FINISHED
     if _is_operation(value) and value.get("done") is not True:
         return NotStored.NOT_FINISHED
-    # `uploaded` is the answer to an upload, but to openai's `files.wait_for_processing` it means: ask again.
+    # For an upload `uploaded` is the final answer; openai's `files.wait_for_processing` keeps polling on it.
     if method == "GET" and value.get("object") == "file" and value.get("status") == "uploaded":
         return NotStored.NOT_FINISHED
     for field, names in _COUNTS.items():
@@ -77,24 +74,24 @@ def _job_problem(value: dict[str, Any], method: str, store_incomplete: bool) -> 
         if isinstance(counts, dict) and any(counts.get(name) for name in names):
             return NotStored.NOT_FINISHED
     uploaded = value.get("file")  # google-genai's files.upload
-    for thing in (value, uploaded if isinstance(uploaded, dict) else {}):
+    for holder in (value, uploaded if isinstance(uploaded, dict) else {}):
         for field in _STATES:
-            if problem := state_problem(thing.get(field), store_incomplete):
+            if problem := state_problem(holder.get(field), store_incomplete):
                 return problem
     return None
 
 
 def _is_operation(value: dict[str, Any]) -> bool:
-    """Google's long-running operations leave `done` out until it is true."""
+    """Whether it is a Google long-running operation, which has no `done` member until it is true."""
     name = value.get("name")
     return isinstance(name, str) and "operations/" in name and ("metadata" in value or "done" in value)
 
 
 def _result_problem(value: dict[str, Any], method: str) -> NotStored | None:
-    """Whether an answer of a model holds anything.
+    """EMPTY for a model's answer without content; None otherwise.
 
-    A listing without results (`data: []`, also of a search by POST) is a fact worth keeping; embeddings or images
-    without any are not. Only the latter name a model, count tokens, or are stamped as created.
+    An empty listing (`data: []`, also of a search by POST) is a valid result. Empty embeddings or images are not;
+    they are told apart by a model name, token counts or a creation time.
     """
     is_made = method != "GET" and any(field in value for field in ("usage", "model", "created"))
     if is_made and any(value.get(field) == [] for field in ("data", "results", "embeddings", "outputs")):

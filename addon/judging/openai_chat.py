@@ -1,7 +1,7 @@
-"""Chat completions and completions: OpenAI, Azure and the many compatible providers.
+"""Chat completions and completions of OpenAI, Azure and compatible providers.
 
-A stream ends with `data: [DONE]` (openai `_streaming.py`, mistralai `chat.py`), which alone proves nothing: each
-choice that was begun must have its finish reason. Azure's first chunk and the usage chunk have no choices.
+A stream ends with `data: [DONE]` (openai `_streaming.py`, mistralai `chat.py`). The sentinel alone proves nothing:
+each choice must also have its finish reason. Azure's first chunk and the usage chunk have no choices.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from addon.judging.endings import finish_problem
 from addon.judging.in_band import is_error_value
-from addon.judging.items import Grammar, Item
 from addon.judging.reasons import NotStored
+from addon.judging.stream_events import Grammar, StreamEvent
 
 __all__ = ["GRAMMAR", "choices_problem", "is_completion"]
 
@@ -20,12 +20,12 @@ _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion")
 
 
 def is_completion(value: dict[str, Any]) -> bool:
-    """Whether a JSON object is a completion or a chunk of one."""
+    """Whether a JSON object is a completion or a chunk of a completion."""
     return value.get("object") in _OBJECTS or isinstance(value.get("choices"), list)
 
 
 def choices_problem(chunks: Iterable[dict[str, Any]], store_incomplete: bool) -> NotStored | None:
-    """Why the choices of these chunks (or of the one whole object) are not whole and successful."""
+    """Why the choices of these chunks (one for an answer that was not streamed) are not whole; None if they are."""
     reasons: dict[int, object] = {}
     for chunk in chunks:
         choices = chunk.get("choices")
@@ -43,14 +43,14 @@ def choices_problem(chunks: Iterable[dict[str, Any]], store_incomplete: bool) ->
     return next(filter(None, problems), None)
 
 
-def _recognises(item: Item) -> bool:
-    return item.is_done or is_completion(item.value)
+def _recognises(event: StreamEvent) -> bool:
+    return event.is_done or is_completion(event.value)
 
 
-def _problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
-    if not items[-1].is_done:
+def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
+    if not events[-1].is_done:
         return NotStored.NO_TERMINAL_EVENT
-    chunks = [item.value for item in items if not item.is_done]
+    chunks = [event.value for event in events if not event.is_done]
     if not all(chunks):
         return NotStored.BAD_JSON
     return choices_problem(chunks, store_incomplete)

@@ -1,7 +1,7 @@
-"""OpenAI's Responses API: typed events that end with the whole response, which carries its own status.
+"""OpenAI's Responses API: typed events; the last one carries the whole response with its status.
 
-`[DONE]`, which Azure and some gateways add, is not part of it. A response that ended at a limit ends with
-`response.incomplete`; `response.done` is what OpenRouter ends with.
+Azure and some gateways add `[DONE]`, which is ignored. A response that hit a limit ends with `response.incomplete`.
+OpenRouter ends with `response.done`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from addon.judging.endings import state_problem
 from addon.judging.in_band import is_error_value
-from addon.judging.items import Grammar, Item
 from addon.judging.reasons import NotStored
+from addon.judging.stream_events import Grammar, StreamEvent
 
 __all__ = ["GRAMMAR", "is_response", "response_problem"]
 
@@ -21,7 +21,7 @@ _FAILED = frozenset({"response.failed", "response.cancelled"})
 
 
 def response_problem(response: object, store_incomplete: bool) -> NotStored | None:
-    """Why a response object is not whole and successful."""
+    """Why a response object is not whole and successful; None if it is."""
     if not isinstance(response, dict):
         return NotStored.BAD_JSON
     if is_error_value(response.get("error")):
@@ -36,13 +36,13 @@ def is_response(value: dict[str, Any]) -> bool:
     return value.get("object") == "response"
 
 
-def _recognises(item: Item) -> bool:
-    return item.kind.startswith("response.")
+def _recognises(event: StreamEvent) -> bool:
+    return event.kind.startswith("response.")
 
 
-def _problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
-    last = items[-1]
-    if any(item.kind in _FAILED for item in items):
+def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
+    last = events[-1]
+    if any(event.kind in _FAILED for event in events):
         return NotStored.FAILED
     if last.kind not in _TERMINAL:
         return NotStored.NO_TERMINAL_EVENT

@@ -1,8 +1,10 @@
-"""Streams of typed events of which only the last one's type matters.
+"""Streams that are whole if their last event has the right type.
 
-openai `types/audio/transcription_stream_event.py`, `types/image_gen_stream_event.py`, `types/beta/
-agent_session_event.py`; mistralai `models/conversationevents.py` and its transcription events; google-genai's
-interactions. How many images were asked for cannot be seen here: with several, each ends like the last.
+Sources: openai `types/audio/transcription_stream_event.py`, `types/image_gen_stream_event.py`, `types/beta/
+agent_session_event.py`; mistralai `models/conversationevents.py` and its transcription events; google-genai
+interactions. An image stream does not say how many images were requested, and each image ends with the same event.
+
+The Assistants API names its events `thread.*` and ends with `event: done`.
 """
 
 from __future__ import annotations
@@ -11,18 +13,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from addon.judging.endings import state_problem
-from addon.judging.items import Grammar, Item
 from addon.judging.reasons import NotStored
+from addon.judging.stream_events import Grammar, StreamEvent
 
-__all__ = ["GRAMMARS"]
+__all__ = ["ASSISTANTS", "GRAMMARS"]
+
+_RUN = "thread.run."
+_RUN_ENDS = frozenset({"completed", "requires_action", "incomplete", "failed", "cancelled", "expired"})
 
 
 def _typed(name: str, prefix: str, *terminal: str) -> Grammar:
-    def recognises(item: Item) -> bool:
-        return item.kind.startswith(prefix)
+    def recognises(event: StreamEvent) -> bool:
+        return event.kind.startswith(prefix)
 
-    def problem(items: Sequence[Item], store_incomplete: bool) -> NotStored | None:
-        last = items[-1]
+    def problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
+        last = events[-1]
         if last.kind not in terminal:
             return NotStored.NO_TERMINAL_EVENT
         return state_problem(_inner_status(last.value), store_incomplete)
@@ -31,11 +36,21 @@ def _typed(name: str, prefix: str, *terminal: str) -> Grammar:
 
 
 def _inner_status(value: dict[str, Any]) -> object:
-    """The status of the object that a terminal event may carry; None where it has none."""
+    """The status of the object inside a terminal event; None if there is none."""
     inner = value.get("interaction")
     return inner.get("status") if isinstance(inner, dict) else None
 
 
+def _assistants_problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
+    if not events[-1].is_done:
+        return NotStored.NO_TERMINAL_EVENT
+    states = [event.name.removeprefix(_RUN) for event in events if event.name.startswith(_RUN)]
+    # `thread.run.step.completed` is the state of a step, not of the run.
+    ends = [state for state in states if state in _RUN_ENDS]
+    return state_problem(ends[-1], store_incomplete) if ends else NotStored.NOT_FINISHED
+
+
+ASSISTANTS = Grammar("openai-assistants", lambda event: event.name.startswith("thread."), _assistants_problem)
 GRAMMARS = (
     _typed("openai-transcript", "transcript.", "transcript.text.done"),
     _typed("mistral-transcript", "transcription.", "transcription.done"),

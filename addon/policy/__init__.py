@@ -1,1 +1,1 @@
-"""Decides whether an answer may be kept, and under which key. Pure: no store, no clock of its own, no proxy."""
+"""Decides whether an answer may be stored, and under which key. Pure: uses no store and no proxy."""

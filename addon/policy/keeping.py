@@ -1,4 +1,4 @@
-"""Whether a live answer becomes an entry: whole and successful, and free of secrets."""
+"""Turns a live answer into an entry if it is whole, successful and free of secrets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.answers.media import essence_of
 from cache_store.entry import Entry, Headers
 
-__all__ = ["Recorded", "make_entry"]
+__all__ = ["Origin", "entry_or_reason"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """Where an entry comes from: its request, the run, when it was whole (Unix seconds), how long it took."""
+class Origin:
+    """Where an entry comes from: its request, key and run, when it was recorded (Unix seconds), how long it took
+    (s)."""
 
     method: str
     path: str
@@ -34,8 +35,10 @@ class Recorded:
     elapsed: float
 
 
-def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: Taint) -> Entry | NotStored:
-    """The entry for `answer`, or why there is none."""
+def entry_or_reason(
+    origin: Origin, answer: LiveAnswer, settings: Settings, taint: Taint
+) -> Entry | NotStored:
+    """The entry for `answer`, or why it is not stored."""
     try:
         body = decode(answer.body, _header(answer.headers, b"content-encoding"), settings.max_body)
     except TooLarge:
@@ -65,7 +68,7 @@ def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: 
     kind = _secret_in(entry, answer.headers, settings, taint)
     if kind is None:
         return entry
-    # A path may hold it, too, and is cut in a label.
+    # The path may contain the secret too, and a label has only a part of the path.
     is_clean = taint.found_in(origin.identity.request_json) is None
     place = "{method} {host}{path}".format_map(entry.label) if is_clean else entry.label["host"]
     logger.warning("not stored: %s: its request or answer holds a secret (%s)", place, kind)
@@ -73,27 +76,27 @@ def make_entry(origin: Recorded, answer: LiveAnswer, settings: Settings, taint: 
 
 
 def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> str | None:
-    """The kind of a secret that would be written; None where there is none."""
+    """The kind of a secret that would be written; None if there is none."""
     named = carries_credentials(entry.body, _header(headers, b"content-type"))
     if named is not None:
         return named
     if not settings.allow_secrets_in_responses:
         values = b"\n".join((entry.reason.encode("utf-8", "replace"), *(value for _, value in entry.headers)))
-        found = shapes.find_in_answer(entry.body) or shapes.find(values)
-        if found:
-            return found[0].kind
+        secrets = shapes.find_in_answer(entry.body) or shapes.find(values)
+        if secrets:
+            return secrets[0].kind
     for text in put_together(entry.body, essence_of(headers)):
         shaped = [] if settings.allow_secrets_in_responses else shapes.find_in_answer(text)
         kind = taint.found_in(text) or (shaped[0].kind if shaped else None)
         if kind is not None:
             return kind
-    # The last check looks at the very bytes that would be written, and no setting turns it off.
+    # Last, check the exact bytes that would be written. No setting turns this off.
     return taint.found_in(*entry.pieces())
 
 
 def _stored_headers(method: str, headers: Headers) -> Headers:
     kept = keep_response_headers(headers)
-    if method == "HEAD":  # the length is the answer here: there is no body to compute it from
+    if method == "HEAD":  # its answer has no body to compute the length from
         kept += tuple((name, value) for name, value in headers if name.lower() == b"content-length")
     return kept
 

@@ -1,7 +1,7 @@
-"""Requests whose answers are never cached: they hand out credentials, or say nothing to a test.
+"""Requests whose answers are never cached: they hand out credentials, or mean nothing to a test.
 
-Forwarded in the modes that forward, refused in require-hit. Told by host and path alone; answers that hand out
-credentials elsewhere are told by `addon.redaction.carries_credentials`.
+Modes that forward send them on; require-hit refuses them. Only host and path decide. Answers of other endpoints
+that hand out credentials are found by `addon.redaction.carries_credentials`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["EXEMPT", "METADATA_NETWORKS", "NEVER_CACHED", "Row", "refusal"]
 
 
 class Row(NamedTuple):
-    """Host (`*` stands for one or more characters), what paths begin with, the kind that is reported, and why."""
+    """Host (`*` stands for one or more characters), start of the path, the kind that is reported, and why."""
 
     host: str
     path: str
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 _ANY = ""
-_TOKEN = "token-endpoint"  # noqa: S105 -- the name of a kind
+_TOKEN = "token-endpoint"  # noqa: S105 - the name of a kind
 _METADATA = "cloud-metadata"
 _TELEMETRY = "telemetry"
 _EPHEMERAL = "ephemeral-secret"
@@ -106,10 +106,10 @@ NEVER_CACHED = (
     Row("*.datadoghq.com", _ANY, _TELEMETRY, "logs and traces"),
     Row("api.segment.io", _ANY, _TELEMETRY, "usage statistics"),
 )
-"""The first row that fits decides. A path fits as a prefix; under the host `*` as the whole path's end."""
+"""The first matching row decides. A row's path matches as a prefix; with host `*`, as the end of the path."""
 
 EXEMPT = ("chatgpt.com", "/backend-api/codex/responses")
-"""Host and path of what a row would refuse, and yet is a model's answer."""
+"""Host and path of a model endpoint that a row would otherwise refuse."""
 
 METADATA_NETWORKS = (
     ipaddress.ip_network("169.254.0.0/16"),  # link-local: AWS, Azure, Google, and ECS's 169.254.170.2
@@ -118,7 +118,7 @@ METADATA_NETWORKS = (
     ipaddress.ip_network("100.100.100.200/32"),  # Alibaba
     ipaddress.ip_network("168.63.129.16/32"),  # Azure's wire server
 )
-"""Addresses of kind `cloud-metadata`."""
+"""Networks of the kind `cloud-metadata`."""
 
 
 def _host_pattern(host: str) -> re.Pattern[str]:
@@ -127,15 +127,14 @@ def _host_pattern(host: str) -> re.Pattern[str]:
 
 _ROWS = tuple((_host_pattern(row.host), row) for row in NEVER_CACHED)
 
-
-_LONGEST_KEPT = 512
+_LONGEST_CACHED = 512  # characters
 
 
 def refusal(request: WireRequest) -> str | None:
-    """The kind of a request that is never cached, or None. Pure; never raises."""
+    """The kind of a request that is never cached, or None. Never raises."""
     path = request.target.partition("?")[0]
-    # A query may hold a credential, which is not to stay in a cache; a long path is not worth a place in it.
-    kind = _kind if len(path) < _LONGEST_KEPT else _kind.__wrapped__
+    # The query may contain a credential, so it must not stay in the cache.
+    kind = _kind if len(path) < _LONGEST_CACHED else _kind.__wrapped__
     return kind(request.host, path)
 
 
@@ -157,7 +156,7 @@ def _fits(path: str, row: Row) -> bool:
 def _is_metadata_address(host: str) -> bool:
     address: ipaddress.IPv4Address | ipaddress.IPv6Address
     try:
-        # One decimal number is a spelling of an IPv4 address that resolvers take.
+        # Resolvers accept an IPv4 address written as one decimal number.
         address = ipaddress.ip_address(
             int(host) if host.isascii() and host.isdecimal() and len(host) < 11 else host
         )

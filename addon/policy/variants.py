@@ -1,51 +1,79 @@
-"""Expected errors of credentials: a 401 or 403 belongs to the credential that got it, and to no other.
+"""Entries that share a request's key: the n-th equal request, and errors that belong to one credential.
 
-The key of a request does not hold its credential, so a bad key's 401 is stored apart, under SHA-256 of key and
-credential, and is asked for first. And a credential that a host answered with 401 never hits an ordinary entry:
-a bad key is not served somebody's success. Only digests of rejected credentials are kept, never of one that
-worked in this run.
+With `PROVIDER_PROXY_REPEAT=sequence` the n-th equal request of a run has its own entry.
+
+A request's key does not contain its credential, so a 401 or 403 is stored under a key of its own: SHA-256 of the
+request's key and the credential. Such a key is looked up first. Also, once a host has answered a credential with
+401, that credential no longer hits ordinary entries: a bad key must not get somebody else's success. Only digests
+of rejected credentials are stored, never of one that worked in this run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 
 from addon.messages import WireRequest
 from addon.redaction.credentials_seen import header_credentials, header_kind, url_credentials
 from cache_store.entry import Entry
 
-__all__ = ["APART", "apart_key", "credential_digest", "mark_entry", "mark_key"]
+__all__ = [
+    "CREDENTIAL_STATUSES",
+    "RepeatCounter",
+    "credential_digest",
+    "nth_key",
+    "rejection_key",
+    "rejection_mark",
+    "rejection_mark_key",
+]
 
-# Statuses that are stored apart.
-APART = frozenset({401, 403})
+CREDENTIAL_STATUSES = frozenset({401, 403})
+"""Error statuses that belong to one credential."""
+
+
+class RepeatCounter:
+    """Counts the equal requests of a run in order of arrival."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def next(self, key: str) -> int:
+        """The number of this request among those with `key`, from 1."""
+        self._seen[key] += 1
+        return self._seen[key]
+
+
+def nth_key(key: str, n: int) -> str:
+    """The key of the n-th equal request, from 1. The first has the plain key, so that `single` caches serve it."""
+    return key if n == 1 else f"{key}.{n}"
 
 
 def credential_digest(request: WireRequest) -> str:
-    """SHA-256 over the credentials of a request; '' where it has none. Cookies come and go and do not count."""
-    found = {secret for _, secret in url_credentials(request)}
+    """SHA-256 over the credentials of a request, or '' if it has none. Cookies are ignored, as they vary."""
+    credentials = {secret for _, secret in url_credentials(request)}
     for name, value in request.headers:
         kind = header_kind(name)
-        if kind not in (None, "cookie", "unknown"):
-            found.update(secret for _, secret in header_credentials(kind or "", value))
-    return _digest(*sorted(found)) if found else ""
+        if kind is not None and kind not in ("cookie", "unknown"):
+            credentials.update(secret for _, secret in header_credentials(kind, value))
+    return _digest(*sorted(credentials)) if credentials else ""
 
 
-def apart_key(key: str, digest: str) -> str:
-    """Where the 401 or 403 to one credential's request lies."""
+def rejection_key(key: str, digest: str) -> str:
+    """The key under which the 401 or 403 to the request `key` with one credential is stored."""
     return f"pp1-{_digest(b'answer', key.encode(), digest.encode())}"
 
 
-def mark_key(host: str, digest: str) -> str:
-    """Where it lies that a host answered this credential with 401."""
+def rejection_mark_key(host: str, digest: str) -> str:
+    """The key of the mark that `host` answered this credential with 401."""
     return f"pp1-{_digest(b'credential', host.encode(), digest.encode())}"
 
 
-def mark_entry(host: str, digest: str, run: str) -> Entry:
-    """The entry that remembers it."""
+def rejection_mark(host: str, digest: str, run: str) -> Entry:
+    """The entry that marks this credential as rejected by `host`."""
     label = {"method": "-", "host": host, "path": " (a credential that was answered with 401)"}
-    now = time.time()
-    return Entry(mark_key(host, digest), 401, "", (), b"", now, 0.0, run, label, "rejected-credential")
+    key = rejection_mark_key(host, digest)
+    return Entry(key, 401, "", (), b"", time.time(), 0.0, run, label, "rejected-credential")
 
 
 def _digest(*parts: bytes) -> str:

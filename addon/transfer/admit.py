@@ -10,8 +10,8 @@ from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
-from addon.policy.keeping import Recorded, make_entry
-from addon.policy.sequence import Sequence, nth_key
+from addon.policy.keeping import Origin, entry_or_reason
+from addon.policy.variants import RepeatCounter, nth_key
 from addon.redaction import Taint
 from addon.settings.settings import Settings
 from addon.transfer.scrubbed import with_credential
@@ -49,7 +49,7 @@ class Admission:
     skipped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     _taint: Taint = field(default_factory=Taint)
-    _sequence: Sequence = field(default_factory=Sequence)
+    _sequence: RepeatCounter = field(default_factory=RepeatCounter)
 
     def entries(self, found: Iterable[Exchange | Refused]) -> Iterator[Entry]:
         """The entries of what may be kept, in order."""
@@ -79,7 +79,7 @@ class Admission:
         if restored is not None:
             request, identity = restored, identify(restored, self.settings.identity)
         nth = self._sequence.next(identity.key) if self.settings.sequence else 1
-        origin = Recorded(
+        origin = Origin(
             method=request.method,
             path=request.target.partition("?")[0],
             identity=identity,
@@ -88,4 +88,4 @@ class Admission:
             recorded_at=exchange.recorded_at,
             elapsed=exchange.elapsed,
         )
-        return make_entry(origin, exchange.answer, self.settings, self._taint)
+        return entry_or_reason(origin, exchange.answer, self.settings, self._taint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from addon.identity import CacheControl, IdentityRules, key_of_saved
-from addon.policy.variants import APART
+from addon.policy.variants import CREDENTIAL_STATUSES
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry
 
@@ -21,7 +21,7 @@ def check_key(entry: Entry) -> None:
     """
     if not entry.key.startswith("pp"):
         raise CorruptEntry("its key is not one of ours")
-    if entry.request_json == b"{}" or entry.status in APART:
+    if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
         return
     key, _, nth = entry.key.partition(".")
     if (nth and not nth.isdecimal()) or all(

@@ -15,7 +15,7 @@ from typing import Any
 
 from addon.exchange.budget import Budget
 from addon.exchange.flights import Landing
-from addon.policy.sequence import Sequence
+from addon.policy.variants import RepeatCounter
 
 __all__ = ["Board", "Tell"]
 
@@ -60,7 +60,7 @@ class Board:
         self._numbers = itertools.count(1)
         self._in_air: dict[str, _InAir] = {}
         self._landed: OrderedDict[str, tuple[float, Landing, _InAir]] = OrderedDict()
-        self._sequence = Sequence()
+        self._sequence = RepeatCounter()
         self._spent = _Spent()
         self._budget = Budget(max_live, max_usd, self._spent)
         self._worked: set[str] = set()

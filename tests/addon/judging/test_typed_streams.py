@@ -1,4 +1,4 @@
-"""Streams of which only the last event's type matters."""
+"""Streams that are whole if their last event has the right type."""
 
 from __future__ import annotations
 
@@ -53,3 +53,47 @@ def test_an_error_of_a_conversation_is_seen(ask, sse):
     ]
 
     assert ask(sse(*events), SSE).reason == "error-in-stream"
+
+
+DONE = ("done", "[DONE]")
+
+
+def run(state):
+    """The event of a run; its data has no type."""
+    return (f"thread.run.{state}", {"object": "thread.run", "status": state})
+
+
+STEP = ("thread.run.step.completed", {"object": "thread.run.step", "type": "message_creation"})
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("completed", None),
+        ("requires_action", None),
+        ("incomplete", None),
+        ("failed", "failed"),
+        ("expired", "failed"),
+        ("cancelled", "failed"),
+        ("in_progress", "not-finished"),
+        ("queued", "not-finished"),
+    ],
+)
+def test_the_last_state_of_a_run_decides(state, reason, ask, sse):
+    """`done` proves nothing if the run itself failed or never ended."""
+    assert reason == ask(sse(run("created"), STEP, run(state), DONE), SSE).reason
+
+
+def test_a_step_does_not_end_a_run(ask, sse):
+    """A completed step does not mean a completed run."""
+    assert ask(sse(run("created"), STEP, DONE), SSE).reason == "not-finished"
+
+
+def test_a_thread_stream_needs_its_sentinel(ask, sse):
+    """A thread stream ends with `done`, after the end of the run."""
+    assert ask(sse(run("created"), run("completed")), SSE).reason == "no-terminal-event"
+
+
+def test_an_incomplete_run_follows_the_setting(ask, sse):
+    """STORE_INCOMPLETE decides about a run that ended at its token limit."""
+    assert ask(sse(run("incomplete"), DONE), SSE, store_incomplete=False).reason == "incomplete"

@@ -15,7 +15,7 @@ import pytest
 from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
-from addon.policy.keeping import Recorded, make_entry
+from addon.policy.keeping import Origin, entry_or_reason
 from addon.redaction import Taint
 from addon.settings.settings import Settings
 from cache_store.answers.usage import usage_of
@@ -54,7 +54,7 @@ def _keep(
     parsed = Settings.parse(settings)
     taint = Taint()
     taint.learn(request)
-    origin = Recorded(
+    origin = Origin(
         method=request.method,
         path=request.target,
         identity=identify(request, parsed.identity),
@@ -63,7 +63,7 @@ def _keep(
         recorded_at=1000.5,
         elapsed=0.25,
     )
-    return make_entry(origin, LiveAnswer(status, reason, headers, body), parsed, taint)
+    return entry_or_reason(origin, LiveAnswer(status, reason, headers, body), parsed, taint)
 
 
 def _entry(*args: Any, **kwargs: Any) -> Entry:

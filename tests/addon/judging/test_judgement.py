@@ -1,11 +1,10 @@
-"""The judge: what HTTP says, and which kind of body is judged how."""
+"""The judge: HTTP status, and which kind of body gets which rules."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -224,39 +223,9 @@ def test_no_json_makes_it_raise(values, store_incomplete):
 @pytest.mark.parametrize(
     "part", [b"[", b'{"a":', b"\n", b": \n", b"<!--", b"1\n", b"data:\n\n", b"data: [DONE]\n\n"]
 )
-def test_hostile_repetition_takes_linear_time(media, part, ask):
-    """A quarter of a megabyte of the worst that fits each parser is judged in a moment (not so if quadratic)."""
-    began = time.process_time()
-
-    ask(part * (256 * 1024 // len(part)), media)
-
-    assert time.process_time() - began < 2
-
-
-def test_judging_costs_a_small_multiple_of_reading_the_json(ask, sse):
-    """A megabyte of chunks takes no more than a few times what json.loads alone takes for them."""
-    delta = {"index": 0, "delta": {"content": "token"}, "finish_reason": None}
-    chunk = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "m",
-        "choices": [delta],
-    }
-    last = {**chunk, "choices": [{**delta, "finish_reason": "stop"}]}
-    body = sse(*[chunk] * 6000, last, "[DONE]")
-    text = json.dumps(chunk)
-
-    assert ask(body, "text/event-stream").reason is None
-    judged = min(_seconds(lambda: ask(body, "text/event-stream")) for _ in range(3))
-    read = min(_seconds(lambda: [json.loads(text) for _ in range(6000)]) for _ in range(3))
-    assert judged < 8 * read
-
-
-def _seconds(call):
-    began = time.process_time()
-    call()
-    return time.process_time() - began
+def test_hostile_repetition_is_judged_in_linear_time(media, part, ask):
+    """A megabyte of each parser's worst case: quadratic work would run into the test's own timeout."""
+    ask(part * (1024 * 1024 // len(part)), media)
 
 
 def test_the_judge_needs_neither_mitmproxy_nor_the_store():
