@@ -1,4 +1,4 @@
-"""Files that others may read while they are written."""
+"""Writes files that others may read at any time: they see the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-__all__ = ["new_file", "replace_file"]
+__all__ = ["create_file", "replace_file", "replacing"]
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Makes `data` the content of `path` in one step; a file that holds it already is left alone.
+    """Make `data` the content of `path` in one step. A file that already holds it is left alone.
 
     Raises OSError.
     """
@@ -20,24 +21,46 @@ def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
         if path.read_bytes() == data:
             return
     except OSError:
-        pass  # not there, or not readable: replaced all the same
-    with new_file(path, data, mode) as written:
-        written.replace(path)
+        pass  # missing or unreadable: replace it
+    with replacing(path, mode) as file:
+        file.write(data)
 
 
 @contextmanager
-def new_file(beside: Path, data: bytes, mode: int) -> Iterator[Path]:
-    """A file with `data`, safely on disk, in the directory of `beside`; gone afterwards unless renamed.
+def replacing(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A file to write to; it becomes `path` when the block ends, and is removed if the block raises.
 
     Raises OSError.
     """
-    descriptor, name = tempfile.mkstemp(dir=beside.parent, prefix=f".{beside.name}.")
+    with _temporary(path, mode) as (file, name):
+        yield file
+        _sync(file)
+        name.replace(path)
+
+
+def create_file(path: Path, data: bytes, mode: int) -> None:
+    """Make `path` with `data` unless it exists: of several processes at once, the first wins. Raises OSError."""
+    with _temporary(path, mode) as (file, name):
+        file.write(data)
+        _sync(file)
+        try:
+            os.link(name, path)  # unlike a rename, this fails where the file exists
+        except FileExistsError:
+            pass
+
+
+@contextmanager
+def _temporary(beside: Path, mode: int) -> Iterator[tuple[IO[bytes], Path]]:
+    # The directory is the same, so that the rename stays within one file system.
+    descriptor, name = tempfile.mkstemp(dir=beside.parent, prefix=f".{beside.name[:80]}.")
     try:
+        os.fchmod(descriptor, mode)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        yield Path(name)
+            yield file, Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

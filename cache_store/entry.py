@@ -15,7 +15,7 @@ import json
 import math
 import struct
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
@@ -172,10 +172,6 @@ class Entry:
             and all(name for name, _ in self.headers)
             and not any(bad in text for text in texts for bad in (b"\r", b"\n", b"\0"))
         )
-
-    def under(self, key: str) -> Self:
-        """The same answer under another key."""
-        return replace(self, key=key)
 
 
 def _lengths(data: bytes) -> tuple[int, int, int]:

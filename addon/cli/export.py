@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
+from addon.report.words import plural
 from addon.transfer.formats import WRITTEN, Format, format_to_write
 from cache_store.errors import TransferError
-from cache_store.store import Store
 from cache_store.transfer.files import write_files
 from cache_store.transfer.pack import write_pack
 
@@ -28,19 +27,14 @@ _NAMED = 20
     "--format", "kind", type=click.Choice([str(f) for f in WRITTEN]), help="By default told by PATH's name."
 )
 def export(*, path: Path, kind: str | None, cache_dir: str | None) -> None:
-    """Write the cache to PATH: a pack (.ppack), a directory to commit and review, or TensorZero's files."""
+    """Write the cache to PATH: a pack (.ppack), or a directory of files to commit and review."""
     written = Format(kind) if kind else format_to_write(path)
-    skipped: Counter[str] = Counter()
     with open_store_for_reading(cache_dir) as store:
         if written is Format.PACK:
-            count = _export_pack(store, path)
-        elif written is Format.DIR:
-            count = write_files(store.iterate(), path)
+            count = write_pack((entry.encode() for entry in store.iterate()), path).entries
         else:
-            from addon.transfer.tensorzero import write_tensorzero
-
-            count = write_tensorzero(store.iterate(), path, skipped)
-    click.echo(f"exported {_entries(count)} to {path}{_reasons(skipped)}", err=True)
+            count = write_files(store.iterate(), path)
+    click.echo(f"exported {plural(count, 'entry', 'entries')} to {path}", err=True)
 
 
 @click.command("import")
@@ -65,24 +59,9 @@ def import_(*, paths: tuple[Path, ...], kind: str | None, cache_dir: str | None)
     if done.skipped and not merged.stored + merged.kept:
         raise TransferError(f"nothing could be imported{_reasons(done.skipped)}")
     click.echo(
-        f"imported {_entries(merged.stored)}, {merged.kept} not newer{_reasons(done.skipped)}", err=True
+        f"imported {plural(merged.stored, 'entry', 'entries')}, {merged.kept} not newer{_reasons(done.skipped)}",
+        err=True,
     )
-
-
-def _export_pack(store: Store, path: Path) -> int:
-    """In one step: a reader never sees half a pack."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".provider-proxy-") as folder:
-            pack = write_pack((entry.encode() for entry in store.iterate()), Path(folder) / "export.ppack")
-            (Path(folder) / "export.ppack").replace(path)
-    except OSError as error:
-        raise TransferError(f"{path} cannot be written: {error.strerror}") from error
-    return pack.entries
-
-
-def _entries(count: int) -> str:
-    return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
 def _reasons(skipped: Counter[str]) -> str:

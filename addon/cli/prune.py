@@ -10,6 +10,7 @@ import click
 
 from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
 from addon.cli.filters import AGE, SIZE, Filter
+from addon.report.words import plural
 from cache_store.disk.last_used import read_last_used
 from cache_store.entry import Entry
 from cache_store.store import Store
@@ -115,4 +116,4 @@ def _say(gone: list[_Candidate], *, dry_run: bool, as_json: bool) -> None:
         for candidate in gone:
             click.echo(f"{candidate.key[:16]}  {candidate.size:>9}  {candidate.named}")
     would = "would remove" if dry_run else "removed"
-    click.echo(f"{would} {len(gone)} {'entry' if len(gone) == 1 else 'entries'}, {size} bytes", err=True)
+    click.echo(f"{would} {plural(len(gone), 'entry', 'entries')}, {size} bytes", err=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
-from addon.cli.progress import progress
+from addon.report.words import plural
 from cache_store.errors import UsageError
 
 __all__ = ["pull", "push"]
@@ -33,12 +36,16 @@ def push(*, remote: str | None, optional: bool, replace: bool, cache_dir: str | 
     url, folder = _places(remote, cache_dir)
     if optional and _is_without_credentials(url, "pushed"):
         return
-    with open_store_for_reading(cache_dir) as store, progress("packing") as advance:
+    with open_store_for_reading(cache_dir) as store, _progress("packing") as advance:
         if replace and not store.stats().entries:
             raise UsageError("this cache is empty and `push --replace` would empty the remote; record first")
         done = push_to(store, Remote(url), Ledger(folder, url), replace=replace, advance=advance)
-    removed = f"; {_many(done.removed, 'older pack')} removed" if done.removed else ""
-    what = f"pushed {_entries(done.entries)}, {done.bytes} bytes" if done.entries else "nothing new to push"
+    removed = f"; {plural(done.removed, 'older pack')} removed" if done.removed else ""
+    what = (
+        f"pushed {plural(done.entries, 'entry', 'entries')}, {done.bytes} bytes"
+        if done.entries
+        else "nothing new to push"
+    )
     click.echo(f"{what}{removed}", err=True)
 
 
@@ -57,10 +64,10 @@ def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
     if optional and _is_without_credentials(url, "pulled"):
         return
     source = Remote(url)
-    with open_store_for_writing(cache_dir) as store, progress("fetching", is_bytes=True) as advance:
+    with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
         done = pull_from(store, source, Ledger(folder, url), check=check_key, advance=advance)
     click.echo(
-        f"pulled {_many(done.packs, 'pack')}: {_entries(done.merged.stored)} new, {done.merged.kept} not newer"
+        f"pulled {plural(done.packs, 'pack')}: {plural(done.merged.stored, 'entry', 'entries')} new, {done.merged.kept} not newer"
         if done.packs
         else "nothing new to pull",
         err=True,
@@ -87,9 +94,17 @@ def _places(remote: str | None, cache_dir: str | None) -> tuple[str, Path]:
     return settings.remote, settings.cache_dir
 
 
-def _entries(count: int) -> str:
-    return f"{count} {'entry' if count == 1 else 'entries'}"
+@contextmanager
+def _progress(what: str, *, is_bytes: bool = False) -> Iterator[Callable[[int], None]]:
+    """Shows progress on stderr if that is a terminal. The result is called with each further amount done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    done = DownloadColumn() if is_bytes else MofNCompleteColumn()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), done)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda more: shown.advance(task, more)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cache_store.atomic_file import new_file, replace_file
+from cache_store.atomic_file import create_file, replace_file
 from cache_store.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,11 +95,7 @@ def _create(path: Path) -> None:
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
-    with new_file(path, private + _pem(_self_signed(key)), 0o600) as written:
-        try:
-            os.link(written, path)  # unlike a rename it fails where another start was first
-        except FileExistsError:
-            pass
+    create_file(path, private + _pem(_self_signed(key)), 0o600)
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -14,7 +14,7 @@ from addon.policy.keeping import Origin, entry_or_reason
 from addon.policy.variants import RepeatCounter, nth_key
 from addon.redaction import Taint
 from addon.settings.settings import Settings
-from addon.transfer.scrubbed import with_credential
+from addon.transfer.recorded_request import with_credential
 from cache_store.entry import Entry
 
 __all__ = ["Admission", "Exchange", "Refused"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from addon.messages import LiveAnswer
 from addon.transfer.admit import Exchange, Refused
-from addon.transfer.urls import request_of
+from addon.transfer.recorded_request import request_of
 from cache_store.entry import Headers
 from cache_store.errors import TransferError, UsageError
 

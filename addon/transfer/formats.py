@@ -1,4 +1,4 @@
-"""Which format a file or directory is in, told by its name."""
+"""Tells the format of a file or directory from its name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path
 from cache_store.disk.safe_disk import DATABASE
 from cache_store.errors import UsageError
 
-__all__ = ["WRITTEN", "Format", "format_of", "format_to_write"]
+__all__ = ["TENSORZERO_FILE", "WRITTEN", "Format", "format_of", "format_to_write"]
 
-_TENSORZERO = re.compile(r"[^/]+-[0-9a-f]{64}")
-_LOOKED_AT = 1000  # names of a directory
+TENSORZERO_FILE = re.compile(r"[A-Za-z0-9._\[\]:-]+-[0-9a-f]{64}")
+"""Names of the files in a cache of TensorZero's provider-proxy: host and SHA-256."""
+
+_MAX_NAMES = 1000  # names of a directory that are looked at
 
 
 class Format(enum.StrEnum):
-    """The formats by the names that `--format` takes."""
+    """The formats, named as `--format` takes them."""
 
     PACK = "pack"
     DIR = "dir"
@@ -28,38 +30,48 @@ class Format(enum.StrEnum):
     FLOWS = "flows"
 
 
-WRITTEN = (Format.PACK, Format.DIR, Format.TENSORZERO)
-"""What `export` writes."""
+WRITTEN = (Format.PACK, Format.DIR)
+"""The formats that `export` writes."""
 
 _SUFFIXES = {
-    ".ppack": Format.PACK, ".har": Format.HAR, ".yaml": Format.VCR, ".yml": Format.VCR, ".json": Format.VCR,
-    ".flow": Format.FLOWS, ".flows": Format.FLOWS, ".mitm": Format.FLOWS, ".dump": Format.FLOWS,
-}  # fmt: skip
+    ".ppack": Format.PACK,
+    ".har": Format.HAR,
+    ".yaml": Format.VCR,
+    ".yml": Format.VCR,
+    ".json": Format.VCR,
+    ".flow": Format.FLOWS,
+    ".flows": Format.FLOWS,
+    ".mitm": Format.FLOWS,
+    ".dump": Format.FLOWS,
+}
 
 
 def format_of(path: Path) -> Format:
-    """The format of something to import. Raises UsageError where its name does not tell."""
+    """The format of a file or directory to import. Raises UsageError if its name does not tell."""
     if path.is_dir():
         if (path / DATABASE).exists():
             return Format.CACHE
-        names = [child.name for child in islice(path.iterdir(), _LOOKED_AT)]
-        theirs = any(_TENSORZERO.fullmatch(name) for name in names)
-        return Format.TENSORZERO if theirs else Format.DIR
+        names = [child.name for child in islice(path.iterdir(), _MAX_NAMES)]
+        is_tensorzero = any(TENSORZERO_FILE.fullmatch(name) for name in names)
+        return Format.TENSORZERO if is_tensorzero else Format.DIR
     return _by_suffix(path, tuple(Format))
 
 
 def format_to_write(path: Path) -> Format:
-    """The format of something to export: by its suffix; a name without one is a directory."""
+    """The format to export to: told by the suffix; a name without a suffix is a directory.
+
+    Raises UsageError for a format that is only read.
+    """
     if path.is_dir() or not path.suffix:
         return Format.DIR
     kind = _by_suffix(path, WRITTEN)
     if kind not in WRITTEN:
-        raise UsageError(f"{path}: {kind} is read only; export writes {', '.join(WRITTEN)}")
+        raise UsageError(f"{path}: {kind} can only be imported; export writes {', '.join(WRITTEN)}")
     return kind
 
 
 def _by_suffix(path: Path, offered: tuple[Format, ...]) -> Format:
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise UsageError(f"{path}: its name does not tell its format; give --format {'|'.join(offered)}")
+        raise UsageError(f"{path}: the name does not tell the format; add --format {'|'.join(offered)}")
     return kind

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["BadCoding", "TooLarge", "codings_of", "decode", "is_zlib", "zstd_decompressors"]
+__all__ = ["BadCoding", "TooLarge", "codings_of", "decode", "is_zlib", "zstd_decompressor"]
 
 _CHUNK = 64 * 1024
 _STEP = 4 * 1024 * 1024
@@ -156,33 +156,19 @@ def _br(raw: bytes, limit: int) -> bytes:
 
 
 def _zstd(raw: bytes, limit: int) -> bytes:
-    new, damaged = zstd_decompressors()
+    import zstandard
+
     try:
-        return _members(raw, limit, new, many=True)
-    except damaged as error:
+        return _members(raw, limit, zstd_decompressor, many=True)
+    except zstandard.ZstdError as error:
         raise BadCoding("the compressed body is damaged") from error
 
 
-def zstd_decompressors() -> tuple[Callable[[], Any], type[Exception]]:
-    """What makes a decompressor of the standard library's shape, and what that raises.
+def zstd_decompressor() -> Any:
+    """A decompressor of the standard library's shape."""
+    import zstandard
 
-    mitmproxy 12.2 brings `zstandard`, 12.3 `backports.zstd`, which is Python 3.14's `compression.zstd`.
-    """
-    try:
-        import zstandard
-    except ImportError:
-        return _of_standard_library()
-    new = zstandard.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj
-    return lambda: _Bounded(new()), zstandard.ZstdError
-
-
-def _of_standard_library() -> tuple[Callable[[], Any], type[Exception]]:
-    try:
-        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        from backports import zstd  # type: ignore[import-not-found, no-redef, import-untyped, unused-ignore]
-    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
-    return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
+    return _Bounded(zstandard.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj())
 
 
 class _Bounded:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from cache_store.answers.content_coding import codings_of, is_zlib, zstd_decompressors
+from cache_store.answers.content_coding import codings_of, is_zlib, zstd_decompressor
 
 __all__ = ["PassingDecoder"]
 
@@ -51,10 +51,7 @@ def _standard(decoder: Any) -> _Step:
         found: bytes = decoder.decompress(chunk, _MOST)
         if decoder.unused_data:
             raise ValueError("something behind the end")
-        # Older Pythons' and zstandard's have the one, Python 3.14's zstd the other.
-        if getattr(decoder, "unconsumed_tail", b"") or not (
-            decoder.eof or getattr(decoder, "needs_input", True)
-        ):
+        if decoder.unconsumed_tail:
             raise ValueError("too much from one chunk")
         return found
 
@@ -102,5 +99,5 @@ _STEPS: dict[str, Callable[[], _Step]] = {
     "x-gzip": _gzip,
     "deflate": _deflate,
     "br": _brotli,
-    "zstd": lambda: _standard(zstd_decompressors()[0]()),
+    "zstd": lambda: _standard(zstd_decompressor()),
 }

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from cache_store.atomic_file import replace_file
+
 __all__ = ["note_used", "read_last_used"]
 
 _NAME = "last-used.json"
@@ -22,15 +24,12 @@ def note_used(cache_dir: Path, keys: Iterable[str], now: float) -> None:
     new = dict.fromkeys(keys, int(now))
     if not new:
         return
-    path = cache_dir / _NAME
     try:
         handle = os.open(cache_dir / f"{_NAME}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             used = read_last_used(cache_dir)
-            temporary = path.with_name(f".{_NAME}.{os.getpid()}")
-            temporary.write_text(json.dumps(used | new, separators=(",", ":")), encoding="utf-8")
-            temporary.replace(path)
+            replace_file(cache_dir / _NAME, json.dumps(used | new, separators=(",", ":")).encode(), 0o600)
         finally:
             os.close(handle)
     except OSError:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cache_store.atomic_file import replace_file
 from cache_store.entry import Entry, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
@@ -142,11 +143,7 @@ def _write(path: Path, data: bytes, folder: Path) -> None:
     if any(part.is_symlink() for part in (path, *path.parents) if part != folder and folder in part.parents):
         raise TransferError(f"{path} leads elsewhere; remove the link")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_bytes() == data:
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    replace_file(path, data)
 
 
 def _is_ours(path: Path) -> bool:

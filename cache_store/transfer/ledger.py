@@ -8,12 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from cache_store.atomic_file import replace_file
 from cache_store.transfer.pack import FINGERPRINT, is_digest
 
 __all__ = ["Ledger", "forget_remotes"]
@@ -47,10 +46,7 @@ class Ledger:
         packs = {digest: base64.b64encode(index).decode() for digest, index in sorted(self.packs.items())}
         with suppress(OSError):
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._path.parent)
-            with os.fdopen(handle, "w") as file:
-                json.dump({"packs": packs}, file)
-            Path(name).replace(self._path)
+            replace_file(self._path, json.dumps({"packs": packs}).encode(), 0o600)
 
     def _load(self) -> dict[str, bytes]:
         try:

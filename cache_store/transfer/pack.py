@@ -22,6 +22,7 @@ from typing import IO, cast
 
 import zstandard
 
+from cache_store.atomic_file import replacing
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, TransferError
 
@@ -72,14 +73,17 @@ def fingerprint(encoded: bytes) -> bytes:
 
 
 def write_pack(encoded: Iterable[bytes], path: Path) -> Pack:
-    """Write entries, as `Entry.encode` gives them, to `path`; the same in the same order give the same file.
+    """Write entries, as `Entry.encode` gives them, to `path` in one step.
+
+    The same entries in the same order give the same file.
 
     Raises TransferError where it cannot be written.
     """
     index = bytearray()
     digest = hashlib.sha256()
     try:
-        with path.open("wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
             out = _Hashed(file, digest)
             out.write(MAGIC)
             with zstandard.ZstdCompressor(level=3).stream_writer(
@@ -90,8 +94,6 @@ def write_pack(encoded: Iterable[bytes], path: Path) -> Pack:
                     packed.write(data)
                     index += fingerprint(data)
             out.write(bytes(index) + _LENGTH.pack(len(index)) + END)
-            file.flush()
-            os.fsync(file.fileno())
             size = file.tell()
     except OSError as error:
         raise TransferError(f"{path} cannot be written: {error.strerror}") from error

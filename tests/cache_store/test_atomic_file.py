@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.atomic_file import new_file, replace_file
+from cache_store.atomic_file import create_file, replace_file, replacing
 
 
 def test_replace_file(tmp_path: Path) -> None:
@@ -31,11 +31,22 @@ def test_unchanged_is_left_alone(tmp_path: Path) -> None:
     assert path.stat().st_ino != before
 
 
-def test_new_file_is_gone_after_a_failure(tmp_path: Path) -> None:
-    """Where its use fails, nothing is left."""
-    with pytest.raises(RuntimeError), new_file(tmp_path / "f", b"x", 0o600):
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
+def test_a_failure_leaves_the_old_content(tmp_path: Path) -> None:
+    """If writing fails, the old file stays and the temporary one goes."""
+    (tmp_path / "f").write_bytes(b"old")
+    with pytest.raises(RuntimeError), replacing(tmp_path / "f") as file:
+        raise RuntimeError(file.write(b"half of the n"))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_create_file_never_replaces(tmp_path: Path) -> None:
+    """The first of several processes wins, and the mode is as asked."""
+    path = tmp_path / "f"
+    create_file(path, b"one", 0o600)
+    create_file(path, b"two", 0o600)
+    assert path.read_bytes() == b"one"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_directory_in_the_way(tmp_path: Path) -> None:

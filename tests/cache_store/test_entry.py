@@ -191,13 +191,6 @@ def test_a_hostile_request_is_corrupt_when_it_is_asked_for(request_json: bytes) 
         _ = entry.request
 
 
-def test_an_answer_can_move_under_another_key() -> None:
-    """`under` changes the key and nothing else."""
-    moved = ENTRY.under("pp1-other")
-    assert moved.key == "pp1-other"
-    assert replace(moved, key=ENTRY.key) == ENTRY
-
-
 @pytest.mark.parametrize(
     ("age", "max_age", "expired"),
     [

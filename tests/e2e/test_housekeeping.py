@@ -293,7 +293,7 @@ def test_rekey_moves_what_another_version_of_the_key_recorded(
 ) -> None:
     """It is a miss before, though its request is the same, and a hit after."""
     ours = _entry("hello")
-    _fill(cache, ours.under(ours.key.replace("pp1-", "pp0-")))
+    _fill(cache, replace(ours, key=ours.key.replace("pp1-", "pp0-")))
     proxy = start_proxy(None, mode="read-only-require-hit")
     assert cached(ask(proxy)) == "false"
     proxy.stop()

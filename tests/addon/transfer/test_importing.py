@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_several_sources_are_merged(store: DiskStore, tmp_path: Path) -> None:
 def test_one_bad_source_merges_none(store: DiskStore, tmp_path: Path) -> None:
     """Damage, and an entry under a foreign key, in the last of them."""
     good = _pack(tmp_path / "good.ppack", _entry(1))
-    foreign = _pack(tmp_path / "foreign.ppack", _entry(2), _entry(3).under(_entry(4).key))
+    foreign = _pack(tmp_path / "foreign.ppack", _entry(2), replace(_entry(3), key=_entry(4).key))
     cut = tmp_path / "cut.ppack"
     cut.write_bytes(good.read_bytes()[:-5])
     for bad in (foreign, cut):

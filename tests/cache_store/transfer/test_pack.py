@@ -135,7 +135,7 @@ def test_what_is_no_pack_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="cannot be read"):
         pack_index(tmp_path / "none.ppack")
     with pytest.raises(TransferError, match="cannot be written"):
-        write_pack([], tmp_path / "none" / "a.ppack")
+        write_pack([], tmp_path / "a.ppack" / "b.ppack")
 
 
 @pytest.mark.parametrize("text", ["", "a" * 63, "g" * 64, "../" + "a" * 61, "A" * 64, "a" * 64 + "\n"])
