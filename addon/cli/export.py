@@ -58,10 +58,8 @@ def import_(*, paths: tuple[Path, ...], kind: str | None, cache_dir: str | None)
     merged = done.merged
     if done.skipped and not merged.stored + merged.kept:
         raise TransferError(f"nothing could be imported{_reasons(done.skipped)}")
-    click.echo(
-        f"imported {plural(merged.stored, 'entry', 'entries')}, {merged.kept} not newer{_reasons(done.skipped)}",
-        err=True,
-    )
+    stored = plural(merged.stored, "entry", "entries")
+    click.echo(f"imported {stored}, {merged.kept} not newer{_reasons(done.skipped)}", err=True)
 
 
 def _reasons(skipped: Counter[str]) -> str:
