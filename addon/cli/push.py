@@ -66,12 +66,11 @@ def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
     source = Remote(url)
     with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
         done = pull_from(store, source, Ledger(folder, url), check=check_key, advance=advance)
-    click.echo(
-        f"pulled {plural(done.packs, 'pack')}: {plural(done.merged.stored, 'entry', 'entries')} new, {done.merged.kept} not newer"
-        if done.packs
-        else "nothing new to pull",
-        err=True,
-    )
+    if not done.packs:
+        click.echo("nothing new to pull", err=True)
+        return
+    stored = plural(done.merged.stored, "entry", "entries")
+    click.echo(f"pulled {plural(done.packs, 'pack')}: {stored} new, {done.merged.kept} not newer", err=True)
 
 
 def _is_without_credentials(url: str, done: str) -> bool:
