@@ -26,14 +26,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.workers": ("addon.host", "addon.mitm", "addon.mitm.core", "addon.exchange", "addon.report",
                       "addon.accounting", "addon.policy", "addon.environment", "addon.settings", *_PURE_ROOMS,
                       *_MESSAGES, "cache_store"),
-    "addon.host": ("addon.mitm", "addon.mitm.core", "addon.environment", "addon.settings", "cache_store"),
+    "addon.host": ("addon.mitm", "addon.mitm.core", "addon.environment", "addon.settings", "addon.printing",
+                   "cache_store"),
     "addon.script": ("addon.mitm", "addon.report", "addon.settings"),
     "addon.mitm": ("addon.mitm.core", "addon.exchange", "addon.accounting", "addon.settings",
                    "addon.judging.reasons", "addon.identity.url_form", *_MESSAGES, "cache_store"),
     "addon.mitm.core": ("addon.exchange.recording", *_MESSAGES, *_STORE),
     "addon.exchange": ("addon.transfer", "addon.accounting", "addon.policy", "addon.settings", "addon.diagnosis",
                        *_PURE_ROOMS, *_MESSAGES, "cache_store"),
-    "addon.report": ("addon.accounting", "addon.settings", "cache_store"),
+    "addon.report": ("addon.accounting", "addon.settings", "addon.printing", "cache_store"),
     "addon.transfer": ("addon.policy", "addon.settings", *_PURE_ROOMS, *_MESSAGES, "cache_store"),
     "addon.accounting": ("addon.identity", "addon.settings", *_MESSAGES, "cache_store"),
     "addon.policy": ("addon.settings", *_PURE_ROOMS, *_MESSAGES, *_STORE),
@@ -42,8 +43,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.identity": ("addon.redaction", *_MESSAGES, *_STORE),
     "addon.redaction": (*_MESSAGES, *_STORE),
     "addon.judging": _STORE,
-    "addon.diagnosis": (*_STORE, "cache_store.nearest"),
+    "addon.diagnosis": ("addon.printing", *_STORE, "cache_store.nearest"),
     "addon.messages": ("cache_store.entry",),
+    "addon.printing": (),
     "cache_store.conformance": _STORE,
     "cache_store.transfer": ("cache_store.disk", "cache_store.tiers", "cache_store.atomic_file", *_STORE),
     "cache_store.tiers": ("cache_store.nearest", *_STORE),
@@ -67,6 +69,9 @@ PURE = (
     "cache_store.answers",
     "cache_store.conformance",
 )
+
+# The only modules that write to stdout and stderr.
+MAY_PRINT = (Path("addon/cli/output.py"), Path("addon/host/log.py"))
 
 WITHOUT_A_TEST_OF_ITS_NAME = {
     "addon/cli": "commands are driven end to end, as users type them (tests/e2e)",
@@ -267,6 +272,23 @@ def test_public_modules_say_what_is_public(path: Path) -> None:
 def test_no_module_is_named_like_one_of_the_standard_librarys(path: Path) -> None:
     """mitmproxy puts a script's folder on sys.path: such a module would be imported in the place of the other."""
     assert path.stem in ("__init__", "__main__") or path.stem not in sys.stdlib_module_names
+
+
+@_ids([path for path in MODULES if path not in MAY_PRINT])
+def test_one_place_prints(path: Path) -> None:
+    """Everything printed goes through `addon.printing`, which escapes what could act on a terminal or a CI runner."""
+    printing = [
+        node.lineno
+        for node in ast.walk(_tree(path))
+        if (isinstance(node, ast.Name) and node.id == "print")
+        or (isinstance(node, ast.Attribute) and node.attr in ("echo", "secho"))
+        or (isinstance(node, ast.Attribute) and node.attr in ("write", "buffer") and _is_standard(node.value))
+    ]
+    assert printing == []
+
+
+def _is_standard(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__")
 
 
 @_ids([path for path in MODULES if path.name not in ("__init__.py", "__main__.py")])

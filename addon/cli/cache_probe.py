@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from addon.cli.context import cache_options
+from addon.cli.output import print_json, print_table, say
 from cache_store.conformance import FixtureError, Report, probe_entries, probe_fixture
 from cache_store.conformance.fixture import MAX_FIXTURE
+from cache_store.conformance.report import Run
 from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["cache_probe"]
@@ -45,15 +46,12 @@ def cache_probe(
         else:
             report = _from_cache(cache_dir, provider, model)
     except ProviderProxyError as error:
-        click.echo(f"provider-proxy: {' '.join(str(error).split())}", err=True)
+        say(f"provider-proxy: {' '.join(str(error).split())}", err=True)
         ctx.exit(1 if isinstance(error, FixtureError) else 2)
     if as_table:
-        from addon.cli.cache_probe_table import print_table
-
-        print_table(report)
+        _print(report)
     else:
-        # In ASCII: a fixture's texts may hold lone surrogates, which no terminal encodes.
-        click.echo(json.dumps(report.as_json(), indent=2))
+        print_json(report.as_json())
     ctx.exit(1 if report.failed else 0)
 
 
@@ -72,3 +70,44 @@ def _from_cache(cache_dir: str | None, provider: str, model: str) -> Report:
 
     with open_store_for_reading(cache_dir) as store:
         return probe_entries(store.iterate(), provider, model)
+
+
+def _print(report: Report) -> None:
+    """Print the route, its runs and the verdict."""
+    profile = report.support.profile
+    say(f"{report.provider or '(no provider)'} {report.model or '(no model)'}: {report.support.status}")
+    for label, value in (
+        ("source", report.support.evidence),
+        ("breakpoints", profile.cache_breakpoint_style if profile.prompt_caching else None),
+        ("minimum prefix", profile.min_useful_prefix_tokens),
+        ("kept for", profile.ttl_notes),
+    ):
+        if value:
+            say(f"  {label}: {value}")
+    print_table(("run", "prompt", "fresh", "read", "write", "output", "class"), map(_cells, report.runs))
+    for run in report.runs:
+        if notes := _notes(run, profile.min_useful_prefix_tokens or 0):
+            say(f"  run {run.observed.index}: {'; '.join(notes)}")
+    say(f"verdict: {report.verdict}{' (failure)' if report.failed else ''}")
+
+
+def _cells(run: Run) -> list[str]:
+    usage = run.usage
+    counts = (
+        usage.input_tokens,
+        usage.fresh_input_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.output_tokens,
+    )
+    return [str(cell) for cell in (run.observed.index, *counts, run.bucket)]
+
+
+def _notes(run: Run, minimum: int) -> list[str]:
+    """Why a run's numbers cannot be trusted, or why its zero read may be no fault."""
+    notes = [run.reason] if run.reason else []
+    if run.usage.missing_fields:
+        notes.append("missing " + ", ".join(run.usage.missing_fields))
+    if 0 < run.usage.input_tokens < minimum:
+        notes.append("shorter than the minimum prefix")
+    return notes

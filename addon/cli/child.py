@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
 
-import click
+from addon.cli.output import say
 
 __all__ = ["run_child"]
 
@@ -19,10 +19,10 @@ async def run_child(command: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environ)
     except FileNotFoundError:
-        click.echo(f"provider-proxy: {command[0]}: there is no such command", err=True)
+        say(f"provider-proxy: {command[0]}: there is no such command", err=True)
         return 127
     except OSError as error:
-        click.echo(f"provider-proxy: {command[0]}: {error.strerror}", err=True)
+        say(f"provider-proxy: {command[0]}: {error.strerror}", err=True)
         return 126
     signals.go_to(process)
     status = await process.wait()

@@ -16,8 +16,9 @@ import click
 
 from addon.accounting.gates import FAILED_STATUS
 from addon.cli.console_script import optimised_command
-from addon.cli.context import PROXY_FLAGS, print_json, proxy_options, raw_from_flags
+from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
+from addon.cli.output import print_json, print_lines, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import Background, is_claimed, read_background, take_dead
 from addon.host.options import STATE_FOLDER, client_changes
@@ -47,7 +48,7 @@ def ci(**flags: Any) -> None:
     background = _start(flags, gate_arguments(gates))
     changes = client_changes(settings, background.url, os.environ)
     _to_github(changes)
-    click.echo(render(changes, "sh"), nl=False)
+    write_output(render(changes, "sh"))
 
 
 @click.command()
@@ -76,7 +77,7 @@ def stop(*, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
-        click.echo(render_report(report), nl=False)
+        print_lines(render_report(report))
     to_github(report)
     if report.get("failed_gates"):
         sys.exit(FAILED_STATUS)

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from addon.cli.output import say
 from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 def _say(message: str) -> int:
-    click.echo(f"provider-proxy: {' '.join(message.split())}", err=True)
+    say(f"provider-proxy: {' '.join(message.split())}", err=True)
     return 2
 
 

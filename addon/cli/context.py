@@ -1,8 +1,7 @@
-"""What the commands share: settings from flags, environment and file; the store; output."""
+"""What the commands share: settings from flags, environment and file, and the store."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ __all__ = [
     "make_host",
     "open_store_for_reading",
     "open_store_for_writing",
-    "print_json",
     "proxy_options",
     "raw_from_flags",
     "read_settings",
@@ -117,11 +115,6 @@ def _open(store: Store) -> None:
     from cache_store.tiers.tiered_store import TieredStore
 
     (store.near if isinstance(store, TieredStore) else store).open()
-
-
-def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def make_host(options: HostOptions) -> Host:

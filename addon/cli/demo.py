@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from addon.cli.output import print_table, say
 from addon.cli.sample_provider import SampleProvider
 from addon.exchange.cache_status import CACHE_HEADER
 from addon.host.log import log_to_stderr
@@ -49,12 +50,13 @@ def demo() -> None:
 
 async def _story(folder: Path) -> list[_Step]:
     provider = SampleProvider(folder)
-    click.echo(f"A sample provider answers on {provider.url}; its cache lies in a temporary folder.")
+    say(f"A sample provider answers on {provider.url}; its cache lies in a temporary folder.")
     live = [("question", _QUESTION, False), ("streamed", _QUESTION, True)]
     again = [*live, ("a new question", "What was never asked?", False)]
     steps = await _with_proxy(folder, provider, "read-old-write-new", "on", live)
     provider.stop()
-    click.echo("The provider is switched off; a second proxy serves what the first one recorded.\n")
+    say("The provider is switched off; a second proxy serves what the first one recorded.")
+    say("")
     return steps + await _with_proxy(folder, provider, "read-only-require-hit", "off", again)
 
 
@@ -127,18 +129,17 @@ def _ask(
 
 
 def _print(steps: list[_Step]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("request", "provider", "status", CACHE_HEADER, "time"):
-        table.add_column(name, justify="right" if name in ("status", "time") else "left", no_wrap=True)
-    for step in steps:
-        table.add_row(step.what, step.provider, str(step.status), step.cache, f"{step.seconds * 1000:.0f} ms")
-    Console(highlight=False, width=90).print(table)
+    rows = [
+        (step.what, step.provider, str(step.status), step.cache, f"{step.seconds * 1000:.0f} ms")
+        for step in steps
+    ]
+    print_table(("request", "provider", "status", CACHE_HEADER, "time"), rows, right=("status", "time"))
     miss = json.loads(steps[-1].body)["error"]["message"]
-    click.echo(f"\nThe last one was never recorded, so it is refused and says why:\n  {miss}")
-    click.echo("\nNext: provider-proxy run -- pytest")
+    say("")
+    say("The last one was never recorded, so it is refused and says why:")
+    say(f"  {miss}")
+    say("")
+    say("Next: provider-proxy run -- pytest")
 
 
 def _check(steps: list[_Step]) -> None:

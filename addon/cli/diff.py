@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json
+from addon.cli.context import cache_options, open_store_for_reading
 from addon.cli.entries import full_key
 from addon.cli.explain import print_diagnosis
+from addon.cli.output import print_json
 from addon.diagnosis import diagnose_saved
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError

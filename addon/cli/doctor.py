@@ -13,7 +13,8 @@ from importlib.metadata import version
 import click
 
 from addon.accounting.counts import RunCounts
-from addon.cli.context import print_json, proxy_options, raw_from_flags
+from addon.cli.context import proxy_options, raw_from_flags
+from addon.cli.output import print_json, say
 from addon.environment.ca import data_directory, ensure_ca
 from addon.environment.upstream_proxy import upstream_proxy
 from addon.host.background import read_background
@@ -47,9 +48,7 @@ def doctor(*, as_json: bool, command: tuple[str, ...], **flags: str | None) -> N
         print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])
     else:
         for name, ok, found in checks:
-            click.echo(
-                f"{click.style('ok ', fg='green') if ok else click.style('BAD', fg='red')}  {name:9} {found}"
-            )
+            say(f"{'ok ' if ok else 'BAD'}  {name:9} {found}")
     sys.exit(0 if all(ok for _, ok, _ in checks) else 1)
 
 

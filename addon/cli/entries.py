@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from typing import Any
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
+from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import Filter, filter_options
+from addon.cli.output import print_json, print_table, say, write_output
 from addon.cli.showing import body_text, header_pairs, shown, summary, time_text
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
@@ -22,6 +22,7 @@ __all__ = ["full_key", "ls", "rm", "show", "stats"]
 
 _SHORT = 12  # characters of a key that listings show
 
+_COLUMNS = ("key", "recorded", "status", "bytes", "request", "model")
 _ORDERS: dict[str, Any] = {
     "recorded": lambda item: item["recorded"],
     "size": lambda item: -item["bytes"],
@@ -46,23 +47,15 @@ def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any
     if as_json:
         print_json(items)
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("key", "recorded", "status", "bytes", "request", "model"):
-        table.add_column(
-            name, justify="right" if name in ("status", "bytes") else "left", no_wrap=name == "key"
-        )
-    for item in items:
-        request = f"{item.get('method', '')} {item.get('host', '')}{item.get('path', '')}"
-        cells = (item["key"][:_SHORT], item["recorded"], str(item["status"]), str(item["bytes"]), request,
-                 item.get("model", ""))  # fmt: skip
-        table.add_row(*(Text(cell) for cell in cells))
     if items:
-        Console(highlight=False).print(table)
-    click.echo(f"{len(items)} {'entry' if len(items) == 1 else 'entries'}", err=True)
+        print_table(_COLUMNS, map(_row, items), right=("status", "bytes"))
+    say(f"{len(items)} {'entry' if len(items) == 1 else 'entries'}", err=True)
+
+
+def _row(item: dict[str, Any]) -> tuple[str, ...]:
+    request = f"{item.get('method', '')} {item.get('host', '')}{item.get('path', '')}"
+    key = item["key"][:_SHORT]
+    return key, item["recorded"], str(item["status"]), str(item["bytes"]), request, item.get("model", "")
 
 
 @click.command()
@@ -76,12 +69,13 @@ def show(*, key: str, as_json: bool, raw: bool, headers: bool, cache_dir: str | 
     with open_store_for_reading(cache_dir) as store:
         entry = _entry(store, key)
     if raw:
-        sys.stdout.buffer.write(entry.body)
+        write_output(entry.body)
     elif as_json:
         more = {"request": entry.request, "headers": header_pairs(entry), "body": body_text(entry)}
         print_json(summary(entry) | more)
     else:
-        click.echo(shown(entry, headers=headers))
+        for line in shown(entry, headers=headers):
+            say(line)
 
 
 @click.command()
@@ -101,7 +95,7 @@ def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> Non
         else:
             full = [full_key(store, key) for key in keys]
             removed = sum(store.remove(key) for key in full)
-    click.echo(f"removed {removed}", err=True)
+    say(f"removed {removed}", err=True)
 
 
 @click.command()
@@ -131,15 +125,17 @@ def stats(*, as_json: bool, cache_dir: str | None) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"entries  {held.entries}\nbytes    {held.bytes}")
+    say(f"entries  {held.entries}")
+    say(f"bytes    {held.bytes}")
     if times:
-        click.echo(f"oldest   {found['oldest']}\nnewest   {found['newest']}")
+        say(f"oldest   {found['oldest']}")
+        say(f"newest   {found['newest']}")
     for counted in (hosts, models):
         for name, count in sorted(counted.items()):
-            click.echo(f"{count:7}  {name}")
+            say(f"{count:7}  {name}")
     if tiers:
         state = "reads blocked until `rm --all` succeeds" if tiers["blocked"] else "reachable"
-        click.echo(f"second   {tiers['second']}, {state if tiers['healthy'] else tiers['why']}")
+        say(f"second   {tiers['second']}, {state if tiers['healthy'] else tiers['why']}")
 
 
 def _tiers(store: Store) -> dict[str, Any] | None:

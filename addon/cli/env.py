@@ -7,6 +7,7 @@ import os
 import click
 
 from addon.cli.context import proxy_options, read_settings
+from addon.cli.output import write_output
 from addon.environment.client_env import FORMATS, render
 from addon.host.background import read_background
 from addon.host.options import STATE_FOLDER, client_changes
@@ -34,4 +35,4 @@ def env(*, fmt: str, **flags: str | None) -> None:
         raise UsageError(
             "PROVIDER_PROXY_LISTEN names no fixed port; start the proxy with `provider-proxy ci`"
         )
-    click.echo(render(client_changes(settings, url, os.environ), fmt), nl=False)
+    write_output(render(client_changes(settings, url, os.environ), fmt))

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
+from addon.cli.context import cache_options, open_store_for_reading, read_settings
+from addon.cli.output import print_json, say
 from addon.host.options import STATE_FOLDER
 from cache_store.errors import CorruptEntry, UsageError
 
@@ -36,21 +37,23 @@ def explain(*, request_or_key: str, as_json: bool, cache_dir: str | None) -> Non
 
 def print_diagnosis(found: dict[str, Any]) -> None:
     """A diagnosis, as JSON has it, for people."""
-    click.echo(found["place"])
-    click.echo(f"key       {found['key']}")
+    say(found["place"])
+    say(f"key       {found['key']}")
     if found["nearest"]:
-        click.echo(f"nearest   {found['nearest']}")
+        say(f"nearest   {found['nearest']}")
     if shared := found["shared_messages"]:
-        click.echo(f"same      the first {'message' if shared == 1 else f'{shared} messages'}")
+        say(f"same      the first {'message' if shared == 1 else f'{shared} messages'}")
     for difference in found["differences"]:
         same = f", same for {difference['same']} characters" if difference["same"] else ""
-        click.echo(f"\n{difference['place']}  ({difference['kind']}{same})")
+        say("")
+        say(f"{difference['place']}  ({difference['kind']}{same})")
         for mark, value in (("-", difference["old"]), ("+", difference["new"])):
             if value is not None:
-                click.echo(f"  {mark} {value}")
+                say(f"  {mark} {value}")
     for text in (found["note"], found["remedy"]):
         if text:
-            click.echo(f"\n{text}")
+            say("")
+            say(text)
 
 
 def _of_file(path: Path, cache_dir: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
+from addon.cli.output import say
 from addon.report.words import plural
 from addon.transfer.formats import WRITTEN, Format, format_to_write
 from cache_store.errors import TransferError
@@ -34,7 +35,7 @@ def export(*, path: Path, kind: str | None, cache_dir: str | None) -> None:
             count = write_pack((entry.encode() for entry in store.iterate()), path).entries
         else:
             count = write_files(store.iterate(), path)
-    click.echo(f"exported {plural(count, 'entry', 'entries')} to {path}", err=True)
+    say(f"exported {plural(count, 'entry', 'entries')} to {path}", err=True)
 
 
 @click.command("import")
@@ -52,14 +53,14 @@ def import_(*, paths: tuple[Path, ...], kind: str | None, cache_dir: str | None)
     with open_store_for_writing(cache_dir) as store:
         done = import_paths(store, paths, settings, uuid.uuid4().hex, Format(kind) if kind else None)
     for line in done.named[:_NAMED]:
-        click.echo(f"skipped {line}", err=True)
+        say(f"skipped {line}", err=True)
     if len(done.named) > _NAMED:
-        click.echo(f"skipped {len(done.named) - _NAMED} more", err=True)
+        say(f"skipped {len(done.named) - _NAMED} more", err=True)
     merged = done.merged
     if done.skipped and not merged.stored + merged.kept:
         raise TransferError(f"nothing could be imported{_reasons(done.skipped)}")
     stored = plural(merged.stored, "entry", "entries")
-    click.echo(f"imported {stored}, {merged.kept} not newer{_reasons(done.skipped)}", err=True)
+    say(f"imported {stored}, {merged.kept} not newer{_reasons(done.skipped)}", err=True)
 
 
 def _reasons(skipped: Counter[str]) -> str:

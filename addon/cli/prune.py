@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
+from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import AGE, SIZE, Filter
+from addon.cli.output import print_json, say
 from addon.report.words import plural
 from cache_store.disk.last_used import read_last_used
 from cache_store.entry import Entry
@@ -114,6 +115,6 @@ def _say(gone: list[_Candidate], *, dry_run: bool, as_json: bool) -> None:
         return
     if dry_run:
         for candidate in gone:
-            click.echo(f"{candidate.key[:16]}  {candidate.size:>9}  {candidate.named}")
+            say(f"{candidate.key[:16]}  {candidate.size:>9}  {candidate.named}")
     would = "would remove" if dry_run else "removed"
-    click.echo(f"{would} {plural(len(gone), 'entry', 'entries')}, {size} bytes", err=True)
+    say(f"{would} {plural(len(gone), 'entry', 'entries')}, {size} bytes", err=True)

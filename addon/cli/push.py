@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
+from addon.cli.output import say
 from addon.report.words import plural
 from cache_store.errors import UsageError
 
@@ -46,7 +47,7 @@ def push(*, remote: str | None, optional: bool, replace: bool, cache_dir: str | 
         if done.entries
         else "nothing new to push"
     )
-    click.echo(f"{what}{removed}", err=True)
+    say(f"{what}{removed}", err=True)
 
 
 @click.command()
@@ -67,10 +68,10 @@ def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
     with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
         done = pull_from(store, source, Ledger(folder, url), check=check_key, advance=advance)
     if not done.packs:
-        click.echo("nothing new to pull", err=True)
+        say("nothing new to pull", err=True)
         return
     stored = plural(done.merged.stored, "entry", "entries")
-    click.echo(f"pulled {plural(done.packs, 'pack')}: {stored} new, {done.merged.kept} not newer", err=True)
+    say(f"pulled {plural(done.packs, 'pack')}: {stored} new, {done.merged.kept} not newer", err=True)
 
 
 def _is_without_credentials(url: str, done: str) -> bool:
@@ -80,7 +81,7 @@ def _is_without_credentials(url: str, done: str) -> bool:
 
     if has_credentials(checked_url(url), os.environ):
         return False
-    click.echo(f"no credentials for {url} in the environment: nothing was {done}", err=True)
+    say(f"no credentials for {url} in the environment: nothing was {done}", err=True)
     return True
 
 

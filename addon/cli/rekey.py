@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json, read_settings
+from addon.cli.context import cache_options, open_store_for_reading, read_settings
+from addon.cli.output import print_json, say
 from addon.identity import IdentityRules
 from addon.identity.keying import resave
 from addon.identity.saved_form import key_of
@@ -111,14 +112,12 @@ def _changed(store: Store, plan: _Plan) -> Iterator[Entry]:
 
 def _say(plan: _Plan, *, done: bool) -> None:
     for new, olds in plan.collisions.items():
-        click.echo(
-            f"{new[:16]}  would be the key of different answers: {', '.join(old[:16] for old in olds)}"
-        )
+        say(f"{new[:16]}  would be the key of different answers: {', '.join(old[:16] for old in olds)}")
     changed = "changed" if done else "would change"
-    click.echo(
+    say(
         f"{plan.entries} entries: {len(plan.changes)} {changed}, {len(plan.collisions)} collide, "
         f"{plan.unknown} without a saved request",
         err=True,
     )
     if plan.collisions and not done:
-        click.echo("nothing was changed; remove one of each with `provider-proxy rm`", err=True)
+        say("nothing was changed; remove one of each with `provider-proxy rm`", err=True)

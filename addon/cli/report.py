@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from addon.cli.context import print_json
+from addon.cli.output import print_json, print_lines
 from addon.host.options import STATE_FOLDER
 from cache_store.errors import UsageError
 
@@ -28,7 +28,7 @@ def report(*, form: str, as_json: bool, output: Path | None) -> None:
         return
     text = _render(run, "json" if as_json else form)
     if output is None:
-        click.echo(text, nl=False)
+        print_lines(text)
         return
     from cache_store.atomic_file import replace_file
 

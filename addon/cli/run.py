@@ -18,6 +18,7 @@ from addon.accounting.receipts import Receipt, lock_failures, read_receipt, rece
 from addon.accounting.run_end import EndOfRun
 from addon.cli.context import make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
+from addon.cli.output import print_lines, say
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import STATE_FOLDER, client_changes, host_options
 from addon.report.words import plural
@@ -87,7 +88,7 @@ def run(
     _report(cache, wanted)
     stored = cache.counts.total().stored
     if wanted.staged and status != 0 and stored:
-        click.echo(f"discarded: {plural(stored, 'stored answer')} (--commit on-success)", err=True)
+        say(f"discarded: {plural(stored, 'stored answer')} (--commit on-success)", err=True)
     sys.exit(settled)
 
 
@@ -101,7 +102,7 @@ def _settle(staged: StagedStore | None, status: int) -> int:
         else:
             staged.discard()
     except StoreError as error:
-        click.echo(f"provider-proxy: what this run recorded could not be merged: {error}", err=True)
+        say(f"provider-proxy: what this run recorded could not be merged: {error}", err=True)
         return status or 1
     return status
 
@@ -110,14 +111,14 @@ def _report(cache: ProviderCache, wanted: _Wanted) -> None:
     from addon.report.publishing import publish
     from cache_store.atomic_file import replace_file
 
-    click.echo(publish(STATE_FOLDER, cache.counts), err=True, nl=False)
+    print_lines(publish(STATE_FOLDER, cache.counts), err=True)
     if wanted.receipt is None:
         return
     text = receipt_text(cache.life.end.used, upstream=cache.counts.connections > 0)
     try:
         replace_file(wanted.receipt, text.encode())
     except OSError as error:
-        click.echo(f"provider-proxy: {wanted.receipt} cannot be written: {error.strerror}", err=True)
+        say(f"provider-proxy: {wanted.receipt} cannot be written: {error.strerror}", err=True)
 
 
 def _check_writable(path: Path) -> None:

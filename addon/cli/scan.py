@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json
+from addon.cli.context import cache_options, open_store_for_reading
+from addon.cli.output import print_json, say
 from addon.redaction.scanning import Found, scan_bytes, scan_entry
 from addon.report.words import plural
 from cache_store.disk.safe_disk import DATABASE
@@ -37,8 +38,8 @@ def scan(*, paths: tuple[Path, ...], as_json: bool, cache_dir: str | None) -> No
                     for where, found in rows])  # fmt: skip
     else:
         for where, found in rows:
-            click.echo(f"{'note  ' if found.note else 'SECRET'}  {found.kind:20} {found.part:10} {where}")
-        click.echo(f"{plural(len(secrets), 'secret')} found" if secrets else "no secrets found", err=True)
+            say(f"{'note  ' if found.note else 'SECRET'}  {found.kind:20} {found.part:10} {where}")
+        say(f"{plural(len(secrets), 'secret')} found" if secrets else "no secrets found", err=True)
     sys.exit(1 if secrets else 0)
 
 

@@ -13,6 +13,7 @@ import click
 from addon.accounting.gates import Gates, failures
 from addon.cli.context import make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
+from addon.cli.output import print_lines, say, write_output
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import STATE_FOLDER, client_changes, host_options
 from addon.settings.settings import SETTINGS, Settings
@@ -74,17 +75,16 @@ async def _serve(
         write_last_run(STATE_FOLDER, counts)
         forget(state)
     else:
-        click.echo(publish(STATE_FOLDER, counts), err=True, nl=False)
+        print_lines(publish(STATE_FOLDER, counts), err=True)
 
 
 def _print_exports(settings: Settings, url: str) -> None:
     from addon.environment.client_env import render
 
     cache = settings.cache_dir or "memory"
-    click.echo(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")
-    click.echo(render(client_changes(settings, url, os.environ), "sh"), nl=False)
-    click.echo("# Ctrl-C stops it and prints what it did.")
-    sys.stdout.flush()
+    say(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")
+    write_output(render(client_changes(settings, url, os.environ), "sh"))
+    say("# Ctrl-C stops it and prints what it did.")
 
 
 def _serve_web(raw: dict[str, str], settings: Settings, arguments: tuple[str, ...]) -> int:

@@ -28,18 +28,18 @@ def summary(entry: Entry) -> dict[str, Any]:
     }
 
 
-def shown(entry: Entry, *, headers: bool) -> str:
-    """The request and the answer: streams put together, tool calls, usage. Control characters are escaped."""
-    lines = [
-        request_line(entry),
-        f"key       {entry.key}",
-        f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}",
-        f"status    {entry.status} {entry.reason}",
-    ]
+def shown(entry: Entry, *, headers: bool) -> Iterator[str]:
+    """The request and the answer: streams put together, tool calls, usage."""
+    yield request_line(entry)
+    yield f"key       {entry.key}"
+    yield f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}"
+    yield f"status    {entry.status} {entry.reason}"
     if headers:
-        lines += [f"          {name}: {value}" for name, value in header_pairs(entry)]
-    lines += ["", *_request(entry), "", *_answer(entry)]
-    return "\n".join(_printable(line) for line in lines)
+        yield from (f"          {name}: {value}" for name, value in header_pairs(entry))
+    yield ""
+    yield from _request(entry)
+    yield ""
+    yield from _answer(entry)
 
 
 def request_line(entry: Entry) -> str:
@@ -95,8 +95,3 @@ def _answer(entry: Entry) -> Iterator[str]:
     if usage:
         yield ""
         yield f"usage     {json.dumps(usage, ensure_ascii=False)}"
-
-
-def _printable(line: str) -> str:
-    """Without what a terminal would act on: an answer may hold anything."""
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line)

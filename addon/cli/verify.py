@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from addon.cli.context import cache_options, open_store_for_reading, print_json
+from addon.cli.context import cache_options, open_store_for_reading
+from addon.cli.output import print_json, say
 from addon.report.words import plural
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import find_orphans, remove_orphans
@@ -42,11 +43,11 @@ def verify(*, repair: bool, as_json: bool, cache_dir: str | None) -> None:
         })  # fmt: skip
     else:
         for key, why in bad.items():
-            click.echo(f"{key}  {why}")
+            say(f"{key}  {why}")
         done = f"; {len(moved)} moved to {_ASIDE}/" if repair else ""
-        click.echo(f"{plural(count, 'entry', 'entries')}, {len(bad)} bad{done}", err=True)
+        say(f"{plural(count, 'entry', 'entries')}, {len(bad)} bad{done}", err=True)
         if orphans:
-            click.echo(_about(orphans, removed=repair), err=True)
+            say(_about(orphans, removed=repair), err=True)
     sys.exit(1 if len(bad) > len(moved) else 0)
 
 

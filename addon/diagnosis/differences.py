@@ -273,7 +273,7 @@ def _token(name: str) -> str:
 
 
 def _cut(place: str) -> str:
-    return place if len(place) <= _POINTER else shortened(place, _POINTER)
+    return shortened(place, _POINTER)
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["LONGEST", "in_one_line", "shared_start", "shortened", "shown_apart", "text_of"]
+from addon.printing import printable
+
+__all__ = ["LONGEST", "shared_start", "shortened", "shown_apart", "text_of"]
 
 LONGEST = 60
 """Characters of a value that are shown; a promise allows 200."""
@@ -19,17 +21,12 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, check_circular=False)
 
 
-def in_one_line(text: str) -> str:
-    """`text` with control characters and line ends as spaces."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
 def shortened(value: Any, longest: int = LONGEST) -> str:
     """A value in one line, its middle left out where it is long."""
     text = text_of(value)
     if len(text) > longest:
         text = f"{text[: longest * 2 // 3]}…{text[-(longest // 3 - 1) :]}"
-    return in_one_line(text)
+    return printable(text)
 
 
 def shared_start(a: str, b: str) -> int:
@@ -60,4 +57,4 @@ def _shared_end(a: str, b: str) -> int:
 
 def _shown(text: str, start: int, alike: int) -> str:
     end = min(len(text), max(start, len(text) - alike) + _REACH, start + LONGEST - 2)
-    return ("…" if start else "") + in_one_line(text[start:end]) + ("…" if end < len(text) else "")
+    return ("…" if start else "") + printable(text[start:end]) + ("…" if end < len(text) else "")

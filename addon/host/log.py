@@ -9,6 +9,9 @@ import queue
 import select
 import sys
 import threading
+from typing import Any
+
+from addon.printing import printable, printable_lines
 
 __all__ = ["flush_log", "log_to_stderr"]
 
@@ -20,7 +23,6 @@ def log_to_stderr() -> None:
     """Send warnings and errors of this process to stderr."""
     logging.basicConfig(
         level=logging.WARNING,
-        format="provider-proxy: %(levelname)s: %(message)s",
         handlers=[_Behind()],
         force=True,
     )
@@ -34,6 +36,16 @@ def flush_log() -> None:
         handler.flush()
 
 
+class _OneLine(logging.Formatter):
+    """Escapes what could act on a terminal or a CI runner; only a traceback has lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the base class's name
+        return printable_lines(super().formatException(ei))
+
+
 class _Behind(logging.Handler):
     """Has a thread of its own write the lines. A pipe that nobody reads, or a terminal that is held, would else
     hold up the proxy at its next line, and every request with it. What that thread cannot take in is left out.
@@ -41,6 +53,7 @@ class _Behind(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setFormatter(_OneLine("provider-proxy: %(levelname)s: %(message)s"))
         self._lines: queue.Queue[bytes] = queue.Queue(_MOST_WAITING)
         self._left_out = 0
         threading.Thread(target=self._write, name="log", daemon=True).start()

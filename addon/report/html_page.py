@@ -6,6 +6,7 @@ import datetime
 from html import escape
 from typing import Any
 
+from addon.printing import printable
 from addon.report.style import STYLE
 from addon.report.words import cost_of, hit_rate, money, plural, seconds, side_lines, size
 
@@ -37,10 +38,14 @@ def render_html(run: dict[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{_text(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in parts if part)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def _text(value: str) -> str:
+    return escape(printable(value))
 
 
 def _percent(rate: float) -> str:
@@ -53,7 +58,7 @@ def _header(run: dict[str, Any], rate: float | None) -> str:
     seen = f" · {started}" if started else ""
     figure = "-" if rate is None else _percent(rate)
     return (
-        f"<header><div><h1>provider-proxy</h1><p>mode <b>{escape(run['mode'])}</b>{escape(seen)}</p></div>"
+        f"<header><div><h1>provider-proxy</h1><p>mode <b>{_text(run['mode'])}</b>{_text(seen)}</p></div>"
         f'<div class="rate"><b>{figure}</b><span>hits</span></div></header>'
     )
 
@@ -66,7 +71,7 @@ def _when(at: float) -> str:
 
 
 def _gates(run: dict[str, Any]) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>" for line in run["failed_gates"])
+    lines = "".join(f"<li>{_text(line)}</li>" for line in run["failed_gates"])
     return f'<section class="failed"><h2>Gate failed</h2><ul>{lines}</ul></section>' if lines else ""
 
 
@@ -79,7 +84,7 @@ def _tiles(run: dict[str, Any]) -> str:
         (str(total["stored"]), "stored", size(total["hit_bytes"] + total["live_bytes"]) + " in all"),
     ]
     return '<section class="tiles">' + "".join(
-        f"<div><b>{escape(figure)}</b><span>{escape(name)}</span><small>{escape(more)}</small></div>"
+        f"<div><b>{_text(figure)}</b><span>{_text(name)}</span><small>{_text(more)}</small></div>"
         for figure, name, more in tiles
     ) + "</section>"  # fmt: skip
 
@@ -121,8 +126,8 @@ def _host(name: str, row: dict[str, Any], most: float) -> str:
     said += [f"{size(row['hit_bytes'] + row['live_bytes'])}", f"{seconds(row['saved_seconds'])} saved"]
     figures = " · ".join(said)
     return (
-        f'<div class="host"><div class="name">{escape(name)}</div><div class="bar">{pieces}</div>'
-        f'<div class="quiet">{escape(figures)}</div></div>'
+        f'<div class="host"><div class="name">{_text(name)}</div><div class="bar">{pieces}</div>'
+        f'<div class="quiet">{_text(figures)}</div></div>'
     )
 
 
@@ -144,19 +149,19 @@ def _miss(miss: dict[str, Any]) -> str:
     badges += (
         [plural(miss["follows"], "later miss follows", "later misses follow")] if miss["follows"] else []
     )
-    marks = "".join(f"<em>{escape(badge)}</em>" for badge in badges)
+    marks = "".join(f"<em>{_text(badge)}</em>" for badge in badges)
     rows = "".join(map(_difference, miss["differences"]))
     table = (
         f'<div class="scroll"><table><tr><th>where</th><th>recorded</th><th>now</th></tr>{rows}</table></div>'
     )
-    near = f" · nearest {escape(str(miss['nearest'])[:12])}…" if miss["nearest"] else ""
+    near = f" · nearest {_text(str(miss['nearest'])[:12])}…" if miss["nearest"] else ""
     shared = miss["shared_messages"]
     same = f" · the first {plural(shared, 'message')} the same" if shared else ""
     return (
-        f'<details class="missed" open><summary><b>{escape(miss["place"])}</b>{marks}</summary>'
-        f'<p class="quiet">{escape(miss["key"][:12])}…{near}{escape(same)}</p>'
+        f'<details class="missed" open><summary><b>{_text(miss["place"])}</b>{marks}</summary>'
+        f'<p class="quiet">{_text(miss["key"][:12])}…{near}{_text(same)}</p>'
         + (table if rows else "")
-        + "".join(f'<p class="{css}">{escape(text)}</p>' for css, text in
+        + "".join(f'<p class="{css}">{_text(text)}</p>' for css, text in
                   (("note", miss["note"]), ("remedy", miss["remedy"])) if text)
         + "</details>"
     )  # fmt: skip
@@ -164,16 +169,18 @@ def _miss(miss: dict[str, Any]) -> str:
 
 def _difference(found: dict[str, Any]) -> str:
     cells = "".join(
-        f'<td class="{css}">{escape(str(value)) if value is not None else "<i>nothing</i>"}</td>'
+        f'<td class="{css}">{_text(str(value)) if value is not None else "<i>nothing</i>"}</td>'
         for css, value in (("old", found["old"]), ("new", found["new"]))
     )
-    return f"<tr><td><code>{escape(found['place'])}</code><small>{escape(found['kind'])}</small></td>{cells}</tr>"
+    return (
+        f"<tr><td><code>{_text(found['place'])}</code><small>{_text(found['kind'])}</small></td>{cells}</tr>"
+    )
 
 
 def _costs(run: dict[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(row['model'])}</td><td>{title}</td><td>{row['answers']:,}</td>"
-        f"<td>{row['input_tokens']:,}</td><td>{row['output_tokens']:,}</td><td>{escape(cost_of(row))}</td></tr>"
+        f"<tr><td>{_text(row['model'])}</td><td>{title}</td><td>{row['answers']:,}</td>"
+        f"<td>{row['input_tokens']:,}</td><td>{row['output_tokens']:,}</td><td>{_text(cost_of(row))}</td></tr>"
         for title in ("saved", "spent")
         for row in run[title]["models"]
     )
@@ -185,5 +192,5 @@ def _costs(run: dict[str, Any]) -> str:
 
 
 def _sides(run: dict[str, Any]) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>" for line in side_lines(run))
+    lines = "".join(f"<li>{_text(line)}</li>" for line in side_lines(run))
     return f'<section><h2>Besides</h2><ul class="plain">{lines}</ul></section>' if lines else ""

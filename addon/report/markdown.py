@@ -6,6 +6,7 @@ import re
 from html import escape
 from typing import Any
 
+from addon.printing import printable
 from addon.report.words import cost_lines, hit_rate, plural, seconds, side_lines, size
 
 __all__ = ["render_markdown"]
@@ -68,4 +69,4 @@ def _misses(run: dict[str, Any]) -> list[str]:
 
 def _text(text: str) -> str:
     """`text` as it is in one line: nothing in it is markup, a link, a mention or the end of a cell."""
-    return escape(_SPECIAL.sub(r"\\\1", " ".join(text.split())), quote=False)
+    return escape(_SPECIAL.sub(r"\\\1", printable(" ".join(text.split()))), quote=False)

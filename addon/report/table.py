@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from addon.accounting.counts import RunCounts
+from addon.printing import printable
 from addon.report.words import cost_lines, plural, seconds, side_lines, size
 from addon.settings.modes import Mode
 
@@ -30,7 +31,7 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     for name, footer in zip((*_COLUMNS, "bytes", "time live", "time saved"), _cells(total), strict=True):
         table.add_column(name, justify="right", footer=footer)
     for host, row in run["hosts"].items():
-        table.add_row(host, *_cells(row))
+        table.add_row(printable(host), *_cells(row))
     out = io.StringIO()
     console = Console(
         file=out, width=width or _WIDTH, highlight=False, markup=False, emoji=False, no_color=True
@@ -39,8 +40,10 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     if run["hosts"]:
         console.print(table)
     for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run)]:
-        console.print(line, soft_wrap=True)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+        console.print(printable(line), soft_wrap=True)
+    return (
+        "\n".join(printable(line.rstrip()) for line in out.getvalue().removesuffix("\n").split("\n")) + "\n"
+    )
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from addon.diagnosis.shortening import LONGEST, in_one_line, shared_start, shortened, shown_apart
+from addon.diagnosis.shortening import LONGEST, shared_start, shortened, shown_apart
 
 
 def test_the_shared_start_is_the_longest() -> None:
@@ -38,6 +38,7 @@ def test_both_sides_show_what_differs() -> None:
     assert shown_apart("abc", "abd", 2) == ("abc", "abd")
 
 
-def test_control_characters_are_spaces() -> None:
-    """Neither a line end nor an escape sequence comes through."""
-    assert in_one_line("a\nb\x1b[1m\u2028\u202ec") == "a b [1m  c"
+def test_control_characters_are_visible() -> None:
+    """A line end and an escape sequence are shown as escapes: a difference in white space can be seen."""
+    assert shortened("a\nb\x1b[1m") == r"a\nb\x1b[1m"
+    assert shown_apart("a\nb", "a\tb", 1)[0] == r"a\nb"

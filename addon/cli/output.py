@@ -1,0 +1,69 @@
+"""Prints what commands say. Nothing else prints, so nothing stored can act on a terminal or a CI runner."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from addon.printing import json_text, printable, printable_lines
+
+__all__ = ["print_json", "print_lines", "print_table", "say", "write_output"]
+
+_WIDE = 250  # columns of a table that goes to a file or a pipe
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line; a line end inside it is escaped."""
+    _write(printable(line), err=err)
+
+
+def print_lines(text: str, *, err: bool = False) -> None:
+    """Print text of several lines, each made printable."""
+    _write(printable_lines(text.removesuffix("\n")), err=err)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document to stdout."""
+    text = json_text(value)
+    _write(text if _encodable(text) else json_text(value, ascii_only=True))
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table to stdout, as wide as the terminal; the columns in `right` are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    out = io.StringIO()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+    Console(file=out, width=width, highlight=False, no_color=True).print(table)
+    print_lines("\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip("\n"))
+
+
+def write_output(data: str | bytes) -> None:
+    """Write what another program reads to stdout, as it is: exports for a shell, a body, a page."""
+    click.echo(data, nl=False)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    if not _encodable(text, err=err):
+        text = text.encode("ascii", "backslashreplace").decode()
+    click.echo(text, err=err)
+
+
+def _encodable(text: str, *, err: bool = False) -> bool:
+    try:
+        text.encode(getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
