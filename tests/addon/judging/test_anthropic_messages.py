@@ -22,7 +22,7 @@ WHOLE = [START, OPEN, DELTA, CLOSE, ended("end_turn"), STOP]
 
 @pytest.mark.parametrize("missing", range(len(WHOLE)))
 def test_every_part_of_a_message_is_needed(missing, ask, sse):
-    """Without any one of its events, but for the delta's text and a block's opening, a message is not whole."""
+    """Every event is required, except the delta and the opening of a content block."""
     rest = WHOLE[:missing] + WHOLE[missing + 1 :]
 
     assert (ask(sse(*rest), SSE).reason is None) == (missing in (1, 2))
@@ -42,7 +42,7 @@ def test_every_part_of_a_message_is_needed(missing, ask, sse):
     ],
 )
 def test_stop_reasons(reason, problem, ask, sse):
-    """A refusal and a pause are whole replies; limits follow the setting; null is no end. Streamed or not."""
+    """A refusal and a pause are whole replies, limits follow STORE_INCOMPLETE, null does not end a message."""
     message = {"type": "message", "role": "assistant", "content": [], "stop_reason": reason}
 
     assert problem == ask(sse(*WHOLE[:4], ended(reason), STOP), SSE, store_incomplete=False).reason
@@ -50,14 +50,14 @@ def test_stop_reasons(reason, problem, ask, sse):
 
 
 def test_an_overloaded_error_in_a_200_is_seen(ask, sse):
-    """`event: error` is how Anthropic breaks off a stream whose status is long sent."""
+    """Anthropic ends a failing stream with `event: error`, as the status has already been sent."""
     error = ("error", {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
 
     assert ask(sse(*WHOLE[:3], error), SSE).reason == "error-in-stream"
 
 
-def test_a_tool_that_failed_is_part_of_a_whole_message(ask, sse):
-    """An error inside a content block is content."""
+def test_a_failed_tool_is_part_of_a_whole_message(ask, sse):
+    """An error inside a content block is part of the content."""
     block = {
         "type": "web_search_tool_result",
         "content": {"type": "web_search_tool_result_error", "error_code": "x"},
@@ -68,7 +68,7 @@ def test_a_tool_that_failed_is_part_of_a_whole_message(ask, sse):
 
 @pytest.mark.parametrize(("reason", "problem"), [("stop_sequence", None), (None, "not-finished")])
 def test_old_completions_end_with_a_stop_reason(reason, problem, ask, sse):
-    """The text completions have no other end mark."""
+    """Old text completions end only with a stop reason."""
     last = {"type": "completion", "completion": "", "stop_reason": reason}
 
     assert problem == ask(sse(("completion", last)), SSE).reason

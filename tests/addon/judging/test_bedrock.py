@@ -63,13 +63,13 @@ def stop(reason):
     ],
 )
 def test_a_conversation_needs_its_stop_and_its_metadata(frames, reason, ask):
-    """messageStart first, messageStop, then metadata last."""
+    """A conversation starts with messageStart and ends with messageStop and metadata."""
     assert reason == ask(b"".join(frames), MEDIA, store_incomplete=False).reason
 
 
 @pytest.mark.parametrize("message", ["exception", "error"])
 def test_an_exception_frame_spoils_the_stream(message, ask):
-    """Bedrock puts exceptions into a 200; botocore raises for them, whatever came before."""
+    """Bedrock sends exceptions inside a 200, and botocore raises them whatever came before."""
     bad = frame("throttlingException", {"message": "slow down"}, message)
 
     assert ask(START + bad, MEDIA).reason == "error-in-stream"
@@ -101,7 +101,7 @@ def test_a_damaged_or_unfinished_frame_is_refused(ask):
     ],
 )
 def test_an_invocation_ends_with_its_metrics(values, reason, ask):
-    """The closing chunk of every family of models; Claude's must also be a whole message."""
+    """Every model family ends with its metrics; Claude's chunks must also form a whole message."""
     assert reason == ask(b"".join(chunk(value) for value in values), MEDIA, store_incomplete=False).reason
 
 
@@ -114,7 +114,7 @@ def test_an_invocation_ends_with_its_metrics(values, reason, ask):
     ],
 )
 def test_another_services_stream_is_judged_by_its_frames(frames, ask):
-    """An agent's chunks are plain text: whole frames without an exception are all that can be asked for."""
+    """An agent's chunks are plain text, so only frames and exceptions can be checked."""
     judgement = ask(b"".join(frames), MEDIA)
 
     assert (judgement.reason, judgement.judged) == (None, "transport")

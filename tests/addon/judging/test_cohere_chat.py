@@ -22,7 +22,7 @@ REASONS = [
 
 @pytest.mark.parametrize(("finish", "reason"), REASONS)
 def test_the_finish_reason_decides_in_every_form(finish, reason, ask, sse):
-    """Version 2 as events, version 1 as events and as lines, and the plain object agree."""
+    """Version 2 events, version 1 events and lines, and the plain object give the same verdict."""
     v2 = [{"type": "message-start", "id": "c"}, {"type": "message-end", "delta": {"finish_reason": finish}}]
     v1 = [
         {"event_type": "stream-start", "is_finished": False},
@@ -38,7 +38,7 @@ def test_the_finish_reason_decides_in_every_form(finish, reason, ask, sse):
 
 
 def test_the_last_event_is_the_messages_end(ask, sse):
-    """Without it, or with something behind it, a stream is not whole."""
+    """A stream without its end event, or with an event after it, is not whole."""
     start = {"type": "message-start"}
     end = {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}
 

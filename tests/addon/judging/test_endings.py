@@ -29,7 +29,7 @@ def test_a_good_end_is_whole_even_where_limits_are_not_kept(reason):
     ],
 )
 def test_a_limit_is_kept_by_the_setting(reason):
-    """An answer that ended at a token or content limit is kept or not, as the setting says."""
+    """STORE_INCOMPLETE decides about an answer that ended at a token or content limit."""
     assert finish_problem(reason, store_incomplete=True) is None
     assert finish_problem(reason, store_incomplete=False) == "incomplete"
 
@@ -39,13 +39,13 @@ def test_a_limit_is_kept_by_the_setting(reason):
     ["error", "ERROR_TOXIC", "TIMEOUT", "MALFORMED_FUNCTION_CALL", "OTHER", "insufficient_system_resource"],
 )
 def test_a_failure_is_never_kept(reason):
-    """A reason that names a fault of the model or the server is no success."""
+    """A finish reason that names a fault of the model or the server means failure."""
     assert finish_problem(reason, store_incomplete=True) == "failed"
 
 
 @pytest.mark.parametrize("reason", [None, "", "null", "none", 1, True, [], {"type": "stop"}])
 def test_no_reason_is_no_end(reason):
-    """Null, its spelling as a word, and what is no text do not end an answer."""
+    """Null, "null" and values that are not text do not end an answer."""
     assert finish_problem(reason, store_incomplete=True) == "not-finished"
 
 
@@ -71,7 +71,7 @@ def test_no_reason_is_no_end(reason):
     ],
 )
 def test_a_pending_job_is_never_kept(state):
-    """A poll that was answered so once would be answered so for ever."""
+    """A stored pending state would be replayed to every later poll."""
     assert state_problem(state, store_incomplete=True) == "not-finished"
 
 
@@ -79,7 +79,7 @@ def test_a_pending_job_is_never_kept(state):
     "state", ["failed", "cancelled", "canceled", "expired", "JOB_STATE_FAILED", "Failed", "error"]
 )
 def test_a_failed_job_is_never_kept(state):
-    """A job that ended badly is no success."""
+    """A job that ended badly is not a success."""
     assert state_problem(state, store_incomplete=True) == "failed"
 
 
@@ -98,5 +98,5 @@ def test_a_failed_job_is_never_kept(state):
     ],
 )
 def test_other_states_are_good(state):
-    """A good end, an unknown word, and a status that is no word at all stand in no answer's way."""
+    """A good end, an unknown word and a status that is not a word are all accepted."""
     assert state_problem(state, store_incomplete=False) is None

@@ -38,7 +38,7 @@ def test_a_list_of_statuses_is_read():
     ],
 )
 def test_what_may_not_be_kept_is_refused_in_one_line(text):
-    """Passing errors, successes and non-numbers stop the start, and the message says what is allowed."""
+    """Temporary errors, successes and non-numbers stop the start with a message that says what is allowed."""
     with pytest.raises(UsageError, match="use 4xx statuses other than 408, 409, 425 and 429") as caught:
         parse_store_errors(f"400,{text}")
 
@@ -48,7 +48,7 @@ def test_what_may_not_be_kept_is_refused_in_one_line(text):
 
 
 def test_the_range_of_statuses():
-    """Of all statuses only lasting 4xx may be stored."""
+    """Only lasting 4xx statuses may be stored."""
     assert set(range(400, 500)) - {408, 409, 425, 429} == {
         status for status in range(100, 600) if may_be_stored(status)
     }
@@ -91,5 +91,5 @@ def test_errors_of_providers_are_known(value):
     ],
 )
 def test_other_bodies_and_passing_errors_are_not(value):
-    """What says nothing, and what will be gone a moment later under another status, is not kept."""
+    """Bodies without an error, and temporary errors under any status, are not stored."""
     assert not is_provider_error(value)

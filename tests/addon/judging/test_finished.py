@@ -24,7 +24,7 @@ def _streams(samples):
 
 
 def test_the_end_of_every_stream_is_seen(samples):
-    """The last 512 bytes of each sample show its terminal event."""
+    """The last 512 bytes of each sample contain its terminal event."""
     missed = [
         path.name
         for path in _streams(samples)
@@ -35,7 +35,7 @@ def test_the_end_of_every_stream_is_seen(samples):
 
 
 def test_the_beginning_of_a_stream_is_not_its_end(samples):
-    """After its first event no stream seems finished, but for one whose first event is its last."""
+    """No stream seems finished after its first event, unless that is also its last."""
     early = []
     for path in _streams(samples):
         body = path.read_bytes()
@@ -48,7 +48,7 @@ def test_the_beginning_of_a_stream_is_not_its_end(samples):
 
 @pytest.mark.parametrize("shift", [0, 1, 2])
 def test_invocation_metrics_are_found_at_any_alignment_of_base64(shift):
-    """Bedrock's closing chunk is base64, whose text depends on how many bytes came before."""
+    """Bedrock's last chunk is base64, whose text depends on how many bytes came before."""
     import base64
 
     inner = b"{" + b" " * shift + b'"amazon-bedrock-invocationMetrics":{}}'
@@ -68,6 +68,6 @@ def test_invocation_metrics_are_found_at_any_alignment_of_base64(shift):
         (b"data: [DONE]\n\n", ""),
     ],
 )
-def test_what_is_no_end(tail, media):
+def test_unfinished_tails(tail, media):
     """An event without its blank line, a delta, a plain object and other media are not finished streams."""
     assert not seems_finished(tail, media)

@@ -45,7 +45,7 @@ CASES = [
 @pytest.mark.parametrize(("chunks", "reason"), CASES)
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_the_same_rule_holds_for_events_and_for_an_array(chunks, reason, wrapped, ask, sse):
-    """Each candidate must have ended where it was last seen: in SSE, in the array, and in Gemini CLI's wrapper."""
+    """Each candidate's last chunk must have a finish reason: in SSE, in an array, and in Gemini CLI's wrapper."""
     sent = [{"response": part} for part in chunks] if wrapped else chunks
 
     assert reason == ask(sse(*sent), SSE).reason
@@ -55,20 +55,20 @@ def test_the_same_rule_holds_for_events_and_for_an_array(chunks, reason, wrapped
 
 
 def test_an_error_chunk_is_seen(ask, sse):
-    """google-genai's client looks for `{"error": …}` in each chunk; in the array form it is an element."""
+    """An error chunk spoils the answer, as an event and as an element of the array."""
     error = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "overloaded"}}
 
     assert ask(sse(chunk(candidate()), error), SSE).reason == "error-in-stream"
     assert ask([chunk(candidate()), error]).reason == "error"
 
 
-def test_an_array_that_is_not_closed_is_no_json(ask):
-    """Cut after a whole chunk, the array lacks its bracket."""
+def test_an_unclosed_array_is_not_json(ask):
+    """An array cut after a whole chunk lacks its closing bracket."""
     body = json.dumps([chunk(candidate("STOP"))]).encode()[:-1] + b",\r\n"
 
     assert ask(body).reason == "bad-json"
 
 
-def test_a_chunk_that_is_no_json_spoils_the_stream(ask, sse):
+def test_a_chunk_that_is_not_json_spoils_the_stream(ask, sse):
     """Every event of this grammar is an object."""
     assert ask(sse("oops", chunk(candidate("STOP"))), SSE).reason == "bad-json"

@@ -23,7 +23,7 @@ from addon.judging.in_band import is_error, is_error_value, names_error
     ],
 )
 def test_errors_of_every_provider_are_seen(value):
-    """Each shape in which a provider or a gateway puts an error into a 200."""
+    """Each shape that providers and gateways use for an error inside a 200 is recognised."""
     assert is_error(value)
 
 
@@ -44,8 +44,8 @@ def test_errors_of_every_provider_are_seen(value):
         None,
     ],
 )
-def test_fields_that_say_no_error_are_none(value):
-    """A null, empty or good field is how an object says that there was no error."""
+def test_members_without_an_error(value):
+    """A null, empty or successful member does not mean an error."""
     assert not is_error(value)
 
 
@@ -53,12 +53,12 @@ def test_fields_that_say_no_error_are_none(value):
     "name", ["error", "Error", "conversation.response.error", "stream-error", "RUN_ERROR", "terror", 1]
 )
 def test_event_names_of_errors(name):
-    """An event is an error's where its name is the word, or ends with it after a separator."""
+    """An event name means an error if it is that word, or ends with it after a separator."""
     assert names_error(name) == (name not in ("terror", 1))
 
 
 def test_tool_errors_inside_an_answer_are_part_of_it():
-    """Only the top level of an event counts: a search that failed is content of a whole message."""
+    """Only the top level of an event counts: a failed web search is content of a whole message."""
     block = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
 
     assert not is_error({"type": "content_block_start", "content_block": block})

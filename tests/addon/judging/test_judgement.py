@@ -46,7 +46,7 @@ MEDIA = [
     ],
 )
 def test_only_2xx_is_stored_and_no_part_of_an_answer(status, reason, ask):
-    """A status other than 2xx, a part and a redirect are never stored, however good the body."""
+    """Partial content, redirects and all other statuses outside 2xx are never stored, whatever the body."""
     assert reason == ask(CHAT, status=status).reason
 
 
@@ -62,7 +62,7 @@ def test_only_2xx_is_stored_and_no_part_of_an_answer(status, reason, ask):
     ],
 )
 def test_204_is_an_answer_to_a_change_only(method, reason, ask):
-    """No content answers a request that changes something, not one that asks for something."""
+    """A 204 is a whole answer to a change, not to a read."""
     assert reason == ask(b"", "", method, 204).reason
 
 
@@ -70,8 +70,8 @@ def test_204_is_an_answer_to_a_change_only(method, reason, ask):
     ("method", "reason"),
     [("HEAD", None), ("PUT", None), ("PATCH", None), ("DELETE", None), ("GET", "empty"), ("POST", "empty")],
 )
-def test_an_empty_200_is_no_answer_of_a_model(method, reason, ask):
-    """An empty body is whole for the methods that need none; a POST or GET has heard nothing."""
+def test_an_empty_200_to_a_question_is_not_stored(method, reason, ask):
+    """An empty body is whole for methods that need none, but not for POST or GET."""
     assert reason == ask(b"", "application/json", method).reason
 
 
@@ -88,7 +88,7 @@ def test_an_empty_200_is_no_answer_of_a_model(method, reason, ask):
     ],
 )
 def test_a_page_is_never_stored(media, body, ask):
-    """A captive portal's or a CDN's page is told by its first bytes, whatever type it claims."""
+    """The page of a captive portal or CDN is recognised by its first bytes, whatever its content-type."""
     assert ask(body, media, "GET").reason == "html-page"
 
 
@@ -99,19 +99,19 @@ def test_html_is_never_stored_even_without_its_usual_start(ask):
 
 @pytest.mark.parametrize("media", ["image/png", "application/pdf"])
 def test_a_picture_is_kept_as_an_answer_but_not_as_a_download(media, ask):
-    """Fetching an image is not asking a model; an image that answers a POST is."""
+    """An image fetched with GET is not stored; one that answers a POST is."""
     assert ask(b"\x89PNG....", media, "GET").reason == "media"
     assert ask(b"\x89PNG....", media, "POST").reason is None
 
 
 @pytest.mark.parametrize("media", ["audio/mpeg", "image/png", "video/mp4"])
-def test_json_in_place_of_sound_or_pictures_is_not_stored(media, ask):
-    """An error object under an audio type is not audio."""
+def test_json_under_a_media_type_is_not_stored(media, ask):
+    """JSON under an audio or image type is an error, not media."""
     assert ask({"message": "busy"}, media).reason == "media-mismatch"
 
 
 def test_binary_and_text_are_judged_by_the_transport(ask):
-    """Bodies without a grammar need only be there."""
+    """A body without a grammar must only be present."""
     assert [
         (found.reason, found.judged)
         for found in (
@@ -127,14 +127,14 @@ def test_binary_and_text_are_judged_by_the_transport(ask):
     "media", ["text/plain", "application/octet-stream", "", "application/vnd.acme.v1+json"]
 )
 def test_json_under_another_type_is_judged_as_json(media, ask):
-    """What looks like a JSON object is held to its rules."""
+    """A body that looks like a JSON object is judged as JSON."""
     assert ask({"error": {"message": "no"}}, media).reason == "error"
     assert ask(b'{"choices": [', media).reason == "bad-json"
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/json", ""])
 def test_a_stream_under_another_type_is_judged_as_a_stream(media, ask, sse):
-    """Gateways mislabel streams, and the SDKs read them all the same."""
+    """Gateways mislabel streams, and SDKs still read them."""
     chunk = {"object": "chat.completion.chunk", **LENGTH}
 
     assert ask(b": hi\n\n" + sse(chunk, "[DONE]"), media).judged == "openai-chat"
@@ -142,7 +142,7 @@ def test_a_stream_under_another_type_is_judged_as_a_stream(media, ask, sse):
 
 
 def test_a_transcript_that_starts_with_a_bracket_is_text(ask):
-    """`[Music]` is no JSON, and under text/plain need not be."""
+    """`[Music]` under text/plain is text, not broken JSON."""
     assert ask(b"[Music] la la", "text/plain").reason is None
 
 
@@ -154,7 +154,7 @@ def test_answers_that_ended_at_a_limit_are_kept_unless_told_otherwise(ask):
 
 
 def test_an_expected_error_is_kept_where_it_is_a_providers(ask):
-    """A listed status with a provider's error object is whole and successful; a page or a fragment is not."""
+    """A listed status is stored with a provider's error object, but not with a page or a fragment."""
     body = {"error": {"message": "bad key", "type": "invalid_request_error", "code": "invalid_api_key"}}
     options = {"status": 401, "store_errors": frozenset({400, 401})}
 
@@ -204,7 +204,7 @@ VALUES = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=4), st.booleans())
 def test_no_json_makes_it_raise(values, store_incomplete):
-    """Fields of every grammar with values of the wrong type get a judgement, in each way to send them."""
+    """Members of every grammar with values of the wrong type get a judgement, in every media type."""
     texts = [json.dumps(value) for value in values]
     bodies = {
         "application/json": texts[0],

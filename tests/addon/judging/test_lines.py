@@ -29,19 +29,19 @@ LINES = "application/x-ndjson"
     ],
 )
 def test_lines(body, reason, ask):
-    """Every line parses, and a dialect that has an end mark shows it."""
+    """Every line must parse, and a dialect with an end marker must show it."""
     assert reason == ask(body, LINES, store_incomplete=False).reason
 
 
 def test_failed_items_of_a_batch_are_results(ask, samples):
-    """A whole result file may say of single items that they failed."""
+    """A batch result with failed items is a whole file."""
     for name in ("openai_batch_output.jsonl", "anthropic_batch_results.jsonl"):
         assert ask((samples / "streams" / name).read_bytes(), "application/x-jsonl").reason is None
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/octet-stream", "text/plain"])
 def test_lines_are_known_under_another_type(media, ask):
-    """Files of lines are downloaded as octet-stream, and streams of lines come as JSON."""
+    """Lines are recognised under application/octet-stream, JSON and text types."""
     assert (ask(b'{"a": 1}\n{"a": 2}\n', media).reason, ask(b'{"a": 1}\n{"a": 2}\n', media).judged) == (
         None,
         "jsonl",

@@ -44,7 +44,7 @@ import pytest
     ],
 )
 def test_an_object_that_says_its_own_state_is_believed(value, reason, ask):
-    """Jobs, files, runs and operations of every provider, asked for with GET as polls are."""
+    """Jobs, files, runs and operations are stored only when their own state is final."""
     assert reason == ask(value, method="GET").reason
 
 
@@ -79,12 +79,12 @@ def test_an_uploaded_file_is_an_answer_to_the_upload_alone(ask):
     ],
 )
 def test_an_empty_listing_is_a_fact_and_an_empty_generation_is_not(value, post, get, ask):
-    """`data: []` of a listing or a search is kept, of embeddings or images it is not."""
+    """`data: []` of a listing or search is stored; of embeddings or images it is not."""
     assert (post, get) == (ask(value, method="POST").reason, ask(value, method="GET").reason)
 
 
 def test_objects_without_a_rule_are_kept(ask):
-    """Deleting, counting and describing answer with objects that say nothing of their state."""
+    """Objects without a state, such as deletions, token counts and models, are stored."""
     for value in (
         {"id": "file-1", "object": "file", "deleted": True},
         {"totalTokens": 4},
@@ -97,10 +97,10 @@ def test_objects_without_a_rule_are_kept(ask):
     "body", [b'{"a": 1', b"oops", b'{"a": 1}{', b'{"a": "\xff"}', b"[" * 100_000, b"9" * 5000 + b"x"]
 )
 def test_what_does_not_parse_is_refused(body, ask):
-    """Cut, garbled, nested without end: no exception, one reason."""
+    """Truncated, garbled and endlessly nested JSON all give the same reason."""
     assert ask(body).reason == "bad-json"
 
 
 def test_a_byte_order_mark_does_not_matter(ask):
-    """Some gateways write one."""
+    """Some gateways start JSON with a byte order mark."""
     assert ask(b'\xef\xbb\xbf{"id": 1}').reason is None

@@ -14,7 +14,7 @@ def chunk(*choices, **more):
 
 
 def test_every_choice_that_was_begun_must_end(ask, sse):
-    """One choice's finish reason does not speak for another."""
+    """Each choice needs a finish reason of its own."""
     assert ask(sse(chunk((0, None), (1, None)), chunk((0, "stop")), "[DONE]"), SSE).reason == "not-finished"
     assert (
         ask(sse(chunk((0, None), (1, None)), chunk((0, "stop"), (1, "stop")), "[DONE]"), SSE).reason is None
@@ -22,34 +22,34 @@ def test_every_choice_that_was_begun_must_end(ask, sse):
 
 
 def test_a_reason_once_given_stays(ask, sse):
-    """A later chunk without one (a late usage chunk) does not take it back."""
+    """A later chunk without a finish reason, such as a usage chunk, does not cancel an earlier one."""
     assert ask(sse(chunk((0, "stop")), chunk((0, None), usage={}), "[DONE]"), SSE).reason is None
 
 
 def test_done_alone_is_empty(ask, sse):
-    """A sentinel without chunks, or with chunks that never had a choice, answers nothing."""
+    """A sentinel without any choice before it is an empty answer."""
     assert ask(sse("[DONE]"), SSE).reason == "empty"
     assert ask(sse(chunk(), "[DONE]"), SSE).reason == "empty"
 
 
 def test_nothing_comes_after_done(ask, sse):
-    """The sentinel is last."""
+    """A stream with chunks after its sentinel is not whole."""
     assert ask(sse(chunk((0, "stop")), "[DONE]", chunk((0, "stop"))), SSE).reason == "no-terminal-event"
 
 
-def test_a_chunk_that_is_no_json_spoils_the_stream(ask, sse):
-    """A data line that no client could read is not stored."""
+def test_a_chunk_that_is_not_json_spoils_the_stream(ask, sse):
+    """A stream with a data line that is not JSON is not stored."""
     assert ask(sse(chunk((0, "stop")), "{oops", "[DONE]"), SSE).reason == "bad-json"
 
 
 @pytest.mark.parametrize("reason", ["error", "insufficient_system_resource"])
 def test_a_failed_choice_spoils_the_stream(reason, ask, sse):
-    """OpenRouter's and DeepSeek's reasons for a generation that broke off."""
+    """The finish reasons of OpenRouter and DeepSeek for an aborted generation mean failure."""
     assert ask(sse(chunk((0, reason)), "[DONE]"), SSE).reason == "failed"
 
 
 def test_an_error_inside_a_choice_is_seen(ask, sse):
-    """OpenRouter puts an upstream's error into the choice."""
+    """OpenRouter puts an upstream's error into a choice."""
     bad = {"choices": [{"index": 0, "error": {"code": 502}, "finish_reason": "stop"}]}
 
     assert ask(bad).reason == "error"
@@ -77,5 +77,5 @@ def test_a_limit_is_kept_by_the_setting(ask, sse):
     ],
 )
 def test_a_completion_object_needs_finished_choices(value, reason, ask):
-    """Without `stream`, each choice of the one object must have ended."""
+    """Each choice of an answer that was not streamed must have ended."""
     assert reason == ask(value).reason

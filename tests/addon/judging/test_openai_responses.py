@@ -39,7 +39,7 @@ CREATED = event("response.created", "in_progress")
     ],
 )
 def test_the_last_event_decides_with_the_response_in_it(last, reason, ask, sse):
-    """A stream is whole where it ends with a response that says itself that it is completed."""
+    """A stream is whole if its last event carries a response with a final status."""
     assert reason == ask(sse(CREATED, last), SSE).reason
 
 
@@ -61,12 +61,12 @@ def test_nothing_comes_after_the_end(ask, sse):
     ],
 )
 def test_a_response_object_says_its_own_state(status, reason, ask):
-    """A 200 without `stream` can be failed or queued, and openai's client returns it without a word."""
+    """A response that was not streamed can be failed or queued, and openai's client returns it without an error."""
     assert reason == ask(response(status)).reason
 
 
 def test_incomplete_follows_the_setting(ask, sse):
-    """A response that ended at max_output_tokens is kept or not, streamed or not."""
+    """STORE_INCOMPLETE decides about a response that ended at max_output_tokens."""
     body = sse(CREATED, event("response.incomplete", "incomplete"))
 
     assert ask(body, SSE, store_incomplete=False).reason == "incomplete"

@@ -8,7 +8,7 @@ from addon.judging.reasons import NotStored
 
 
 def test_every_reason_is_a_token_of_a_structured_header():
-    """A reason stands in `cache-status; detail=` without quotes (RFC 8941, 3.3.4) and reads as words."""
+    """A reason is sent unquoted in `cache-status; detail=` (RFC 8941, 3.3.4) and consists of words."""
     assert all(re.fullmatch(r"[a-z]+(?:-[a-z]+)*", reason) for reason in NotStored)
 
 

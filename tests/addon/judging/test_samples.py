@@ -82,7 +82,7 @@ def test_a_whole_stream_is_whole_by_its_own_grammar(name, ask, samples):
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_no_proper_prefix_of_a_stream_is_whole(name, ask, samples):
-    """Cut at any byte, a stream is not whole, unless only line ends or an unneeded sentinel are missing."""
+    """A stream cut at any byte is not whole, unless only line ends or an unneeded sentinel are missing."""
     body = (samples / "streams" / name).read_bytes()
 
     whole = {at for at in range(len(body)) if ask(body[:at], media_of(name)).reason is None}
@@ -93,7 +93,7 @@ def test_no_proper_prefix_of_a_stream_is_whole(name, ask, samples):
 @pytest.mark.parametrize("name", [name for name in STREAMS if media_of(name).startswith("text/event-stream")])
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\r"])
 def test_line_ends_do_not_change_the_verdict(name, line_end, ask, samples):
-    """The same stream with CRLF or CR is whole, and none of its prefixes that end between two events is."""
+    """With CRLF or CR line ends a stream is whole, and none of its prefixes that end between events is."""
     body = (samples / "streams" / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", line_end)
     blank = line_end * 2
     cuts = [
@@ -109,7 +109,7 @@ def test_line_ends_do_not_change_the_verdict(name, line_end, ask, samples):
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if name.startswith("bedrock")])
 def test_no_frame_of_an_event_stream_may_be_missing_at_the_end(name, ask, samples):
-    """Cut between two frames, with every checksum right, an event stream is not whole."""
+    """An event stream cut between two frames is not whole, though every checksum is right."""
     body = (samples / "streams" / name).read_bytes()
     ends = [at for at in range(1, len(body)) if _are_frames(body[:at])]
 
@@ -126,7 +126,7 @@ def _are_frames(body):
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_whole_object_is_whole_and_no_prefix_of_it_is(name, ask, samples):
-    """Each JSON answer is judged whole; cut at any byte it is not."""
+    """Each JSON answer is whole, and no prefix of it is."""
     body = (samples / "objects" / name).read_bytes()
 
     whole = {at for at in range(len(body)) if ask(body[:at]).reason is None}
@@ -137,7 +137,7 @@ def test_a_whole_object_is_whole_and_no_prefix_of_it_is(name, ask, samples):
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_an_error_in_any_object_is_seen(name, ask, samples):
-    """The same object with an error beside its result is not stored."""
+    """An object with an error beside its result is not stored."""
     value = json.loads((samples / "objects" / name).read_bytes())
 
     assert ask(value | {"error": {"message": "overloaded"}}).reason in ("error", "failed")
@@ -160,7 +160,7 @@ def test_an_error_in_any_object_is_seen(name, ask, samples):
     ids=["unknown-sse", "text", "binary", "jsonl", "gemini-with-stop-on-each-chunk", "several-images"],
 )
 def test_the_grammars_that_cannot_know_their_end(grammar, media, parts, ask):
-    """These have no end mark of their own, so for them the transport's proper end is all that there is to go by."""
+    """Grammars without an end marker are judged by the end of the transport alone."""
     for body in (parts[0], b"".join(parts)):
         judgement = ask(body, media)
         assert (judgement.reason, judgement.judged) == (None, grammar)
@@ -170,7 +170,7 @@ def test_the_grammars_that_cannot_know_their_end(grammar, media, parts, ask):
     "name", [name for name in STREAMS if not media_of(name).startswith("application/vnd")]
 )
 def test_a_stream_without_its_bulk_has_the_same_verdict(name, ask, samples, monkeypatch):
-    """Whether it is large, so that it is read without its long texts, does not change what is said of any part."""
+    """Reading a large stream without its long texts does not change the verdict on any prefix."""
     body = (samples / "streams" / name).read_bytes()
     cuts = [at for at, byte in enumerate(body, 1) if byte in b'\n"}'] + [len(body)]
     expected = [ask(body[:at], media_of(name)) for at in cuts]
@@ -183,7 +183,7 @@ def test_a_stream_without_its_bulk_has_the_same_verdict(name, ask, samples, monk
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_bulk_does_not_change_the_verdict_on_an_object(name, ask, samples, monkeypatch):
-    """A large image and a large embedding beside a result leave it whole, and cut where either is cut."""
+    """An object with a large image and embedding is whole, and none of its prefixes is."""
     value = json.loads((samples / "objects" / name).read_bytes())
     body = json.dumps({"image": "iVBOR" * 1000, "numbers": [0.25] * 1000} | value).encode()
     monkeypatch.setattr(abridged, "LARGE", 0)

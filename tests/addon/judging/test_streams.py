@@ -12,7 +12,7 @@ CHUNK = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}
     "error", [{"error": {"message": "overloaded"}}, {"type": "error"}, ("error", "{}"), ("error", "busy")]
 )
 def test_an_error_in_any_stream_is_seen_wherever_it_stands(error, ask, sse, samples):
-    """An error event put into each sample, after its first event or at its end, spoils it."""
+    """An error event spoils every sample, after its first event or at its end."""
     bad = sse(error)
     for path in sorted((samples / "streams").glob("*.sse")):
         body = path.read_bytes().replace(b"\r\n", b"\n")
@@ -38,12 +38,12 @@ def test_pings_and_comments_count_for_nothing(ask, samples):
 
 @pytest.mark.parametrize("body", [b"", b"\n\n", b": hello\n\n", b"event: x\n\n", b"id: 1\n\n"])
 def test_a_stream_without_events_is_empty(body, ask):
-    """Whatever the method: an event stream has events."""
+    """An event stream without events is empty, whatever the method."""
     assert ask(body, SSE, "GET").reason == "empty"
 
 
 def test_a_cut_inside_an_event_is_told_from_one_between_events(ask, sse):
-    """The two ways to be cut have their own names."""
+    """A cut inside an event and a cut between events have different reasons."""
     body = sse(CHUNK)
 
     assert ask(body + b'data: {"cho', SSE).reason == "cut-off"
@@ -51,7 +51,7 @@ def test_a_cut_inside_an_event_is_told_from_one_between_events(ask, sse):
 
 
 def test_an_unknown_dialect_is_judged_by_the_transport(ask, sse):
-    """Without a grammar a stream need only end between events, without an error."""
+    """A stream of an unknown dialect must end between events and contain no error."""
     known = sse(("tick", {"n": 1}), ("tock", "plain text"))
 
     assert (ask(known, SSE).reason, ask(known, SSE).judged) == (None, "transport")
@@ -61,12 +61,12 @@ def test_an_unknown_dialect_is_judged_by_the_transport(ask, sse):
 
 
 def test_a_stream_that_is_not_text_is_refused(ask, sse):
-    """What is not UTF-8 was damaged on its way."""
+    """A stream that is not UTF-8 was damaged in transit."""
     assert ask(sse(CHUNK, "[DONE]").replace(b"index", b"ind\xff"), SSE).reason == "bad-text"
 
 
 def test_a_sentinel_after_another_grammars_end_is_no_part_of_it(ask, samples):
-    """Gateways add `[DONE]` to every stream; it neither harms nor replaces the real end."""
+    """Gateways add `[DONE]` to every stream: it does no harm and does not replace the real end."""
     for name in (
         "anthropic.bin",
         "cohere.bin",

@@ -23,7 +23,7 @@ SSE = "text/event-stream"
     ],
 )
 def test_the_terminal_type_is_last(first, last, ask, sse):
-    """A stream is whole with its terminal event at the end, and not without."""
+    """A stream is whole only if its terminal event is the last one."""
     assert ask(sse({"type": first}, {"type": last}), SSE).reason is None
     assert ask(sse({"type": first}), SSE).reason == "no-terminal-event"
     assert ask(sse({"type": last}, {"type": first}), SSE).reason == "no-terminal-event"
@@ -46,7 +46,7 @@ def test_an_interaction_says_its_own_state(status, reason, ask, sse):
 
 
 def test_an_error_of_a_conversation_is_seen(ask, sse):
-    """Mistral's conversations name their error like their other events."""
+    """An error event of a Mistral conversation is recognised by its type."""
     events = [
         {"type": "conversation.response.started"},
         {"type": "conversation.response.error", "code": 500, "message": "m"},

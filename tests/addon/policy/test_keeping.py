@@ -73,7 +73,7 @@ def _entry(*args: Any, **kwargs: Any) -> Entry:
 
 
 def test_a_whole_success_becomes_an_entry() -> None:
-    """Everything about the answer and where it comes from is in it."""
+    """The entry holds the whole answer and its origin."""
     entry = _entry()
     assert (entry.key, entry.status, entry.reason, entry.body) == ("pp1-key", 200, "Fine", CHAT)
     assert (entry.headers, entry.run, entry.recorded_at, entry.elapsed) == (JSON, "run-1", 1000.5, 0.25)
@@ -93,16 +93,22 @@ LARGE: dict[str, tuple[bytes, bytes]] = {
     "image": (json.dumps({"created": 1, "data": [{"b64_json": IMAGE}]}).encode(), b"application/json"),
     "embeddings": (json.dumps({"data": VECTORS, "model": "m"}).encode(), b"application/json"),
     "text": (CHAT.replace(b"Hi", rb"Hi, \"you\"\n " * 500_000), b"application/json"),
-    "stream": (b'data: {"choices":[{"delta":{"content":"%b"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-               % IMAGE.encode(), b"text/event-stream"),
-    "lines": (b'{"custom_id": "1", "response": {"status_code": 200, "body": "%b"}}\n' % (b"x" * 500) * 15_000, b"application/jsonl"),
+    "stream": (
+        b'data: {"choices":[{"delta":{"content":"%b"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+        % IMAGE.encode(),
+        b"text/event-stream",
+    ),
+    "lines": (
+        b'{"custom_id": "1", "response": {"status_code": 200, "body": "%b"}}\n' % (b"x" * 500) * 15_000,
+        b"application/jsonl",
+    ),
     "speech": (IMAGE.encode(), b"audio/mpeg"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_answer_is_judged_in_little_memory(name: str) -> None:
-    """Beside the answer itself not a quarter of its size is held while it is judged and looked through."""
+    """Judging and scanning take less memory than a quarter of the answer's size."""
     body, media = LARGE[name]
     tracemalloc.start()
     try:
@@ -124,7 +130,7 @@ def test_requests_are_saved_only_where_that_is_on() -> None:
 
 
 def test_bodies_are_stored_decoded() -> None:
-    """Whatever coding the client had asked for, the entry has none; headers about it are gone."""
+    """An entry has no content-encoding, and no header about it, whatever the client had asked for."""
     headers = (
         *JSON,
         (b"Content-Encoding", b"gzip"),
@@ -137,23 +143,23 @@ def test_bodies_are_stored_decoded() -> None:
 
 @pytest.mark.parametrize("body", [gzip.compress(CHAT)[:-5], CHAT, gzip.compress(CHAT) + b"more"])
 def test_a_coding_that_does_not_decode_to_its_end_is_not_stored(body: bytes) -> None:
-    """A cut or false compressed body is noticed even where the transport ended well."""
+    """A truncated or invalid compressed body is refused even if the transport ended well."""
     assert _keep(body, (*JSON, (b"content-encoding", b"gzip"))) is NotStored.CONTENT_CODING
 
 
 def test_an_unknown_coding_is_not_stored() -> None:
-    """What cannot be decoded cannot be judged."""
+    """A body in an unknown coding cannot be judged."""
     assert _keep(CHAT, (*JSON, (b"content-encoding", b"rot13"))) is NotStored.CONTENT_CODING
 
 
 def test_a_body_that_unfolds_beyond_the_limit_is_not_stored() -> None:
-    """MAX_BODY is about the decoded body, and a bomb is not unfolded."""
+    """MAX_BODY limits the decoded body, and decoding stops there."""
     bomb = gzip.compress(b" " * 5_000_000)
     assert _keep(bomb, (*JSON, (b"content-encoding", b"gzip")), max_body="1MB") is NotStored.TOO_LARGE
 
 
 def test_headers_keep_order_and_repeats_and_lose_what_is_private() -> None:
-    """`set-cookie` is dropped; what repeats still repeats."""
+    """`set-cookie` is dropped, and other headers keep their order and repeats."""
     headers = (*JSON, (b"x-a", b"1"), (b"Set-Cookie", b"s=1"), (b"X-A", b"2"))
     assert _entry(CHAT, headers).headers == (*JSON, (b"x-a", b"1"), (b"X-A", b"2"))
 
@@ -171,7 +177,7 @@ def test_headers_keep_order_and_repeats_and_lose_what_is_private() -> None:
     ],
 )
 def test_what_the_judge_refuses_is_not_stored(body: bytes, status: int, reason: NotStored) -> None:
-    """The judge's reason is handed on."""
+    """The judge's reason is returned."""
     assert _keep(body, JSON, status) is reason
 
 
@@ -186,7 +192,7 @@ def test_the_judges_settings_are_handed_on() -> None:
 
 
 def test_a_credential_of_the_wire_in_an_answer_is_never_stored() -> None:
-    """An answer that repeats the token of its request is not kept, in the body or in a header, by no setting."""
+    """No setting stores an answer that repeats its request's token in the body or a header."""
     echoed = CHAT.replace(b"Hi", TOKEN.encode())
     assert _keep(echoed, allow_secrets_in_responses="true") is NotStored.SECRET
     header = (*JSON, (b"x-echo", TOKEN.encode()))
@@ -194,21 +200,21 @@ def test_a_credential_of_the_wire_in_an_answer_is_never_stored() -> None:
 
 
 def test_a_secret_shape_in_an_answer_is_stored_only_where_that_is_allowed() -> None:
-    """What looks like somebody's key is not kept unless the user says so."""
+    """An answer with something that looks like a key is stored only if the user allows it."""
     shaped = CHAT.replace(b"Hi", b"AKIA" + b"QWERTYUIOPASDFGH")
     assert _keep(shaped) is NotStored.SECRET
     assert _entry(shaped, allow_secrets_in_responses="true").body == shaped
 
 
 def test_a_secret_shape_in_a_header_of_an_answer_counts_too() -> None:
-    """`scan` looks there: what was stored by the rules passes it."""
+    """Headers are scanned like bodies, as `scan` does."""
     headers = (*JSON, (b"x-debug", b"used AKIA" + b"QWERTYUIOPASDFGH"))
     assert _keep(CHAT, headers) is NotStored.SECRET
     assert _entry(CHAT, headers, allow_secrets_in_responses="true").headers == headers
 
 
 def test_a_credential_of_the_wire_in_a_saved_request_is_never_stored() -> None:
-    """Nor in its label, nor where no request is saved: it stands where nothing is known by its place."""
+    """A request with a credential in its prompt or path is not stored, with or without SAVE_REQUEST."""
     prompt = replace(REQUEST, body=REQUEST.body.replace(b"Hello", TOKEN.encode()))
     assert _keep(request=prompt) is NotStored.SECRET
     assert TOKEN.encode() not in _entry(request=prompt, save_request="false").encode()
@@ -217,7 +223,7 @@ def test_a_credential_of_the_wire_in_a_saved_request_is_never_stored() -> None:
 
 
 def test_a_signed_url_in_an_answer_is_kept() -> None:
-    """It is what the caller asked for, though it names the AWS key that signed it."""
+    """A signed URL is stored, though it names the AWS key id that signed it."""
     url = b"https://h/a?X-Amz-Credential=AKIAQWERTYUIOPASDFGH%2F20261121%2Fs3&X-Amz-Signature=ab"
     assert url in _entry(CHAT.replace(b"Hi", url)).body
 
@@ -225,12 +231,28 @@ def test_a_signed_url_in_an_answer_is_kept() -> None:
 @pytest.mark.parametrize(
     ("body", "target", "named"),
     [
-        (CHAT.replace(b"Hi", TOKEN.encode()), REQUEST.target, "POST api.openai.com/v1/chat/completions: its request or answer holds a secret (authorization)"),
-        (CHAT.replace(b"Hi", b"AKIAQWERTYUIOPASDFGH"), REQUEST.target, "completions: its request or answer holds a secret (aws-key-id)"),
-        (b'{"access_token": "abcdefghijklm"}', REQUEST.target, "completions: its request or answer holds a secret (access-token)"),
-        (CHAT, f"/v1/{'x' * 180}{TOKEN}", "not stored: api.openai.com: its request or answer holds a secret (authorization)"),
+        (
+            CHAT.replace(b"Hi", TOKEN.encode()),
+            REQUEST.target,
+            "POST api.openai.com/v1/chat/completions: its request or answer holds a secret (authorization)",
+        ),
+        (
+            CHAT.replace(b"Hi", b"AKIAQWERTYUIOPASDFGH"),
+            REQUEST.target,
+            "completions: its request or answer holds a secret (aws-key-id)",
+        ),
+        (
+            b'{"access_token": "abcdefghijklm"}',
+            REQUEST.target,
+            "completions: its request or answer holds a secret (access-token)",
+        ),
+        (
+            CHAT,
+            f"/v1/{'x' * 180}{TOKEN}",
+            "not stored: api.openai.com: its request or answer holds a secret (authorization)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_secret_kept_out_is_named(
     body: bytes, target: str, named: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -260,7 +282,7 @@ EVENTS: Headers = ((b"content-type", b"text/event-stream"),)
         (CHAT.replace(b"Hi", TOKEN.replace("-", "\\u002d").encode()), JSON),
     ],
 )
-def test_a_credential_that_is_put_together_by_whoever_reads_it_is_never_stored(
+def test_a_credential_split_over_events_or_escaped_is_never_stored(
     body: bytes, headers: Headers
 ) -> None:
     """Nor is one that comes in pieces, each in an event of its own, or with some of its characters escaped."""
@@ -269,7 +291,7 @@ def test_a_credential_that_is_put_together_by_whoever_reads_it_is_never_stored(
 
 
 def test_a_secret_shape_in_pieces_is_stored_only_where_that_is_allowed() -> None:
-    """A stream is looked at as it is read."""
+    """A stream is scanned the way a client reads it."""
     assert _keep(_streamed("Hello, this is a whole answer."), EVENTS).__class__ is Entry
     assert _keep(_streamed(SHAPED.decode()), EVENTS) is NotStored.SECRET
     assert _entry(_streamed(SHAPED.decode()), EVENTS, allow_secrets_in_responses="true")
@@ -279,19 +301,19 @@ SHAPED = b"sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
 
 
 def test_a_secret_shape_in_the_reason_counts_too() -> None:
-    """It is stored beside the status."""
+    """The reason phrase is scanned too."""
     assert _keep(reason=SHAPED.decode()) is NotStored.SECRET
     assert _entry(reason=SHAPED.decode(), allow_secrets_in_responses="true").reason == SHAPED.decode()
 
 
 def test_an_answer_that_hands_out_credentials_is_never_stored() -> None:
-    """An OAuth token answer is not kept, whatever host gave it."""
+    """The answer of an OAuth token endpoint is not stored, whatever its host."""
     body = b'{"access_token": "abcdefghijklmnop1234567890", "token_type": "Bearer", "expires_in": 3600}'
     assert _keep(body, allow_secrets_in_responses="true") is NotStored.SECRET
 
 
 def test_a_head_answer_keeps_its_length() -> None:
-    """For HEAD the length is the answer: there is no body to compute it from."""
+    """A HEAD answer keeps its content-length, as there is no body to compute it from."""
     request = WireRequest("HEAD", "https", "api.openai.com", 443, "/v1/models", (), b"")
     headers = (*JSON, (b"Content-Length", b"1234"))
     assert _entry(b"", headers, request=request).headers == headers

@@ -19,7 +19,7 @@ def refused(url: str, method: str = "POST") -> str | None:
 
 @pytest.mark.parametrize("row", NEVER_CACHED, ids=lambda row: row.host + row.path)
 def test_every_row(row: tuple[str, str, str, str]) -> None:
-    """Each row refuses what it is about, under its kind, and says why."""
+    """Each row refuses its own URL under its kind, and gives a reason."""
     host, path, kind, reason = row
     found = refused(
         f"https://{host.replace('*', 'eu-west-1') if host != '*' else 'gateway.example'}{path or '/anything'}"
@@ -33,40 +33,57 @@ def test_every_row(row: tuple[str, str, str, str]) -> None:
     [
         ("https://oauth2.googleapis.com/token", "token-endpoint"),
         ("https://login.microsoftonline.com/tid/v2.0/.well-known/openid-configuration", "token-endpoint"),
-        ("https://sts.us-east-1.amazonaws.com/", "token-endpoint"), ("https://STS.amazonaws.com./", "token-endpoint"),
-        ("https://api.anthropic.com/v1/oauth/token", "token-endpoint"), ("https://gw.example/tenant/oauth2/v2.0/token/", "token-endpoint"),
-        ("https://gw.example/oauth/%74oken?x=1", "token-endpoint"), ("https://gw.example//oauth//token", "token-endpoint"),
-        ("http://169.254.169.254/latest/api/token", "cloud-metadata"), ("http://169.254.170.2/v2/credentials", "cloud-metadata"),
-        ("http://2852039166/latest", "cloud-metadata"), ("http://[::ffff:169.254.169.254]/", "cloud-metadata"),
-        ("http://[fd00:ec2::254]/latest", "cloud-metadata"), ("http://metadata.google.internal/computeMetadata/v1/", "cloud-metadata"),
-        ("http://100.100.100.200/latest", "cloud-metadata"), ("https://api.openai.com/v1/realtime/sessions", "ephemeral-secret"),
-        ("https://api.anthropic.com/api/event_logging/v2/batch", "telemetry"), ("https://play.googleapis.com/log", "telemetry"),
+        ("https://sts.us-east-1.amazonaws.com/", "token-endpoint"),
+        ("https://STS.amazonaws.com./", "token-endpoint"),
+        ("https://api.anthropic.com/v1/oauth/token", "token-endpoint"),
+        ("https://gw.example/tenant/oauth2/v2.0/token/", "token-endpoint"),
+        ("https://gw.example/oauth/%74oken?x=1", "token-endpoint"),
+        ("https://gw.example//oauth//token", "token-endpoint"),
+        ("http://169.254.169.254/latest/api/token", "cloud-metadata"),
+        ("http://169.254.170.2/v2/credentials", "cloud-metadata"),
+        ("http://2852039166/latest", "cloud-metadata"),
+        ("http://[::ffff:169.254.169.254]/", "cloud-metadata"),
+        ("http://[fd00:ec2::254]/latest", "cloud-metadata"),
+        ("http://metadata.google.internal/computeMetadata/v1/", "cloud-metadata"),
+        ("http://100.100.100.200/latest", "cloud-metadata"),
+        ("https://api.openai.com/v1/realtime/sessions", "ephemeral-secret"),
+        ("https://api.anthropic.com/api/event_logging/v2/batch", "telemetry"),
+        ("https://play.googleapis.com/log", "telemetry"),
         ("https://chatgpt.com/backend-api/wham/accounts/check", "telemetry"),
     ],
-)  # fmt: skip
+)
 def test_refused(url: str, kind: str) -> None:
-    """What clients were seen to send, and other spellings of it, is refused."""
+    """Requests that real clients send, and other spellings of them, are refused."""
     assert refused(url) == kind
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "https://api.openai.com/v1/chat/completions", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1/messages/batches",
+        "https://api.openai.com/v1/chat/completions",
+        "https://api.anthropic.com/v1/messages",
+        "https://api.anthropic.com/v1/messages/batches",
         "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/m:generateContent",
-        "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse", "https://chatgpt.com/backend-api/codex/responses",
-        "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens", "https://api.openai.com/v1/realtime",
-        "https://myres.openai.azure.com/openai/deployments/d/chat/completions", "http://127.0.0.1:8000/v1/chat/completions",
-        "https://notsts.amazonaws.com/", "https://oauth2.googleapis.com.evil.example/", "https://api.openai.com/v1/files/token",
-        "https://api.openai.com/oauth/tokens", "http://1695/x", "http://999999999999/x",
+        "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse",
+        "https://chatgpt.com/backend-api/codex/responses",
+        "https://generativelanguage.googleapis.com/v1beta/models/m:countTokens",
+        "https://api.openai.com/v1/realtime",
+        "https://myres.openai.azure.com/openai/deployments/d/chat/completions",
+        "http://127.0.0.1:8000/v1/chat/completions",
+        "https://notsts.amazonaws.com/",
+        "https://oauth2.googleapis.com.evil.example/",
+        "https://api.openai.com/v1/files/token",
+        "https://api.openai.com/oauth/tokens",
+        "http://1695/x",
+        "http://999999999999/x",
     ],
-)  # fmt: skip
+)
 def test_not_refused(url: str) -> None:
-    """Requests to models, and names that merely resemble the table's, are cached."""
+    """Requests to models, and names that only resemble the table's, are cached."""
     assert refused(url) is None
 
 
-def test_a_model_server_on_the_local_network_is_no_metadata() -> None:
+def test_a_local_model_server_is_not_a_metadata_server() -> None:
     """Private addresses other than the metadata servers' are ordinary hosts."""
     for host in ("10.0.0.1", "192.168.1.1", "[::1]", "[fd00::1]", "127.0.0.1"):
         assert refused(f"http://{host}/v1/models") is None
