@@ -282,9 +282,7 @@ EVENTS: Headers = ((b"content-type", b"text/event-stream"),)
         (CHAT.replace(b"Hi", TOKEN.replace("-", "\\u002d").encode()), JSON),
     ],
 )
-def test_a_credential_split_over_events_or_escaped_is_never_stored(
-    body: bytes, headers: Headers
-) -> None:
+def test_a_credential_split_over_events_or_escaped_is_never_stored(body: bytes, headers: Headers) -> None:
     """Nor is one that comes in pieces, each in an event of its own, or with some of its characters escaped."""
     assert TOKEN.encode() not in body
     assert _keep(body, headers, allow_secrets_in_responses="true") is NotStored.SECRET
