@@ -1,4 +1,4 @@
-"""A request and a live answer, free of mitmproxy's types."""
+"""A request and a live answer, without mitmproxy's types."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["LiveAnswer", "WireRequest"]
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """A whole request.
+    """A complete request.
 
-    `host` and `port` come from the URL or `:authority`, never from the Host header. `target` is the path with
-    its query, exactly as sent. `headers` keep order, case and repeats. `body` is as sent (maybe compressed).
+    `host` and `port` come from the URL or `:authority`, never from the Host header. `target` is path and query
+    exactly as sent. `headers` keep order, case and repeats. `body` is as sent, possibly compressed.
     """
 
     method: str
@@ -28,7 +28,7 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class LiveAnswer:
-    """An answer whose transport ended well; `body` is as on the wire, maybe compressed."""
+    """An answer whose transport ended normally; `body` is as received, possibly compressed."""
 
     status: int
     reason: str

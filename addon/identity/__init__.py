@@ -1,6 +1,9 @@
-"""The identity of a request: what may shape its answer, redacted, in one normal form, and its key."""
+"""Turns a request into its identity: everything that may shape the answer, redacted, in one normal form, hashed.
+
+May use `addon.redaction` and `addon.messages`, nothing else of the addon.
+"""
 
 from addon.identity.keying import Identity, identify, key_of_saved
-from addon.identity.rules import CacheControl, IdentityRules, Pointer, Profile
+from addon.identity.rules import CacheControl, IdentityRules
 
-__all__ = ["CacheControl", "Identity", "IdentityRules", "Pointer", "Profile", "identify", "key_of_saved"]
+__all__ = ["CacheControl", "Identity", "IdentityRules", "identify", "key_of_saved"]

@@ -1,7 +1,7 @@
-"""The normal form of a request's body, by what its content-type says it is.
+"""The normal form of a request's body, chosen by its content-type.
 
-JSON is a Document. Everything else is a small object that says its `kind`, so that no body of one kind can pass
-for one of another: form, multipart, text, bytes, or digest (text and bytes too long to be saved as they are).
+JSON becomes a Document. Every other body becomes a small object with a `kind`, so that bodies of two kinds never
+look alike: form, multipart, text, bytes, or digest (for text and bytes too long to be saved).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from addon.identity.canonical_json import Document, NotCanonical, parse
-from addon.identity.header_form import Kept, media_type, value_of
+from addon.identity.header_form import KeptHeaders, media_type, value_of
 from addon.identity.multipart_form import Part, boundary_of, parts_of
 from addon.redaction.redact import redact_bytes
 from cache_store.answers.content_coding import BadCoding, decode
 
-__all__ = ["INLINE", "Body", "decoded_body", "normal_body", "raw_body"]
+__all__ = ["Body", "decoded_body", "normal_body", "raw_body"]
 
 type Body = Document | dict[str, Any] | None
 
-INLINE = 64 * 1024
-"""Bytes of text or binary that are saved as they are; of more, size and SHA-256 are."""
+# The most bytes of text or binary data that are saved; longer data is saved as its size and SHA-256.
+_INLINE = 64 * 1024
 
 _MAX_JSON = 64 * 1024 * 1024
 _MAX_DECODED = 64 * 1024 * 1024
@@ -33,33 +33,33 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def decoded_body(body: bytes, encoding: str) -> bytes | None:
-    """The body without its content-encoding; None where that does not decode, or decodes to more than 64 MiB."""
+    """The body without its content-encoding; None if it cannot be decoded or decodes to more than 64 MiB."""
     try:
         return decode(body, encoding, _MAX_DECODED) if encoding else body
     except BadCoding:
         return None
 
 
-def normal_body(body: bytes, kept: Kept, *, is_decoded: bool) -> Body:
-    """What a body is. `is_decoded` is false where a content-encoding could not be undone: then it is its bytes."""
+def normal_body(body: bytes, kept: KeptHeaders, *, is_decoded: bool) -> Body:
+    """The normal form of `body`. `is_decoded` is false if a content-encoding could not be undone."""
     if not body:
         return None
     content_type = value_of(kept, b"content-type")
     kind = media_type(content_type)
-    # The bytes of an upload are the file, whatever they look like (google-genai: content-type application/json).
+    # The bytes of an upload are the file, whatever its content-type (google-genai sends application/json).
     is_file = "upload" in value_of(kept, b"x-goog-upload-command")
-    found: Body = None
+    read: Body = None
     if is_decoded and not is_file:
-        if kind == "application/json" or _JSON.fullmatch(kind):
-            found = _json(body)
+        if _JSON.fullmatch(kind):
+            read = _json(body)
         elif kind == _FORM:
-            found = _form(body)
+            read = _form(body)
         elif kind.startswith("multipart/"):
-            found = _multipart(body, content_type)
-    if found is not None:
-        return found
+            read = _multipart(body, content_type)
+    if read is not None:
+        return read
     raw = raw_body(body)
-    # Someone else may undo what is not undone here: then what is within it could be read.
+    # A reader of the saved request might be able to decode what we could not, and find a secret in it.
     return raw if is_decoded or raw["kind"] == "text" else _digest(body)
 
 
@@ -71,7 +71,7 @@ def _json(body: bytes) -> Document | None:
 
 
 def _form(body: bytes) -> dict[str, Any] | None:
-    """Pairs in order (WHATWG URL, 5.1): `a` is `["a", null]`, `a=` is `["a", ""]`."""
+    """Pairs in order (WHATWG URL, 5.1): `a` becomes `["a", null]`, and `a=` becomes `["a", ""]`."""
     # curl sends JSON under this type unless told otherwise.
     if body[:1] in (b"{", b"[") or body.count(b"&") >= _MAX_PAIRS:
         return None
@@ -92,9 +92,7 @@ def _unquoted(text: bytes) -> str:
 def _multipart(body: bytes, content_type: str) -> dict[str, Any] | None:
     boundary = boundary_of(content_type)
     parts = parts_of(body, boundary) if boundary else None
-    return (
-        {"kind": "multipart", "parts": [_saved_part(part) for part in parts]} if parts is not None else None
-    )
+    return None if parts is None else {"kind": "multipart", "parts": [_saved_part(part) for part in parts]}
 
 
 def _saved_part(part: Part) -> dict[str, Any]:
@@ -107,8 +105,8 @@ def _saved_part(part: Part) -> dict[str, Any]:
 
 
 def raw_body(data: bytes) -> dict[str, Any]:
-    """A body as its bytes: text as it is (it is redacted with all other text), anything else redacted already."""
-    if len(data) <= INLINE:
+    """A body as its bytes: text unchanged (it is redacted later, with all other text), other data redacted."""
+    if len(data) <= _INLINE:
         try:
             return {"kind": "text", "value": data.decode()}
         except UnicodeDecodeError:

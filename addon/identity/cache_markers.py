@@ -1,10 +1,10 @@
-"""Anthropic's `cache_control` markers: where a prompt's prefix is cached says nothing about its answer.
+"""Takes Anthropic's `cache_control` markers out of their places: the position of a cached prefix does not affect
+the answer.
 
-SDKs and agents move their breakpoints from call to call, so the markers are taken from their places and only
-which ones there are stays in the identity: having none, or another TTL, makes another request. Markers are taken
-only from the places that the API has for them (Messages: `CacheControlEphemeral` on the request, on system,
-content and tool blocks; the same below a batch's params). Anywhere else, as in a schema or in a tool's input,
-a member of that name is data.
+SDKs and agents move their breakpoints from call to call, so the identity keeps only the set of distinct markers.
+A request without markers, or with another TTL, stays a different request. Markers are taken only from the places
+that the API defines (Messages: `CacheControlEphemeral` on the request, and on system, content and tool blocks; also
+in the params of a batch). Anywhere else, such as in a schema or a tool's input, a member of that name is data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAX_CONTENT_DEPTH = 4
 
 
 def take_markers(body: Any) -> list[dict[str, str]]:
-    """Removes the markers from `body` (a parsed JSON value) and returns the distinct ones, sorted."""
+    """Remove the markers from `body` (a parsed JSON value); return the distinct ones, sorted."""
     taken: list[dict[str, str]] = []
     if isinstance(body, dict):
         _take_from_request(body, taken)
@@ -30,11 +30,11 @@ def take_markers(body: Any) -> list[dict[str, str]]:
 
 
 def merged_markers(some: list[dict[str, str]], more: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The distinct markers of both, sorted."""
-    found = [*some, *more]
-    if not found or found.count(found[0]) == len(found):  # as mostly
-        return found[:1]
-    return [dict(items) for items in sorted({tuple(sorted(marker.items())) for marker in found})]
+    """The distinct markers of both lists, sorted."""
+    markers = [*some, *more]
+    if not markers or markers.count(markers[0]) == len(markers):  # the usual case
+        return markers[:1]
+    return [dict(items) for items in sorted({tuple(sorted(marker.items())) for marker in markers})]
 
 
 def _take_from_request(request: dict[str, Any], taken: list[dict[str, str]]) -> None:
@@ -51,7 +51,7 @@ def _take_from_request(request: dict[str, Any], taken: list[dict[str, str]]) -> 
 
 
 def _take_from_blocks(content: list[Any], taken: list[dict[str, str]], depth: int) -> None:
-    """From content blocks, and those inside of tool results and documents."""
+    """Take markers from content blocks and from the blocks inside tool results and documents."""
     for block in content:
         if not isinstance(block, dict):
             continue

@@ -1,12 +1,11 @@
-"""JSON in one spelling: two texts have the same canonical form if and only if they have the same value.
+"""Canonical JSON: two texts have the same canonical form if and only if they have the same value.
 
-Keys are sorted by code point at every depth, except directly under a member named `properties`: structured
-outputs follow the order of a JSON Schema's properties, so it shapes the answer. (Whether a `properties` is a
-schema's cannot be told for sure; keeping the order of all of them can only cost a miss.)
+Keys are sorted by code point at every depth, except directly under a member named `properties`. Structured
+outputs follow the order of a JSON Schema's properties, so that order shapes the answer. We cannot tell whether a
+`properties` belongs to a schema; keeping the order of all of them can at worst cost a miss.
 
-The work is done by the standard library's C parser, with one call of ours for each object and each number, and by
-orjson's writer. Numbers other than short integers travel as the text that is to be written: nothing goes through
-a float.
+The standard library's C parser does the reading, with one Python call for each object and each number, and orjson
+does the writing. Every number except a short integer is kept as text and never converted to a float.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ MAX_DEPTH = 128
 """Levels of nesting. Python's own limit depends on its version and on the depth of the stack."""
 
 _ORDERED = "properties"
-# Members that a later step looks for; told while parsing, so that most documents are never walked.
+# Members that a later step handles. They are noted while parsing, so that most documents are never walked again.
 _HOLDING_OBJECTS = frozenset({"cache_control", "headers"})
 _NOTABLE = _HOLDING_OBJECTS | BODY_FIELDS.keys()
 _NOTED = _NOTABLE | {_ORDERED}
 
 Number = orjson.Fragment
-"""The type of a number that is not a short integer; `written` tells which number it is."""
+"""A number that is not a short integer: JSON text that orjson writes as it is."""
 
 _SHORT_INTEGER = 18
 _USUAL_NUMBER = 24
-# Such as 1.0 and 0.50, which repeat.
+# Numbers such as 1.0 and 0.50 repeat, so their canonical form is cached.
 _SHORT_NUMBER = 6
 _WHITESPACE = " \t\n\r"
 _BACKSLASH = ord("\\")
@@ -47,11 +46,11 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89A-Fa-f]")
 
 
 class NotCanonical(ValueError):
-    """Not JSON, or JSON that has no canonical form here: its bytes are what it is."""
+    """The text is not JSON, or is JSON without a canonical form here; the caller uses its bytes instead."""
 
 
 class Ordered(dict[str, Any]):
-    """An object whose members are written in their own order."""
+    """An object whose members are written in their original order."""
 
     __slots__ = ()
 
@@ -60,21 +59,21 @@ _HOLDERS = frozenset({dict, list, Ordered})
 
 
 def written(value: Any) -> bytes:
-    """A value of text, integers, lists, objects and Numbers as JSON in UTF-8, without spaces, names sorted.
+    """`value` (text, integers, lists, objects and Numbers) as JSON in UTF-8, without spaces, names sorted.
 
-    Raises TypeError for text with a lone surrogate, which UTF-8 does not have.
+    Raises TypeError for text with a lone surrogate, which cannot be written in UTF-8.
     """
     return orjson.dumps(value, _in_order, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 
 def _in_order(members: Ordered) -> orjson.Fragment:
-    """What orjson is to write for an object that keeps its order: it sorts all those that it knows."""
+    """The JSON of an object that keeps its order, because orjson would sort it."""
     pieces = [b"%b:%b" % (written(name), written(member)) for name, member in members.items()]
     return orjson.Fragment(b"{%b}" % b",".join(pieces))
 
 
 class Document:
-    """A JSON value. `notable` names the members that a later step may have to look at."""
+    """A JSON value, and the names of its members that a later step may have to handle (`notable`)."""
 
     __slots__ = ("notable", "value")
 
@@ -94,8 +93,8 @@ class Document:
 def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
     """The document in `data` (UTF-8).
 
-    Raises NotCanonical for duplicate keys, NaN and infinities, numbers beyond 4,300 digits, nesting deeper than
-    `max_depth`, a lone surrogate, invalid UTF-8, anything behind the value, and whatever else is not JSON.
+    Raises NotCanonical for duplicate keys, NaN and infinities, numbers of more than 4,300 digits, nesting deeper
+    than `max_depth`, a lone surrogate, invalid UTF-8, text after the value, and anything else that is not JSON.
     """
     try:
         return _parsed(data, max_depth)
@@ -106,11 +105,11 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Document:
 def _parsed(data: bytes, max_depth: int) -> Document:
     reader = _OF_THREAD.reader
     value = reader.read(data.decode())
-    # Each level takes an object or a `[`. To take them out is faster than to count them.
+    # Each level needs an object or a `[`. Removing all `[` is faster than counting them.
     holders = reader.objects + len(data) - len(data.replace(b"[", b""))
     if holders > max_depth and not _is_within(value, max_depth):
         raise NotCanonical("nested too deep")
-    # One byte is found faster than several are looked for.
+    # Searching for one byte is faster than searching for several.
     if _BACKSLASH in data and _LONG_ESCAPE in data and _SURROGATE_ESCAPE.search(data):
         _refuse_lone_surrogates(value)
     return Document(value, reader.notable)
@@ -143,7 +142,7 @@ def _refuse(name: str) -> NoReturn:
 
 
 class _Reader:
-    """Parses one text after the other, and notes of each what a later step may have to look at."""
+    """Parses one text at a time and notes the members that a later step may have to handle."""
 
     __slots__ = ("_decoder", "notable", "objects")
 
@@ -161,7 +160,7 @@ class _Reader:
         text = text.strip(_WHITESPACE)
         value, end = self._decoder.raw_decode(text)
         if end != len(text):
-            raise NotCanonical("something behind the value")
+            raise NotCanonical("text after the value")
         return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -176,7 +175,8 @@ class _Reader:
     def _note(self, members: dict[str, Any]) -> None:
         if isinstance(inner := members.get(_ORDERED), dict):
             members[_ORDERED] = Ordered(inner)
-        # A credential is a scalar, the others hold objects; a schema's property of that name is the reverse.
+        # A credential's value is a scalar, and the other members hold objects. Schema properties of these names are
+        # the opposite.
         for name in _NOTABLE.intersection(members):
             if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS):
                 self.notable.add(name)
@@ -187,7 +187,7 @@ def _integer(text: str) -> int | Number:
 
 
 def _number(text: str) -> Number:
-    # Most have their one spelling already: 0.7, -0.01834.
+    # Most numbers are canonical already, such as 0.7 and -0.01834.
     if (
         len(text) <= _USUAL_NUMBER
         and text[-1] != "0"
@@ -203,7 +203,7 @@ def _short_number(text: str) -> Number:
 
 
 class _OfThread(threading.local):
-    """A reader for each thread: to make a decoder takes as long as to parse a short body."""
+    """One reader for each thread, because making a decoder takes as long as parsing a short body."""
 
     def __init__(self) -> None:
         self.reader = _Reader()

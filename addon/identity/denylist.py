@@ -1,6 +1,7 @@
-"""The denylist: all that is forwarded and yet not in the identity, each with its reason. Unknown means in.
+"""The denylist: headers and query parameters that are forwarded but not part of the identity, and why.
 
-Patterns are lower case; `*` at one end stands for anything. The first row that fits decides.
+Unknown names are in the identity. Patterns are lower case, with `*` at one end for anything. The first match
+decides.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ __all__ = ["HEADERS", "QUERY", "QUERY_BESIDE_SIG", "Verdict", "header_verdict", 
 
 
 class Verdict(enum.Enum):
-    """What becomes of a header or a query parameter in the identity."""
+    """How a header or a query parameter enters the identity."""
 
     OUT = "left out"
-    CREDENTIAL = "left out; only that some credential was sent is in"
-    SELECTOR = "in, as a hash: it chooses the account"
-    CLEAR = "in, in clear: known to be harmless"
-    SET = "in, in clear, as a sorted set of its list items"
-    HASHED = "in, as a hash: not known to be harmless"
+    CREDENTIAL = "left out, except that a credential was sent"
+    SELECTOR = "in, as a hash, because it selects the account"
+    CLEAR = "in, in clear text, because it is known to be harmless"
+    SET = "in, in clear text, as a sorted set of its list items"
+    HASHED = "in, as a hash, because it is not known to be harmless"
 
 
 _TRANSPORT = (
@@ -111,14 +112,14 @@ _IDS = (
 )
 _SELECTORS = (
     Place("openai-organization", "what it may see differs by account (/v1/files)"),
-    Place("openai-project", "the same"),
-    Place("chatgpt-account-id", "the same (Codex with a ChatGPT login)"),
+    Place("openai-project", "what it may see differs by project"),
+    Place("chatgpt-account-id", "what it may see differs by account (Codex with a ChatGPT login)"),
     Place("x-goog-user-project", "the project that is billed, and its quota"),
-    Place("anthropic-organization-id", "the same"),
+    Place("anthropic-organization-id", "what it may see differs by account"),
 )
 _SETS = (
-    Place("anthropic-beta", "a list; its order means nothing"),
-    Place("openai-beta", "a list; its order means nothing"),
+    Place("anthropic-beta", "a list whose order is not significant"),
+    Place("openai-beta", "a list whose order is not significant"),
 )
 _HARMLESS = (
     Place("content-type", "how the body is read; see header_form"),
@@ -148,20 +149,20 @@ HEADERS: tuple[tuple[Verdict, tuple[Place, ...]], ...] = (
     (Verdict.CLEAR, _HARMLESS),
     (Verdict.CREDENTIAL, CREDENTIAL_HEADERS),
 )
-"""Every header that is known. What is in no row is `Verdict.HASHED`."""
+"""Every known header. A header without a row is `Verdict.HASHED`."""
 
 QUERY = CREDENTIAL_QUERY
-"""Query parameters that are left out; that a credential was sent is in."""
+"""Query parameters that are left out, except that a credential was sent."""
 
 QUERY_BESIDE_SIG = frozenset(
     {"se", "sp", "sv", "sr", "st", "spr", "sip", "ss", "srt", "ske", "skoid", "sks", "skt", "sktid", "skv"}
 )
-"""The other parts of an Azure SAS (times, permissions): left out where `sig` stands beside them."""
+"""The other parameters of an Azure SAS (times, permissions): left out if `sig` is present."""
 
 _LONGEST = 256
 
 
-def _fits(name: str, pattern: str) -> bool:
+def _matches(name: str, pattern: str) -> bool:
     if pattern.endswith("*"):
         return name.startswith(pattern[:-1])
     if pattern.startswith("*"):
@@ -174,21 +175,21 @@ def _header_verdict(name: bytes) -> tuple[Verdict, bytes]:
     lower = name.lower()
     text = lower.decode("latin-1")
     for verdict, places in HEADERS:
-        if any(_fits(text, place.pattern) for place in places):
+        if any(_matches(text, place.pattern) for place in places):
             return verdict, lower
     return Verdict.HASHED, lower
 
 
 def header_verdict(name: bytes) -> tuple[Verdict, bytes]:
-    """What becomes of a header, and its name in lower case."""
+    """How a header enters the identity, and its name in lower case."""
     if len(name) > _LONGEST:
         return Verdict.HASHED, name.lower()
     return _header_verdict(name)
 
 
 def query_verdict(name: str) -> Verdict:
-    """What becomes of a query parameter: credentials are out, what looks like one is hashed, all else in clear."""
+    """How a query parameter enters the identity: credentials are left out, and names that look like one hashed."""
     lower = name.lower()
-    if any(_fits(lower, place.pattern) for place in QUERY):
+    if any(_matches(lower, place.pattern) for place in QUERY):
         return Verdict.CREDENTIAL
     return Verdict.HASHED if looks_like_credential(lower) else Verdict.CLEAR

@@ -1,30 +1,30 @@
-"""JSON numbers by their exact value, in one spelling, without going through a float.
+"""Gives each JSON number one spelling that depends on its exact value only, without using floats.
 
-`1`, `1.0` and `1e0` are one; `-0.0` is `0`; no digit is lost, and no exponent is ever expanded into digits
-beyond 21 (so `1e1000000` stays six characters of work).
+`1`, `1.0` and `1e0` become `1`, and `-0.0` becomes `0`. No digit is lost. Exponents are not expanded beyond 21
+digits, so `1e1000000` stays short.
 """
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "NumberTooLong", "canonical"]
+__all__ = ["NumberTooLong", "canonical"]
 
-LONGEST = 4300
-"""Characters of a number; Python's own limit for integers, which an environment variable can change."""
+# Python's own limit for integers, which an environment variable can change.
+_LONGEST = 4300
 
 _LONGEST_EXPONENT = 18
-# As JavaScript writes numbers: plain up to 21 digits and down to six zeros behind the point.
+# The limits at which JavaScript switches to exponents (ECMA-262, Number::toString).
 _PLAIN_DIGITS = 21
 _PLAIN_ZEROS = 6
 
 
 class NumberTooLong(ValueError):
-    """A number that is not worth reading exactly."""
+    """The number is too long to be normalised."""
 
 
 def canonical(text: str) -> str:
-    """The one spelling of the JSON number `text` (RFC 8259, 6), itself a JSON number.
+    """The normal spelling of the JSON number `text` (RFC 8259, 6), which is itself a JSON number.
 
-    Raises NumberTooLong beyond 4,300 characters or an exponent beyond 18, as sent or in this spelling.
+    Raises NumberTooLong if it has more than 4,300 characters or its exponent more than 18, before or after.
     """
     sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text)
     mantissa, _, power = digits.replace("E", "e").partition("e")
@@ -36,14 +36,14 @@ def canonical(text: str) -> str:
         return "0"
     exponent = int(power or "0") - len(fraction) + len(digits) - len(significant)
     spelled = _spelled(significant, exponent)
-    # What is written must be read again: 1.5e-9 is 15e-10.
+    # The result must be readable again, and it can be longer than the input: 1.5e-9 becomes 15e-10.
     _refuse_long(spelled, spelled.partition("e")[2])
     return sign + spelled
 
 
 def _refuse_long(number: str, power: str) -> None:
-    if len(number) > LONGEST:
-        raise NumberTooLong(f"a number is longer than {LONGEST} digits")
+    if len(number) > _LONGEST:
+        raise NumberTooLong(f"a number is longer than {_LONGEST} digits")
     if len(power) > _LONGEST_EXPONENT:
         raise NumberTooLong("a number's exponent is too long")
 

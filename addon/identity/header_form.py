@@ -1,4 +1,4 @@
-"""The normal form of a request's headers (RFC 9110, 5): names in lower case, sorted, repeats in order."""
+"""The normal form of a request's headers (RFC 9110, 5): lower-case names, sorted, repeats in order."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from addon.identity.denylist import Verdict, header_verdict
 from addon.redaction.redact import hashed
 from cache_store.entry import Headers
 
-__all__ = ["Kept", "keep_headers", "media_type", "normal_headers", "value_of"]
+__all__ = ["KeptHeaders", "keep_headers", "media_type", "normal_headers", "value_of"]
 
-type Kept = list[tuple[bytes, bytes]]
+type KeptHeaders = list[tuple[bytes, bytes]]
 
-_USUAL_NAMES = 2048  # bytes of all names together; more is not remembered
+_USUAL_NAMES = 2048  # bytes of all names together; longer lists are not cached
 _ANY_FORMAT = frozenset({"*/*", "application/json"})
-# Types whose text is UTF-8 anyway (RFC 8259 8.1; WHATWG URL, 5.1).
+# Types whose text is always UTF-8 (RFC 8259, 8.1; WHATWG URL, 5.1).
 _UTF8_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json|application/x-www-form-urlencoded")
-# From the first space on: a search that begins at each takes quadratic time.
+# Starts at the first space only, because a search that restarts at each would take quadratic time.
 _QUALITY = re.compile(r"(?<![ \t])[ \t]*;[ \t]*q=[0-9.]+$", re.IGNORECASE)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)', re.ASCII)
-_OWS = " \t"
-"""All that may stand around a value and is no part of it (RFC 9110, 5.6.3); `str.strip` takes more."""
+_OWS = " \t"  # RFC 9110, 5.6.3; `str.strip` would remove more
 
 
-def keep_headers(headers: Headers) -> tuple[Kept, bool]:
-    """What of the headers the key may depend on (name in lower case, value as sent), and whether any other one
-    carried a credential."""
+def keep_headers(headers: Headers) -> tuple[KeptHeaders, bool]:
+    """The headers that the key depends on (lower-case name, value as sent), and whether a credential was sent."""
     names = tuple([name for name, _ in headers])
     is_usual = sum(map(len, names)) <= _USUAL_NAMES
     places, credentials = _places(names) if is_usual else _places.__wrapped__(names)
@@ -36,9 +34,9 @@ def keep_headers(headers: Headers) -> tuple[Kept, bool]:
 
 @lru_cache(maxsize=256)
 def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int]]:
-    """Where headers of these names are kept (and the name in lower case), and where they are credentials.
+    """The positions (and lower-case names) of the headers that are kept, and the positions of credentials.
 
-    Remembered, as a client sends the same names with every request; values are never seen here.
+    Cached, because a client sends the same names with every request. Values are never passed to this function.
     """
     kept: list[tuple[int, bytes]] = []
     credentials: list[int] = []
@@ -51,17 +49,19 @@ def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int
     return kept, credentials
 
 
-def value_of(kept: Kept, name: bytes) -> str:
-    """A header's value, repeats joined by commas (RFC 9110 5.3); '' where it is absent."""
-    values = [value.decode("latin-1").strip(_OWS) for found, value in kept if found == name]
+def value_of(kept: KeptHeaders, name: bytes) -> str:
+    """A header's value, repeats joined by commas (RFC 9110, 5.3); '' if it is absent."""
+    values = [value.decode("latin-1").strip(_OWS) for kept_name, value in kept if kept_name == name]
     return ", ".join(values) if values else ""
 
 
-def normal_headers(kept: Kept, *, has_body: bool, is_multipart: bool, is_decoded: bool) -> list[list[str]]:
-    """Pairs of name and value as they are saved, by name.
+def normal_headers(
+    kept: KeptHeaders, *, has_body: bool, is_multipart: bool, is_decoded: bool
+) -> list[list[str]]:
+    """Pairs of name and value as they are saved, sorted by name.
 
-    `is_multipart` says that the body was read as parts, so that the boundary is out; `is_decoded` that the
-    body's content-encoding was undone, so that it is out.
+    With `is_multipart` the body was read as parts, so its boundary is left out; with `is_decoded` its
+    content-encoding was undone, so that header is left out.
     """
     pairs: list[list[str]] = []
     sets: dict[bytes, set[str]] = {}
@@ -81,7 +81,7 @@ def normal_headers(kept: Kept, *, has_body: bool, is_multipart: bool, is_decoded
             continue
         pairs.append([name.decode("latin-1"), value])
     pairs += [[name.decode("latin-1"), ",".join(sorted(items))] for name, items in sets.items() if items]
-    # Several lines are one list: of `*/*` beside `text/event-stream` neither goes.
+    # Repeated lines form one list: `*/*` beside `text/event-stream` must not be dropped.
     pairs += [[name.decode(), value] for name, of in _CHOICES.items() if (value := of(value_of(kept, name)))]
     pairs.sort(key=lambda pair: pair[0])
     return pairs
@@ -97,9 +97,9 @@ def _special(name: bytes, value: str, has_body: bool, is_multipart: bool, is_dec
 
 
 def _accept(value: str) -> str:
-    """'' where nothing but JSON or anything is asked for; else what is asked for, in order."""
+    """'' if only JSON or any type is accepted; otherwise the accepted types in order."""
     if '"' in value:
-        return value  # it may hold commas, and case may matter
+        return value  # a quoted string may contain commas, and its case may matter
     items = [_type_in_lower_case(item) for part in value.split(",") if (item := part.strip(_OWS))]
     return "" if all(_QUALITY.sub("", item) in _ANY_FORMAT for item in items) else ", ".join(items)
 
@@ -123,14 +123,14 @@ def media_type(content_type: str) -> str:
 
 @lru_cache(maxsize=256)
 def _content_type(value: str, is_multipart: bool) -> str:
-    """Type and parameters; without the boundary of a body that was read, and a charset that says nothing."""
+    """Type and parameters, without a redundant charset and without the boundary of a body that was read."""
     kind, _, rest = value.partition(";")
     kind = kind.strip(_OWS).lower()
-    found = [(name.lower(), parameter.strip(_OWS)) for name, parameter in _PARAMETER.findall(";" + rest)]
-    if _PARAMETER.sub("", ";" + rest).strip("; \t") or len(dict(found)) < len(found):
+    items = [(name.lower(), parameter.strip(_OWS)) for name, parameter in _PARAMETER.findall(";" + rest)]
+    if _PARAMETER.sub("", ";" + rest).strip("; \t") or len(dict(items)) < len(items):
         return value
     parameters = []
-    for item in found:
+    for item in items:
         if is_multipart and item[0] == "boundary":
             continue
         if item[0] == "charset":

@@ -1,12 +1,13 @@
 """Applies the user's ignore rules to a request in its saved form.
 
-An ignored part leaves a marker, so *ignored*, *absent* and *present* are three identities: dropping a rule never
-turns an old entry into a wrong hit.
+An ignored value is replaced by a marker, so *ignored*, *absent* and *present* are three different identities.
+Removing a rule later therefore cannot turn an old entry into a wrong hit.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from addon.identity.rules import IdentityRules, Pointer, Profile
@@ -16,17 +17,17 @@ __all__ = ["ignore_fields", "ignore_headers", "ignore_query"]
 
 _ANY = "*"
 
-# Claude Code, Codex and Gemini CLI (measured: two runs of each then have equal bodies).
+# With these left out, two runs of Claude Code, Codex or Gemini CLI send equal bodies (measured).
 _AGENT_FIELDS: tuple[Pointer, ...] = (
-    ("prompt_cache_key",),  # Codex: its thread's id
+    ("prompt_cache_key",),  # Codex: the thread's id
     ("client_metadata",),  # Codex: ids, in random order
     ("metadata", "user_id"),  # Claude Code: device, account and session ids in one string
     ("input", "*", "id"),  # Codex
     ("input", "*", "internal_chat_message_metadata_passthrough", "turn_id"),  # Codex
     ("input", "*", "internal_chat_message_metadata_passthrough", "create_time"),  # Codex
 )
-# Claude Code's first system block is `x-anthropic-billing-header: cc_version=…; cch=37702;`: new in every run.
-# One that was ignored before ends the match, so that what follows it stays.
+# The first system block of Claude Code is `x-anthropic-billing-header: cc_version=…; cch=37702;`, with a new `cch`
+# in every run. The match also ends at a marker, so that text after an ignored value is kept.
 _BILLING = re.compile(rf"(x-anthropic-billing-header:[^\n]*?\bcch=)(?:[0-9A-Za-z]+|{IGNORED})")
 
 
@@ -44,7 +45,7 @@ def ignore_query(pairs: list[list[str | None]], rules: IdentityRules) -> list[li
     return _ignore(pairs, rules.ignore_query.__contains__) if rules.ignore_query else pairs
 
 
-def _ignore(pairs: list[Any], is_ignored: Any) -> list[Any]:
+def _ignore(pairs: list[Any], is_ignored: Callable[[str], bool]) -> list[Any]:
     kept: list[Any] = []
     for name, value in pairs:
         pair = [name, IGNORED if is_ignored(name) else value]
@@ -54,7 +55,7 @@ def _ignore(pairs: list[Any], is_ignored: Any) -> list[Any]:
 
 
 def ignore_fields(body: Any, rules: IdentityRules) -> bool:
-    """Replaces the ignored members of a parsed JSON value by markers, in place; tells whether there were any."""
+    """Replace the ignored members of a parsed JSON value by markers, in place. Returns whether there were any."""
     agents = rules.profile is Profile.AGENTS
     if not agents and not rules.ignore_fields:
         return False
@@ -69,12 +70,12 @@ def _ignore_at(value: Any, pointer: Pointer) -> bool:
     keys = _keys(value, first)
     for key in keys if not rest else ():
         value[key] = IGNORED
-    # A list, not a generator: every place is taken out, not only the first.
+    # A list, because a generator would stop at the first match.
     return any([_ignore_at(value[key], rest) for key in keys]) if rest else bool(keys)  # noqa: C419
 
 
 def _keys(value: Any, name: str) -> list[Any]:
-    """The members of `value` that one step of a pointer stands for (RFC 6901 4: no leading zeros)."""
+    """The keys or indices of `value` that one pointer token selects (RFC 6901, 4: no leading zeros)."""
     if isinstance(value, dict):
         return list(value) if name == _ANY else [name] * (name in value)
     if not isinstance(value, list):
@@ -90,8 +91,8 @@ def _ignore_billing(body: Any) -> bool:
     system = body.get("system") if isinstance(body, dict) else None
     for block in system if isinstance(system, list) else ():
         text = block.get("text") if isinstance(block, dict) else None
-        # Matched, not searched for: to begin anew at each further name takes quadratic time.
-        if isinstance(text, str) and (found := _BILLING.match(text)):
-            block["text"] = found[1] + IGNORED + text[found.end() :]
+        # `match`, because a search that restarts at every repeated name would take quadratic time.
+        if isinstance(text, str) and (billing := _BILLING.match(text)):
+            block["text"] = billing[1] + IGNORED + text[billing.end() :]
             changed = changed or block["text"] != text
     return changed

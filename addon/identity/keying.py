@@ -1,4 +1,4 @@
-"""From a request to its identity: what may shape the answer, redacted, in one normal form, and hashed."""
+"""Computes a request's identity: everything that may shape the answer, redacted, in normal form, and hashed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from addon.identity.cache_markers import merged_markers, take_markers
 from addon.identity.canonical_json import MAX_DEPTH, Document, NotCanonical, parse
 from addon.identity.denylist import QUERY_BESIDE_SIG, Verdict, query_verdict
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
-from addon.identity.header_form import Kept, keep_headers, normal_headers, value_of
+from addon.identity.header_form import KeptHeaders, keep_headers, normal_headers, value_of
 from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_query
 from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
@@ -28,16 +28,15 @@ __all__ = ["Identity", "identify", "key_of_saved"]
 _MODEL_IN_PATH = re.compile(r"/(?:models?|deployments)/([^/:]+(?::\d+)?)")
 _LABEL = 200
 _CREDENTIAL_MEMBERS = frozenset({"headers", *BODY_FIELDS})
-# Beside a body's own depth: the saved object and its `body`.
+# The saved object and its `body` enclose the request's own body.
 _SAVED_DEPTH = MAX_DEPTH + 2
 
 
 class Identity(NamedTuple):
-    """What a request is.
+    """A request's identity.
 
-    `key` is `pp1-<64 hex>`; `request_json` the redacted request as it may be saved (a JSON object in UTF-8, from
-    which the key can be computed again); `label` says in short what it was: method, host, path, and model where
-    one was found.
+    `key` is `pp1-<64 hex>`. `request_json` is the redacted request as it may be saved: a JSON object in UTF-8, from
+    which the key can be computed again. `label` has `method`, `host`, `path`, and `model` if one was found.
     """
 
     key: str
@@ -46,7 +45,7 @@ class Identity(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """All of an identity that the body has no part in, redacted: its saved form, label, and a model in the path."""
+    """The redacted part of an identity that does not depend on the body, with the label and a model in the path."""
 
     saved: bytes
     label: dict[str, str]
@@ -54,41 +53,38 @@ class _Head(NamedTuple):
 
 
 _MEMO: Memo[Identity] = Memo()
-# A client's heads repeat while its bodies change. Like the memo it is asked by a digest and holds nothing secret.
+# A client repeats its heads while its bodies change. Keyed by a digest, like the memo above.
 _HEADS: Memo[_Head] = Memo(max_entries=256, max_bytes=1024 * 1024)
 
 
 def identify(request: WireRequest, rules: IdentityRules) -> Identity:
-    """The identity of `request`. Pure; never raises; the same on every machine and Python version."""
+    """The identity of `request`. Never raises; the result is the same on every machine and Python version."""
     kept, credential = keep_headers(request.headers)
     url = (request.scheme, request.host, request.port, request.target)
-    known_head, known = digests((request.method, url, credential, kept, _told(rules)), request.body)
-    found = _MEMO.get(known)
-    if found is None:
-        found = _identify(request, kept, credential, known_head, rules)
-        _MEMO.put(known, found, len(found.request_json))
-    return found
+    head_digest, digest = digests((request.method, url, credential, kept, _rules_digest(rules)), request.body)
+    identity = _MEMO.get(digest)
+    if identity is None:
+        identity = _identify(request, kept, credential, head_digest, rules)
+        _MEMO.put(digest, identity, len(identity.request_json))
+    return identity
 
 
 @lru_cache(maxsize=16)
-def _told(rules: IdentityRules) -> str:
+def _rules_digest(rules: IdentityRules) -> str:
     return hashlib.sha256(repr(rules).encode()).hexdigest()
 
 
 def key_of_saved(request_json: bytes, rules: IdentityRules) -> str:
-    """The key of a saved request under `rules`: what it ignores stays ignored, what they ignore is taken out too.
-
-    Raises CorruptEntry where it is not a saved request of this version.
-    """
+    """The key of a saved request after applying `rules` to it as well. Raises CorruptEntry if it is invalid."""
     return key_of(resave(request_json, rules))
 
 
 def resave(request_json: bytes, rules: IdentityRules) -> bytes:
-    """A saved request as it would have been saved under `rules`. Raises CorruptEntry as `key_of_saved` does."""
+    """A saved request as it would have been saved under `rules`. Raises CorruptEntry if it is invalid."""
     try:
         document = parse(request_json, _SAVED_DEPTH)
     except NotCanonical as error:
-        raise CorruptEntry("a saved request is not JSON as it is saved") from error
+        raise CorruptEntry("a saved request is not valid JSON") from error
     head, markers, body = read_head(document.value, rules)
     if body is None or body["kind"] != "json":
         return dump_saved(head, markers, body)
@@ -99,18 +95,18 @@ def resave(request_json: bytes, rules: IdentityRules) -> bytes:
 
 
 def _identify(
-    request: WireRequest, kept: Kept, credential: bool, known_head: bytes, rules: IdentityRules
+    request: WireRequest, kept: KeptHeaders, credential: bool, head_digest: bytes, rules: IdentityRules
 ) -> Identity:
     plain = decoded_body(request.body, value_of(kept, b"content-encoding"))
     content = request.body if plain is None else plain
     body = normal_body(content, kept, is_decoded=plain is not None)
-    known = (known_head, plain is not None, body is None, _is_multipart(body))
-    head = _HEADS.get(known)
+    head_key = (head_digest, plain is not None, body is None, _is_multipart(body))
+    head = _HEADS.get(head_key)
     if head is None:
         head = _redacted_head(
             _head_members(request, kept, credential, body, is_decoded=plain is not None), rules
         )
-        _HEADS.put(known, head, len(head.saved))
+        _HEADS.put(head_key, head, len(head.saved))
     model, content_form = _redacted_content(body, content, rules)
     saved = head.saved + content_form
     model = model or head.model
@@ -157,12 +153,12 @@ def _redacted_head(members: dict[str, Any], rules: IdentityRules) -> _Head:
     members["headers"] = ignore_headers(members["headers"], rules)
     members["query"] = ignore_query(members["query"], rules)
     label = {name: members[name][:_LABEL] for name in ("method", "host", "path")}
-    found = _MODEL_IN_PATH.search(members["path"])
-    return _Head(dump_head(members), label, found[1][:_LABEL] if found else None)
+    model = _MODEL_IN_PATH.search(members["path"])
+    return _Head(dump_head(members), label, model[1][:_LABEL] if model else None)
 
 
 def _head_members(
-    request: WireRequest, kept: Kept, credential: bool, body: Body, *, is_decoded: bool
+    request: WireRequest, kept: KeptHeaders, credential: bool, body: Body, *, is_decoded: bool
 ) -> dict[str, Any]:
     host = normal_host(request.host)
     target = split_target(request.target, host)
@@ -185,7 +181,7 @@ def _head_members(
 
 
 def _query(pairs: list[tuple[str, str | None]]) -> tuple[list[list[str | None]], bool]:
-    """The pairs without credentials, and whether there were any."""
+    """The pairs without credentials, and whether there were any credentials."""
     kept: list[list[str | None]] = []
     credential = False
     is_signed = any(name.lower() == "sig" and value for name, value in pairs)

@@ -1,7 +1,7 @@
-"""Remembers the identities of recent requests, so that a repeat costs a hash and no parsing.
+"""Remembers recent identities, so that a repeated request costs one hash and no parsing.
 
-It is asked by a SHA-256 over all that a key depends on and holds redacted identities only: nothing secret stays
-alive in it.
+Its keys are SHA-256 digests over everything that an identity depends on, and its values are redacted identities:
+nothing secret stays in memory here.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-__all__ = ["Memo", "digest", "digests"]
-
-
-def digest(head: tuple[Any, ...], body: bytes) -> bytes:
-    """SHA-256 over `head` (a tuple of text, bytes, numbers and such tuples or lists) and `body`."""
-    return digests(head, body)[1]
+__all__ = ["Memo", "digests"]
 
 
 def digests(head: tuple[Any, ...], body: bytes) -> tuple[bytes, bytes]:
-    """SHA-256 over `head` alone, and `digest(head, body)`."""
-    # The repr of such a tuple delimits itself, so it and the body cannot run into one another. It has no lone
-    # surrogates: they are escaped.
+    """Two SHA-256 digests: of `head`, and of `head` followed by `body`.
+
+    `head` consists of text, bytes, numbers, and tuples or lists of these.
+    """
+    # The repr of such a tuple has a definite end, so bytes cannot move between it and the body. It escapes lone
+    # surrogates.
     hasher = hashlib.sha256(repr(head).encode())
     of_head = hasher.digest()
     hasher.update(body)
@@ -31,7 +29,7 @@ def digests(head: tuple[Any, ...], body: bytes) -> tuple[bytes, bytes]:
 
 
 class Memo[Value]:
-    """The latest values, bounded in number and in bytes. Threads may share it."""
+    """A thread-safe least-recently-used cache, bounded in entries and in bytes."""
 
     def __init__(self, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:
         self._max_entries = max_entries
@@ -41,16 +39,16 @@ class Memo[Value]:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Value | None:
-        """The value under `key`, which becomes the latest; None where there is none."""
+        """The value under `key`, which becomes the most recently used; None if there is none."""
         with self._lock:
-            found = self._values.get(key)
-            if found is None:
+            item = self._values.get(key)
+            if item is None:
                 return None
             self._values.move_to_end(key)
-            return found[0]
+            return item[0]
 
     def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Keeps `value`, which takes `size` bytes; one that would take over a quarter of the room is not kept."""
+        """Keep `value`, which takes `size` bytes, unless it takes more than a quarter of the space."""
         if size > self._max_bytes // 4:
             return
         with self._lock:

@@ -1,6 +1,6 @@
-"""Multipart bodies as parts (RFC 7578, RFC 2046 5.1): the boundary, random in every client, is left out.
+"""Reads multipart bodies as parts (RFC 7578; RFC 2046, 5.1), without the boundary, which every client randomises.
 
-Strict: what does not parse to its very end has no parts, and the caller takes the bytes as they are.
+The reader is strict: a body that is not exactly delimiters and parts has no parts, and the caller uses its bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FIELD = re.compile(
 
 
 class Part(NamedTuple):
-    """One part. `headers` are those that no other field tells, in order: name in lower case, and value."""
+    """One part. `headers` are the remaining ones in order, as pairs of lower-case name and value."""
 
     name: str | None
     filename: str | None
@@ -35,13 +35,13 @@ class Part(NamedTuple):
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """The boundary parameter of a multipart content-type; None without one, or with two."""
-    found = _BOUNDARY.findall(content_type)
-    return (found[0][0] or found[0][1]).encode("latin-1", "replace") if len(found) == 1 else None
+    """The boundary parameter of a multipart content-type; None if there is none or more than one."""
+    matches = _BOUNDARY.findall(content_type)
+    return (matches[0][0] or matches[0][1]).encode("latin-1", "replace") if len(matches) == 1 else None
 
 
 def parts_of(body: bytes, boundary: bytes) -> list[Part] | None:
-    """The parts of a body, or None where it is not exactly delimiters and parts, from first byte to last."""
+    """The parts of a body, or None if it is not exactly delimiters and parts from first byte to last."""
     delimiter = b"\r\n--" + boundary
     first, *rest = (b"\r\n" + body).split(delimiter, _MAX_PARTS + 1)
     if first or not rest or len(rest) > _MAX_PARTS or rest.pop() not in (b"--", b"--\r\n"):
@@ -59,7 +59,7 @@ def _part(text: bytes) -> Part | None:
     try:
         for line in head[2:].split(b"\r\n"):
             name, colon, value = line.partition(b":")
-            if not colon or name != name.strip():  # a folded line, or a name that not all read alike
+            if not colon or name != name.strip():  # a folded line, or a name that parsers read differently
                 return None
             _read_header(name.lower().decode(), value.strip(), fields, headers)
         return Part(fields.get("name"), fields.get("filename"), fields.get("content-type"), headers, content)
@@ -68,14 +68,14 @@ def _part(text: bytes) -> Part | None:
 
 
 def _read_header(name: str, value: bytes, fields: dict[str, str], headers: list[tuple[str, str]]) -> None:
-    """Puts a header where it belongs; what is not wholly understood, or comes twice, is kept as it is."""
+    """Put a header into `fields`, or into `headers` if it is not fully understood or is repeated."""
     if name == "content-disposition" and name not in fields:
         fields[name] = ""
         disposition = _DISPOSITION.fullmatch(value)
-        found = [(key.lower().decode(), (quoted or token).decode()) for key, quoted, token in
-                 _FIELD.findall(disposition[1])] if disposition else []  # fmt: skip
-        if found and len(dict(found)) == len(found):
-            fields.update(found)
+        matches = _FIELD.findall(disposition[1]) if disposition else []
+        named = {key.lower().decode(): (quoted or token).decode() for key, quoted, token in matches}
+        if named and len(named) == len(matches):
+            fields.update(named)
             return
     elif name == "content-type" and name not in fields:
         fields[name] = value.decode()

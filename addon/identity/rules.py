@@ -1,4 +1,4 @@
-"""What a user leaves out of the identity, beyond the built-in denylist."""
+"""The user's ignore rules: values left out of the identity in addition to the built-in denylist."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from cache_store.errors import UsageError
 
-__all__ = ["CacheControl", "IdentityRules", "Pointer", "Profile", "parse_pointer"]
+__all__ = ["CacheControl", "IdentityRules", "Pointer", "Profile"]
 
 type Pointer = tuple[str, ...]
 """The tokens of a JSON Pointer (RFC 6901); `*` stands for any index or name."""
 
 _BAD_ESCAPE = re.compile("~(?![01])")
 _ALWAYS_IN = frozenset({"model", "stream"})
-# `alt=sse` is how Gemini is asked to stream.
+# Gemini clients ask for a stream with `alt=sse`.
 _QUERY_ALWAYS_IN = _ALWAYS_IN | {"alt"}
 _HEADER = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
 
@@ -28,7 +28,7 @@ class CacheControl(enum.StrEnum):
 
 
 class Profile(enum.StrEnum):
-    """A named set of ignore rules; '' is none."""
+    """A named set of ignore rules; '' means none."""
 
     NONE = ""
     AGENTS = "agents"
@@ -53,7 +53,7 @@ class IdentityRules:
         cache_control: str = "normalise",
         profile: str = "",
     ) -> IdentityRules:
-        """The rules in these settings, lists separated by commas. Raises UsageError, in one line."""
+        """The rules in these settings; lists are comma-separated. Raises UsageError with a one-line message."""
         return cls(
             frozenset(_header(name) for name in _items(ignore_headers)),
             frozenset(_query(name) for name in _items(ignore_query)),
@@ -63,8 +63,8 @@ class IdentityRules:
         )
 
 
-def parse_pointer(text: str) -> Pointer:
-    """The tokens of a JSON Pointer; raises ValueError for what is none."""
+def _pointer(text: str) -> Pointer:
+    """The tokens of a JSON Pointer. Raises ValueError if it is invalid."""
     if text and not text.startswith("/"):
         raise ValueError("it does not begin with `/`")
     if _BAD_ESCAPE.search(text):
@@ -79,30 +79,30 @@ def _items(text: str) -> list[str]:
 def _header(name: str) -> str:
     if not _HEADER.fullmatch(name):
         raise UsageError(
-            f"IGNORE_HEADERS: {name!r} is no header name (one `*` may end it, after at least a letter)"
+            f"IGNORE_HEADERS: {name!r} is not a valid header name (a `*` is allowed at the end of a name only)"
         )
     return name.lower()
 
 
 def _query(name: str) -> str:
     if name.lower() in _QUERY_ALWAYS_IN:
-        raise UsageError(f"IGNORE_QUERY: `{name}` is always in the identity; it decides what the answer is")
+        raise UsageError(f"IGNORE_QUERY: `{name}` cannot be ignored, because it decides what the answer is")
     if "*" in name or "=" in name or "&" in name:
-        raise UsageError(f"IGNORE_QUERY: {name!r} is no parameter name (there are no patterns here)")
+        raise UsageError(f"IGNORE_QUERY: {name!r} is not a valid parameter name (patterns are not supported)")
     return name
 
 
 def _field(text: str) -> Pointer:
-    # `""` is how an empty pointer, the whole body, would be written in a list.
+    # In a list, the empty pointer (the whole body) would be written `""`.
     try:
-        pointer = () if text in ('""', "''") else parse_pointer(text)
+        pointer = () if text in ('""', "''") else _pointer(text)
     except ValueError as error:
         raise UsageError(
-            f"IGNORE_FIELDS: {text!r} is no JSON Pointer such as /metadata/user_id: {error}"
+            f"IGNORE_FIELDS: {text!r} is not a JSON Pointer such as /metadata/user_id: {error}"
         ) from error
     if not pointer or pointer == ("*",) or (len(pointer) == 1 and pointer[0] in _ALWAYS_IN):
         raise UsageError(
-            f"IGNORE_FIELDS: {text!r} would leave out model or stream, which are always in the identity"
+            f"IGNORE_FIELDS: {text!r} covers model or stream, which cannot be ignored; name a deeper field"
         )
     return pointer
 
@@ -112,4 +112,4 @@ def _member[E: enum.StrEnum](kind: type[E], text: str, setting: str) -> E:
         return kind(text.strip().lower())
     except ValueError:
         valid = ", ".join(member.value or "(nothing)" for member in kind)
-        raise UsageError(f"{setting}: {text!r} is not known; valid: {valid}") from None
+        raise UsageError(f"{setting}: {text!r} is not valid; use one of: {valid}") from None

@@ -1,7 +1,7 @@
-"""A request as it is saved, which is also exactly what its key is computed from.
+"""The saved form of a request, which is exactly what its key is computed from.
 
-The saved form is one JSON object in UTF-8. JSON delimits itself, so no two requests share a form by running
-into one another, and whoever holds a saved request can compute its key.
+It is one JSON object in UTF-8. JSON delimits its parts, so two different requests cannot have the same form, and
+anyone who has a saved request can compute its key.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from addon.identity.ignoring import ignore_headers, ignore_query
 from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
 
-__all__ = ["KEY_PREFIX", "dump_content", "dump_head", "dump_saved", "key_of", "read_head"]
+__all__ = ["dump_content", "dump_head", "dump_saved", "key_of", "read_head"]
 
-KEY_PREFIX = "pp1-"
-"""A change of anything that is hashed is another version."""
+# Any change to what is hashed needs a new version.
+_KEY_PREFIX = "pp1-"
 
 _HASHER = hashlib.sha256(b"provider-proxy request identity 1\0")
 _HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
@@ -30,11 +30,11 @@ def key_of(saved: bytes) -> str:
     """The key of a saved form: `pp1-` and 64 hex digits."""
     hasher = _HASHER.copy()
     hasher.update(saved)
-    return KEY_PREFIX + hasher.hexdigest()
+    return _KEY_PREFIX + hasher.hexdigest()
 
 
 def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
-    """The saved form: what `dump_head` and `dump_content` write, one behind the other."""
+    """The saved form: `dump_head` followed by `dump_content`."""
     return dump_head(head) + dump_content(markers, body)
 
 
@@ -44,7 +44,7 @@ def dump_head(head: dict[str, Any]) -> bytes:
 
 
 def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
-    """The rest of the saved form. `markers` are the `cache_control` markers that were taken from their places."""
+    """The second part of the saved form. `markers` are the `cache_control` markers taken out of the body."""
     start = b',"%s":%s' % (_MARKERS.encode(), written(markers)) if markers else b""
     if isinstance(body, Document):
         return b'%s,"body":{"kind":"json","value":%s}}' % (start, body.dump())
@@ -54,13 +54,13 @@ def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> 
 def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[Any], dict[str, Any] | None]:
     """The head (with ignore rules applied), markers and body of a parsed saved form.
 
-    Raises CorruptEntry where it is not one of ours.
+    Raises CorruptEntry if it is not a saved form.
     """
     if not isinstance(saved, dict) or saved.keys() - {_MARKERS} != {*_HEAD, "body"}:
-        raise CorruptEntry("a saved request has not the members that it should have")
+        raise CorruptEntry("a saved request lacks the expected members")
     texts = [saved[name] for name in ("method", "scheme", "host", "path")]
     query, headers, markers, body = saved["query"], saved["headers"], saved.get(_MARKERS, []), saved["body"]
-    fine = (
+    is_valid = (
         all(_is_text(text) for text in texts)
         and type(saved["port"]) is int
         and type(saved["credential"]) is bool
@@ -70,8 +70,8 @@ def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[An
         and all(isinstance(m, dict) and all(map(_is_text, m.values())) for m in markers)
         and (body is None or (isinstance(body, dict) and _is_body(body)))
     )
-    if not fine:
-        raise CorruptEntry("a saved request has a member of the wrong kind")
+    if not is_valid:
+        raise CorruptEntry("a saved request has a member of the wrong type")
     head = {name: saved[name] for name in _HEAD}
     head |= {"query": ignore_query(query, rules), "headers": ignore_headers(headers, rules)}
     return head, markers, body
@@ -109,7 +109,7 @@ def _is_body(body: dict[str, Any]) -> bool:
 
 
 def _has_number(value: Any) -> bool:
-    """Whether a long or fractional number is in `value`: none of our own members holds one."""
+    """Whether `value` contains a long or fractional number, which no body of ours but JSON does."""
     if isinstance(value, dict | list):
         return any(map(_has_number, value.values() if isinstance(value, dict) else value))
     return isinstance(value, Number)

@@ -1,4 +1,4 @@
-"""The normal form of a URL: one spelling for what names the same thing, and no more than that (RFC 3986, 6)."""
+"""The normal form of a URL: one spelling for equivalent URLs, and for nothing else (RFC 3986, 6)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Target", "normal_host", "normal_path", "printable", "split_target"]
+__all__ = ["Target", "normal_host", "printable", "split_target"]
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# Beyond the unreserved ones (RFC 3986 2.3): boto3 writes `v2%3A0`, others `v2:0`; Vertex models have an `@`.
+# Beyond the unreserved characters (RFC 3986, 2.3): boto3 writes `v2%3A0`, others `v2:0`; Vertex models have an `@`.
 _PATH_DECODED = _UNRESERVED | frozenset(":@")
-# In a query these separate nothing: `include[]` and `include%5B%5D`. `+`, `&`, `=`, `;`, `%` and `#` may.
+# These are not separators in a query (`include[]` equals `include%5B%5D`); `+`, `&`, `=`, `;`, `%` and `#` may be.
 _QUERY_DECODED = _UNRESERVED | frozenset(":@/?[]!$'()*,")
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
-# A `%` that begins no escape means itself.
+# A `%` that does not begin an escape stands for itself.
 _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/@!$&'()*+,;=?\[\]]*")
-_LONGEST_LABEL = 63  # RFC 1035 2.3.4; Python's punycode takes quadratic time
+_LONGEST_LABEL = 63  # RFC 1035, 2.3.4; Python's punycode codec takes quadratic time
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
 class Target(NamedTuple):
-    """A request target in normal form; `userinfo` says that the URL carried some (it is gone)."""
+    """A request target in normal form; `userinfo` says whether user information was removed from it."""
 
     path: str
     query: list[tuple[str, str | None]]
@@ -32,7 +32,7 @@ class Target(NamedTuple):
 
 
 def _normal(text: str, decoded: frozenset[str]) -> str:
-    """One spelling of percent-encoding: `decoded` in clear, the rest of what is encoded in upper-case hex."""
+    """`text` with the escapes of `decoded` characters undone and all others in upper-case hex."""
     if _PLAIN.fullmatch(text):
         return text
 
@@ -52,21 +52,21 @@ def _percent(character: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with what no URL has in clear percent-encoded: any text becomes ASCII."""
+    """`text` as ASCII: every character that is not allowed in a URL is percent-encoded."""
     if text.isascii() and text.isalnum():
         return text
     return _TO_ENCODE.sub(lambda match: _percent(match[0]), text)
 
 
-def normal_path(path: str) -> str:
-    """`path` with one spelling of percent-encoding; `%2F` stays apart from `/`, and dots are not resolved."""
+def _normal_path(path: str) -> str:
+    """`path` with normalised percent-encoding; `%2F` stays different from `/`, and dots are not resolved."""
     return _normal(path, _PATH_DECODED)
 
 
 def split_target(target: str, host: str) -> Target:
     """The path and the query's pairs, sorted by name with repeats in order; `a` is `(a, None)`, `a=` is `(a, "")`.
 
-    Of an absolute target (RFC 9112 3.2.2) user information is dropped, and the authority where it is `host`.
+    An absolute target (RFC 9112, 3.2.2) loses its user information, and its authority if that is `host`.
     """
     userinfo = False
     if absolute := _ABSOLUTE.match(target):
@@ -77,7 +77,7 @@ def split_target(target: str, host: str) -> Target:
         target = kept + (target[absolute.end() :] or "/")
     path, _, query = target.partition("?")
     pairs = [_pair(part) for part in query.split("&")] if query else []
-    return Target(normal_path(path), sorted(pairs, key=lambda pair: pair[0]), userinfo)
+    return Target(_normal_path(path), sorted(pairs, key=lambda pair: pair[0]), userinfo)
 
 
 def _pair(part: str) -> tuple[str, str | None]:
@@ -86,9 +86,9 @@ def _pair(part: str) -> tuple[str, str | None]:
 
 
 def normal_host(host: str) -> str:
-    """`host` in lower case without user information, brackets or a final dot; IDNs in their ASCII form.
+    """`host` in lower case, without user information, brackets or a final dot; IDNs in their ASCII form.
 
-    IPv6 addresses are compressed (RFC 5952). What is no host name stays as it is but for its case.
+    IPv6 addresses are compressed (RFC 5952). Anything that is not a host name only changes to lower case.
     """
     return _normal_host(host.rpartition("@")[2])
 
@@ -106,13 +106,13 @@ def _normal_host(host: str) -> str:
 
 
 def _compressed(address: ipaddress.IPv6Address) -> str:
-    # RFC 5952, 5. Python 3.12 spells these with hex digits, 3.13 as here: a key is to be the same everywhere.
+    # RFC 5952, 5. Python 3.12 writes these addresses in hex, 3.13 like this; keys must not depend on the version.
     zone = f"%{address.scope_id}" if address.scope_id else ""
     return f"::ffff:{address.ipv4_mapped}{zone}" if address.ipv4_mapped else address.compressed
 
 
 def _ascii_label(label: str) -> str:
-    """RFC 5891's form without its mapping, under which two names (`ß` and `ss`) could become one."""
+    """The form of RFC 5891 without its mapping, which can make two names equal (`ß` and `ss`)."""
     try:
         if len(label) > _LONGEST_LABEL:
             return printable(label)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from addon.identity.body_form import INLINE, Body, decoded_body, normal_body
+from addon.identity.body_form import Body, decoded_body, normal_body
 from addon.identity.canonical_json import Document
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"
+INLINE = 64 * 1024
 
 
 def body_of(body: bytes, content_type: str | None = JSON, *, is_decoded: bool = True, **headers: str) -> Body:

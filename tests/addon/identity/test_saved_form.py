@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addon.identity import CacheControl, IdentityRules, Profile, identify, key_of_saved
+from addon.identity import CacheControl, IdentityRules, identify, key_of_saved
+from addon.identity.rules import Profile
 from addon.messages import WireRequest
 from cache_store.errors import CorruptEntry
 
