@@ -1,23 +1,51 @@
-"""Finds any of many byte strings in a blob, at a cost that hardly grows with their number."""
+"""Finds a known secret in a blob, plain or encoded, at a cost that hardly grows with the number of secrets."""
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Literal
+from urllib.parse import quote, quote_plus
 
-__all__ = ["NeedleIndex"]
+__all__ = ["NeedleIndex", "encoded_forms"]
 
-# A needle of 15 bytes covers one whole aligned block of 8 wherever it stands. So the blob's aligned blocks, taken
-# as numbers (all in C), are looked up among those that needles have.
+# A needle of 15 bytes covers a whole aligned block of 8 wherever it stands. So the aligned blocks of the blob, read
+# as integers by C code, are looked up in the set of blocks that the needles contain. `ahocorasick-rs` was measured
+# instead: it has to be rebuilt for every new needle, and is slower on base64 with few needles.
 _BLOCK = 8
 _SHORTEST_BY_BLOCK = 2 * _BLOCK - 1
 _FEW = 16
 _ORDER: Literal["little", "big"] = sys.byteorder
 
 
+def encoded_forms(secret: bytes) -> set[bytes]:
+    """Byte strings, one of which occurs wherever `secret` occurs plain, URL-encoded, JSON-escaped, in hex or base64.
+
+    base64 (RFC 4648, 4 and 5) depends on what precedes the secret. For each of the three alignments, the form is
+    the run of characters that the secret alone determines.
+    """
+    forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + secret)
+        core = encoded[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6]
+        forms |= {core, core.translate(bytes.maketrans(b"+/", b"-_"))}
+    for coded in (quote(secret, safe=""), quote(secret, safe="/"), quote_plus(secret)):
+        forms |= {coded.encode(), re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), coded).encode()}
+    text = secret.decode("utf-8", "replace")
+    for ascii_only in (True, False):
+        escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        forms |= {escaped.encode(), escaped.replace("/", "\\/").encode()}
+    return forms
+
+
 class NeedleIndex:
-    """Needles, each with the labels that it was added under (a needle may be added more than once)."""
+    """A set of needles (non-empty byte strings), each with the labels that it was added under.
+
+    A needle added twice has to be removed twice: two secrets may share an encoded form.
+    """
 
     def __init__(self) -> None:
         self._labels: dict[bytes, list[str]] = {}
@@ -25,7 +53,7 @@ class NeedleIndex:
         self._by_block: dict[int, set[bytes]] = {}
 
     def add(self, needle: bytes, label: str) -> None:
-        """Adds a needle, which is not empty."""
+        """Add one needle."""
         labels = self._labels.setdefault(needle, [])
         labels.append(label)
         if len(labels) > 1:
@@ -36,7 +64,7 @@ class NeedleIndex:
             self._by_block.setdefault(block, set()).add(needle)
 
     def remove(self, needle: bytes, label: str) -> None:
-        """Undoes one `add` of the same arguments."""
+        """Undo one `add` with the same arguments."""
         labels = self._labels[needle]
         labels.remove(label)
         if labels:
@@ -44,13 +72,13 @@ class NeedleIndex:
         del self._labels[needle]
         self._short.discard(needle)
         for block in _blocks(needle):
-            found = self._by_block[block]
-            found.discard(needle)
-            if not found:
+            sharing = self._by_block[block]
+            sharing.discard(needle)
+            if not sharing:
                 del self._by_block[block]
 
     def find(self, blob: bytes) -> str | None:
-        """A label of a needle that occurs in `blob`; None where none does."""
+        """The label of a needle that occurs in `blob`, or None."""
         return next((self._labels[needle][-1] for needle in self._candidates(blob) if needle in blob), None)
 
     def _candidates(self, blob: bytes) -> Iterable[bytes]:

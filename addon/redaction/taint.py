@@ -16,8 +16,7 @@ from addon.redaction.credentials_seen import (
     header_kind,
     url_credentials,
 )
-from addon.redaction.encoded_forms import encoded_forms
-from addon.redaction.needle_index import NeedleIndex
+from addon.redaction.needle_index import NeedleIndex, encoded_forms
 from cache_store.entry import Headers
 
 __all__ = ["SHORTEST", "Taint"]
