@@ -1,4 +1,4 @@
-"""`scan`: is there a secret in what is about to be uploaded or committed?"""
+"""`scan`: look for secrets before a cache is uploaded or committed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import click
 
 from addon.cli.context import cache_options, open_store_for_reading
 from addon.cli.output import print_json, say
-from addon.redaction.scanning import Found, scan_bytes, scan_entry
+from addon.redaction.scanning import Leak, scan_bytes, scan_entry
 from addon.report.words import plural
 from cache_store.disk.safe_disk import DATABASE
 from cache_store.errors import EntryError, UsageError
 
 __all__ = ["scan"]
 
-_MAX_FILE = 256 * 2**20  # bytes; a larger file is named, not read
+_MAX_FILE = 256 * 2**20  # bytes
 
 
 @click.command()
@@ -28,22 +28,21 @@ _MAX_FILE = 256 * 2**20  # bytes; a larger file is named, not read
 def scan(*, paths: tuple[Path, ...], as_json: bool, cache_dir: str | None) -> None:
     """Look for secrets in the cache, or in PATHS: caches, exports, files.
 
-    Exit status 1 where any is found. Signed URLs in answers are what the caller asked for: they are listed, and
-    do not count.
+    Exit status 1 if any is found. Signed URLs in answers are listed but do not count, because the caller asked for
+    them.
     """
     rows = list(_scan_all(paths, cache_dir))
     secrets = [row for row in rows if not row[1].note]
     if as_json:
-        print_json([{"where": where, "kind": found.kind, "part": found.part, "note": found.note}
-                    for where, found in rows])  # fmt: skip
+        print_json([{"where": where} | leak._asdict() for where, leak in rows])
     else:
-        for where, found in rows:
-            say(f"{'note  ' if found.note else 'SECRET'}  {found.kind:20} {found.part:10} {where}")
+        for where, leak in rows:
+            say(f"{'note  ' if leak.note else 'SECRET'}  {leak.kind:20} {leak.part:10} {where}")
         say(f"{plural(len(secrets), 'secret')} found" if secrets else "no secrets found", err=True)
     sys.exit(1 if secrets else 0)
 
 
-def _scan_all(paths: tuple[Path, ...], cache_dir: str | None) -> Iterator[tuple[str, Found]]:
+def _scan_all(paths: tuple[Path, ...], cache_dir: str | None) -> Iterator[tuple[str, Leak]]:
     if not paths:
         yield from _scan_cache(cache_dir)
     for path in paths:
@@ -57,14 +56,14 @@ def _scan_all(paths: tuple[Path, ...], cache_dir: str | None) -> Iterator[tuple[
             raise UsageError(f"{path} does not exist")
 
 
-def _scan_cache(cache_dir: str | None) -> Iterator[tuple[str, Found]]:
+def _scan_cache(cache_dir: str | None) -> Iterator[tuple[str, Leak]]:
     with open_store_for_reading(cache_dir) as store:
         for entry in store.iterate():
-            yield from ((entry.key, found) for found in scan_entry(entry))
+            yield from ((entry.key, leak) for leak in scan_entry(entry))
 
 
-def _scan_file(file: Path) -> Iterator[tuple[str, Found]]:
-    """What `export` wrote is looked through as the entries that it holds, anything else as bytes."""
+def _scan_file(file: Path) -> Iterator[tuple[str, Leak]]:
+    """Scan a file that `export` wrote entry by entry, and any other file as bytes."""
     from cache_store.transfer.files import from_file
     from cache_store.transfer.pack import MAGIC, read_pack
 
@@ -72,17 +71,17 @@ def _scan_file(file: Path) -> Iterator[tuple[str, Found]]:
         is_pack = start.read(len(MAGIC)) == MAGIC
     if is_pack:
         for entry in read_pack(file):
-            yield from ((f"{file} {entry.key}", found) for found in scan_entry(entry))
+            yield from ((f"{file} {entry.key}", leak) for leak in scan_entry(entry))
         return
     if file.stat().st_size > _MAX_FILE:
         raise UsageError(f"{file} is larger than {_MAX_FILE // 2**20} MiB; scan the cache that it came from")
     data = file.read_bytes()
-    found_in_file = scan_bytes(data)
+    leaks = scan_bytes(data)
     if file.suffix == ".json":
         try:
             in_entry = scan_entry(from_file(data, time.time()))
         except EntryError:
             in_entry = []
-        kinds = {found.kind for found in in_entry}
-        found_in_file = in_entry + [found for found in found_in_file if found.kind not in kinds]
-    yield from ((str(file), found) for found in found_in_file)
+        kinds = {leak.kind for leak in in_entry}
+        leaks = in_entry + [leak for leak in leaks if leak.kind not in kinds]
+    yield from ((str(file), leak) for leak in leaks)

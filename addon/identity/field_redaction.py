@@ -1,8 +1,8 @@
-"""Takes credentials out of a request's body: by shape in any text, by name in members that hold them.
+"""Redacts the credentials in a request's body: by shape in any text, by name in members that hold them.
 
-Where the API has a field for a credential (OAuth requests, `authorization` of an MCP server) its value says
-nothing about the answer and becomes `<redacted:KIND>`. A member of such a name anywhere else may be data, as in
-a tool's input: there two values stay two identities, `<redacted:KIND:HEX8>`.
+If the API defines the field as a credential (OAuth requests, `authorization` of an MCP server), its value does
+not shape the answer and becomes `<redacted:KIND>`. Anywhere else a member of that name may be data, such as a
+tool's input. It becomes `<redacted:KIND:HEX8>`, so that two values stay two identities.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["redact_members", "redact_other", "redact_tree"]
 # OpenAI Responses: tools[].authorization and .headers (MCP); Anthropic: mcp_servers[].authorization_token.
 _HOLDERS = ("tools", "mcp_servers")
 _IN_CLEAR = frozenset({Verdict.CLEAR, Verdict.SET})
-# Before a number, for 1 is not "1"; no text has it in UTF-8.
+# Precedes a number, because 1 is not "1". UTF-8 text never contains this byte.
 _NOT_TEXT = b"\xff"
 
 
 def redact_tree(value: Any) -> Any:
-    """A JSON value with secret shapes replaced in every text, names included.
+    """A JSON value with the secret shapes in all texts and names replaced.
 
-    Raises NotCanonical where two names become one.
+    Raises NotCanonical if two names of one object become equal.
     """
     if isinstance(value, str):
         return redact_text(value)
@@ -41,7 +41,7 @@ def redact_tree(value: Any) -> Any:
 
 
 def redact_members(body: Any) -> bool:
-    """Replaces the values of members that hold credentials by name, in place; tells whether there were any."""
+    """Replace, in place, the values of members named like credentials. Returns whether there were any."""
     known = _servers(body) if isinstance(body, dict) else set()
     servers = set(known)
     changed = False
@@ -57,7 +57,7 @@ def redact_members(body: Any) -> bool:
                 stack.extend(member for member in value.values() if member is not headers)
             else:
                 stack.extend(value.values())
-            # Below another member (a session, a request of a batch) too.
+            # Servers may also be inside another member: a session, a request of a batch.
             servers |= _servers(value)
         elif isinstance(value, list):
             stack.extend(value)
@@ -65,8 +65,8 @@ def redact_members(body: Any) -> bool:
 
 
 def _servers(holder: dict[str, Any]) -> set[int]:
-    found = [holder.get(name) for name in _HOLDERS]
-    return {id(server) for servers in found if isinstance(servers, list) for server in servers}
+    lists = [holder.get(name) for name in _HOLDERS]
+    return {id(server) for servers in lists if isinstance(servers, list) for server in servers}
 
 
 def _redact_fields(members: dict[str, Any], *, is_known: bool) -> bool:
@@ -98,7 +98,7 @@ def _as_bytes(value: Any) -> bytes:
 
 
 def redact_other(body: dict[str, Any]) -> dict[str, Any]:
-    """A body that is not JSON, in its saved form, with shapes and credential fields replaced."""
+    """The saved form of a body that is not JSON, with secret shapes and credential fields replaced."""
     if body["kind"] == "text":
         return body | {"value": redact_text(body["value"], members=True)}
     if body["kind"] == "form":

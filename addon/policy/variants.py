@@ -51,7 +51,7 @@ def nth_key(key: str, n: int) -> str:
 
 def credential_digest(request: WireRequest) -> str:
     """SHA-256 over the credentials of a request, or '' if it has none. Cookies are ignored, as they vary."""
-    credentials = {secret for _, secret in url_credentials(request)}
+    credentials = {secret for _, secret in url_credentials(request.host, request.target)}
     for name, value in request.headers:
         kind = header_kind(name)
         if kind is not None and kind not in ("cookie", "unknown"):

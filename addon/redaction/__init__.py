@@ -1,4 +1,7 @@
-"""What must never be stored: credentials by place, by shape, and by having been seen on the wire."""
+"""Finds credentials, by place, by shape and by having seen them on the wire, so that none is stored.
+
+Knows requests and stored answers (`messages`, `cache_store`), not identities or policies.
+"""
 
 from addon.redaction import shapes
 from addon.redaction.redact import redact_text

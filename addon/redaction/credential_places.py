@@ -1,7 +1,7 @@
-"""Where a request carries credentials: header, query and body names, each with its source.
+"""The names under which requests carry credentials, in headers, queries and bodies, each with its source.
 
-Names alone decide what is *left out*. What only looks like a credential's name is kept as a hash instead: it may
-choose the account or the route, and the answer with it.
+Only a known name leaves a value out of the identity. A name that merely looks like a credential's keeps a hash
+of the value, because the value may choose the account or the route, and so the answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = [
 
 
 class Place(NamedTuple):
-    """A name (lower case; `*` at one end stands for anything) and why it is one."""
+    """A name in lower case (`*` at one end matches anything) and its source."""
 
     pattern: str
     reason: str
@@ -60,11 +60,11 @@ CREDENTIAL_QUERY = (
     Place("x-amz-*", "SigV4 in the query: credential, signature, security token, date"),
     Place("x-goog-credential", "Google Cloud Storage V4 signed URL"),
     Place("x-goog-signature", "Google Cloud Storage V4 signed URL"),
-    Place("x-goog-date", "signing time of the same"),
+    Place("x-goog-date", "Google Cloud Storage V4 signed URL: time of signing"),
     Place("upload_id", "capability of one resumable upload (google-genai, step 2)"),
 )
 
-# Members of JSON, form and multipart bodies, in words; the kind that is shown is the same with hyphens.
+# Members of JSON, form and multipart bodies, as words. Joined by hyphens they are the kind that is shown.
 _BODY_FIELDS = (
     Place("access token", "RFC 6749"),
     Place("actor token", "RFC 8693"),
@@ -117,7 +117,7 @@ BODY_FIELDS = {
     for field in _BODY_FIELDS
     for name in _spellings(field.pattern.split())
 }
-"""Every usual spelling of a credential's name in a body, and the kind that it holds."""
+"""Spelling of a body member that holds a credential -> kind."""
 
 _LOOKS = re.compile(
     r"(?:^|[-_.])(?:token|secret|key|api-?key|auth|authorization|password|passwd|credentials?|signature|jwt|bearer)"
@@ -127,5 +127,5 @@ _LOOKS = re.compile(
 
 
 def looks_like_credential(name: str) -> bool:
-    """Whether a header's or query parameter's name suggests a credential (`x-vendor-token`, `pageToken` too)."""
+    """Whether the name of a header or query parameter suggests a credential: `x-vendor-token`, also `pageToken`."""
     return _LOOKS.search(name[:256]) is not None

@@ -1,4 +1,4 @@
-"""The literal credentials that a request carries, wherever they stand."""
+"""The literal credentials of a request: in headers, URL and body."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from addon.messages import WireRequest
 from addon.redaction import shapes
 from addon.redaction.credential_places import BODY_FIELDS, CREDENTIAL_HEADERS, looks_like_credential
 from cache_store.answers.content_coding import BadCoding, decode
+from cache_store.entry import Headers
 
 __all__ = [
     "Credential",
@@ -28,14 +28,14 @@ __all__ = [
 
 
 class Credential(NamedTuple):
-    """What kind it is, and its literal bytes."""
+    """A kind (`authorization`, `client-secret`) and the literal bytes."""
 
     kind: str
     secret: bytes
 
 
 _UNKNOWN = "unknown"
-# Named like secrets, and echoed by servers on purpose.
+# Named like secrets, but servers echo them on purpose.
 _NOT_SECRET = frozenset({"idempotency-key", "x-idempotency-key", "sec-websocket-key"})
 _LONGEST_NAME = 128
 _SIGV4_KEY_ID = re.compile(rb"Credential=([A-Za-z0-9]{12,128})/")
@@ -46,7 +46,7 @@ _SECRET_QUERY = re.compile(
 )
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#@]*)@")
 _QUOTED = re.compile(rb'"([A-Za-z_-]{4,40})"\s*:\s*"((?:[^"\\]|\\.){12,16384})"')
-# Every name in the table ends in one of these; a body without any is not parsed.
+# Every name in the table ends in one of these. A body without any of them is not parsed.
 _ENDINGS = tuple(
     f'{word}"'.encode()
     for word in sorted({name.lower().replace("-", "_").rpartition("_")[2] for name in BODY_FIELDS})
@@ -70,21 +70,21 @@ def _kind_of(name: bytes) -> str | None:
 
 
 def header_kind(name: bytes) -> str | None:
-    """What a header of this name holds: a kind of credential, `unknown`, or None for what is surely none."""
+    """The kind of credential in a header of this name: `unknown` if it may hold one, None if it never does."""
     return _kind_of(name) if len(name) <= _LONGEST_NAME else _UNKNOWN
 
 
 def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
-    """The credentials in a header's value, without their scheme; Basic ones also decoded."""
+    """The credentials in a header's value, without their scheme. Basic credentials are also decoded (RFC 7617)."""
     if kind == _UNKNOWN:
-        yield from (Credential(found.kind, value[found.start : found.end]) for found in shapes.find(value))
+        yield from (Credential(kind, value[start:end]) for kind, start, end in shapes.find(value))
         return
     if kind == "cookie":
         yield from (Credential(kind, pair.partition(b"=")[2].strip()) for pair in value.split(b";"))
         return
     scheme, _, rest = value.strip().partition(b" ")
     if scheme.upper().startswith(b"AWS4-"):
-        # The signature is good for one request; the id of the key and the session token are not.
+        # A signature is valid for one request only. The key's id stays valid.
         yield from (Credential("aws-key-id", key_id) for key_id in _SIGV4_KEY_ID.findall(value))
         return
     yield Credential(kind, rest.strip() or scheme)
@@ -109,37 +109,37 @@ def _query_pairs(target: str) -> Iterator[tuple[str, str]]:
 
 
 def has_secret_query(url: str) -> bool:
-    """Whether a URL holds user information or a query parameter that grants access (a signed URL)."""
+    """Whether a URL contains user information or a query parameter that grants access (a signed URL)."""
     return bool(_USERINFO.match(url)) or any(
         value and _SECRET_QUERY.fullmatch(name) for name, value in _query_pairs(url)
     )
 
 
-def url_credentials(request: WireRequest) -> Iterator[Credential]:
-    """The credentials in a request's URL: user information and query parameters."""
-    for userinfo in (_USERINFO.match(request.target), re.match(r"(.*)@", request.host, re.DOTALL)):
+def url_credentials(host: str, target: str) -> Iterator[Credential]:
+    """The credentials in a request's host and target: user information and query parameters."""
+    for userinfo in (_USERINFO.match(target), re.match(r"(.*)@", host, re.DOTALL)):
         for part in userinfo[1].split(":", 1) if userinfo else ():
             yield Credential("userinfo", unquote_to_bytes(part))
-    for name, value in _query_pairs(request.target):
+    for name, value in _query_pairs(target):
         if value and _SECRET_QUERY.fullmatch(name):
             literal = unquote_to_bytes(value)
-            # `X-Amz-Credential` is the key's id, then `/date/region/…`.
+            # `X-Amz-Credential` is `<key id>/<date>/<region>/…`.
             yield Credential(
                 "query", literal.partition(b"/")[0] if name.lower().endswith("credential") else literal
             )
 
 
-def body_headers(request: WireRequest) -> tuple[str, str]:
-    """The content-type and content-encoding, in lower case; '' where there is none."""
-    found = {name: value for raw, value in request.headers if (name := raw.lower()) in _BODY_HEADERS}
+def body_headers(headers: Headers) -> tuple[str, str]:
+    """The content-type and content-encoding, in lower case, '' if absent."""
+    values = {name: value for raw, value in headers if (name := raw.lower()) in _BODY_HEADERS}
     return (
-        found.get(b"content-type", b"").decode("latin-1").lower(),
-        found.get(b"content-encoding", b"").decode("latin-1").lower(),
+        values.get(b"content-type", b"").decode("latin-1").lower(),
+        values.get(b"content-encoding", b"").decode("latin-1").lower(),
     )
 
 
 def body_credentials(body: bytes, content_type: str, encoding: str) -> Iterator[Credential]:
-    """The credentials in members of a JSON, form or multipart body whose names are known to hold one."""
+    """The credentials in a JSON, form or multipart body, in members whose names are in `BODY_FIELDS`."""
     if encoding:
         try:
             body = decode(body, encoding, _MAX_DECODED)
@@ -164,11 +164,11 @@ def _json_credentials(body: bytes) -> Iterator[Credential]:
     lower = body.lower()
     if not any(ending in lower for ending in _SHORT_ENDINGS) and b"\\u00" not in body:
         return
-    found: list[Credential] = []
+    credentials: list[Credential] = []
 
     def collect(members: dict[str, Any]) -> None:
         if not BODY_FIELDS.keys().isdisjoint(members):
-            found.extend(
+            credentials.extend(
                 Credential(BODY_FIELDS[name], value.encode("utf-8", "surrogatepass"))
                 for name, value in members.items()
                 if name in BODY_FIELDS and isinstance(value, str)
@@ -177,6 +177,6 @@ def _json_credentials(body: bytes) -> Iterator[Credential]:
     try:
         json.loads(body, object_hook=collect)
     except (ValueError, RecursionError):
-        # Not JSON as a whole: JSON lines, or cut short.
-        found = [_credential(name, value) for name, value in _QUOTED.findall(body)]
-    yield from found
+        # Not JSON as a whole: JSON lines, or truncated.
+        credentials = [_credential(name, value) for name, value in _QUOTED.findall(body)]
+    yield from credentials

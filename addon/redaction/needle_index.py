@@ -12,9 +12,9 @@ from urllib.parse import quote, quote_plus
 
 __all__ = ["NeedleIndex", "encoded_forms"]
 
-# A needle of 15 bytes covers a whole aligned block of 8 wherever it stands. So the aligned blocks of the blob, read
-# as integers by C code, are looked up in the set of blocks that the needles contain. `ahocorasick-rs` was measured
-# instead: it has to be rebuilt for every new needle, and is slower on base64 with few needles.
+# A needle of 15 bytes covers a whole aligned block of 8 wherever it stands. So the aligned blocks of the blob,
+# read as integers by C code, are looked up in the set of blocks that the needles contain. `ahocorasick-rs` was
+# measured instead: it has to be rebuilt for every new needle, and is slower on base64 with few needles.
 _BLOCK = 8
 _SHORTEST_BY_BLOCK = 2 * _BLOCK - 1
 _FEW = 16
@@ -22,10 +22,11 @@ _ORDER: Literal["little", "big"] = sys.byteorder
 
 
 def encoded_forms(secret: bytes) -> set[bytes]:
-    """Byte strings, one of which occurs wherever `secret` occurs plain, URL-encoded, JSON-escaped, in hex or base64.
+    """Byte strings, one of which occurs in any text with `secret` plain, URL-encoded, JSON-escaped, hex or
+    base64.
 
-    base64 (RFC 4648, 4 and 5) depends on what precedes the secret. For each of the three alignments, the form is
-    the run of characters that the secret alone determines.
+    base64 (RFC 4648, 4 and 5) depends on what precedes the secret. For each of the three alignments, the form
+    is the run of characters that the secret alone determines.
     """
     forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     for before in range(3):

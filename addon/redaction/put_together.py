@@ -1,7 +1,7 @@
-"""What an answer says once a client has read it: a stream's texts in one piece, and JSON's escapes undone.
+"""The texts of an answer as a client reads them: stream pieces joined, JSON escapes undone.
 
-A secret that a model repeats comes token by token, each in an event of its own, and some servers write `=` as
-`\\u003d`: so it stands nowhere in the body as it is.
+A model that repeats a secret streams it token by token, one event each, and some servers write `=` as
+`\\u003d`. The body then contains the secret nowhere in one piece.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ __all__ = ["put_together"]
 
 _ESCAPE = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")
 _STEP, _OVERLAP = 256 * 1024, 8 * 1024
-# A longer text is no token of a model: what stands in it stands in the body.
+# A longer text is not a token of a model. The body contains it in one piece.
 _LONGEST = 256
-_HELD = 64 * 1024  # characters of one place
+_HELD = 64 * 1024  # characters kept of one place
 _PLACES = 4096
 
 
 def put_together(body: bytes, essence: str) -> Iterator[bytes]:
-    """The texts of a body of this media type that are not in it as they are. Never raises."""
+    """The texts of a body of this media type that the body does not contain in one piece. Never raises."""
     kind = kind_of(essence, body)
     if kind is Kind.EVENTS:
         yield from _joined(_loaded(event.data) for event in sse.parse(abridged_events(body)).events)
@@ -52,7 +52,7 @@ def _unescaped(body: bytes) -> Iterator[bytes]:
 
 
 def _loaded(text: bytes | str) -> Any:
-    """The JSON value in `text`; `text` itself where it is none, as in a stream of plain text."""
+    """The JSON value in `text`. If it is not JSON: a str itself (a stream of plain text), and None for bytes."""
     try:
         return json.loads(abridged_json(text) if isinstance(text, bytes) else text)
     except (ValueError, RecursionError):
@@ -61,10 +61,10 @@ def _loaded(text: bytes | str) -> Any:
 
 def _of_frames(body: bytes) -> Iterator[Any]:
     try:
-        found = eventstream.frames(body)
+        frames = eventstream.frames(body)
     except eventstream.BrokenFrame:
         return
-    for frame in found:
+    for frame in frames:
         value = _loaded(frame.payload)
         inner = value.get("bytes") if isinstance(value, dict) else None
         try:
@@ -74,7 +74,7 @@ def _of_frames(body: bytes) -> Iterator[Any]:
 
 
 def _joined(values: Iterable[Any]) -> Iterator[bytes]:
-    """The texts of each place, one behind the other; what is the same in all values stands there once."""
+    """The texts of each place, concatenated. A text that is the same in all values occurs once."""
     held: dict[int, list[str]] = {}
     sizes: dict[int, int] = {}
     for place, text in chain.from_iterable(map(_texts, values)):
@@ -96,20 +96,20 @@ def _whole(texts: list[str]) -> bytes:
 
 
 def _texts(value: Any) -> Iterator[tuple[int, str]]:
-    """The texts in `value`, each with its place: a hash of the names on the way there and the `index` beside them.
+    """The texts in `value`, each with its place: a hash of the names and the `index` members on the path to it.
 
-    Takes no memory for what is wide or has long names: an answer may be one list of many millions.
+    Uses little memory for wide values and long names: an answer may be one list of many millions.
     """
     stack = [iter([(0, value)])]
     while stack:
-        for place, found in stack[-1]:
-            if isinstance(found, str):
-                yield place, found if len(found) <= _LONGEST else "\n"
-            elif isinstance(found, list):
-                stack.append(zip(repeat(place), found))
+        for place, item in stack[-1]:
+            if isinstance(item, str):
+                yield place, item if len(item) <= _LONGEST else "\n"
+            elif isinstance(item, list):
+                stack.append(zip(repeat(place), item))
                 break
-            elif isinstance(found, dict):
-                stack.append(_members(place, found))
+            elif isinstance(item, dict):
+                stack.append(_members(place, item))
                 break
         else:
             stack.pop()

@@ -1,7 +1,7 @@
-"""Which headers of an answer may be stored.
+"""Selects the headers of an answer that are stored.
 
-Everything is kept byte for byte, for fidelity, but what identifies an account, grants access, belongs to the
-connection, or is put on anew when the entry is served.
+All are kept byte for byte, except those that identify an account, grant access, belong to the connection, or
+are generated when the entry is served.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["NOT_STORED", "keep_response_headers"]
 
 NOT_STORED = (
     Place("set-cookie", "a session; clients echo it into their next request"),
-    Place("set-cookie2", "the same (RFC 2965)"),
+    Place("set-cookie2", "a session (RFC 2965)"),
     Place("openai-organization", "names the account"),
     Place("openai-project", "names the account"),
     Place("anthropic-organization-id", "names the account"),
@@ -26,24 +26,24 @@ NOT_STORED = (
     Place("*-account-id", "names the account"),
     Place("x-goog-upload-url", "whoever has it may upload"),
     Place("x-goog-upload-control-url", "whoever has it may upload"),
-    Place("x-guploader-uploadid", "part of that URL"),
+    Place("x-guploader-uploadid", "part of the upload URL"),
     Place("www-authenticate", "challenges name realms and tenants"),
-    Place("proxy-authenticate", "the same, of a proxy"),
+    Place("proxy-authenticate", "challenges name realms and tenants"),
     Place("authentication-info", "RFC 7615: part of an authentication exchange"),
     Place("proxy-authentication-info", "RFC 7615: part of an authentication exchange"),
     Place("x-amz-security-token", "a session token"),
-    Place("alt-svc", "lures the client past the proxy (RFC 7838)"),
+    Place("alt-svc", "sends the client past the proxy (RFC 7838)"),
     Place("connection", "hop by hop (RFC 9110 7.6.1)"),
     Place("keep-alive", "hop by hop"),
     Place("proxy-connection", "hop by hop"),
     Place("te", "hop by hop"),
     Place("trailer", "hop by hop; trailers are not stored"),
-    Place("transfer-encoding", "hop by hop; framing is made anew"),
+    Place("transfer-encoding", "hop by hop; replays are framed anew"),
     Place("upgrade", "hop by hop"),
     Place("content-encoding", "bodies are stored decoded"),
-    Place("content-length", "of the encoded body; made anew"),
-    Place("x-provider-proxy-cache", "our own, put on last"),
-    Place("cache-status", "our own, put on last (RFC 9211)"),
+    Place("content-length", "length of the encoded body; replays compute it"),
+    Place("x-provider-proxy-cache", "added by this proxy to every answer"),
+    Place("cache-status", "added by this proxy to every answer (RFC 9211)"),
 )
 
 _LOCATIONS = (b"location", b"content-location")
@@ -59,10 +59,10 @@ def _is_stored(name: bytes) -> bool:
 
 
 def keep_response_headers(headers: Headers) -> Headers:
-    """What of an answer's headers may be stored: order, case and repeats kept.
+    """The headers of an answer that may be stored, with order, case and repeats kept.
 
-    A `Location` is part of the answer and stays, unless its URL carries a signature, a key or user information
-    (RFC 9110 10.2.2 has it where a created resource is; for an upload it is a capability).
+    `Location` (RFC 9110, 10.2.2) names a created resource and stays, unless its URL contains a signature, a key
+    or user information: then whoever has it may upload.
     """
     dropped = {
         token.strip().lower()

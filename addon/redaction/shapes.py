@@ -1,7 +1,8 @@
-"""Secrets that tell themselves by their shape, at full length (issue "Request identity and secrets").
+"""Finds secrets whose format is recognisable, at full length.
 
-No entropy guessing: `encrypted_content`, signatures and ids such as `chatcmpl-…` look random and are no secrets.
-The cheap part is a search for each shape's first bytes; only what starts like a secret is looked at closely.
+Entropy is not used: `encrypted_content`, signatures and ids such as `chatcmpl-…` look random and are not
+secrets. A fast search for the first bytes of each shape comes first. The full pattern runs only where they
+occur.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from typing import NamedTuple
 __all__ = ["SHORTEST", "Finding", "find", "find_in_answer"]
 
 SHORTEST = 20
-"""Bytes of the shortest secret that has a shape (an AWS key's id)."""
+"""Length in bytes of the shortest shape (the id of an AWS key)."""
 
 
 class Finding(NamedTuple):
-    """A secret's kind and where it is: `data[start:end]`."""
+    """A secret's kind and position: `data[start:end]`."""
 
     kind: str
     start: int
     end: int
 
 
-# What stands before a secret is no part of a word, or is the end of an escape such as `\n` or `%20`, which looks
-# like one.
+# A secret starts at the start of a word, or after an escape such as `\n` or `%20`, which ends in a letter or
+# digit.
 _BEFORE = (
     r"(?:(?<![A-Za-z0-9_-]{0})|(?<=\\[bfnrt]{0})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{0})"
     r"|(?<=\\u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]{0}))"
@@ -48,10 +49,10 @@ _SHORTEST_PEM_BASE64 = 60  # Ed25519, the shortest in use, has 64; documentation
 _SHORTEST_WITHOUT_XS = 20
 
 
-def _is_sk_key(found: bytes) -> bool:
-    """Whether `sk-…` is a key rather than a slug (`sk-folding-cube-…`) or a placeholder (`sk-xxxx…`)."""
-    rest = found[1:]
-    if len(found.rstrip(b"xX_-")) < _SHORTEST_WITHOUT_XS:
+def _is_sk_key(key: bytes) -> bool:
+    """Whether `sk-…` is a key, not a slug (`sk-folding-cube-…`) or a placeholder (`sk-xxxx…`)."""
+    rest = key[1:]
+    if len(key.rstrip(b"xX_-")) < _SHORTEST_WITHOUT_XS:
         return False
     return rest.isalnum() or any(byte in b"0123456789" for byte in rest)
 
@@ -64,12 +65,12 @@ class _Shape(NamedTuple):
 
 
 def _after(first: str) -> str:
-    """A pattern for the place behind `first` (a pattern), where that may begin a secret."""
+    """A pattern for the position after `first` (a pattern), if `first` may start a secret there."""
     return f"(?<={first})" + _BEFORE.replace("{0}", first)
 
 
 def _shape(kind: str, first: str, rest: str) -> _Shape:
-    """A shape whose first letters (a pattern) end in one which `re` searches for at the speed of memchr."""
+    """A shape whose first letters (a pattern) end in a letter, which `re` finds at the speed of memchr."""
     length = len(re.sub(r"\[[a-zA-Z]+\]", "?", first))
     pattern = re.compile(f"{first[-1]}{_after(first)}{rest}".encode())
     return _Shape(kind, pattern, length - 1, ord(first[-1]))
@@ -77,15 +78,15 @@ def _shape(kind: str, first: str, rest: str) -> _Shape:
 
 _B64URL = "[A-Za-z0-9_-]"
 _END = "(?![A-Za-z0-9_-])"
-# Possessive: where the end does not fit, a shorter match cannot either.
-# These two are all letters that base64 has, and an AWS key's id is no longer than some words: nothing cheaper tells
-# that there is none. So they are searched for at once, by their `I`.
+# Quantifiers are possessive: if the end does not match, a shorter match cannot match either. These two consist
+# of base64 letters only, and the id of an AWS key is as short as some words, so no cheaper test excludes them.
+# One search looks for both by their `I`.
 _GOOGLE = f"za{_after('AIza')}{_B64URL}{{35}}+{_END}"
 _AWS = f"A{_after('A[KS]IA')}[A-Z0-9]{{16}}+{_END}"
 _GOOGLE_OR_AWS = re.compile(f"I(?:({_GOOGLE})|{_AWS})".encode())
 _IN_BOTH = ord("I")
-# Each of these is within one run of the letters below, of 25 bytes (Slack) or more; by a letter that they have and
-# base64 has not.
+# Each of these lies within one run of the letters below, at least 25 bytes long (Slack). Grouped by a letter
+# that they contain and base64 does not.
 _IN_RUNS = {
     ord("-"): (
         _shape("sk-key", "sk-", rf"(?:ant-{_B64URL}{{24,256}}+|(?!ant-){_B64URL}{{32,256}}+){_END}"),
@@ -100,34 +101,34 @@ _IN_RUNS = {
         _shape("jwt", "eyJ", rf"{_B64URL}{{8,}}+\.eyJ{_B64URL}{{8,}}+\.{_B64URL}{{16,}}+"),
     ),
 }
-# With `+/=`, so that a text in base64 is one run and not thousands.
+# Includes `+/=`, so that a base64 text is one run and not thousands.
 _NOT_IN_RUN = bytes(
     byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+/=" for byte in range(256)
 )
 _SHORTEST_RUN = bytes(25)
-# Runs beyond the first few share a span with what follows them.
+# After the first few runs, a run shares a span with the bytes that follow it.
 _OWN_SPANS, _SPAN = 4, 1024
-# So much is translated at a time: a large answer is not to be in memory twice.
+# Bytes translated at a time, so that a large answer is not in memory twice.
 _WINDOW = 256 * 1024
 
 
 def find(data: bytes) -> list[Finding]:
-    """Every secret shape in `data`, in order, without overlaps. Linear in `len(data)`."""
-    found = [*_google_or_aws(data)] if _IN_BOTH in data else []
-    # Most prose has no such run, and to see that costs less than to begin six searches.
+    """Every secret in `data`, in order, without overlaps. Takes time linear in `len(data)`."""
+    findings = [*_google_or_aws(data)] if _IN_BOTH in data else []
+    # Most prose has no long run, and finding that out is cheaper than six searches.
     for start, end in _spans(data):
         for rare, shapes in _IN_RUNS.items():
-            # One byte is found faster than a search is begun.
+            # Finding one byte is cheaper than starting a search.
             if data.find(rare, start, end) >= 0:
                 for shape in shapes:
-                    found += _of_shape(shape, data, start, end)
-    # From behind, which is faster: a hyphen is rarer than an `N`.
+                    findings += _of_shape(shape, data, start, end)
+    # Searching from the end is faster: a hyphen is rarer than an `N`.
     if _PEM_RARE in data and data.rfind(_PEM_BEGINS) >= 0:
-        found += _private_keys(data)
-    if len(found) < 2:
-        return found
+        findings += _private_keys(data)
+    if len(findings) < 2:
+        return findings
     kept: list[Finding] = []
-    for finding in sorted(found, key=lambda finding: finding.start):
+    for finding in sorted(findings, key=lambda finding: finding.start):
         if not kept or finding.start >= kept[-1].end:
             kept.append(finding)
     return kept
@@ -144,13 +145,13 @@ def _of_shape(shape: _Shape, data: bytes, start: int, end: int) -> list[Finding]
     ]
 
 
-# Of a signed URL (SigV4, and V2 before it).
+# In a signed URL (AWS Signature Version 4, and version 2).
 _SIGNER = (b"x-amz-credential=", b"awsaccesskeyid=")
 _LONGEST_SIGNER = max(map(len, _SIGNER))
 
 
 def find_in_answer(data: bytes) -> list[Finding]:
-    """`find` without the ids of AWS keys that signed a URL: that was asked for, and an id alone is no secret."""
+    """`find`, without AWS key ids in signed URLs: the caller asked for the URL, and an id alone is harmless."""
     return [
         finding
         for finding in find(data)
@@ -168,7 +169,7 @@ def _google_or_aws(data: bytes) -> Iterator[Finding]:
 
 
 def _spans(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the long runs of `data` are. None is cut; those that are near to one another share a span."""
+    """Spans of `data` that contain its long runs. Runs are never cut. Runs close to each other share a span."""
     window = 0
     spans = 0
     while window < len(data):
@@ -203,12 +204,13 @@ def _private_keys(data: bytes) -> Iterator[Finding]:
         start = at
         at = data.find(_PEM_BEGINS, start + 1)
         if begin := _PEM_BEGIN.match(data, start):
-            # One search for an END serves every BEGIN before it, so that many without one stay linear.
+            # One search for an END serves every BEGIN before it, so many BEGINs without an END take linear
+            # time.
             if end < start:
                 end = data.find(_PEM_ENDS, start)
                 end = end if end >= 0 else len(data)
             stop = min(end, begin.end() + _LONGEST_PEM, at if at >= 0 else end)
             if len(data[begin.end() : stop].translate(None, _NOT_BASE64)) >= _SHORTEST_PEM_BASE64:
                 close = _PEM_END.match(data, stop)
-                # A missing END line does not make it less of a secret.
+                # A key without its END line is still a secret.
                 yield Finding("private-key", start, close.end() if close else stop)

@@ -1,11 +1,12 @@
-"""The credentials that this run has seen go by, and whether one of them turns up in what would be stored."""
+"""Remembers the credentials that this run has seen, and recognises them in what is to be stored."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 
 from addon.messages import WireRequest
 from addon.redaction.credentials_seen import (
@@ -22,75 +23,77 @@ from cache_store.entry import Headers
 __all__ = ["SHORTEST", "Taint"]
 
 SHORTEST = 12
-"""Bytes; shorter values (`test`, `EMPTY`, `ollama`) are no secrets and occur everywhere."""
+"""Bytes. Shorter values (`test`, `EMPTY`, `ollama`) are not secrets and occur everywhere."""
 
-_MOST = 256
-_MOST_REMEMBERED = 1024
-# Of a long credential its end is looked for: the start of a JWT is the same for all, and the rest only costs.
+_MAX_KNOWN = 256
+_MAX_REMEMBERED = 1024
+# Only the end of a long credential is searched for: all JWTs of one issuer start alike.
 _CORE = 48
-# One that is in use is told of again before so many others came that another process might have let go of it.
-_AGAIN = _MOST // 4
+# A credential in use is announced again before another process can have evicted it.
+_ANNOUNCE_AGAIN = _MAX_KNOWN // 4
 
 
 class Taint:
-    """Literal credentials of one run; holds the latest 256 and never shows one. Threads may share it."""
+    """The latest 256 credentials of a run. Never shows or pickles one. Threads may share it."""
 
-    __slots__ = ("_added", "_bodies", "_headers", "_heads", "_index", "_known", "_lock")
+    __slots__ = ("_added", "_bodies", "_index", "_known", "_lock", "_of_head", "_of_header")
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[str, int]] = {}  # kind, and how many came before it was last told of
+        self._known: dict[
+            bytes, tuple[str, int]
+        ] = {}  # secret -> kind, value of `_added` when last announced
         self._added = 0
         self._index = NeedleIndex()
         self._lock = threading.Lock()
-        # What was found in what was seen before, so that a repeat costs a look-up: by all that stands before a
-        # body (with how that is to be read), by header, by body.
-        self._heads: dict[tuple[Headers, str, str], tuple[tuple[Credential, ...], tuple[str, str]]] = {}
-        self._headers: dict[tuple[str, bytes], tuple[Credential, ...]] = {}
+        # Repeated headers and bodies cost one look-up. The caches die with this object, as they hold
+        # credentials.
+        self._of_header = lru_cache(_MAX_REMEMBERED)(_header_credentials)
+        self._of_head = lru_cache(_MAX_KNOWN)(self._head_credentials)
         self._bodies: dict[tuple[bytes, str, str], tuple[Credential, ...]] = {}
 
     def __repr__(self) -> str:
         return f"<Taint: {len(self._known)} credentials>"
 
     def __reduce__(self) -> str:
-        raise TypeError("credentials are not to be pickled")
+        raise TypeError("a Taint holds credentials and cannot be pickled")
 
     def learn(self, request: WireRequest) -> list[Credential]:
-        """Remembers the credentials of `request` (12 bytes and more); those that others do not know of, or will
-        soon have forgotten. Never raises.
+        """Remember the credentials of `request` that have at least 12 bytes. Never raises.
+
+        Returns those that other processes of this run do not know, or may soon have evicted.
         """
         with self._lock:
             return [
-                found
-                for found in self._credentials(request)
-                if len(found.secret) >= SHORTEST and self._remember(*found)
+                credential
+                for credential in self._credentials(request)
+                if len(credential.secret) >= SHORTEST and self._remember(*credential)
             ]
 
     def learn_proxy_auth(self, pair: str) -> None:
-        """Remembers the `user:password` that clients send to this proxy, mostly where no request is: in CONNECT."""
+        """Remember the `user:password` that clients send to this proxy, mostly in CONNECT requests."""
         value = b"Basic " + base64.b64encode(pair.encode())
         self.learn(WireRequest("CONNECT", "https", "", 0, "/", ((b"proxy-authorization", value),), b""))
 
     def add(self, credentials: Iterable[Credential]) -> None:
-        """Remembers what another process of this run has learned."""
+        """Remember what another process of this run has learned."""
         with self._lock:
-            for found in credentials:
-                self._remember(*found)
+            for credential in credentials:
+                self._remember(*credential)
 
     def known(self) -> list[Credential]:
-        """All that are remembered, for another process of this run."""
+        """All remembered credentials, for another process of this run."""
         with self._lock:
             return [Credential(kind, secret) for secret, (kind, _) in self._known.items()]
 
     def found_in(self, *blobs: bytes) -> str | None:
-        """The kind of a known credential that occurs in `blobs`, plain or encoded; None where none does."""
+        """The kind of a known credential that occurs in `blobs`, plain or encoded, or None."""
         with self._lock:
             return next((kind for blob in blobs if (kind := self._index.find(blob))), None)
 
     def _remember(self, kind: str, secret: bytes) -> bool:
-        """Whether others are to be told."""
-        # A repeat moves to the end, so that the key in use outlives those that come and go.
+        """Add a credential, or move it to the end of the queue. Returns whether to announce it."""
         before = self._known.pop(secret, None)
-        if before is not None and self._added - before[1] < _AGAIN:
+        if before is not None and self._added - before[1] < _ANNOUNCE_AGAIN:
             self._known[secret] = before
             return False
         self._known[secret] = (before[0] if before is not None else kind, self._added)
@@ -99,41 +102,44 @@ class Taint:
         self._added += 1
         for form in encoded_forms(secret[-_CORE:]):
             self._index.add(form, kind)
-        if len(self._known) > _MOST:
+        if len(self._known) > _MAX_KNOWN:
             oldest = next(iter(self._known))
-            gone, _ = self._known.pop(oldest)
+            evicted_kind, _ = self._known.pop(oldest)
             for form in encoded_forms(oldest[-_CORE:]):
-                self._index.remove(form, gone)
+                self._index.remove(form, evicted_kind)
         return True
 
-    def _credentials(self, request: WireRequest) -> Iterable[Credential]:
-        head = (request.headers, request.host, request.target)
-        found = self._heads.get(head)
-        if found is None:
-            found = self._heads[head] = (tuple(self._of_head(request)), body_headers(request))
-            if len(self._heads) > _MOST:
-                del self._heads[next(iter(self._heads))]
-        credentials, about = found
-        return credentials + self._of_body(request.body, about) if request.body else credentials
+    def _credentials(self, request: WireRequest) -> tuple[Credential, ...]:
+        credentials = self._of_head(request.headers, request.host, request.target)
+        return (
+            credentials + self._of_body(request.body, *body_headers(request.headers))
+            if request.body
+            else credentials
+        )
 
-    def _of_head(self, request: WireRequest) -> Iterator[Credential]:
-        for name, value in request.headers:
-            kind = header_kind(name)
-            if kind is not None and len(value) >= SHORTEST:
-                found = self._headers.get((kind, value))
-                if found is None:
-                    found = self._headers[kind, value] = tuple(header_credentials(kind, value))
-                yield from found
-        while len(self._headers) > _MOST_REMEMBERED:
-            del self._headers[next(iter(self._headers))]
-        yield from url_credentials(request)
+    def _head_credentials(self, headers: Headers, host: str, target: str) -> tuple[Credential, ...]:
+        in_headers = [
+            credential
+            for name, value in headers
+            if len(value) >= SHORTEST and (kind := header_kind(name)) is not None
+            for credential in self._of_header(kind, value)
+        ]
+        return (*in_headers, *url_credentials(host, target))
 
-    def _of_body(self, body: bytes, about: tuple[str, str]) -> tuple[Credential, ...]:
-        key = (hashlib.sha256(body).digest(), *about)
-        found = self._bodies.get(key)
-        if found is None:
-            found = tuple(found for found in body_credentials(body, *about) if len(found.secret) >= SHORTEST)
-            self._bodies[key] = found
-            if len(self._bodies) > _MOST_REMEMBERED:
+    def _of_body(self, body: bytes, content_type: str, encoding: str) -> tuple[Credential, ...]:
+        # By digest: `lru_cache` would keep the bodies.
+        key = (hashlib.sha256(body).digest(), content_type, encoding)
+        credentials = self._bodies.get(key)
+        if credentials is None:
+            credentials = self._bodies[key] = tuple(
+                credential
+                for credential in body_credentials(body, content_type, encoding)
+                if len(credential.secret) >= SHORTEST
+            )
+            if len(self._bodies) > _MAX_REMEMBERED:
                 del self._bodies[next(iter(self._bodies))]
-        return found
+        return credentials
+
+
+def _header_credentials(kind: str, value: bytes) -> tuple[Credential, ...]:
+    return tuple(header_credentials(kind, value))

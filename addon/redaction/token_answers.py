@@ -1,4 +1,4 @@
-"""Answers that hand out credentials: told by the names of their members, never by words in generated text."""
+"""Recognises answers that hand out credentials, by the names of their members, never by generated text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cache_store.answers.abridged import abridged_json
 
 __all__ = ["carries_credentials"]
 
-# Normalised (lower case, no `_` or `-`) name -> kind. A plain `token` is not here: logprobs have one.
+# Normalised name (lower case, no `_` or `-`) -> kind. `token` is missing because logprobs have one.
 _MEMBERS = {
     "accesstoken": "access-token",  # RFC 6749 5.1; AWS SSO has accessToken
     "refreshtoken": "refresh-token",
@@ -24,20 +24,20 @@ _MEMBERS = {
     "privatekeydata": "private-key",  # Google IAM service account keys
     "ephemeralkey": "ephemeral-key",
 }
-# What a model wrote, or what the request said and the answer repeats.
+# Members that a model wrote, or that the answer repeats from the request.
 _GENERATED = frozenset({"input", "arguments", "args", "parameters", "properties"})
 _ENDINGS = (b'token"', b'secret"', b'key"', b'keydata"', b'key_data"')
 _LONGEST_ENDING = max(map(len, _ENDINGS))
-_STEP = 256 * 1024  # bytes in lower case at a time
+_STEP = 256 * 1024  # bytes lowered at a time
 _XML = re.compile(rb"(?i)<(?:[\w.-]{1,64}:)?([\w-]{4,40})(?:\s[^<>]{0,1024})?>\s*[^<\s]")
 _SEPARATORS = str.maketrans("", "", "_-")
 _MAX_DEPTH = 12
 
 
 def carries_credentials(body: bytes, media_type: str) -> str | None:
-    """The kind of credential that an answer of this media type carries by a member's name; None for none.
+    """The kind of credential that an answer of this media type hands out, or None. Never raises.
 
-    Reads JSON, XML and forms, and what starts like JSON or XML whatever its type says. Never raises.
+    Reads JSON, XML and forms. A body that starts like JSON or XML is read as such, whatever its media type.
     """
     kind = media_type.partition(";")[0].strip().lower()
     start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
@@ -87,8 +87,8 @@ def _in_value(value: Any, depth: int) -> str | None:
         known = _MEMBERS.get(name.translate(_SEPARATORS).lower()) if len(name) <= 40 else None
         if known and _holds_text(member):
             return known
-        if found := _in_value(member, depth - 1):
-            return found
+        if kind := _in_value(member, depth - 1):
+            return kind
     return None
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from addon.redaction.scanning import Found, scan_bytes, scan_entry
+from addon.redaction.scanning import Leak, scan_bytes, scan_entry
 from cache_store.entry import Entry
 
 KEY = b"sk-ant-api03-" + b"Ab1" * 31 + b"AA"
@@ -39,9 +39,7 @@ def test_shapes_in_every_part(stored: Entry, part: str) -> None:
 def test_a_shape_in_pieces() -> None:
     """A key that a stream says in pieces is found, once."""
     events = b"".join(b'data: {"delta": "%b"}\n\n' % KEY[at : at + 8] for at in range(0, len(KEY), 8))
-    assert scan_entry(entry(events, ((b"content-type", b"text/event-stream"),))) == [
-        Found("sk-key", "answer")
-    ]
+    assert scan_entry(entry(events, ((b"content-type", b"text/event-stream"),))) == [Leak("sk-key", "answer")]
 
 
 def test_names_of_credentials() -> None:
@@ -51,7 +49,7 @@ def test_names_of_credentials() -> None:
 
 def test_headers_that_are_never_stored() -> None:
     """An entry from elsewhere that carries a cookie is found."""
-    assert scan_entry(entry(headers=((b"Set-Cookie", b"a=b"),))) == [Found("header", "set-cookie")]
+    assert scan_entry(entry(headers=((b"Set-Cookie", b"a=b"),))) == [Leak("header", "set-cookie")]
 
 
 AWS_URL = (
@@ -70,7 +68,7 @@ AWS_URL = (
 ])  # fmt: skip
 def test_signed_urls_are_notes(url: bytes) -> None:
     """A signed URL is listed and does not fail a scan, nor does the id of the AWS key that signed it."""
-    assert scan_entry(entry(b'{"url": "%b"}' % url)) == [Found("signed-url", "answer", note=True)]
+    assert scan_entry(entry(b'{"url": "%b"}' % url)) == [Leak("signed-url", "answer", note=True)]
     assert scan_bytes(url) == []
     elsewhere = scan_entry(entry(b'{"url": "%b", "key": "AKIAIOSFODNN7EXAMPLE"}' % url))
     assert [found.kind for found in elsewhere] == ["aws-key-id", "signed-url"]
