@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
 
-__all__ = ["SCHEMA", "Entry", "Headers", "is_expired", "recorded_seconds"]
+__all__ = ["SCHEMA", "Entry", "Headers", "header_value", "is_expired", "recorded_seconds"]
 
 SCHEMA = 1
 _MAGIC = b"PPE"
@@ -30,6 +30,11 @@ _DIGEST = 32
 _LATEST = 2.0**37  # Unix seconds, the year 6325: what formats as a date, and no float oddity passes
 
 type Headers = tuple[tuple[bytes, bytes], ...]
+
+
+def header_value(headers: Headers, name: bytes) -> str:
+    """The value of the header `name` (lower case); repeated ones are joined by a comma, '' where there is none."""
+    return ", ".join(value.decode("latin-1") for key, value in headers if key.lower() == name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,45 +13,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["ModelCosts", "Tally", "price_of", "tokens_of"]
+from addon.identity import Identity
+from addon.messages import LiveAnswer
+from cache_store.answers.content_coding import BadCoding, TooLarge, decode
+from cache_store.answers.usage import model_of, tokens_of, usage_of
+from cache_store.entry import Entry, Headers, header_value
 
-_INPUT = (
-    "prompt_tokens",
-    "input_tokens",
-    "promptTokenCount",
-    "inputTokens",
-    "prompt_eval_count",
-    "prompt_token_count",
-)
-# Anthropic states what came from or went to its cache beside `input_tokens`, the others within it.
-_INPUT_BESIDE = (
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-    "cacheReadInputTokens",
-    "cacheWriteInputTokens",
-)
-_OUTPUT = (
-    "completion_tokens",
-    "output_tokens",
-    "candidatesTokenCount",
-    "outputTokens",
-    "eval_count",
-    "generation_token_count",
-)
-_OUTPUT_BESIDE = ("thoughtsTokenCount",)
+__all__ = ["ModelCosts", "Tally", "add_entry", "add_live", "price_of"]
+
 _FLAVORS = ("default", "chat", "responses", "embeddings", "tokens")
 _MOST_PENDING = 100_000
 _MOST_MODELS = 1000
-
-
-def tokens_of(usage: dict[str, Any]) -> tuple[int, int]:
-    """Tokens in and out; 0 where the usage does not say."""
-    inner = usage.get("tokens") or usage.get("billed_units")  # Cohere
-    if isinstance(inner, dict):
-        usage = inner
-    return _first(usage, _INPUT) + _sum(usage, _INPUT_BESIDE), _first(usage, _OUTPUT) + _sum(
-        usage, _OUTPUT_BESIDE
-    )
 
 
 def price_of(host: str, model: str, usage: dict[str, Any]) -> Decimal | None:
@@ -176,13 +148,29 @@ class Tally:
         return found | {"models": [row.as_dict() for row in rows]}
 
 
-def _first(usage: dict[str, Any], names: Iterable[str]) -> int:
-    return next((_count(usage[name]) for name in names if _count(usage.get(name))), 0)
+def add_live(tally: Tally, identity: Identity, answer: LiveAnswer, limit: int, *, whole: bool) -> None:
+    """Count a live answer; an error costs nothing. Where its body is not there `whole`, its cost is unknown."""
+    if answer.status >= 400:
+        return
+    body = b""
+    if whole:
+        try:
+            body = decode(answer.body, header_value(answer.headers, b"content-encoding"), limit)
+        except (TooLarge, BadCoding):
+            pass
+    _add(tally, identity.label, answer.headers, body, 1)
 
 
-def _sum(usage: dict[str, Any], names: Iterable[str]) -> int:
-    return sum(_count(usage.get(name)) for name in names)
+def add_entry(tally: Tally, entry: Entry, times: int) -> None:
+    """Count `times` answers from `entry`."""
+    if entry.status < 400 and times:
+        _add(tally, entry.label, entry.headers, entry.body, times)
 
 
-def _count(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) and 0 <= value < 2**53 else 0
+def _add(tally: Tally, label: dict[str, str], headers: Headers, body: bytes, times: int) -> None:
+    media_type = header_value(headers, b"content-type")
+    usage = usage_of(body, media_type)
+    asked = label.get("model", "")
+    if usage is None and not asked:
+        return  # a list of models, a file: nothing that is priced
+    tally.add(label.get("host", ""), asked or model_of(body, media_type) or "", usage, times)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from addon.accounting.costs import add_entry
 from addon.accounting.counts import RunCounts
-from addon.accounting.live_costs import add_entry
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.store import Store

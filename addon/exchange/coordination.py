@@ -11,7 +11,7 @@ from typing import Protocol
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.budget import Budget
-from addon.exchange.flights import Flight, Flights, Landing
+from addon.exchange.flights import Flight, Flights, Outcome
 from addon.policy.variants import RepeatCounter
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
@@ -44,7 +44,7 @@ class Coordination(Protocol):
         is given as landed, for its entry may have been missed.
         """
 
-    def land(self, key: str, flight: Flight, landing: Landing) -> None:
+    def land(self, key: str, flight: Flight, landing: Outcome) -> None:
         """End a flight that was claimed; harmless when called twice."""
 
     async def has_worked(self, digest: str) -> bool:
@@ -90,7 +90,7 @@ class Alone:
         flight = self._flights.get(key)
         return (flight, False) if flight is not None else (self._flights.start(key), True)
 
-    def land(self, key: str, flight: Flight, landing: Landing) -> None:
+    def land(self, key: str, flight: Flight, landing: Outcome) -> None:
         """End a flight."""
         self._flights.land(key, flight, landing)
 

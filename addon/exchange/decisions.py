@@ -1,4 +1,4 @@
-"""What can be done with a request: answer it from an entry, answer it ourselves, or let it go on."""
+"""What can be done with a request: answer it from an entry, answer it ourselves, or forward it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER
 from addon.exchange.flights import Flight
 from addon.exchange.recording import Recording
 from addon.identity import Identity
@@ -13,7 +14,7 @@ from addon.messages import LiveAnswer, WireRequest
 from addon.settings.modes import Mode
 from cache_store.entry import Entry
 
-__all__ = ["Decision", "Forward", "Hit", "Own"]
+__all__ = ["Decision", "Forward", "Hit", "OwnAnswer"]
 
 
 @dataclass(slots=True)
@@ -24,12 +25,22 @@ class Hit:
     cache_status: str
 
 
-class Own(NamedTuple):
-    """Answer with these bytes of our own; nothing is forwarded."""
+class OwnAnswer(NamedTuple):
+    """Answer with this JSON of our own."""
 
     status: int
     body: bytes
     cache_status: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The answer's headers, our marks last."""
+        return {
+            "content-type": "application/json",
+            "x-should-retry": "false",
+            CACHE_HEADER: "false",
+            STATUS_HEADER: self.cache_status,
+        }
 
 
 @dataclass(slots=True)
@@ -37,7 +48,7 @@ class Forward:
     """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
 
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
-    `removed` is this run's own entry that made way for it, `head` a streamed answer's status and headers.
+    `removed` is the entry of this run that was removed for it, `head` a streamed answer's status and headers.
     """
 
     request: WireRequest
@@ -60,4 +71,4 @@ class Forward:
         return self.identity is not None and self.mode.stores
 
 
-type Decision = Hit | Own | Forward
+type Decision = Hit | OwnAnswer | Forward

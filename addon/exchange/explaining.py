@@ -35,11 +35,13 @@ class Explaining:
     `taint` knows the credentials that no explanation may show.
     """
 
-    def __init__(self, store: Candidates | None, counts: RunCounts, rerecord: str = RERECORD) -> None:
+    def __init__(
+        self, store: Candidates | None, counts: RunCounts, taint: Taint, rerecord: str = RERECORD
+    ) -> None:
         self._store = store
         self._counts = counts
+        self._taint = taint
         self._rerecord = rerecord
-        self.taint = Taint()
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
@@ -101,7 +103,7 @@ class Explaining:
     ) -> Diagnosis | None:
         try:
             found = diagnose(
-                key, identity.request_json, identity.label, store, rerecord, since, self.taint.found_in
+                key, identity.request_json, identity.label, store, rerecord, since, self._taint.found_in
             )
             root = self._folding.root(found)
             self._counts.miss(key, found.as_dict(), found.line, root)

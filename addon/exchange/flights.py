@@ -7,14 +7,14 @@ import enum
 import math
 import time
 
-__all__ = ["Flight", "Flights", "Landing"]
+__all__ = ["Flight", "Flights", "Outcome"]
 
 # An answer of which no more comes for so long has a client that does not read it, or a provider that hangs. (A
 # model that thinks may be silent for a minute behind its first event.)
 STALLED_SECONDS = 120.0
 
 
-class Landing(enum.Enum):
+class Outcome(enum.Enum):
     """How a flight ended, which says what its waiters do."""
 
     STORED = "its entry is there: serve it"
@@ -32,7 +32,7 @@ class Flight:
         self.moved = (
             math.inf
         )  # when the latest bytes of its answer came (monotonic); the first may take minutes
-        self.landed: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
+        self.landed: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     async def wait(self, seconds: float = math.inf) -> bool:
         """Whether it lands, within `seconds` and before its answer stalls."""
@@ -62,7 +62,7 @@ class Flights:
         flight = self._by_key[key] = Flight()
         return flight
 
-    def land(self, key: str, flight: Flight, landing: Landing) -> None:
+    def land(self, key: str, flight: Flight, landing: Outcome) -> None:
         """End a flight and wake those who wait for it; harmless when called twice."""
         if self._by_key.get(key) is flight:
             del self._by_key[key]

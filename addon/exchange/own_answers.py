@@ -1,51 +1,151 @@
-"""The answers that provider-proxy gives itself: misses, refusals, wrong use, a provider out of reach.
+"""The answers that provider-proxy gives itself: misses, refusals, wrong use, a provider that cannot be reached.
 
-Each is a status and the bytes of a JSON object in the shape that OpenAI's and Anthropic's SDKs both turn into
-a readable exception.
+Each body is a JSON object in the shape that OpenAI's and Anthropic's SDKs both turn into a readable exception.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
+from addon.exchange.cache_status import bypass_status, miss_status
+from addon.exchange.decisions import Forward, OwnAnswer
+from addon.messages import WireRequest
 from addon.redaction import redact_text
+from addon.settings.modes import Mode, mode_for_request
+from addon.settings.settings import Settings
+from cache_store.errors import ProviderProxyError
 
-__all__ = ["error_body", "miss_message", "unreachable_message"]
+__all__ = [
+    "NO_SUCH_PAGE",
+    "bad_mode",
+    "bypassed",
+    "cache_unavailable",
+    "fault",
+    "miss",
+    "unreachable",
+]
 
-# OpenSSL's words, as mitmproxy hands them on.
-_UNKNOWN_ROOT = ("unable to get local issuer certificate", "self-signed certificate")
-# mitmproxy quotes what a provider sent instead of an answer, which may be the credential that it was sent.
-_QUOTED = re.compile(r""":?\s\[?b?['"].*""", re.DOTALL)
+_UNKNOWN_ROOT = (
+    "its certificate is signed by an unknown root; if a company's own CA signs for it, name that in "
+    "NODE_EXTRA_CA_CERTS before the proxy starts"
+)
+# mitmproxy's words for a failed connection, and ours. Nothing else of its messages is repeated: they quote the
+# bytes that a provider sent, which may be the credential that it was sent. The first match counts.
+_CAUSES = (
+    ("unable to get local issuer certificate", _UNKNOWN_ROOT),
+    ("self-signed certificate", _UNKNOWN_ROOT),
+    ("certificate has expired", "its certificate has expired"),
+    ("ostname mismatch", "its certificate is for another name"),
+    ("IP address mismatch", "its certificate is for another address"),
+    ("Certificate verify failed", "its certificate cannot be verified"),
+    ("does not speak TLS", "it does not speak TLS"),
+    ("cannot agree on a TLS version", "it and mitmproxy have no TLS version in common"),
+    ("OpenSSL", "the TLS handshake failed"),
+    ("Name or service not known", "its name cannot be resolved"),
+    ("nodename nor servname provided", "its name cannot be resolved"),
+    ("name resolution", "its name cannot be resolved"),
+    ("No address associated with hostname", "its name cannot be resolved"),
+    ("Connect call failed", "the connection was refused"),
+    ("server closed connection", "it closed the connection before it answered"),
+    (
+        "peer closed connection without sending complete message body",
+        "it closed the connection in mid-answer",
+    ),
+    ("stream reset by", "it reset the HTTP/2 stream"),
+    ("HTTP/2 connection closed", "it closed the HTTP/2 connection"),
+    ("HTTP/2 protocol error", "its HTTP/2 is not valid"),
+    ("Cannot parse HTTP response", "its answer is not valid HTTP"),
+    ("unexpected server response", "its answer is not valid HTTP"),
+    ("HTTP/1 protocol error", "its answer is not valid HTTP"),
+    ("refusing to prevent request smuggling", "its answer has contradictory headers"),
+    ("body_size_limit", "the message is longer than mitmproxy's option body_size_limit"),
+    ("refused HTTP CONNECT request", "the upstream proxy refused the connection"),
+    ("Connection killed", "an addon closed the connection"),
+    ("connection cancelled", "the connection was cancelled"),
+)
+_ERRNO = re.compile(r"\[Errno (\d{1,3})\]")
 
 
-def error_body(kind: str, message: str, **more: Any) -> bytes:
-    """`{"type": "error", "error": {"type": …, "code": …, "message": …, …}}`; `kind` is type and code."""
-    error = {"type": kind, "code": kind, "message": message, **more}
-    return json.dumps({"type": "error", "error": error}, ensure_ascii=False).encode("utf-8", "replace")
+def unreachable(host: str, error: str) -> OwnAnswer:
+    """The answer for a provider that did not answer; `error` is mitmproxy's message."""
+    message = f"provider-proxy: {host} did not answer: {_cause(error)}"
+    return _answer(502, "provider_proxy_unreachable", message, bypass_status("unreachable"))
 
 
-def miss_message(place: str, why: str, diagnosis: str) -> str:
-    """One line for a miss that is not forwarded.
+def _cause(error: str) -> str:
+    number = _ERRNO.search(error)
+    if number:
+        return os.strerror(int(number[1]))
+    return next((ours for theirs, ours in _CAUSES if theirs in error), "the connection failed")
 
-    `place` is method, host and path, from which what looks like a secret is taken; `why` says what keeps it from
-    being forwarded, and `diagnosis` what the nearest recorded request is and what to do; without one it says how to
-    record.
+
+def miss(
+    key: str, place: str, why: str, diagnosis: str, nearest: dict[str, Any] | None, status: int
+) -> OwnAnswer:
+    """The answer to a miss that is not forwarded.
+
+    `place` is method, host and path, `why` what forbids forwarding. `diagnosis` names the nearest recorded request
+    and what to do; without one the message says how to record. `nearest` is its JSON form.
     """
-    place = redact_text(place)
     hint = diagnosis or "Record it once with PROVIDER_PROXY_CACHE_MODE=read-old-write-new."
-    return f"provider-proxy: no recorded answer for {place} ({why}, nothing was sent). {hint[:1].upper()}{hint[1:]}"
+    message = (
+        f"provider-proxy: no recorded answer for {redact_text(place)} ({why}, nothing was sent). "
+        f"{hint[:1].upper()}{hint[1:]}"
+    )
+    return _answer(status, "provider_proxy_cache_miss", message, miss_status(key), key=key, nearest=nearest)
 
 
-def unreachable_message(host: str, reason: str) -> str:
-    """One line for a provider that did not answer; with what to do where its root is not known.
+def bypassed(request: WireRequest, mode: Mode, detail: str, settings: Settings) -> Forward | OwnAnswer:
+    """Forward a request that the cache is not asked about, or refuse it. `detail` says why it is not asked."""
+    if detail == "websocket" and not settings.websocket_passes(mode):
+        message = f"provider-proxy: WebSocket upgrades are refused here (mode {mode}); use HTTPS requests"
+        return _answer(426, "provider_proxy_websocket", message, bypass_status(detail))
+    if not mode.forwards:
+        message = f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
+        return _answer(settings.miss_status, "provider_proxy_refused", message, bypass_status(detail))
+    return Forward(request, mode, bypass_status(detail))
 
-    Nothing that it sent is repeated.
+
+def bad_mode(error: ProviderProxyError) -> OwnAnswer:
+    """The answer to a request whose mode header is not valid, or asks for more than the run's mode allows."""
+    return _answer(400, "provider_proxy_bad_mode", str(error), bypass_status("bad-mode"))
+
+
+def cache_unavailable(error: ProviderProxyError, status: int) -> OwnAnswer:
+    """The answer where the cache cannot be read and the mode sends nothing."""
+    message = f"provider-proxy: {error}"
+    return _answer(status, "provider_proxy_cache_unavailable", message, bypass_status("cache-unavailable"))
+
+
+def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
+    """The answer to a request on which provider-proxy itself failed; None lets the request go to the provider.
+
+    Fails closed where the run's `mode`, or the one that the request `asked` for, forwards nothing.
     """
-    advice = ""
-    if any(said in reason for said in _UNKNOWN_ROOT):
-        advice = (
-            "; if a company's own CA signs for it, name that in NODE_EXTRA_CA_CERTS before the proxy starts"
-        )
-    return f"provider-proxy: {host} did not answer: {_QUOTED.sub('', reason)}{advice}"
+    try:
+        forwards = mode_for_request(mode, asked).forwards
+    except ProviderProxyError:
+        forwards = False
+    if forwards:
+        return None
+    message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
+    return _answer(502, "provider_proxy_fault", message, bypass_status("fault"))
+
+
+def _answer(status: int, kind: str, message: str, cache_status: str, **more: Any) -> OwnAnswer:
+    """A body of `{"type": "error", "error": {"type": …, "code": …, "message": …, …}}`; `kind` is type and code."""
+    error = {"type": kind, "code": kind, "message": message, **more}
+    body = json.dumps({"type": "error", "error": error}, ensure_ascii=False).encode("utf-8", "replace")
+    return OwnAnswer(status, body, cache_status)
+
+
+NO_SUCH_PAGE = _answer(
+    404,
+    "provider_proxy_no_such_page",
+    "provider-proxy: this is a proxy; use it as HTTPS_PROXY, or as a base URL such as "
+    "/https/api.openai.com/v1 for an intercepted host (PROVIDER_PROXY_HOSTS)",
+    bypass_status("not-intercepted"),
+)

@@ -12,7 +12,7 @@ from addon.accounting.counts import BLOCKED, HEALTHY, UNHEALTHY, RunCounts, wors
 from addon.accounting.run_end import EndOfRun
 from addon.diagnosis.remedies import RERECORD
 from addon.exchange.answering import Answering
-from addon.exchange.coordination import Coordination
+from addon.exchange.coordination import Alone, Coordination
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
 from addon.settings.settings import Settings
@@ -58,8 +58,9 @@ class RunLife:
         if settings.import_dir is not None:
             self._import(store, settings)
         self.store = StoreAccess(store, self.counts)
-        explaining = Explaining(self.store.candidates, self.counts, self.rerecord)
-        return Answering(settings, self.store, self.counts, explaining, self.coordination)
+        shared = self.coordination or Alone(settings, self.counts)
+        explaining = Explaining(self.store.candidates, self.counts, shared.taint, self.rerecord)
+        return Answering(settings, self.store, self.counts, explaining, shared)
 
     def stats(self) -> dict[str, Any]:
         """The figures of this process so far, for JSON."""

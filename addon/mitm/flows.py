@@ -9,9 +9,10 @@ from typing import Any
 
 from mitmproxy import http
 
-from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER, bypass_status
-from addon.exchange.decisions import Hit
-from addon.exchange.own_pages import NO_SUCH_PAGE, page_for
+from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER
+from addon.exchange.decisions import Hit, OwnAnswer
+from addon.exchange.direct import page_for
+from addon.exchange.own_answers import NO_SUCH_PAGE
 from addon.identity.url_form import normal_host
 from addon.judging.reasons import NotStored
 from addon.messages import WireRequest
@@ -114,15 +115,9 @@ def replay(hit: Hit, method: str) -> http.Response:
     )
 
 
-def own_answer(request: http.Request, status: int, body: bytes, cache_status: str) -> http.Response:
+def own_answer(request: http.Request, answer: OwnAnswer) -> http.Response:
     """An answer that the proxy gives itself."""
-    headers = {
-        "content-type": "application/json",
-        "x-should-retry": "false",
-        CACHE_HEADER: "false",
-        STATUS_HEADER: cache_status,
-    }
-    return own_page(request, status, body, headers)
+    return own_page(request, answer.status, answer.body, answer.headers)
 
 
 def own_page(request: http.Request, status: int, body: bytes, headers: dict[str, str]) -> http.Response:
@@ -157,5 +152,5 @@ def status_page(request: http.Request, stats: Callable[[], dict[str, Any]]) -> h
     """What the proxy's own address answers."""
     page = page_for(request.path, stats)
     if page is None:
-        return own_answer(request, 404, NO_SUCH_PAGE, bypass_status("not-intercepted"))
+        return own_answer(request, NO_SUCH_PAGE)
     return own_page(request, 200, page.body, page.headers)

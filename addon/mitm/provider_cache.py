@@ -15,11 +15,10 @@ from mitmproxy.proxy import server_hooks
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
-from addon.exchange.cache_status import bypass_status, miss_status
-from addon.exchange.decisions import Decision, Forward, Hit, Own
-from addon.exchange.direct import parse_door
-from addon.exchange.own_answers import error_body, unreachable_message
-from addon.exchange.own_pages import STATS
+from addon.exchange.cache_status import miss_status
+from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
+from addon.exchange.direct import STATS, parse_door
+from addon.exchange.own_answers import fault, unreachable
 from addon.exchange.recording import Recording
 from addon.exchange.run_life import RunLife
 from addon.judging.reasons import NotStored
@@ -28,7 +27,7 @@ from addon.mitm import flows
 from addon.mitm.core import limits as core_limits
 from addon.mitm.core.swap import CLIENT_LEFT, DIRECT, OwnHttpLayer
 from addon.settings.configuration import settings_of_process
-from addon.settings.modes import Mode, mode_for_request
+from addon.settings.modes import Mode
 from addon.settings.settings import SETTINGS, Settings
 from cache_store.errors import ProviderProxyError, StoreUnavailable
 
@@ -116,12 +115,9 @@ class ProviderCache:
         """Finish the writes and report. A hot reload of the script calls this too."""
         if self.answering is None:
             return
-        while self._flows:  # their hooks come later, or not at all
-            _, forward = self._flows.popitem()
-            if forward is not None and forward.recording and forward.recording.finished and forward.head:
-                self.answering.keep_last(forward, forward.recording.seen(forward.head))
-            elif forward is not None:
-                self._give_up(forward, NotStored.CUT_OFF)
+        unfinished = [forward for forward in self._flows.values() if forward is not None]
+        self._flows.clear()  # their hooks come later, or not at all
+        self.answering.finish(unfinished)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
         if OwnHttpLayer.name in ctx.master.addons.lookup:
@@ -210,7 +206,7 @@ class ProviderCache:
                 raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
             wire = flows.wire_request(flow.request)
             decision = self.answering.decide(wire, asked, flows.unaskable(flow.request))
-            if not isinstance(decision, Hit | Own | Forward):
+            if not isinstance(decision, Hit | OwnAnswer | Forward):
                 return self._act_later(flow, decision, asked)
             self._act(flow, decision)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
@@ -233,23 +229,18 @@ class ProviderCache:
             flow.response = flows.replay(decision, flow.request.method)
             flow.is_replay = "response"
         else:
-            flow.response = flows.own_answer(flow.request, *decision)
+            flow.response = flows.own_answer(flow.request, decision)
         flow.comment = decision.cache_status
 
     def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
-        """Closed where the run's mode forwards nothing, or the request's own; open otherwise."""
+        """Answer with an error where nothing may be forwarded; otherwise the request goes to the provider."""
         if self.life.store is not None:  # else it has ended, and this waited for an answer that was given up
             what = f"{flow.request.method} {flow.request.host}"
             logger.error("provider-proxy failed on %s", what, exc_info=error)
         self.counts.host(flow.request.host).errors += 1
-        try:
-            forwards = mode_for_request(self._mode, asked).forwards
-        except ProviderProxyError:
-            forwards = False
-        if not forwards:
-            message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-            body = error_body("provider_proxy_fault", message)
-            flow.response = flows.own_answer(flow.request, 502, body, bypass_status("fault"))
+        answer = fault(self._mode, asked)
+        if answer is not None:
+            flow.response = flows.own_answer(flow.request, answer)
             self._flows[flow.id] = None
 
     # -- responses ----------------------------------------------------------
@@ -340,8 +331,7 @@ class ProviderCache:
         """Our page for a provider that cannot be reached; None leaves mitmproxy's."""
         if not self._intercepted(flow.request.host, flow.request.port):
             return None
-        body = error_body("provider_proxy_unreachable", unreachable_message(flow.request.host, reason))
-        return flows.own_answer(flow.request, 502, body, bypass_status("unreachable"))
+        return flows.own_answer(flow.request, unreachable(flow.request.host, reason))
 
     async def _page_of_all(self, flow: http.HTTPFlow, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         figures = await ask()

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from addon.exchange.budget import Budget
-from addon.exchange.flights import Landing
+from addon.exchange.flights import Outcome
 from addon.policy.variants import RepeatCounter
 
 __all__ = ["Board", "Tell"]
@@ -59,7 +59,7 @@ class Board:
         self._members: dict[int, Tell] = {}
         self._numbers = itertools.count(1)
         self._in_air: dict[str, _InAir] = {}
-        self._landed: OrderedDict[str, tuple[float, Landing, _InAir]] = OrderedDict()
+        self._landed: OrderedDict[str, tuple[float, Outcome, _InAir]] = OrderedDict()
         self._sequence = RepeatCounter()
         self._spent = _Spent()
         self._budget = Budget(max_live, max_usd, self._spent)
@@ -75,7 +75,7 @@ class Board:
         """A member is gone."""
         self._members.pop(member, None)
         for flight in [flight for flight in self._in_air.values() if flight.leader == member]:
-            self._land(member, flight.key, flight.number, Landing.ABANDONED.name, now)
+            self._land(member, flight.key, flight.number, Outcome.ABANDONED.name, now)
 
     @property
     def live(self) -> int:
@@ -114,7 +114,7 @@ class Board:
             return
         del self._in_air[key]
         self._landed.pop(key, None)
-        self._landed[key] = at, Landing[landing], flight
+        self._landed[key] = at, Outcome[landing], flight
         if len(self._landed) > _MOST_LANDED:
             self._landed.popitem(last=False)
         for waiting in flight.waiting & self._members.keys():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from addon.accounting.costs import Tally
-from addon.exchange.flights import Flight, Landing
+from addon.exchange.flights import Flight, Outcome
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.workers.board import Board
@@ -98,7 +98,7 @@ class Member:
         if what == "landed":
             flight = self._joined.pop(given[0], None)
             if flight is not None:
-                flight.landed.set_result(Landing[given[1]])
+                flight.landed.set_result(Outcome[given[1]])
         elif what == "answered":
             if given[0] in self._joined:
                 self._joined[given[0]].answered = given[1]
@@ -113,7 +113,7 @@ class Member:
         """The board is gone: nobody waits for a flight any more."""
         joined, self._joined = self._joined, {}
         for flight in joined.values():
-            flight.landed.set_result(Landing.ABANDONED)
+            flight.landed.set_result(Outcome.ABANDONED)
 
     # -- Coordination -----------------------------------------------------------
 
@@ -145,7 +145,7 @@ class Member:
             flight = self._joined.get(number) or Flight()
             flight.answered = answered
             if landing:
-                flight.landed.set_result(Landing[landing])
+                flight.landed.set_result(Outcome[landing])
             else:
                 self._joined[number] = flight
             return flight, False
@@ -158,14 +158,14 @@ class Member:
 
         async def watch() -> None:
             if not await led.wait():
-                self.land(led.key, led, Landing.ABANDONED)
+                self.land(led.key, led, Outcome.ABANDONED)
 
         task = asyncio.create_task(watch())
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return led
 
-    def land(self, key: str, flight: Flight, landing: Landing) -> None:
+    def land(self, key: str, flight: Flight, landing: Outcome) -> None:
         """Tell how a flight of this process ended, and when: a later look at the store needs not be repeated."""
         assert isinstance(flight, _Led)
         if not flight.landed.done():

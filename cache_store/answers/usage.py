@@ -23,7 +23,7 @@ from typing import Any
 from cache_store.answers import bounded_json, eventstream, sse
 from cache_store.answers.abridged import abridged_events, abridged_json
 
-__all__ = ["model_of", "usage_of"]
+__all__ = ["TOKEN_ALIASES", "model_of", "token_counts", "tokens_of", "usage_of"]
 
 type _Document = dict[str, Any]
 
@@ -59,6 +59,66 @@ _MODEL_AT = (
     ("response", "model"),
     ("response", "modelVersion"),
 )
+TOKEN_ALIASES: dict[str, tuple[str, ...]] = {
+    "input_tokens": (
+        "input_tokens",
+        "prompt_tokens",
+        "promptTokenCount",
+        "inputTokens",
+        "tokens.input_tokens",  # Cohere
+        "billed_units.input_tokens",
+        "prompt_eval_count",  # Ollama
+        "inputTokenCount",  # Bedrock's invocation metrics
+        "prompt_token_count",  # Llama on Bedrock
+    ),
+    "output_tokens": (
+        "output_tokens",
+        "completion_tokens",
+        "candidatesTokenCount",
+        "outputTokens",
+        "tokens.output_tokens",
+        "billed_units.output_tokens",
+        "eval_count",
+        "outputTokenCount",
+        "generation_token_count",
+    ),
+    "cache_read_tokens": (
+        "cache_read_tokens",
+        "cache_read_input_tokens",
+        "cached_tokens",
+        "prompt_tokens_details.cached_tokens",
+        "input_tokens_details.cached_tokens",
+        "prompt_cache_hit_tokens",
+        "cacheReadInputTokens",
+        "cachedContentTokenCount",
+        "cacheReadInputTokenCount",
+    ),
+    "cache_write_tokens": (
+        "cache_write_tokens",
+        "cache_creation_input_tokens",
+        "cacheWriteInputTokens",
+        "prompt_tokens_details.cache_write_tokens",  # OpenRouter
+        "cacheWriteInputTokenCount",
+    ),
+}
+"""Names of each token count: those of harn's `cache_conformance` (v1), then those of the providers' API references.
+
+The first name that holds an integer counts. A dot steps into an object. The fields are in the report's order.
+"""
+
+# These counts come on top of the input or output count; the other aliases name a part of it.
+_ON_TOP = {
+    "input_tokens": (
+        "cache_read_input_tokens",  # Anthropic
+        "cache_creation_input_tokens",
+        "cacheReadInputTokens",  # Bedrock
+        "cacheWriteInputTokens",
+        "cacheReadInputTokenCount",
+        "cacheWriteInputTokenCount",
+    ),
+    "output_tokens": ("thoughtsTokenCount",),  # Gemini
+}
+_MIN, _MAX = -(2**63), 2**63 - 1
 # What a document must hold to be worth parsing: most events of a stream are text alone.
 _USAGE_HINT = re.compile(r"usage|meta|_count|Metrics", re.IGNORECASE)
 _MODEL_HINT = re.compile(r"model", re.IGNORECASE)
@@ -88,6 +148,29 @@ def model_of(body: bytes, media_type: str) -> str | None:
             name = _at(document, path)
             if isinstance(name, str) and name:
                 return name
+    return None
+
+
+def token_counts(usage: _Document) -> dict[str, int | None]:
+    """The counts of a usage object by field of TOKEN_ALIASES, None for none; only 64-bit integers count."""
+    return {field: _first_count(usage, names) for field, names in TOKEN_ALIASES.items()}
+
+
+def tokens_of(usage: _Document) -> tuple[int, int]:
+    """All tokens in and out, cached ones included; 0 where the usage does not say."""
+    counts = token_counts(usage)
+    into, out = (
+        max(0, counts[field] or 0) + sum(max(0, _first_count(usage, (name,)) or 0) for name in names)
+        for field, names in _ON_TOP.items()
+    )
+    return into, out
+
+
+def _first_count(usage: _Document, names: Iterable[str]) -> int | None:
+    for name in names:
+        value = _at(usage, name.split("."))
+        if isinstance(value, int) and not isinstance(value, bool) and _MIN <= value <= _MAX:
+            return value
     return None
 
 

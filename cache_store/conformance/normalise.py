@@ -1,7 +1,4 @@
-"""One shape for every provider's token counts, in which what is absent stays absent.
-
-Aliases are those of harn's `cache_conformance` (v1), then what the providers' own API references name.
-"""
+"""One shape for every provider's token counts, in which an absent count stays absent."""
 
 from __future__ import annotations
 
@@ -9,53 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["ALIASES", "CacheUsage", "InputBasis", "normalise"]
+from cache_store.answers.usage import token_counts
 
-# The first that holds an integer counts. A dot steps into an object. The order of the names is that of the
-# report.
-ALIASES: dict[str, tuple[str, ...]] = {
-    "input_tokens": (
-        "input_tokens",
-        "prompt_tokens",
-        "promptTokenCount",
-        "inputTokens",
-        "tokens.input_tokens",  # Cohere
-        "billed_units.input_tokens",
-        "prompt_eval_count",  # Ollama
-        "inputTokenCount",  # Bedrock's invocation metrics
-        "prompt_token_count",  # Llama on Bedrock
-    ),
-    "output_tokens": (
-        "output_tokens",
-        "completion_tokens",
-        "candidatesTokenCount",
-        "outputTokens",
-        "tokens.output_tokens",
-        "billed_units.output_tokens",
-        "eval_count",
-        "outputTokenCount",
-        "generation_token_count",
-    ),
-    "cache_read_tokens": (
-        "cache_read_tokens",
-        "cache_read_input_tokens",
-        "cached_tokens",
-        "prompt_tokens_details.cached_tokens",
-        "input_tokens_details.cached_tokens",
-        "prompt_cache_hit_tokens",
-        "cacheReadInputTokens",
-        "cachedContentTokenCount",
-        "cacheReadInputTokenCount",
-    ),
-    "cache_write_tokens": (
-        "cache_write_tokens",
-        "cache_creation_input_tokens",
-        "cacheWriteInputTokens",
-        "prompt_tokens_details.cache_write_tokens",  # OpenRouter
-        "cacheWriteInputTokenCount",
-    ),
-}
-_MIN, _MAX = -(2**63), 2**63 - 1
+__all__ = ["CacheUsage", "InputBasis", "normalise"]
 
 
 class InputBasis(StrEnum):
@@ -98,7 +51,7 @@ def normalise(raw: Any, *, input_basis: str = InputBasis.INCLUSIVE) -> CacheUsag
     basis = InputBasis(input_basis)
     if not isinstance(raw, dict):
         return CacheUsage(missing_fields=("usage",))
-    found = {field: _first(raw, names) for field, names in ALIASES.items()}
+    found = token_counts(raw)
     counts = {field: count or 0 for field, count in found.items()}
     cached = counts["cache_read_tokens"] + counts["cache_write_tokens"]
     if basis is InputBasis.FRESH and found["input_tokens"] is not None and min(counts.values()) >= 0:
@@ -111,13 +64,3 @@ def normalise(raw: Any, *, input_basis: str = InputBasis.INCLUSIVE) -> CacheUsag
         cache_supported=flag if isinstance(flag, bool) else reported,
         missing_fields=tuple(field for field, count in found.items() if count is None),
     )
-
-
-def _first(raw: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    for name in names:
-        value: Any = raw
-        for step in name.split("."):
-            value = value.get(step) if isinstance(value, dict) else None
-        if isinstance(value, int) and not isinstance(value, bool) and _MIN <= value <= _MAX:
-            return value
-    return None

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from addon.accounting import costs
-from addon.accounting.costs import ModelCosts, Tally, price_of, tokens_of
+from addon.accounting.costs import ModelCosts, Tally, add_entry, add_live, price_of
+from addon.identity import Identity
+from addon.messages import LiveAnswer
+from cache_store.entry import Entry
 
-
-@pytest.mark.parametrize(
-    ("usage", "tokens"),
-    [
-        ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}, (3, 2)),
-        ({"input_tokens": 3, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 1}}, (3, 2)),
-        ({"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 5, "output_tokens": 2}, (18, 2)),
-        ({"promptTokenCount": 3, "candidatesTokenCount": 2, "thoughtsTokenCount": 4}, (3, 6)),
-        ({"inputTokens": 3, "outputTokens": 2}, (3, 2)),
-        ({"billed_units": {"input_tokens": 3, "output_tokens": 2}}, (3, 2)),
-        ({"prompt_eval_count": 3, "eval_count": 2}, (3, 2)),
-        ({"prompt_tokens": -5, "completion_tokens": "many"}, (0, 0)),
-        ({"prompt_tokens": float("inf"), "completion_tokens": 10**400}, (0, 0)),
-        ({}, (0, 0)),
-    ],
-)  # fmt: skip
-def test_tokens_of_every_dialect(usage: dict[str, Any], tokens: tuple[int, int]) -> None:
-    """In and out, under the names that providers use; what makes no sense counts nothing."""
-    assert tokens_of(usage) == tokens
+USAGE = {"prompt_tokens": 7, "completion_tokens": 2}
+BODY = json.dumps({"model": "gpt-4.1-2025", "usage": USAGE}).encode()
+TYPE = (b"content-type", b"application/json")
 
 
 @pytest.mark.parametrize(
@@ -120,3 +109,47 @@ def test_one_tally_takes_over_anothers() -> None:
     full.take_over([["api.openai.com", "gpt-4.1", usage, 1]])
     full.settle()
     assert (full.models["other"].answers, len(full.models)) == (2, 1001)
+
+
+# -- live answers and entries ----------------------------------------------------
+
+
+def tally(
+    label: dict[str, str], status: int, body: bytes, *, whole: bool = True, coding: bytes = b""
+) -> Tally:
+    """The tally after one live answer."""
+    found = Tally()
+    headers = (TYPE, (b"content-encoding", coding)) if coding else (TYPE,)
+    add_live(found, Identity("k", b"{}", label), LiveAnswer(status, "", headers, body), 10**6, whole=whole)
+    return found
+
+
+def test_a_live_answer() -> None:
+    """The model is the one that was asked for, else the one that answered; a compressed body is read too."""
+    asked = {"host": "api.openai.com", "model": "gpt-4.1"}
+    assert tally(asked, 200, BODY).models["gpt-4.1"].input_tokens == 7
+    assert tally({"host": "h"}, 200, BODY).models["gpt-4.1-2025"].output_tokens == 2
+    assert tally(asked, 200, gzip.compress(BODY), coding=b"gzip").models["gpt-4.1"].input_tokens == 7
+
+
+def test_what_is_not_known() -> None:
+    """A body that was let go of, or that cannot be decoded, costs an unknown amount."""
+    asked = {"host": "api.openai.com", "model": "gpt-4.1"}
+    for found in (tally(asked, 200, BODY, whole=False), tally(asked, 200, b"\x1f\x8bbroken", coding=b"gzip")):
+        found.settle()
+        assert found.unknown == 1
+
+
+def test_what_costs_nothing() -> None:
+    """An error, and an answer that has neither a model nor a usage."""
+    assert tally({"host": "h", "model": "m"}, 500, BODY).models == {}
+    assert tally({"host": "h"}, 200, b'{"data": []}').models == {}
+
+
+def test_an_entry_counts_for_each_hit() -> None:
+    """What it stated when it was recorded, once for each time that it answered."""
+    found = Tally()
+    entry = Entry("pp1-k", 200, "OK", (TYPE,), BODY, 1.0, 1.0, "r", {"host": "h", "model": "m"})
+    add_entry(found, entry, 3)
+    add_entry(found, entry, 0)
+    assert (found.models["m"].answers, found.models["m"].input_tokens) == (3, 21)

@@ -11,7 +11,7 @@ import pytest
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.coordination import Alone, Coordination
-from addon.exchange.flights import Landing
+from addon.exchange.flights import Outcome
 from addon.settings.settings import Settings
 
 
@@ -39,8 +39,8 @@ def test_the_first_of_a_key_leads() -> None:
         flight, leads = await alone.claim("a", 0.0)
         assert leads
         assert await alone.claim("a", 0.0) == (flight, False)
-        alone.land("a", flight, Landing.STORED)
-        assert flight.landed.result() is Landing.STORED
+        alone.land("a", flight, Outcome.STORED)
+        assert flight.landed.result() is Outcome.STORED
         again, leads = await alone.claim("a", 0.0)
         assert leads
         assert again is not flight

@@ -1,10 +1,12 @@
-"""The base-URL door."""
+"""Requests to the address of the proxy itself."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from addon.exchange.direct import Target, parse_door
+from addon.exchange.direct import Target, page_for, parse_door
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,13 @@ def test_a_long_path_takes_no_time() -> None:
     """A hostile path of a megabyte is looked at once."""
     assert parse_door("/https/" + "a" * 2**20 + "@") is None
     assert parse_door("/https/[" + ":" * 2**20) is None
+
+
+def test_ready_and_figures() -> None:
+    """Both pages, with a query too; nothing else is a page."""
+    assert page_for("/-/healthz?x=1", dict) == (b"ok\n", {"content-type": "text/plain"})
+    page = page_for("/-/stats", lambda: {"hits": 3})
+    assert page is not None
+    assert json.loads(page.body) == {"hits": 3}
+    for target in ("/", "/-/", "/-/healthz/", "/https/api.openai.com/v1", "", "//-/stats"):
+        assert page_for(target, dict) is None

@@ -12,6 +12,7 @@ from addon.accounting.counts import RunCounts
 from addon.exchange import explaining
 from addon.exchange.explaining import Explaining
 from addon.identity import Identity
+from addon.redaction import Taint
 from cache_store.entry import Entry
 from cache_store.errors import StoreUnavailable
 from cache_store.nearest.sketch import Sketch
@@ -43,7 +44,7 @@ def test_a_slow_index_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer to a miss waits a bounded time, other work goes on meanwhile, and the report has it later."""
     monkeypatch.setattr(explaining, "EXPLAIN_SECONDS", 0.2)
     store, counts = SlowStore(), RunCounts("r", "read-only-require-hit")
-    found = Explaining(store, counts)
+    found = Explaining(store, counts, Taint())
 
     async def work() -> tuple[object, float, int]:
         ticks = 0
@@ -74,7 +75,7 @@ def test_too_many_at_once_are_counted_alone(monkeypatch: pytest.MonkeyPatch) -> 
     """A burst of misses does not pile up without end."""
     monkeypatch.setattr(explaining, "_MOST_WAITING", 2)
     store, counts = SlowStore(), RunCounts("r", "read-write")
-    found = Explaining(store, counts)
+    found = Explaining(store, counts, Taint())
     assert [found.start(f"pp1-{n}", IDENTITY) is None for n in range(4)] == [False, False, True, True]
     store.go.set()
     found.close()
@@ -86,7 +87,7 @@ def test_a_fault_is_no_fault_of_the_request(error: Exception) -> None:
     """What goes wrong is counted; the miss is answered without an explanation."""
     store, counts = SlowStore(error), RunCounts("r", "read-write")
     store.go.set()
-    found = Explaining(store, counts)
+    found = Explaining(store, counts, Taint())
     assert asyncio.run(found.explain("pp1-x", IDENTITY)) is None
     found.close()
     assert counts.unexplained == 1
@@ -95,7 +96,7 @@ def test_a_fault_is_no_fault_of_the_request(error: Exception) -> None:
 def test_a_store_without_an_index() -> None:
     """Nothing can be explained, and nothing breaks."""
     counts = RunCounts("r", "read-write")
-    found = Explaining(None, counts)
+    found = Explaining(None, counts, Taint())
     assert asyncio.run(found.explain("pp1-x", IDENTITY)) is None
     found.close()
     assert counts.unexplained == 1
@@ -105,7 +106,7 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
     """Not at once, for its answer comes first; and at the latest when the run ends."""
     store, counts = SlowStore(), RunCounts("r", "read-write")
     store.go.set()
-    found = Explaining(store, counts)
+    found = Explaining(store, counts, Taint())
 
     async def story() -> None:
         monkeypatch.setattr(explaining, "SOON_SECONDS", 0.05)

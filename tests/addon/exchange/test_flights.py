@@ -8,7 +8,7 @@ import time
 import pytest
 
 from addon.exchange import flights as flights_module
-from addon.exchange.flights import Flight, Flights, Landing
+from addon.exchange.flights import Flight, Flights, Outcome
 
 
 def test_a_flight_is_there_until_it_lands() -> None:
@@ -21,22 +21,22 @@ def test_a_flight_is_there_until_it_lands() -> None:
         assert flights.get("a") is flight
         assert flights.get("b") is None
         assert flight.answered is False
-        flights.land("a", flight, Landing.STORED)
+        flights.land("a", flight, Outcome.STORED)
         assert flights.get("a") is None
-        assert await flight.landed is Landing.STORED
+        assert await flight.landed is Outcome.STORED
 
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("landing", Landing)
-def test_everyone_who_waits_learns_how_it_landed(landing: Landing) -> None:
+@pytest.mark.parametrize("landing", Outcome)
+def test_everyone_who_waits_learns_how_it_landed(landing: Outcome) -> None:
     """One landing wakes all waiters with the same outcome."""
 
-    async def story() -> list[Landing]:
+    async def story() -> list[Outcome]:
         flights = Flights()
         flight = flights.start("a")
 
-        async def wait() -> Landing:
+        async def wait() -> Outcome:
             assert await flight.wait()
             return flight.landed.result()
 
@@ -54,10 +54,10 @@ def test_landing_twice_is_harmless() -> None:
     async def story() -> None:
         flights = Flights()
         first = flights.start("a")
-        flights.land("a", first, Landing.ABANDONED)
+        flights.land("a", first, Outcome.ABANDONED)
         second = flights.start("a")
-        flights.land("a", first, Landing.STORED)
-        assert first.landed.result() is Landing.ABANDONED
+        flights.land("a", first, Outcome.STORED)
+        assert first.landed.result() is Outcome.ABANDONED
         assert flights.get("a") is second
         assert not second.landed.done()
 
@@ -76,7 +76,7 @@ def test_a_waiter_that_is_cancelled_leaves_the_flight_alone() -> None:
         await asyncio.sleep(0)
         assert not flight.landed.done()
         assert not waiting[1].done()
-        flights.land("a", flight, Landing.STORED)
+        flights.land("a", flight, Outcome.STORED)
         assert await asyncio.wait_for(waiting[1], 1)
 
     asyncio.run(story())

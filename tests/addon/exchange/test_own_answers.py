@@ -3,35 +3,71 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from addon.exchange.own_answers import error_body, miss_message, unreachable_message
+from addon.exchange import own_answers
+from addon.exchange.decisions import Forward, OwnAnswer
+from addon.messages import WireRequest
+from addon.settings.modes import Mode
+from addon.settings.settings import Settings
+from cache_store.errors import StoreUnavailable
+
+REQUEST = WireRequest("GET", "https", "api.openai.com", 443, "/v1/realtime", (), b"")
+
+
+def _miss(
+    place: str = "POST h/v1", why: str = "mode read-only-require-hit", diagnosis: str = ""
+) -> OwnAnswer:
+    return own_answers.miss("pp1-a", place, why, diagnosis, None, 502)
+
+
+def _error(answer: OwnAnswer) -> dict[str, Any]:
+    error: dict[str, Any] = json.loads(answer.body)["error"]
+    return error
+
+
+def _unreachable(error: str) -> str:
+    message: str = _error(own_answers.unreachable("h.example", error))["message"]
+    return message.removeprefix("provider-proxy: h.example did not answer: ")
 
 
 def test_an_error_has_the_shape_that_sdks_read() -> None:
-    """Type and code are the kind; more fields lie beside the message, null ones too."""
-    assert json.loads(error_body("provider_proxy_cache_miss", "why", key="pp1-a", nearest=None)) == {
+    """Type and code are the kind; other fields lie beside the message, null ones too."""
+    body = json.loads(_miss().body)
+    message = body["error"].pop("message")
+    assert message.startswith("provider-proxy: no recorded answer for POST h/v1 (mode read-only-require-hit")
+    assert body == {
         "type": "error",
         "error": {
             "type": "provider_proxy_cache_miss",
             "code": "provider_proxy_cache_miss",
-            "message": "why",
             "key": "pp1-a",
             "nearest": None,
         },
     }
 
 
+def test_an_own_answer_is_marked() -> None:
+    """Its headers say that it is not from the cache, why, and that a retry cannot help."""
+    assert _miss().headers == {
+        "content-type": "application/json",
+        "x-should-retry": "false",
+        "x-provider-proxy-cache": "false",
+        "cache-status": 'provider-proxy; fwd=miss; key="pp1-a"',
+    }
+
+
 def test_a_message_may_hold_anything() -> None:
-    """Quotes, line ends and other scripts come through; a byte that is no text does not break the answer."""
-    assert json.loads(error_body("k", 'a"b\n\u2192'))["error"]["message"] == 'a"b\n\u2192'
-    assert json.loads(error_body("k", "/v1/\udcff"))["error"]["message"] == "/v1/?"
+    """Quotes, line ends and other scripts come through; a byte that is not text does not break the answer."""
+    assert 'a"b\n\u2192' in _error(_miss('a"b\n\u2192'))["message"]
+    assert "/v1/? (" in _error(_miss("/v1/\udcff"))["message"]
 
 
-def test_a_miss_names_the_request_the_mode_and_the_way_out() -> None:
+def test_a_miss_says_how_to_record() -> None:
     """One line that reads well in an exception."""
-    message = miss_message("POST api.openai.com/v1/chat", "mode read-only-require-hit", "")
+    message = _error(_miss("POST api.openai.com/v1/chat"))["message"]
     for part in ("POST api.openai.com/v1/chat", "read-only-require-hit", "PROVIDER_PROXY_CACHE_MODE="):
         assert part in message
     assert "\n" not in message
@@ -39,16 +75,40 @@ def test_a_miss_names_the_request_the_mode_and_the_way_out() -> None:
 
 def test_a_miss_says_what_explains_it() -> None:
     """The diagnosis takes the place of the general advice."""
-    message = miss_message("POST h/v1", "the budget is spent", "nearest recorded: pp1-1.")
-    assert message == (
+    assert _error(_miss(why="the budget is spent", diagnosis="nearest recorded: pp1-1."))["message"] == (
         "provider-proxy: no recorded answer for POST h/v1 (the budget is spent, nothing was sent). "
         "Nearest recorded: pp1-1."
     )
 
 
-def test_an_unreachable_provider_is_named_with_the_reason() -> None:
-    """The host and what went wrong."""
-    assert unreachable_message("h.example", "refused") == "provider-proxy: h.example did not answer: refused"
+def test_a_secret_in_a_path_is_not_said() -> None:
+    """A key in a path has its usual placeholder."""
+    key = "sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
+    message = _error(_miss(f"GET h.example/v1/{key}/x"))["message"]
+    assert "GET h.example/v1/<redacted:sk-key:" in message
+    assert key not in message
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("[Errno 111] Connect call failed ('127.0.0.1', 1)", "Connection refused"),
+        ("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1, 0, 0), [Errno 111]", "Connection refused"),
+        ("[Errno -2] Name or service not known", "its name cannot be resolved"),
+        ("[Errno -3] Temporary failure in name resolution", "its name cannot be resolved"),
+        ("Certificate verify failed: certificate has expired", "its certificate has expired"),
+        ("server closed connection", "it closed the connection before it answered"),
+        ("Upstream proxy 10.0.0.1:8080 refused HTTP CONNECT request: 407 SECRET", "the upstream proxy refused the connection"),
+        ("Cannot parse HTTP response: Invalid header line: b'x-echo SECRET'", "its answer is not valid HTTP"),
+        ('Cannot parse HTTP response: Bad HTTP response line: b"it\'s SECRET"', "its answer is not valid HTTP"),
+        ("unexpected server response: b'HTTP/1.1 200 OK\\r\\nx-echo: SECRET'", "its answer is not valid HTTP"),
+        ("Received multiple content-length headers: ['SECRET', '1'] from server, refusing to prevent request smuggling attacks.", "its answer has contradictory headers"),
+        ("SECRET, in words that a later mitmproxy may use", "the connection failed"),
+    ],
+)  # fmt: skip
+def test_an_unreachable_provider_is_named_with_a_cause_in_our_words(error: str, cause: str) -> None:
+    """mitmproxy's messages quote what a provider sent, maybe a credential; none of that is repeated."""
+    assert _unreachable(error) == cause
 
 
 @pytest.mark.parametrize(
@@ -60,31 +120,68 @@ def test_an_unreachable_provider_is_named_with_the_reason() -> None:
     ],
 )
 def test_an_unknown_root_says_where_to_name_it(reason: str) -> None:
-    """Where a company's own CA is named; another fault of a certificate is none that a root mends."""
-    message = unreachable_message("h.example", f"Certificate verify failed: {reason}")
-    assert f"{reason}; if a company's own CA signs for it, name that in NODE_EXTRA_CA_CERTS" in message
-    assert "CA_CERTS" not in unreachable_message("h", "Certificate verify failed: certificate has expired")
+    """The message says where a company's own CA is named; for other certificate faults it does not."""
+    assert "name that in NODE_EXTRA_CA_CERTS" in _unreachable(f"Certificate verify failed: {reason}")
+    assert "CA_CERTS" not in _unreachable("Certificate verify failed: certificate has expired")
+
+
+@pytest.mark.parametrize("detail", ["websocket", "not-whole"])
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode.forwards])
+def test_a_bypass_is_forwarded_where_the_mode_forwards(mode: Mode, detail: str) -> None:
+    """It has no identity, so nothing of it is stored."""
+    decision = own_answers.bypassed(REQUEST, mode, detail, Settings.parse({}))
+    assert isinstance(decision, Forward)
+    assert (decision.identity, decision.stores) == (None, False)
+    assert decision.cache_status == f"provider-proxy; fwd=bypass; detail={detail}"
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("mode", "detail", "raw", "status", "words"),
     [
-        ("Cannot parse HTTP response: Invalid header line: b'x-echo SECRET'", "Cannot parse HTTP response: Invalid header line"),
-        ('Cannot parse HTTP response: Bad HTTP response line: b"it\'s SECRET"', "Cannot parse HTTP response: Bad HTTP response line"),
-        ("unexpected server response: b'HTTP/1.1 200 OK\\r\\nx-echo: SECRET'", "unexpected server response"),
-        ("multiple content-length headers: ['SECRET', '1']", "multiple content-length headers"),
-        ("unexpected HTTP transfer-encoding 'SECRET' for HTTP/1.0", "unexpected HTTP transfer-encoding"),
-        ("[Errno 111] Connect call failed ('127.0.0.1', 1)", "[Errno 111] Connect call failed ('127.0.0.1', 1)"),
+        (Mode.REQUIRE_HIT, "not-whole", {"miss_status": "418"}, 418, "require-hit sends nothing"),
+        (Mode.REQUIRE_HIT, "websocket", {}, 426, "WebSocket upgrades are refused"),
+        (Mode.READ_WRITE, "websocket", {"websocket": "refuse"}, 426, "WebSocket upgrades are refused"),
     ],
-)  # fmt: skip
-def test_nothing_that_a_provider_sent_is_repeated(reason: str, said: str) -> None:
-    """What mitmproxy quotes may be a credential that came back; addresses of ours stay."""
-    assert unreachable_message("h.example", reason) == f"provider-proxy: h.example did not answer: {said}"
+)
+def test_a_bypass_is_refused(mode: Mode, detail: str, raw: dict[str, str], status: int, words: str) -> None:
+    """Modes that send nothing refuse it, and an upgrade is refused where the settings say so."""
+    decision = own_answers.bypassed(REQUEST, mode, detail, Settings.parse(raw))
+    assert isinstance(decision, OwnAnswer)
+    assert decision.status == status
+    assert words in _error(decision)["message"]
+    assert decision.cache_status.endswith(f"detail={detail}")
 
 
-def test_a_secret_in_a_path_is_not_said() -> None:
-    """A key in a path has its usual place-holder."""
-    key = "sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
-    message = miss_message(f"GET h.example/v1/{key}/x", "mode read-only-require-hit", "")
-    assert "GET h.example/v1/<redacted:sk-key:" in message
-    assert key not in message
+@pytest.mark.parametrize(
+    ("mode", "asked", "is_answered"),
+    [
+        (Mode.READ_WRITE, None, False),
+        (Mode.READ_WRITE, "read-only", False),
+        (Mode.READ_WRITE, "read-only-require-hit", True),
+        (Mode.READ_WRITE, "sometimes", True),
+        (Mode.REQUIRE_HIT, None, True),
+        (Mode.REQUIRE_HIT, "read-write", True),
+    ],
+)
+def test_a_fault_of_ours_is_answered_where_nothing_may_be_sent(
+    mode: Mode, asked: str | None, is_answered: bool
+) -> None:
+    """In every other mode the request goes to the provider."""
+    answer = own_answers.fault(mode, asked)
+    assert (answer is not None) is is_answered
+    if answer is not None:
+        assert (answer.status, _error(answer)["code"]) == (502, "provider_proxy_fault")
+
+
+def test_an_unreadable_cache_has_an_error_of_its_own() -> None:
+    """It is not a miss: recording again would not help."""
+    answer = own_answers.cache_unavailable(StoreUnavailable("the cache is locked"), 418)
+    assert (answer.status, _error(answer)["code"]) == (418, "provider_proxy_cache_unavailable")
+    assert "the cache is locked" in _error(answer)["message"]
+
+
+def test_a_path_that_is_not_a_page_says_how_the_proxy_is_used() -> None:
+    """One line for a client that took the proxy for a server."""
+    error = _error(own_answers.NO_SUCH_PAGE)
+    assert error["code"] == "provider_proxy_no_such_page"
+    assert "HTTPS_PROXY" in error["message"]

@@ -6,7 +6,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
-from addon.exchange.decisions import Hit
+from addon.exchange.decisions import Hit, OwnAnswer
 from addon.mitm.flows import (
     BUFFERED_BYTES,
     from_provider,
@@ -116,7 +116,8 @@ def test_a_head_answer_keeps_the_recorded_length() -> None:
 @pytest.mark.parametrize(("method", "body"), [("POST", b"why"), ("HEAD", b"")])
 def test_an_own_answer_is_marked_and_not_to_be_retried(method: str, body: bytes) -> None:
     """For HEAD the length stays and the body goes."""
-    made = own_answer(_request(method), 418, b"why", "provider-proxy; fwd=bypass; detail=x")
+    answer = OwnAnswer(418, b"why", "provider-proxy; fwd=bypass; detail=x")
+    made = own_answer(_request(method), answer)
     assert (made.status_code, made.raw_content) == (418, body)
     assert dict(made.headers) == {
         "content-type": "application/json",

@@ -12,7 +12,7 @@ import pytest
 
 from addon.accounting.costs import Tally
 from addon.exchange import flights as flights_module
-from addon.exchange.flights import Landing
+from addon.exchange.flights import Outcome
 from addon.redaction.credentials_seen import Credential
 from addon.workers.board import Board
 from addon.workers.member import InPlace, Member, packed
@@ -57,9 +57,9 @@ def test_a_flight_is_joined_by_the_other() -> None:
         led.answered = True
         assert joined.answered
         assert not joined.landed.done()
-        one.land("a", led, Landing.STORED)
-        one.land("a", led, Landing.ABANDONED)
-        assert led.landed.result() is joined.landed.result() is Landing.STORED
+        one.land("a", led, Outcome.STORED)
+        one.land("a", led, Outcome.ABANDONED)
+        assert led.landed.result() is joined.landed.result() is Outcome.STORED
 
     _run(story)
 
@@ -77,10 +77,10 @@ def test_a_flight_that_stalls_is_given_up_for_all(monkeypatch: pytest.MonkeyPatc
         led.moved = time.monotonic()
         waiting = asyncio.gather(*(flight.wait() for flight in joined))
         assert await asyncio.wait_for(waiting, 5) == [True, True]
-        assert {flight.landed.result() for flight in joined} == {Landing.ABANDONED}
+        assert {flight.landed.result() for flight in joined} == {Outcome.ABANDONED}
         _, leads = await other.claim("a", time.monotonic())
         assert leads
-        one.land("a", led, Landing.STORED)  # which comes too late to say anything
+        one.land("a", led, Outcome.STORED)  # which comes too late to say anything
 
     _run(story)
 
@@ -91,10 +91,10 @@ def test_one_that_landed_meanwhile_has_landed() -> None:
     async def story() -> None:
         one, other = _Crew().members
         flight, _ = await one.claim("a", 0.0)
-        one.land("a", flight, Landing.NOT_STORED)
+        one.land("a", flight, Outcome.NOT_STORED)
         late, leads = await other.claim("a", 0.0)
         assert not leads
-        assert late.landed.result() is Landing.NOT_STORED
+        assert late.landed.result() is Outcome.NOT_STORED
         assert (await other.claim("a", float("inf")))[1]
 
     _run(story)
@@ -108,7 +108,7 @@ def test_when_the_board_is_gone_nobody_waits() -> None:
         await one.claim("a", 1.0)
         joined, _ = await other.claim("a", 1.0)
         other.lost()
-        assert joined.landed.result() is Landing.ABANDONED
+        assert joined.landed.result() is Outcome.ABANDONED
         other.lost()
 
     _run(story)

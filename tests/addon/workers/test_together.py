@@ -12,8 +12,9 @@ import pytest
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
-from addon.exchange.decisions import Decision, Forward, Hit, Own
-from addon.exchange.flights import Landing
+from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
+from addon.exchange.explaining import Explaining
+from addon.exchange.flights import Outcome
 from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
@@ -69,7 +70,8 @@ class _Process:
         store = DiskStore(folder)
         store.open()
         self.access = StoreAccess(store, self.counts)
-        self.answering = Answering(settings, self.access, self.counts, None, self.member)
+        explaining = Explaining(self.access.candidates, self.counts, self.member.taint)
+        self.answering = Answering(settings, self.access, self.counts, explaining, self.member)
 
     async def ask(self, request: WireRequest | None = None, bypass: str = "") -> Decision:
         decision = self.answering.decide(request or _request(), None, bypass)
@@ -150,8 +152,8 @@ def test_whoever_comes_after_it_landed_gets_an_answer_of_its_own(crew: Crew) -> 
     _story(story)
 
 
-@pytest.mark.parametrize(("landing", "goes"), [(Landing.ABANDONED, True), (Landing.NOT_STORED, True)])
-def test_when_a_flight_of_the_other_fails_the_waiter_goes(landing: Landing, goes: bool, crew: Crew) -> None:
+@pytest.mark.parametrize(("landing", "goes"), [(Outcome.ABANDONED, True), (Outcome.NOT_STORED, True)])
+def test_when_a_flight_of_the_other_fails_the_waiter_goes(landing: Outcome, goes: bool, crew: Crew) -> None:
     """It leads after one that was cut off, and goes by itself after an answer that is not kept."""
 
     async def story() -> None:
@@ -160,14 +162,14 @@ def test_when_a_flight_of_the_other_fails_the_waiter_goes(landing: Landing, goes
         waiting = asyncio.create_task(other.ask())
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        if landing is Landing.ABANDONED:
+        if landing is Outcome.ABANDONED:
             one.answering.give_up(forward, NotStored.CUT_OFF)
         else:
             assert await one.keep(forward, "no", 429) is NotStored.STATUS
         decision = await waiting
         assert isinstance(decision, Forward) is goes
         assert isinstance(decision, Forward)
-        assert (decision.flight is not None) is (landing is Landing.ABANDONED)
+        assert (decision.flight is not None) is (landing is Outcome.ABANDONED)
 
     _story(story)
 
@@ -212,7 +214,7 @@ def test_a_bypass_counts_against_the_budget(crew: Crew) -> None:
         assert isinstance(await one.ask(bypass="trailers"), Forward)
         other.member._over = ""  # the news of it are still on their way
         refused = await other.ask(bypass="trailers")
-        assert isinstance(refused, Own)
+        assert isinstance(refused, OwnAnswer)
         assert refused.status == 502
         assert (other.counts.over_budget, other.counts.total().refused, other.counts.live) == (1, 1, 0)
 

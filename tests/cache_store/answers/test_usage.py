@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache_store.answers.usage import model_of, usage_of
+from cache_store.answers.usage import model_of, tokens_of, usage_of
 from tests.cache_store.conformance import provider_answers as shaped
 
 ANTHROPIC = {
@@ -195,3 +195,27 @@ def test_lines_are_read_as_far_as_they_are_json() -> None:
     good = json.dumps({"usage": OPENAI}).encode()
     assert usage_of(b'{"a": 1}\n\n' + good, "application/x-ndjson") == OPENAI
     assert usage_of(b'{"a": 1}\n{cut\n' + good, "application/x-ndjson") is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}, (3, 2)),
+        ({"input_tokens": 3, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 1}}, (3, 2)),
+        ({"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 5, "output_tokens": 2}, (18, 2)),
+        ({"promptTokenCount": 3, "candidatesTokenCount": 2, "thoughtsTokenCount": 4}, (3, 6)),
+        ({"inputTokens": 3, "outputTokens": 2}, (3, 2)),
+        ({"billed_units": {"input_tokens": 3, "output_tokens": 2}}, (3, 2)),
+        ({"prompt_eval_count": 3, "eval_count": 2}, (3, 2)),
+        ({"inputTokenCount": 5, "outputTokenCount": 7}, (5, 7)),
+        ({"inputTokenCount": 5, "outputTokenCount": 7, "cacheReadInputTokenCount": 4}, (9, 7)),
+        ({"prompt_token_count": 3, "generation_token_count": 2}, (3, 2)),
+        ({"prompt_tokens": True, "input_tokens": 3.0}, (0, 0)),
+        ({"prompt_tokens": -5, "completion_tokens": "many"}, (0, 0)),
+        ({"prompt_tokens": float("inf"), "completion_tokens": 10**400}, (0, 0)),
+        ({}, (0, 0)),
+    ],
+)  # fmt: skip
+def test_tokens_of_every_dialect(usage: dict[str, Any], tokens: tuple[int, int]) -> None:
+    """In and out, under the names that providers use; what makes no sense counts nothing."""
+    assert tokens_of(usage) == tokens

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache_store.conformance.normalise import ALIASES, CacheUsage, normalise
+from cache_store.answers.usage import TOKEN_ALIASES
+from cache_store.conformance.normalise import CacheUsage, normalise
 
-NAMES = [(field, name) for field, names in ALIASES.items() for name in names]
+NAMES = [(field, name) for field, names in TOKEN_ALIASES.items() for name in names]
 
 
 def nested(name: str, value: object) -> dict[str, object]:
@@ -24,7 +25,7 @@ def test_every_alias_is_read(field: str, name: str) -> None:
     """A count is found under each of its names, and nothing else is made of it."""
     usage = normalise(nested(name, 7))
     assert getattr(usage, field) == 7
-    assert usage.missing_fields == tuple(other for other in ALIASES if other != field)
+    assert usage.missing_fields == tuple(other for other in TOKEN_ALIASES if other != field)
 
 
 def test_the_issue_s_aliases_are_all_known() -> None:
@@ -38,12 +39,12 @@ def test_the_issue_s_aliases_are_all_known() -> None:
         "cache_write_tokens": "cache_write_tokens cache_creation_input_tokens cacheWriteInputTokens",
     }
     for field, names in listed.items():
-        assert ALIASES[field][: len(names.split())] == tuple(names.split())
+        assert TOKEN_ALIASES[field][: len(names.split())] == tuple(names.split())
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(a, b) for names in ALIASES.values() for a, b in pairwise(names)],
+    [(a, b) for names in TOKEN_ALIASES.values() for a, b in pairwise(names)],
 )
 def test_the_earlier_alias_wins(first: str, second: str) -> None:
     """Where two names of a count disagree, the one listed first counts, whatever the order in the object."""

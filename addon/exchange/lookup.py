@@ -1,0 +1,119 @@
+"""Finds the entry that answers a request, or makes the request the one that goes to the provider for its key."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from addon.exchange.coordination import Coordination
+from addon.exchange.decisions import Forward
+from addon.exchange.flights import Outcome
+from addon.exchange.store_access import StoreAccess
+from addon.policy.variants import (
+    CREDENTIAL_STATUSES,
+    credential_digest,
+    nth_key,
+    rejection_key,
+    rejection_mark_key,
+)
+from addon.settings.modes import Serves
+from addon.settings.settings import Settings
+from cache_store.entry import Entry, is_expired
+
+__all__ = ["Lookup"]
+
+# How long a retry waits for the entry of an answer that its client has already received whole.
+ANSWERED_SECONDS = 5.0
+
+
+class Lookup:
+    """Looks up the requests of the run with the id `run`."""
+
+    def __init__(self, settings: Settings, store: StoreAccess, shared: Coordination, run: str) -> None:
+        self._settings = settings
+        self._store = store
+        self._shared = shared
+        self._run = run
+        self._credentials_matter = bool(settings.store_errors & CREDENTIAL_STATUSES)
+
+    def at_hand(self, forward: Forward) -> Entry | None:
+        """The entry that answers, if the first tier alone can tell without waiting; None means `find` must look."""
+        assert forward.identity is not None
+        serves = forward.mode.serves
+        if serves is Serves.NOTHING or self._settings.sequence or self._credentials_matter:
+            return None
+        entry = self._store.at_hand(forward.identity.key)
+        is_own = entry is not None and serves is Serves.OLD and entry.run == self._run
+        return None if is_own else self._fresh(entry)
+
+    async def find(self, forward: Forward) -> Entry | None:
+        """The entry that answers, maybe after waiting for an identical request in flight.
+
+        Sets `forward.key`, and `forward.flight` where the request is the one that goes to the provider. Raises
+        StoreError where the first tier cannot be read.
+        """
+        assert forward.identity is not None
+        key = forward.identity.key
+        n = await self._shared.next(key) if self._settings.sequence else 1
+        forward.key = nth_key(key, n)
+        if self._credentials_matter and forward.mode.serves is not Serves.NOTHING:
+            digest = credential_digest(forward.request)
+            rejection = await self._servable(rejection_key(forward.key, digest), forward)
+            # A host that rejects this credential altogether must not answer with another credential's success.
+            is_rejected = await self._store.find(rejection_mark_key(forward.request.host, digest)) is not None
+            if rejection is not None or is_rejected:
+                return rejection
+        if self._settings.sequence:
+            return await self._nth(forward, key, n)
+        return await self._single_flight(forward, key)
+
+    async def _single_flight(self, forward: Forward, key: str) -> Entry | None:
+        shared = False
+        coalesces = self._settings.coalesce and forward.mode.serves is not Serves.NOTHING
+        while True:
+            looked = time.monotonic()
+            entry = await self._servable(key, forward, shared=shared)
+            if entry is not None or not forward.mode.stores:
+                return entry
+            flight, leads = await self._shared.claim(key, looked if coalesces else math.inf)
+            if leads:
+                forward.flight = flight
+                return None
+            is_retry = flight.answered
+            if not is_retry and not coalesces:
+                return None
+            if not await flight.wait(ANSWERED_SECONDS if is_retry else math.inf):
+                if is_retry:
+                    return None
+                self._shared.land(key, flight, Outcome.ABANDONED)
+            outcome = flight.landed.result()
+            if outcome is Outcome.NOT_STORED and not is_retry:
+                return None
+            shared = outcome is Outcome.STORED and not is_retry
+
+    async def _nth(self, forward: Forward, key: str, n: int) -> Entry | None:
+        """The answer to the n-th equal request. Modes that forward repeat the last one past the end."""
+        entry = await self._servable(forward.key, forward)
+        if entry is None and forward.mode.forwards and forward.mode.serves is not Serves.NOTHING:
+            for earlier in range(n - 1, 0, -1):
+                last = self._fresh(await self._store.find(nth_key(key, earlier)))
+                if last is not None:
+                    return last if last.run != self._run else None
+        return entry
+
+    async def _servable(self, key: str, forward: Forward, *, shared: bool = False) -> Entry | None:
+        """The entry under `key`, if the request's mode may serve it.
+
+        Where the mode wants a new answer, an entry that this run recorded is removed, so that a retry that fails
+        leaves nothing behind; `shared` ones are served, because this request waited for them.
+        """
+        serves = forward.mode.serves
+        entry = await self._store.find(key) if serves is not Serves.NOTHING else None
+        if entry is not None and serves is Serves.OLD and entry.run == self._run and not shared:
+            await self._store.remove(key)
+            forward.removed = entry if key == forward.key else None
+            return None
+        return self._fresh(entry)
+
+    def _fresh(self, entry: Entry | None) -> Entry | None:
+        return None if entry is None or is_expired(entry, self._settings.max_age) else entry

@@ -1,0 +1,114 @@
+"""Stores live answers: makes the entry, writes it, and remembers which credentials a host takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from addon.accounting.costs import add_live
+from addon.accounting.counts import RunCounts
+from addon.exchange.coordination import Coordination
+from addon.exchange.decisions import Forward
+from addon.exchange.store_access import StoreAccess
+from addon.judging.reasons import NotStored
+from addon.messages import LiveAnswer
+from addon.policy.keeping import Origin, entry_or_reason
+from addon.policy.variants import (
+    CREDENTIAL_STATUSES,
+    credential_digest,
+    rejection_key,
+    rejection_mark,
+    rejection_mark_key,
+)
+from addon.settings.settings import Settings
+from cache_store.entry import Entry
+from cache_store.store import Store
+
+__all__ = ["Storing"]
+
+
+class Storing:
+    """Stores the answers of one run."""
+
+    def __init__(
+        self, settings: Settings, store: StoreAccess, shared: Coordination, counts: RunCounts
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._shared = shared
+        self._counts = counts
+
+    async def put(self, forward: Forward, answer: LiveAnswer, elapsed: float) -> NotStored | None:
+        """Store the whole answer to `forward`, which took `elapsed` seconds; None is success."""
+        if forward.recording is not None and forward.recording.too_large:
+            return NotStored.TOO_LARGE
+        digest = (
+            credential_digest(forward.request) if self._settings.store_errors & CREDENTIAL_STATUSES else ""
+        )
+        is_apart = answer.status in CREDENTIAL_STATUSES
+        if is_apart and await self._shared.has_worked(digest):
+            return NotStored.STATUS
+        await self._shared.all_seen()
+        key = rejection_key(forward.key, digest) if is_apart else forward.key
+        reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
+        if reason is None:
+            self._counts.used.setdefault(key, 0)
+        if is_apart and reason is None and (removed := forward.removed) is not None:
+            # The error belongs to this credential alone; the entry that made way for the answer was another's.
+            await self._store.put(lambda: removed, forward.began_at)
+        if digest:
+            await self._remember(forward.request.host, digest, answer.status)
+        return reason
+
+    def put_last(self, forward: Forward, answer: LiveAnswer) -> NotStored | None:
+        """Store a success at the end of the run, once what was begun is written; None is success."""
+        make = self._maker(forward, answer, time.monotonic() - forward.started, forward.key)
+        reason: NotStored | None = NotStored.STORE_FAILED  # if the store raises
+
+        def work(store: Store) -> None:
+            nonlocal reason
+            made = make()
+            if isinstance(made, NotStored):
+                reason = made
+            else:
+                reason = None if store.put(made, forward.began_at) else NotStored.NEWER_ENTRY
+
+        self._store.finish(work)
+        if reason is None:
+            self._counts.used.setdefault(forward.key, 0)
+        return reason
+
+    async def count_cost(self, forward: Forward, answer: LiveAnswer) -> None:
+        """Add what the answer cost to the run's counts."""
+        await self._store.in_background(partial(self._add_cost, forward, answer))
+        await self._shared.paid()
+
+    def _add_cost(self, forward: Forward, answer: LiveAnswer) -> None:
+        assert forward.identity is not None
+        whole = forward.recording is None or not forward.recording.too_large
+        add_live(self._counts.spent, forward.identity, answer, self._settings.max_body, whole=whole)
+        if self._settings.max_usd is not None:
+            self._counts.spent.settle()
+
+    def _maker(
+        self, forward: Forward, answer: LiveAnswer, elapsed: float, key: str
+    ) -> Callable[[], Entry | NotStored]:
+        assert forward.identity is not None
+        origin = Origin(
+            method=forward.request.method,
+            path=forward.request.target.partition("?")[0],
+            identity=forward.identity,
+            key=key,
+            run=self._counts.run,
+            recorded_at=time.time(),
+            elapsed=elapsed,
+        )
+        return partial(entry_or_reason, origin, answer, self._settings, self._shared.taint)
+
+    async def _remember(self, host: str, digest: str, status: int) -> None:
+        """Remember whether `host` takes this credential."""
+        if status == 401 and status in self._settings.store_errors:
+            await self._store.put(lambda: rejection_mark(host, digest, self._counts.run), time.time())
+        elif 200 <= status < 300 and await self._shared.worked(digest):
+            await self._store.remove(rejection_mark_key(host, digest))

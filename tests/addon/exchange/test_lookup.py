@@ -1,0 +1,248 @@
+"""The entry that answers a request, and who goes to the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from addon.exchange import flights as flights_module
+from addon.exchange import lookup
+from addon.exchange.decisions import Forward, Hit
+from addon.judging.reasons import NotStored
+from cache_store.store import Store
+from cache_store.tiers.memory_store import MemoryStore
+from tests.addon.exchange.conftest import (
+    Run,
+    chat_answer,
+    chat_request,
+    settle,
+    stored_texts,
+    streamed,
+    text_of,
+)
+
+# -- ages -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("age", "served"), [(9, True), (10, False), (11, False), (-100, True)])
+async def test_an_entry_expires_at_its_age(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch, age: int, served: bool
+) -> None:
+    """`age >= max_age` is a miss; an entry of the future has the age 0."""
+    run = Run(memory, max_age="10")
+    await run.record()
+    entry = next(memory.iterate())
+    now = time.time()
+    memory.put(replace(entry, recorded_at=now - age))
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert isinstance(await run.ask(), Hit if served else Forward)
+
+
+async def test_without_a_limit_entries_do_not_expire(memory: MemoryStore) -> None:
+    """An entry of 1970 is served."""
+    run = Run(memory)
+    await run.record()
+    memory.put(replace(next(memory.iterate()), recorded_at=0.0))
+    assert await run.hit() == "Hi"
+
+
+# -- identical requests in flight -----------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
+async def test_identical_requests_wait_for_the_first(store: Store, mode: str) -> None:
+    """One goes to the provider; the others are answered from its entry, in the same run too."""
+    run = Run(store, cache_mode=mode)
+    leader = await run.forward()
+    waiters = [asyncio.create_task(run.hit()) for _ in range(3)]
+    await settle()
+    assert not any(waiter.done() for waiter in waiters)
+    assert await run.answering.keep(leader, chat_answer("shared")) is None
+    assert await asyncio.gather(*waiters) == ["shared"] * 3
+    assert stored_texts(store) == ["shared"]
+    assert run.host["hits"] == 3
+    assert run.host["misses"] == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "raw"),
+    [("read-write", {"coalesce": "off"}), ("write-only", {}), ("read-only", {}), ("off", {})],
+)
+async def test_where_nothing_is_shared_nobody_waits(
+    memory: MemoryStore, mode: str, raw: dict[str, str]
+) -> None:
+    """With COALESCE off, and in modes that do not both serve and store, each goes by itself."""
+    run = Run(memory, cache_mode=mode, **raw)
+    for _ in range(3):
+        await run.forward()
+
+
+async def test_other_requests_do_not_wait(memory: MemoryStore) -> None:
+    """Only the same key waits."""
+    run = Run(memory)
+    await run.forward()
+    await run.forward(chat_request("Other"))
+
+
+async def test_where_the_answer_is_not_stored_all_go_by_themselves(memory: MemoryStore) -> None:
+    """A whole answer that is not kept releases every waiter at once."""
+    run = Run(memory)
+    leader = await run.forward()
+    waiters = [asyncio.create_task(run.forward()) for _ in range(3)]
+    await settle()
+    assert await run.answering.keep(leader, chat_answer(status=500)) is NotStored.STATUS
+    assert len(await asyncio.gather(*waiters)) == 3
+
+
+async def test_where_the_leader_is_cut_off_the_next_takes_over(store: Store) -> None:
+    """One waiter goes to the provider, the others keep waiting, for its entry."""
+    run = Run(store)
+    leader = await run.forward()
+    waiters = [asyncio.create_task(run.ask()) for _ in range(3)]
+    await settle()
+    run.answering.give_up(leader, NotStored.CLIENT_LEFT)
+    await settle()
+    done = [waiter for waiter in waiters if waiter.done()]
+    assert len(done) == 1
+    second = done[0].result()
+    assert isinstance(second, Forward)
+    assert await run.answering.keep(second, chat_answer("second")) is None
+    decisions = await asyncio.gather(*(waiter for waiter in waiters if waiter not in done))
+    assert [text_of(d.entry) for d in decisions if isinstance(d, Hit)] == ["second"] * 2
+    assert run.host["not_stored"] == {"client-left": 1}
+
+
+async def test_a_waiter_that_is_cancelled_disturbs_nobody(memory: MemoryStore) -> None:
+    """Neither the leader nor the other waiters."""
+    run = Run(memory)
+    leader = await run.forward()
+    leaving, staying = asyncio.create_task(run.hit()), asyncio.create_task(run.hit())
+    await settle()
+    leaving.cancel()
+    await settle()
+    assert not staying.done()
+    assert await run.answering.keep(leader, chat_answer()) is None
+    assert await staying == "Hi"
+
+
+async def test_a_fault_in_keeping_lets_the_next_take_over(memory: MemoryStore) -> None:
+    """A leader that is given up by whoever called `keep` in vain does not hold the others for ever."""
+    run = Run(memory)
+    leader = await run.forward()
+    waiter = asyncio.create_task(run.forward())
+    await settle()
+    broken = replace(leader.request, method=None)  # type: ignore[arg-type]
+    leader.request = broken
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whichever
+        await run.answering.keep(leader, chat_answer())
+    run.answering.give_up(leader, NotStored.STORE_FAILED)
+    assert isinstance(await waiter, Forward)
+
+
+async def test_a_retry_after_the_terminal_event_waits_for_the_write_and_asks_anew(store: Store) -> None:
+    """A client that read the whole stream may retry before the entry is there: in read-old-write-new that is a
+    retry, not a duplicate, and it removes what it waited for."""
+    run = Run(store, cache_mode="read-old-write-new")
+    first = await run.forward()
+    streamed(run, first)(b"data: [DONE]\n\n")
+    retry = asyncio.create_task(run.forward())
+    await settle()
+    assert not retry.done()
+    assert await run.answering.keep(first, chat_answer("bad")) is None
+    forward = await retry
+    assert list(store.keys()) == []
+    assert await run.answering.keep(forward, chat_answer("good")) is None
+    assert stored_texts(store) == ["good"]
+
+
+async def test_in_read_write_a_request_after_the_terminal_event_finds_the_entry(store: Store) -> None:
+    """Even with COALESCE off: the answer was whole, and its entry is on its way."""
+    run = Run(store, cache_mode="read-write", coalesce="off")
+    first = await run.forward()
+    streamed(run, first)(b"data: [DONE]\n\n")
+    next_one = asyncio.create_task(run.hit())
+    await settle()
+    assert not next_one.done()
+    await run.answering.keep(first, chat_answer("whole"))
+    assert await next_one == "whole"
+
+
+async def test_a_retry_does_not_wait_for_ever(memory: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the write does not come the retry goes to the provider."""
+    monkeypatch.setattr(lookup, "ANSWERED_SECONDS", 0.05)
+
+    run = Run(memory)
+    first = await run.forward()
+    streamed(run, first)(b"data: [DONE]\n\n")
+    assert isinstance(await run.forward(), Forward)
+
+
+async def test_a_retry_whose_first_answer_was_not_stored_leads(memory: MemoryStore) -> None:
+    """A retry of an answer that was not kept becomes a leader itself."""
+    run = Run(memory)
+    first = await run.forward()
+    streamed(run, first)(b"data: [DONE]\n\n")
+    retry = asyncio.create_task(run.forward())
+    await settle()
+    await run.answering.keep(first, chat_answer(status=500))
+    assert (await retry).flight is not None
+
+
+async def test_a_leader_whose_client_does_not_read_is_replaced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of those who wait goes to the provider, the others wait for it; the first one's late answer is not kept."""
+    monkeypatch.setattr(flights_module, "STALLED_SECONDS", 0.05)
+
+    run = Run(store, cache_mode="read-write")
+    stalled = await run.forward()
+    streamed(run, stalled)(b"data: {}\n\n")
+    waiters = [asyncio.create_task(run.ask()) for _ in range(3)]
+    done, waiting = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    leader = next(iter(done)).result()
+    assert isinstance(leader, Forward)
+    assert await run.answering.keep(leader, chat_answer("second")) is None
+    assert [type(await waiter) for waiter in waiting] == [Hit, Hit]
+    assert await run.answering.keep(stalled, chat_answer("first")) is NotStored.NEWER_ENTRY
+    assert stored_texts(store) == ["second"]
+
+
+# -- sequences ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
+async def test_equal_requests_have_answers_of_their_own_in_order(store: Store, mode: str) -> None:
+    """With REPEAT=sequence the n-th request of a later run gets the n-th answer; past the last, the last."""
+    first = Run(store, "one", cache_mode=mode, repeat="sequence")
+    for text in ("a", "b", "c"):
+        assert await first.record(text) is None
+    assert stored_texts(store) == ["a", "b", "c"]
+    later = Run(store, "two", cache_mode=mode, repeat="sequence")
+    assert [await later.hit() for _ in range(5)] == ["a", "b", "c", "c", "c"]
+    strict = Run(store, "three", cache_mode="read-only-require-hit", repeat="sequence")
+    assert [await strict.hit() for _ in range(3)] == ["a", "b", "c"]
+    await strict.own()
+
+
+async def test_a_single_recording_serves_the_first_of_a_sequence(memory: MemoryStore) -> None:
+    """The first of a sequence has the plain key."""
+    await Run(memory, "one").record("single")
+    assert await Run(memory, "two", repeat="sequence").hit() == "single"
+
+
+async def test_equal_requests_of_a_sequence_do_not_wait_for_each_other(memory: MemoryStore) -> None:
+    """Each has an answer of its own, so none can be shared."""
+    run = Run(memory, repeat="sequence")
+    keys = [(await run.forward()).key for _ in range(3)]
+    assert len(set(keys)) == 3
+
+
+async def test_a_sequence_in_write_only_serves_nothing(memory: MemoryStore) -> None:
+    """A refresh asks anew each time, past the last recorded too."""
+    await Run(memory, "one").record("old")
+    run = Run(memory, "two", cache_mode="write-only", repeat="sequence")
+    for _ in range(3):
+        await run.forward()

@@ -1,0 +1,106 @@
+"""Which answers are stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from addon.exchange.decisions import Forward
+from addon.judging.reasons import NotStored
+from addon.messages import LiveAnswer
+from cache_store.store import Store
+from cache_store.tiers.memory_store import MemoryStore
+from tests.addon.exchange.conftest import (
+    HOST,
+    Broken,
+    Run,
+    chat_answer,
+    chat_request,
+    stored_texts,
+    streamed,
+)
+
+
+async def test_a_slow_old_request_does_not_beat_a_newer_answer(store: Store) -> None:
+    """The answer to a request that began before the entry was stored is not kept."""
+    run = Run(store, cache_mode="write-only")
+    slow = await run.forward()
+    await asyncio.sleep(0.01)
+    assert await run.record("newer") is None
+    assert await run.answering.keep(slow, chat_answer("slow")) is NotStored.NEWER_ENTRY
+    assert stored_texts(store) == ["newer"]
+
+
+async def test_a_refresh_replaces_an_older_answer(store: Store) -> None:
+    """write-only asks anew and keeps the new answer; one that fails leaves the old."""
+    await Run(store, "one").record("old")
+    run = Run(store, "two", cache_mode="write-only")
+    assert await run.record(status=500) is NotStored.STATUS
+    assert stored_texts(store) == ["old"]
+    assert await run.record("new") is None
+    assert stored_texts(store) == ["new"]
+
+
+async def test_a_recording_that_is_too_large_is_not_stored(memory: MemoryStore) -> None:
+    """MAX_BODY is about what came over the wire too."""
+    run = Run(memory, max_body="10")
+    forward = await run.forward()
+    streamed(run, forward)(b"x" * 11)
+    assert await run.answering.keep(forward, chat_answer()) is NotStored.TOO_LARGE
+    assert run.host["not_stored"] == {"too-large": 1}
+
+
+async def test_hits_save_the_time_that_they_took_when_live(memory: MemoryStore) -> None:
+    """Time saved is the recorded duration less what answering took; live time is counted as well."""
+    run = Run(memory)
+    forward = await run.forward()
+    forward.started -= 2.0
+    await run.answering.keep(forward, chat_answer())
+    await run.hit()
+    counts = run.counts.host(HOST)
+    assert 2.0 <= counts.live_seconds < 3.0
+    assert 1.5 < counts.saved_seconds < 2.5
+    entry = next(memory.iterate())
+    assert 2.0 <= entry.elapsed < 3.0
+    assert abs(entry.recorded_at - time.time()) < 5
+    assert entry.run == "run"
+
+
+async def _seen_whole(run: Run, status: int = 200) -> Forward:
+    """A request whose client has received the terminal event of its answer, but not the last byte."""
+    forward = await run.forward()
+    chunk = {
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+    }
+    streamed(run, forward)(b"data: %s\n\ndata: [DONE]\n\n" % json.dumps(chunk).encode())
+    forward.head = LiveAnswer(status, "OK", ((b"content-type", b"text/event-stream"),), b"")
+    return forward
+
+
+async def test_an_answer_that_its_client_has_seen_whole_is_stored_at_the_end(store: Store) -> None:
+    """The run may end between the terminal event and the last byte; an answer that is not whole is given up."""
+    run = Run(store)
+    cut_off = await run.forward(chat_request("Other"))
+    streamed(run, cut_off)(b"data: {}\n\n")
+    whole = await _seen_whole(run)
+    run.answering.finish([cut_off, whole])
+    assert [entry.key for entry in store.iterate()] == [whole.key]
+    assert run.host["stored"] == 1
+    assert run.host["not_stored"] == {"cut-off": 1}
+
+
+@pytest.mark.parametrize(("status", "reason"), [(200, "store-failed"), (401, "cut-off")])
+async def test_a_last_answer_that_could_not_be_stored_is_not_counted_as_stored(
+    status: int, reason: str
+) -> None:
+    """Where the store fails at the end, or the answer is an error, nothing is stored and the report says so."""
+    store = Broken()
+    run = Run(store, store_errors="401")
+    forward = await _seen_whole(run, status)
+    run.answering.finish([forward])
+    assert "stored" not in run.host
+    assert run.host["not_stored"] == {reason: 1}
