@@ -112,10 +112,10 @@ def _workers(settings: Settings) -> str:
     if settings.workers == 1:
         return "1"
     from addon.host.how_many import how_many, processors, shares_ports
-    from addon.mitm.core.listening import usable
+    from addon.mitm.core.internals import SHARED_PORT, usable
 
     count, why = how_many(
-        settings, arguments=False, shares=shares_ports(), usable=usable(), cpus=processors()
+        settings, arguments=False, shares=shares_ports(), usable=usable(SHARED_PORT), cpus=processors()
     )
     return why or f"{count}, of {processors()} processors"
 

@@ -20,7 +20,7 @@ lean_imports.install()
 from mitmproxy import exceptions, master, options  # noqa: E402
 
 from addon.host.options import HostOptions  # noqa: E402
-from addon.mitm.core.dispatch import LeanAddonManager  # noqa: E402
+from addon.mitm.core.lean_master import close_servers, lean_master  # noqa: E402
 from addon.mitm.provider_cache import ProviderCache  # noqa: E402
 from addon.mitm.sweeping import Sweeping  # noqa: E402
 from addon.mitm.upstream_bypass import UpstreamBypass  # noqa: E402
@@ -75,8 +75,7 @@ class Host:
                 try:
                     await proxy.run()
                 finally:
-                    # Its listening sockets would stay open and accept clients as long as the process lives.
-                    await proxy.addons.get("proxyserver").servers.update([])
+                    await close_servers(proxy)
                     if self.crew is not None:
                         self.crew.close()
                 if until is not None:
@@ -91,12 +90,7 @@ class Host:
             raise UsageError(str(error)) from error
 
     def _configured(self, opts: options.Options) -> master.Master:
-        proxy = master.Master(opts)
-        # It formats every record and offers it to every addon; nobody here reads them.
-        proxy._legacy_log_events.uninstall()
-        if not internals.changed(internals.DISPATCH):
-            opts.changed.disconnect(proxy.addons._configure_all)
-            proxy.addons = LeanAddonManager(proxy)
+        proxy = lean_master(opts)
         proxy.addons.add(*self._addons())
         opts.update(**self._options.mitmproxy)
         if self.crew is not None:
@@ -117,6 +111,7 @@ class Host:
             block,
             core,
             disable_h2c,
+            errorcheck,
             next_layer,
             proxyserver,
             tlsconfig,
@@ -149,7 +144,7 @@ class Host:
             tlsconfig.TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
-            self._errors,
+            self._errors if internals.usable(internals.START_ERRORS) else errorcheck.ErrorCheck(),
         ]
 
     def _bypasses(self, host: str, port: int) -> bool:

@@ -86,10 +86,14 @@ def host_options(
 def _workers(settings: Settings, arguments: Sequence[str]) -> int:
     """How many processes there will be; fewer than were asked for are said in one line."""
     from addon.host.how_many import how_many, processors, shares_ports
-    from addon.mitm.core.listening import usable
+    from addon.mitm.core.internals import SHARED_PORT, usable
 
     count, why = how_many(
-        settings, arguments=bool(arguments), shares=shares_ports(), usable=usable(), cpus=processors()
+        settings,
+        arguments=bool(arguments),
+        shares=shares_ports(),
+        usable=usable(SHARED_PORT),
+        cpus=processors(),
     )
     if why:
         logger.warning("%s", why)

@@ -1,1 +1,1 @@
-"""The hooks. They turn mitmproxy's flows into our messages and back, and decide nothing."""
+"""Hooks that translate mitmproxy's flows to our messages and back. They wire; `exchange` decides."""

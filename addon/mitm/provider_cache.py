@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import collections
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,7 +23,9 @@ from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
 from addon.mitm import flows
 from addon.mitm.core import limits as core_limits
-from addon.mitm.core.swap import CLIENT_LEFT, DIRECT, OwnHttpLayer
+from addon.mitm.core.marks import client_left, is_direct
+from addon.mitm.core.swap import OurHttpLayer
+from addon.mitm.core.upstream_connections import allow_more_connections
 from addon.settings.configuration import settings_of_process
 from addon.settings.modes import Mode
 from addon.settings.settings import SETTINGS, Settings
@@ -35,9 +35,7 @@ __all__ = ["ProviderCache"]
 
 logger = logging.getLogger(__name__)
 
-# mitmproxy lets an HTTP/2 client have 5 connections to an HTTP/1.1 provider at a time (mitmproxy#8322).
-UPSTREAM_CONNECTIONS = 100
-# A long silence inside a generation is no fault; mitmproxy would cut it after 600 s.
+# Seconds. A model may be silent for long inside a generation; mitmproxy would cut it off after 600 s.
 IDLE_SECONDS = 3600
 
 
@@ -52,7 +50,7 @@ class ProviderCache:
         self._raw = raw
         self._at_end = at_end
         self._unusable = ""
-        self._last = OwnHttpLayer(self.error_page)
+        self._http_layer = OurHttpLayer(self.error_page)
         self._flows: dict[str, Forward | None] = {}
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
@@ -104,11 +102,12 @@ class ProviderCache:
         if self._raw is None and self.settings.workers != 1:
             logger.warning("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy, mitmdump and mitmweb")
         ctx.options.update(connection_strategy="lazy")
-        if ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):  # else the user has set it
+        # mitmproxy 12.2.0 lacks this option. A value other than the default is the user's own.
+        if "tcp_timeout" in ctx.options and ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):
             ctx.options.update(tcp_timeout=IDLE_SECONDS)
         if not ctx.options.allow_hosts:
             ctx.options.update(allow_hosts=self.settings.hosts.regexes)
-        ctx.master.addons.add(self._last)
+        ctx.master.addons.add(self._http_layer)
         core_limits.explain_crashes()
 
     def done(self) -> None:
@@ -120,8 +119,8 @@ class ProviderCache:
         self.answering.finish(unfinished)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
-        if OwnHttpLayer.name in ctx.master.addons.lookup:
-            ctx.master.addons.remove(self._last)
+        if OurHttpLayer.name in ctx.master.addons.lookup:
+            ctx.master.addons.remove(self._http_layer)
         if self._at_end is not None:
             self._at_end(self.counts)
 
@@ -129,14 +128,11 @@ class ProviderCache:
 
     def client_connected(self, client: connection.Client) -> None:
         """Lift mitmproxy's limit of upstream connections for HTTP/2 clients."""
-        proxyserver = ctx.master.addons.get("proxyserver")
-        handler = getattr(proxyserver, "connections", {}).get(client.id)
-        if handler is not None and hasattr(handler, "max_conns"):
-            handler.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(UPSTREAM_CONNECTIONS))
+        allow_more_connections(client)
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
-        self._last.clients.discard(client.id)
+        self._http_layer.forget(client.id)
         for forward in [f for f in self._flows.values() if f is not None and f.client == client.id]:
             self._flows.pop(forward.flow, None)
             self._give_up(forward, NotStored.CUT_OFF)
@@ -180,7 +176,7 @@ class ProviderCache:
 
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Send a direct request through its door: to the provider that its path names, or to our status."""
-        if not flow.metadata.get(DIRECT) or flow.response or flow.error or not flow.live:
+        if not is_direct(flow) or flow.response or flow.error or not flow.live:
             return None
         target = parse_door(flow.request.path)
         if target and self._intercepted(target.host, target.port):
@@ -265,7 +261,7 @@ class ProviderCache:
                 forward.flight,
                 length=response.headers.get("content-length"),
                 encoding=response.headers.get("content-encoding", ""),
-                hold=flow.client_conn.id in self._last.clients,
+                hold=self._http_layer.holds_end(flow.client_conn.id),
             )
         else:
             response.stream = True
@@ -294,11 +290,15 @@ class ProviderCache:
         forward = self._flows.pop(flow.id, None)
         if forward is None:
             return
-        client_left = bool(flow.metadata.get(CLIENT_LEFT))
-        if client_left and flow.response is not None and forward.recording and forward.recording.finished:
+        if (
+            client_left(flow)
+            and flow.response is not None
+            and forward.recording
+            and forward.recording.finished
+        ):
             flow.comment = await self._keep(forward, flow, flow.response)
         else:
-            self._give_up(forward, flows.broken_off(flow, client_left=client_left))
+            self._give_up(forward, flows.broken_off(flow, client_left=client_left(flow)))
 
     async def _keep(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> str:
         """Store what may be stored; the cache status that says what became of it. Never raises."""

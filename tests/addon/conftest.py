@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,9 +185,8 @@ class Proxied:
             await client.close()
 
 
-async def _drive(
-    folder: Path, tell: Callable[[Any], Awaitable[None]], raw: dict[str, str], options: dict[str, Any]
-) -> None:
+@asynccontextmanager
+async def _proxied(folder: Path, options: dict[str, Any], raw: dict[str, str]) -> AsyncIterator[Proxied]:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -207,34 +207,28 @@ async def _drive(
         **options,
     }
     host = Host(HostOptions(settings, mitmproxy))
-    finished = asyncio.Event()
-    tasks: list[asyncio.Task[None]] = []
-
-    async def story() -> None:
-        proxied = Proxied(host, provider, ssl.create_default_context(cafile=str(ca)), folder / "cache")
-        try:
-            async with asyncio.timeout(30):
-                await tell(proxied)
-        finally:
-            await proxied.close()
-            finished.set()
-
-    await host.run(lambda: tasks.append(asyncio.create_task(story())), until=finished)
-    plain.close()
-    secure.close()
-    await asyncio.gather(*tasks)
+    ready, finished = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(host.run(ready.set, until=finished))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    proxied = Proxied(host, provider, ssl.create_default_context(cafile=str(ca)), folder / "cache")
+    try:
+        if ready.is_set():
+            async with asyncio.timeout(60):
+                yield proxied
+    finally:
+        waiting.cancel()
+        await proxied.close()
+        finished.set()
+        await running
+        plain.close()
+        secure.close()
 
 
 @pytest.fixture
-def proxied(tmp_path: Path) -> Callable[..., None]:
-    """`proxied(tell, option=…, cache_mode=…)` starts a proxy and a provider, and lets `tell` talk to them.
+def proxied(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Proxied]]:
+    """`async with proxied(option=…, cache_mode=…) as p:` runs a proxy and a provider, and `p` talks to them.
 
     Settings go by their names, mitmproxy's options in `options`.
     """
-
-    def run(
-        tell: Callable[[Any], Awaitable[None]], options: dict[str, Any] | None = None, **raw: str
-    ) -> None:
-        asyncio.run(_drive(tmp_path, tell, raw, options or {}))
-
-    return run
+    return lambda options=None, **raw: _proxied(tmp_path, options or {}, raw)

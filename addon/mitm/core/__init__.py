@@ -1,1 +1,1 @@
-"""The only room that uses private names of mitmproxy; `internals` lists them, with a fallback for each."""
+"""The only room that uses private names of mitmproxy. `internals` lists them with what breaks without each."""

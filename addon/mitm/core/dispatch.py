@@ -1,6 +1,6 @@
-"""mitmproxy's addon manager with the list of hooks looked up once, not for every event.
+"""mitmproxy's addon manager, which looks hooks up once instead of for every event.
 
-Stock dispatch asks each of 34 addons for each event, twice per hook: 60 % of the cost of a cache hit. An addon
+mitmproxy's own asks each of 34 addons for each event, twice per hook: 60 % of the cost of a cache hit. An addon
 that gets hooks later must do so through `register`, as mitmproxy's script loader does.
 """
 
@@ -21,7 +21,7 @@ _UPDATE = hooks.UpdateHook([])
 
 
 class LeanAddonManager(addonmanager.AddonManager):
-    """Hooks by event name, forgotten whenever an addon comes or goes."""
+    """Keeps the hooks by event name and forgets them whenever an addon comes or goes."""
 
     def __init__(self, master: Any) -> None:
         self._hooks: dict[str, list[Callable[..., Any]]] = {}
@@ -29,15 +29,15 @@ class LeanAddonManager(addonmanager.AddonManager):
         super().__init__(master)
 
     def begin(self, event: hooks.Hook, subject: flow.Flow) -> bool:
-        """Handle a lifecycle event of `subject` now, as far as that goes without waiting; whether it is through.
+        """Handle a lifecycle event of `subject` now, as far as possible without waiting; True if all is done.
 
-        Where it is not, `handle_lifecycle` of the same event does the rest.
+        Where it is False, `handle_lifecycle` of the same event does the rest.
         """
-        calls = iter(self._found(event))
+        calls = iter(self._hooks_of(event))
         waits = _call(calls, (subject,))
-        if waits is None and not subject.intercepted and not self._found(_UPDATE):
+        if waits is None and not subject.intercepted and not self._hooks_of(_UPDATE):
             return True
-        # In a task of its own: hooks may ask for the task that they run in. It goes as far as it can at once.
+        # Hooks may ask for the task that they run in. An eager task runs at once until it must wait.
         task = asyncio.create_task(self._finish(waits, calls, subject))
         if task.done() and not subject.intercepted:
             return True
@@ -45,53 +45,53 @@ class LeanAddonManager(addonmanager.AddonManager):
         return False
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
-        """As stock, or the rest of what was begun."""
+        """Handle a lifecycle event, or the rest of one that was begun."""
         begun = self._begun.pop(event, None)
         await (begun if begun is not None else super().handle_lifecycle(event))
 
     async def trigger_event(self, event: hooks.Hook) -> None:
         """Call every addon's hook for `event`, in order; an AddonHalt ends it, other exceptions are logged."""
-        found = self._found(event)
-        if found:
-            args, calls = event.args(), iter(found)
+        hooked = self._hooks_of(event)
+        if hooked:
+            args, calls = event.args(), iter(hooked)
             await _rest(_call(calls, args), calls, args)
 
     async def _finish(self, waits: Awaitable[Any] | None, calls: Hooks, subject: flow.Flow) -> None:
         await _rest(waits, calls, (subject,))
         await self.trigger_event(hooks.UpdateHook([subject]))
 
-    def _found(self, event: hooks.Hook) -> list[Callable[..., Any]]:
-        found = self._hooks.get(event.name)
-        if found is None:
-            found = self._hooks[event.name] = [
+    def _hooks_of(self, event: hooks.Hook) -> list[Callable[..., Any]]:
+        hooked = self._hooks.get(event.name)
+        if hooked is None:
+            hooked = self._hooks[event.name] = [
                 hook for addon in self.chain for _, hook in self._iter_hooks(addon, event)
             ]
-        return found
+        return hooked
 
     def register(self, addon: Any) -> Any:
-        """As stock; the hooks are looked up anew."""
+        """Register an addon with its options and commands, and return it."""
         registered = super().register(addon)
         self._hooks.clear()
         return registered
 
     def add(self, *addons: Any) -> None:
-        """As stock; the hooks are looked up anew."""
+        """Add addons to the end of the chain."""
         super().add(*addons)
         self._hooks.clear()
 
     def clear(self) -> None:
-        """As stock; the hooks are looked up anew."""
+        """Remove all addons."""
         super().clear()
         self._hooks.clear()
 
     def remove(self, addon: Any) -> None:
-        """As stock; the hooks are looked up anew."""
+        """Remove an addon and its sub-addons."""
         super().remove(addon)
         self._hooks.clear()
 
 
 def _call(calls: Hooks, args: Sequence[Any]) -> Awaitable[Any] | None:
-    """Call one after the other up to one that must be awaited, which is returned."""
+    """Call one after the other; return the first result that must be awaited, None if there is none."""
     for hook in calls:
         try:
             result = hook(*args)
@@ -107,7 +107,7 @@ def _call(calls: Hooks, args: Sequence[Any]) -> Awaitable[Any] | None:
 
 
 async def _rest(waits: Awaitable[Any] | None, calls: Hooks, args: Sequence[Any]) -> None:
-    """Await what `_call` gave, and call the others."""
+    """Await the result that `_call` returned, and call the hooks after it."""
     while waits is not None:
         try:
             await waits

@@ -1,203 +1,96 @@
-"""mitmproxy's HTTP layer with what its hooks cannot do, by subclassing, and with shorter ways for a hit.
+"""Our HTTP layer: mitmproxy's, with a class mixed in for each feature that this mitmproxy allows.
 
-1. Tell a *direct* request (origin form, outside any CONNECT) from a proxied one: mitmproxy fills in host and
-   port from the Host header before any hook, and a Host header must never decide where a request goes.
-2. Answer with a page of ours when the provider cannot be reached: mitmproxy sends its own after the `error`
-   hook and ignores `flow.response`.
-3. Send the last bytes of a streamed answer after the `response` hook: where the length is declared, they are its
-   end, and the entry must be on disk before a client sees that.
-
-4. Call hooks that need not wait in place: mitmproxy makes a task of each, and climbs every layer twice for it.
-
-All that this relies on is listed in `addon.mitm.core.internals`.
+A feature's module is imported only where the feature is usable: it names what another mitmproxy may lack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
+from functools import cache
 
-from mitmproxy import ctx
-from mitmproxy.proxy import commands, events, layer
+from mitmproxy import http
+from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream, SendHttp
-from mitmproxy.proxy.layers.http._events import (
-    RequestHeaders,
-    RequestProtocolError,
-    ResponseData,
-    ResponseEndOfMessage,
-    ResponseHeaders,
-    ResponseProtocolError,
-)
-from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpResponseHook
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 
-from addon.exchange.recording import Recording
-from addon.mitm.core.dispatch import LeanAddonManager
-from addon.mitm.core.http1_server import HeadWithBody, speaks_http1
-from addon.mitm.core.open_tunnel import is_open, through
-from addon.mitm.core.swap import CLIENT_LEFT, DIRECT, ErrorPage
+from addon.mitm.core import internals
+from addon.mitm.core.internals import Feature
+from addon.mitm.core.replacing import Commands
 
-__all__ = ["swap_http_layer"]
+__all__ = ["ErrorPage", "swap_http_layer"]
 
-type Commands = Generator[commands.Command, Any]
+type ErrorPage = Callable[[http.HTTPFlow, str], http.Response | None]
 
 
-class _Stream(HttpStream):
-    error_page: ErrorPage
-
-    def _handle_event(self, event: events.Event) -> Commands:
-        addons = ctx.master.addons
-        stock: Commands = super()._handle_event(event)
-        if isinstance(addons, LeanAddonManager) and speaks_http1(self.context):
-            return self._hooks_called(stock, addons)
-        return stock
-
-    def _hooks_called(self, stock: Commands, addons: LeanAddonManager) -> Commands:
-        """`stock`, whose hooks are called here and now where they need not wait."""
-        sent: Any = None
-        while True:
-            try:
-                command = stock.send(sent)
-            except StopIteration:
-                return
-            # A layer that starts inside, a WebSocket's, waits for its own hook: it has set `blocking` to itself.
-            if (
-                isinstance(command, commands.StartHook)
-                and command.blocking is True
-                and addons.begin(command, self.flow)
-            ):
-                sent = None
-            else:
-                sent = yield command
-
-    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
-        stock = super().state_wait_for_request_headers(event)
-        if self.mode is HTTPMode.transparent or event.request.data.host or event.request.data.authority:
-            yield from stock
-        else:
-            yield from _replaced(stock, self._mark_direct)
-
-    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
-        if isinstance(event, RequestProtocolError) and hasattr(self, "flow"):
-            self.flow.metadata[CLIENT_LEFT] = True
-        # Only before anything was sent to the client, which is waiting for an answer to a whole request.
-        waiting = (
-            isinstance(event, ResponseProtocolError)
-            and self.client_state == self.state_done
-            and self.server_state in (self.state_uninitialized, self.state_wait_for_response_headers,
-                                      self.state_consume_response_body)
-        )  # fmt: skip
-        stock = super().handle_protocol_error(event)
-        if waiting:
-            yield from _replaced(stock, self._own_page)
-        else:
-            yield from stock
-
-    def send_response(self, already_streamed: bool = False) -> Commands:
-        stock = super().send_response(already_streamed)
-        if already_streamed and self._held():
-            yield from _replaced(stock, self._with_held)
-        else:
-            yield from stock
-
-    def _held(self) -> bytes:
-        stream = self.flow.response.stream if self.flow.response else None
-        return stream.held if isinstance(stream, Recording) else b""
-
-    def _with_held(self, command: commands.Command) -> list[commands.Command] | None:
-        if not isinstance(command, HttpResponseHook):
-            return None
-        return [command, SendHttp(ResponseData(self.stream_id, self._held()), self.context.client)]
-
-    def _mark_direct(self, command: commands.Command) -> list[commands.Command] | None:
-        if isinstance(command, HttpRequestHeadersHook):
-            command.flow.metadata[DIRECT] = True
-        return None
-
-    def _own_page(self, command: commands.Command) -> list[commands.Command] | None:
-        if not (isinstance(command, SendHttp) and isinstance(command.event, ResponseProtocolError)):
-            return None
-        page = type(self).error_page(self.flow, command.event.message)
-        if page is None or command.connection is not self.context.client:
-            return None
-        return [
-            SendHttp(ResponseHeaders(self.stream_id, page), self.context.client),
-            SendHttp(ResponseData(self.stream_id, page.raw_content or b""), self.context.client),
-            SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client),
-        ]
-
-
-def _replaced(
-    stock: Commands, replace: Callable[[commands.Command], list[commands.Command] | None]
-) -> Commands:
-    """`stock`, with each command for which `replace` gives others replaced by those."""
-    sent: Any = None
-    while True:
-        try:
-            command = stock.send(sent)
-        except StopIteration:
-            return
-        others = replace(command)
-        if others is None:
-            sent = yield command
-        else:
-            sent = None
-            yield from others
-
-
-def swap_http_layer(next_layer: layer.NextLayer, error_page: ErrorPage) -> bool:
+def swap_http_layer(next_layer: layer.NextLayer, features: frozenset[Feature], error_page: ErrorPage) -> bool:
     """Put our HTTP layer in the place of mitmproxy's in what `next_layer` chose; False if there is none."""
     parent: layer.Layer | None = None
-    found = next_layer.layer
-    while found is not None and not isinstance(found, HttpLayer):
+    stock = next_layer.layer
+    while stock is not None and not isinstance(stock, HttpLayer):
         # reverse and TLS-to-proxy modes choose a whole stack of layers
-        parent, found = found, getattr(found, "child_layer", None)
-    if type(found) is not HttpLayer:
+        parent, stock = stock, getattr(stock, "child_layer", None)
+    if type(stock) is not HttpLayer:
         return False
-    position = found.context.layers.index(found)
-    ours = _layer_class(error_page)(found.context, found.mode)  # __init__ appends itself to context.layers
+    position = stock.context.layers.index(stock)
+    ours = _layer_class(features)(stock.context, stock.mode)  # __init__ appends itself to context.layers
+    ours.error_page = error_page
     ours.context.layers.remove(ours)
     ours.context.layers[position] = ours
     if parent is None:
         next_layer.layer = ours
     else:
-        parent.child_layer = ours  # type: ignore[attr-defined]  # found by getattr above
+        parent.child_layer = ours  # type: ignore[attr-defined]  # getattr above has read it
     return True
 
 
-class _Layer(HttpLayer):
-    stream_class: type[_Stream]
-    server: HeadWithBody | None = None
-
-    def _handle_event(self, event: events.Event) -> Commands:
-        if self.server is not None:
-            if isinstance(event, events.DataReceived) and self.server.tunnel is not None:
-                stream = self.streams.get(self.server.tunnel)
-                if event.connection is self.context.client and is_open(stream):
-                    return through(self, stream, event)
-        elif isinstance(event, events.Start) and speaks_http1(self.context):
-            self.server = HeadWithBody(self.context.fork())
-            self.connections.setdefault(self.context.client, self.server)
-        stock: Commands = super()._handle_event(event)
-        return stock
+class _OurLayer(HttpLayer):
+    stream_class: type[HttpStream]
+    fork: Callable[[Context], Context]
+    error_page: ErrorPage
 
     def make_stream(self, stream_id: int) -> Commands:
-        self.streams[stream_id] = self.stream_class(_fork(self.context), stream_id)
-        yield from self.event_to_child(self.streams[stream_id], events.Start())
+        stream = self.streams[stream_id] = self.stream_class(type(self).fork(self.context), stream_id)
+        stream.error_page = self.error_page  # type: ignore[attr-defined]  # of `ExchangeErrors`
+        yield from self.event_to_child(stream, events.Start())
 
 
-def _fork(context: Context) -> Context:
-    """As `context.fork()`, which makes a connection of its own first, with an id, and throws it away."""
+@cache
+def _layer_class(features: frozenset[Feature]) -> type[_OurLayer]:
+    layers: list[type[HttpLayer]] = []
+    streams: list[type[HttpStream]] = []
+    if internals.TUNNEL_BYTES in features:
+        from addon.mitm.core.open_tunnel import TunnelBytes
+
+        layers.append(TunnelBytes)
+    if internals.ONE_WRITE in features:
+        from addon.mitm.core.http1_server import OneWrite
+
+        layers.append(OneWrite)
+    if internals.HOOKS_IN_PLACE in features:
+        from addon.mitm.core.hooks_in_place import HooksInPlace
+
+        streams.append(HooksInPlace)
+    if internals.DIRECT_REQUESTS in features:
+        from addon.mitm.core.direct_requests import DirectRequests
+
+        streams.append(DirectRequests)
+    if internals.EXCHANGE_ERRORS in features:
+        from addon.mitm.core.exchange_errors import ExchangeErrors
+
+        streams.append(ExchangeErrors)
+    if internals.HELD_END in features:
+        from addon.mitm.core.held_end import HeldEnd
+
+        streams.append(HeldEnd)
+    parts = {
+        "stream_class": type("OurStream", (*streams, HttpStream), {}),
+        "fork": staticmethod(_light_fork if internals.LIGHT_FORK in features else Context.fork),
+    }
+    return type("OurLayer", (*layers, _OurLayer), parts)
+
+
+def _light_fork(context: Context) -> Context:
+    """A fork of `context`, without the connection that `Context.fork` makes first and throws away."""
     forked = Context.__new__(Context)
     forked.__dict__ |= context.__dict__ | {"layers": context.layers.copy()}
     return forked
-
-
-_classes: dict[ErrorPage, type[_Layer]] = {}
-
-
-def _layer_class(error_page: ErrorPage) -> type[_Layer]:
-    if error_page not in _classes:
-        stream_class = type("ProviderProxyStream", (_Stream,), {"error_page": staticmethod(error_page)})
-        _classes[error_page] = type("ProviderProxyHttpLayer", (_Layer,), {"stream_class": stream_class})
-    return _classes[error_page]

@@ -1,8 +1,8 @@
-"""Import only those of mitmproxy's addons that are used: half of the time that a start takes.
+"""Imports only the mitmproxy addons that are used, which halves the time of a start.
 
-`mitmproxy.addons` imports all its addons, with web frameworks and LDAP among them, whenever one is imported. A
-package of that name without its `__init__` lets each be imported by itself; whoever asks it for more gets the
-real one.
+`mitmproxy.addons` imports all its addons, web frameworks and LDAP included, whenever one is imported. A package of
+that name without its `__init__` lets each be imported by itself. The real package takes its place as soon as
+anything else is asked of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME = "mitmproxy.addons"
 
 
 def install() -> None:
-    """Put the bare package in place, unless the real one is there already or does not lie where it did."""
+    """Put the bare package in place, unless the real one is imported already or is not where we expect it."""
     spec = importlib.util.find_spec("mitmproxy")
     if _NAME in sys.modules or spec is None or spec.origin is None:
         return

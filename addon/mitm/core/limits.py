@@ -1,6 +1,6 @@
-"""What mitmproxy's core cannot do, said in one line each: HTTP/1.1 trailers and informational answers.
+"""One log line for what mitmproxy's core cannot relay: HTTP/1.1 trailers and informational answers.
 
-The exchange ends there as it does in stock mitmproxy, and nothing of it is stored.
+The exchange ends as it does in mitmproxy itself, and nothing of it is stored.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ INFORMATIONAL = (
 
 
 def explain_crashes() -> None:
-    """Log mitmproxy's crash on trailers as a line, for good."""
+    """Log mitmproxy's crash on trailers as one line from now on."""
     logging.getLogger("mitmproxy.proxy.server").addFilter(_in_one_line)
 
 
 def explain_status(host: str, status: int) -> None:
-    """Log that `status` is an informational one (RFC 9110, 15.2); 101 is a WebSocket, which mitmproxy can."""
+    """Log that `status` is informational (RFC 9110, 15.2). 101 is a WebSocket, which mitmproxy relays."""
     if 100 <= status < 200 and status != 101:
         logger.warning(INFORMATIONAL, host, status)
 

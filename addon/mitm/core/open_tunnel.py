@@ -1,27 +1,41 @@
-"""A short way for the bytes of a tunnel: mitmproxy makes HTTP messages of them and bytes again, both ways."""
+"""A short way for the bytes of a tunnel. mitmproxy makes HTTP messages of them and bytes again, both ways."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, TypeGuard
+from typing import Any
 
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.proxy.tunnel import TunnelState
 
-__all__ = ["is_open", "through"]
+from addon.mitm.core.replacing import Commands
 
-type Commands = Generator[commands.Command, Any]
+__all__ = ["TunnelBytes", "through"]
 
 
-def is_open(stream: HttpStream | None) -> TypeGuard[HttpStream]:
-    """Whether bytes can go straight to what is inside the tunnel of `stream`, a CONNECT that was granted."""
-    return stream is not None and stream.child_layer is not None and stream._paused is None
+class TunnelBytes(HttpLayer):
+    """An HTTP layer that hands a tunnel's bytes straight to the layers inside the tunnel."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.DataReceived) and event.connection is self.context.client:
+            server = self.connections.get(self.context.client)
+            if (
+                isinstance(server, Http1Server)
+                and server.state == server.passthrough
+                and server.request is not None
+                and server.request.method == "CONNECT"
+            ):
+                stream = self.streams.get(server.stream_id)
+                if stream is not None and stream.child_layer is not None and stream._paused is None:
+                    return through(self, stream, event)
+        stock: Commands = super()._handle_event(event)
+        return stock
 
 
 def through(http: HttpLayer, stream: HttpStream, event: events.DataReceived) -> Commands:
-    """What the layers inside the tunnel do with bytes from the client; bytes to it go out as they are."""
+    """The commands of the layers inside the tunnel for bytes from the client; bytes to it go out as they are."""
     holder = _innermost(stream)
     inner = holder.child_layer
     client = http.context.client
@@ -38,7 +52,7 @@ def through(http: HttpLayer, stream: HttpStream, event: events.DataReceived) -> 
 
 
 def _innermost(stream: HttpStream) -> Any:
-    """Whose `child_layer` is the first that does something with bytes from the client.
+    """The layer whose `child_layer` is the first that does something with bytes from the client.
 
     mitmproxy puts a layer for TLS towards the server around that of the client's; it only hands them on.
     """
@@ -51,7 +65,7 @@ def _innermost(stream: HttpStream) -> Any:
 
 
 class _Gives(layer.Layer):
-    """Stands where the inner layer stands, and gives a command that it gave already."""
+    """Stands in the place of the inner layer and gives a command that the inner layer has given already."""
 
     def __init__(self, command: commands.Command) -> None:
         self._command = command

@@ -1,59 +1,43 @@
-"""Puts our HTTP layer in the place of mitmproxy's, through the public `next_layer` hook.
-
-Where a mitmproxy release changes what that relies on, the stock layer stays: then the base-URL door is closed,
-error pages are mitmproxy's, and a hit costs more.
-"""
+"""Puts our HTTP layer in the place of mitmproxy's, through the public `next_layer` hook."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from mitmproxy import http
 
 from addon.mitm.core import internals
 
 if TYPE_CHECKING:
     from mitmproxy.proxy import layer
 
-__all__ = ["CLIENT_LEFT", "DIRECT", "ErrorPage", "OwnHttpLayer"]
+    from addon.mitm.core.layers import ErrorPage
 
-# Set in `flow.metadata`: of a direct request, and where the client ended the exchange, not the provider.
-DIRECT = "provider_proxy_direct"
-CLIENT_LEFT = "provider_proxy_client_left"
-
-type ErrorPage = Callable[[http.HTTPFlow, str], http.Response | None]
-
-logger = logging.getLogger(__name__)
+__all__ = ["OurHttpLayer"]
 
 
-class OwnHttpLayer:
-    """The addon that puts our layer in. Added last, so that it sees what mitmproxy's NextLayer addon chose.
-
-    `clients` are the ids of the clients whose layer is ours.
-    """
+class OurHttpLayer:
+    """The addon that puts our layer in. Added last, so that it sees the choice of mitmproxy's NextLayer addon."""
 
     name = "provider_proxy_http_layer"
 
     def __init__(self, error_page: ErrorPage) -> None:
-        # One bound method for the whole run: classes are kept by it.
         self._error_page = error_page
-        self.clients: set[str] = set()
-        changed = internals.changed(internals.HTTP)
-        self._stock = bool(changed)
-        if changed:
-            logger.warning(
-                "this mitmproxy is not the one that provider-proxy knows (%s): it runs as it is, without the "
-                "base-URL door and more slowly; take another version of either",
-                changed[0],
-            )
+        self._clients: set[str] = set()
+        self._features = frozenset(feature for feature in internals.FEATURES if internals.usable(feature))
+        internals.warn_of_changes()
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Replace mitmproxy's HTTP layer."""
-        if self._stock:
+        if internals.OUR_LAYER not in self._features:
             return
         from addon.mitm.core.layers import swap_http_layer
 
-        if swap_http_layer(nextlayer, self._error_page):
-            self.clients.add(nextlayer.context.client.id)
+        if swap_http_layer(nextlayer, self._features, self._error_page):
+            self._clients.add(nextlayer.context.client.id)
+
+    def holds_end(self, client: str) -> bool:
+        """Whether our layer sends what a `Recording` holds back for this client."""
+        return client in self._clients and internals.HELD_END in self._features
+
+    def forget(self, client: str) -> None:
+        """Forget a client that has left."""
+        self._clients.discard(client)

@@ -193,11 +193,10 @@ def test_two_runs_after_each_other(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_password_is_asked_for(proxied: Callable[..., None]) -> None:
+async def test_a_password_is_asked_for(proxied: Callable[..., Any]) -> None:
     """With `proxyauth`, a client without the password gets a 407, in a tunnel and as an absolute URL; its
     request is neither forwarded nor looked up."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(options={"proxyauth": "user:pass"}) as p:
         client = await p.client()
         await client.send(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % p.provider.tls_port)
         assert (await client.head())[0] == 407
@@ -211,16 +210,11 @@ def test_a_password_is_asked_for(proxied: Callable[..., None]) -> None:
         assert b"proxy-authorization" not in p.provider.seen[0].lower()
         assert p.host.cache.counts.total().requests == 1
 
-    proxied(tell, options={"proxyauth": "user:pass"})
 
-
-def test_a_direct_request_needs_the_password_too(proxied: Callable[..., None]) -> None:
+async def test_a_direct_request_needs_the_password_too(proxied: Callable[..., Any]) -> None:
     """The base-URL door is no way around it."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(options={"proxyauth": "user:pass"}) as p:
         client = await p.client()
         answer = await client.ask(p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/x", b"{}"))
         assert answer.status in (401, 407)
         assert p.provider.seen == []
-
-    proxied(tell, options={"proxyauth": "user:pass"})

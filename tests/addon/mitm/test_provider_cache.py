@@ -19,8 +19,8 @@ from mitmproxy.test import taddons, tflow
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
-from addon.mitm.core.swap import DIRECT
-from addon.mitm.provider_cache import UPSTREAM_CONNECTIONS, ProviderCache
+from addon.mitm.core.marks import note_direct
+from addon.mitm.provider_cache import IDLE_SECONDS, ProviderCache
 from addon.settings.modes import Mode
 from addon.settings.settings import SETTINGS
 from cache_store.disk.disk_store import DiskStore
@@ -91,14 +91,6 @@ def _chat(text: str = "Hi") -> bytes:
     return json.dumps({"id": "c", "object": "chat.completion", "model": "m", "choices": [choice]}).encode()
 
 
-def _run(tell: Awaitable[Any]) -> Any:
-    async def bounded() -> Any:
-        async with asyncio.timeout(20):
-            return await tell
-
-    return asyncio.run(bounded())
-
-
 def _marks(flow: http.HTTPFlow) -> tuple[str | None, str]:
     assert flow.response is not None
     return flow.response.headers.get("x-provider-proxy-cache"), flow.response.headers.get("cache-status", "")
@@ -107,68 +99,52 @@ def _marks(flow: http.HTTPFlow) -> tuple[str | None, str]:
 # -- guard lines ------------------------------------------------------------------
 
 
-def test_another_addons_answer_is_left_alone(hooks: Callable[..., _Hooks]) -> None:
+async def test_another_addons_answer_is_left_alone(hooks: Callable[..., _Hooks]) -> None:
     """A flow that is answered, failed or not live is nobody's business: no lookup, no count, no mark."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-only-require-hit")
-        answered, failed, dead = _flow(), _flow(), _flow()
-        answered.response = http.Response.make(203, b"theirs")
-        failed.error = tflow.terr()
-        dead.live = False
-        for flow in (answered, failed, dead):
-            flow.metadata[DIRECT] = True
-            response = flow.response
-            await made.send(flow)
-            assert flow.response is response
-        made.cache.responseheaders(answered)
-        await _waited(made.cache.response(answered))
-        await made.cache.error(failed)
-        assert _marks(answered) == (None, "")
-        assert made.cache.counts.total().requests == 0
-
-    _run(tell())
-
-
-def test_a_host_that_is_not_intercepted_is_left_alone(hooks: Callable[..., _Hooks]) -> None:
-    """Its requests go by with every header, unmarked and unstored, as they come, even in require-hit."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-only-require-hit")
-        flow = await made.send(_flow(host="other.example", headers={"x-provider-proxy-mode": "off"}))
-        assert not flow.response
-        assert flow.request.headers["x-provider-proxy-mode"] == "off"
-        await made.answer(flow, _chat())
-        assert flow.response
-        assert flow.response.stream is True
-        assert _marks(flow) == (None, "")
-        assert made.cache.counts.hosts == {}
-
-    _run(tell())
-
-
-def test_where_a_request_goes_is_never_told_by_its_host_header(hooks: Callable[..., _Hooks]) -> None:
-    """A Host header that names a provider makes no other host one."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-only-require-hit")
-        assert (await made.send(_flow(host="other.example", headers={"Host": HOST}))).response is None
-
-    _run(tell())
-
-
-def test_plain_http_that_goes_by_is_counted(hooks: Callable[..., _Hooks]) -> None:
-    """An absolute-form request to another host counts as tunnelled, under its name."""
-
-    async def tell() -> None:
-        made = hooks()
-        flow = _flow(host="other.example")
-        flow.request.scheme = "http"
-        flow.server_conn = connection.Server(address=None)
+    made = hooks(cache_mode="read-only-require-hit")
+    answered, failed, dead = _flow(), _flow(), _flow()
+    answered.response = http.Response.make(203, b"theirs")
+    failed.error = tflow.terr()
+    dead.live = False
+    for flow in (answered, failed, dead):
+        note_direct(flow)
+        response = flow.response
         await made.send(flow)
-        assert made.cache.counts.tunnelled == {"other.example": 1}
+        assert flow.response is response
+    made.cache.responseheaders(answered)
+    await _waited(made.cache.response(answered))
+    await made.cache.error(failed)
+    assert _marks(answered) == (None, "")
+    assert made.cache.counts.total().requests == 0
 
-    _run(tell())
+
+async def test_a_host_that_is_not_intercepted_is_left_alone(hooks: Callable[..., _Hooks]) -> None:
+    """Its requests go by with every header, unmarked and unstored, as they come, even in require-hit."""
+    made = hooks(cache_mode="read-only-require-hit")
+    flow = await made.send(_flow(host="other.example", headers={"x-provider-proxy-mode": "off"}))
+    assert not flow.response
+    assert flow.request.headers["x-provider-proxy-mode"] == "off"
+    await made.answer(flow, _chat())
+    assert flow.response
+    assert flow.response.stream is True
+    assert _marks(flow) == (None, "")
+    assert made.cache.counts.hosts == {}
+
+
+async def test_where_a_request_goes_is_never_told_by_its_host_header(hooks: Callable[..., _Hooks]) -> None:
+    """A Host header that names a provider makes no other host one."""
+    made = hooks(cache_mode="read-only-require-hit")
+    assert (await made.send(_flow(host="other.example", headers={"Host": HOST}))).response is None
+
+
+async def test_plain_http_that_goes_by_is_counted(hooks: Callable[..., _Hooks]) -> None:
+    """An absolute-form request to another host counts as tunnelled, under its name."""
+    made = hooks()
+    flow = _flow(host="other.example")
+    flow.request.scheme = "http"
+    flow.server_conn = connection.Server(address=None)
+    await made.send(flow)
+    assert made.cache.counts.tunnelled == {"other.example": 1}
 
 
 def test_connects_that_go_by_are_counted(hooks: Callable[..., _Hooks]) -> None:
@@ -182,186 +158,146 @@ def test_connects_that_go_by_are_counted(hooks: Callable[..., _Hooks]) -> None:
 # -- hits and misses ----------------------------------------------------------------
 
 
-def test_a_miss_then_a_hit(hooks: Callable[..., _Hooks]) -> None:
+async def test_a_miss_then_a_hit(hooks: Callable[..., _Hooks]) -> None:
     """The live answer is marked and stored; the hit has its body, is marked as one, and is shown as a replay."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        live = await made.send(_flow())
-        assert live.response is None
-        await made.answer(live, _chat())
-        cached, status = _marks(live)
-        assert (cached, live.comment) == ("false", status)
-        assert status.startswith('provider-proxy; fwd=miss; stored; key="pp1-')
-        hit = await made.send(_flow())
-        assert hit.response is not None
-        made.cache.responseheaders(hit)
-        await _waited(made.cache.response(hit))
-        assert hit.response.content == _chat()
-        assert hit.response.headers["content-length"] == str(len(_chat()))
-        key = status.partition('key="')[2].partition('"')[0]
-        assert _marks(hit) == ("true", f'provider-proxy; hit; key="{key}"')
-        assert (hit.is_replay, hit.comment) == ("response", f'provider-proxy; hit; key="{key}"')
-        json.dumps(hit.get_state()["metadata"])  # nothing of ours breaks `-w`
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    live = await made.send(_flow())
+    assert live.response is None
+    await made.answer(live, _chat())
+    cached, status = _marks(live)
+    assert (cached, live.comment) == ("false", status)
+    assert status.startswith('provider-proxy; fwd=miss; stored; key="pp1-')
+    hit = await made.send(_flow())
+    assert hit.response is not None
+    made.cache.responseheaders(hit)
+    await _waited(made.cache.response(hit))
+    assert hit.response.content == _chat()
+    assert hit.response.headers["content-length"] == str(len(_chat()))
+    key = status.partition('key="')[2].partition('"')[0]
+    assert _marks(hit) == ("true", f'provider-proxy; hit; key="{key}"')
+    assert (hit.is_replay, hit.comment) == ("response", f'provider-proxy; hit; key="{key}"')
+    json.dumps(hit.get_state()["metadata"])  # nothing of ours breaks `-w`
 
 
-def test_marks_are_never_stored(hooks: Callable[..., _Hooks]) -> None:
+async def test_marks_are_never_stored(hooks: Callable[..., _Hooks]) -> None:
     """A provider behind another provider-proxy sends marks of its own: a hit has ours, once."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        flow = await made.send(_flow())
-        flow.server_conn.timestamp_start = 1.0
-        marks = {
-            "x-provider-proxy-cache": "true",
-            "cache-status": "other; hit",
-            "content-type": "application/json",
-        }
-        flow.response = http.Response.make(200, _chat(), marks)
-        await _waited(made.cache.response(flow))
-        hit = await made.send(_flow())
-        assert hit.response is not None
-        assert hit.response.headers.get_all("cache-status") == [hit.comment]
-        assert hit.response.headers.get_all("x-provider-proxy-cache") == ["true"]
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    flow = await made.send(_flow())
+    flow.server_conn.timestamp_start = 1.0
+    marks = {
+        "x-provider-proxy-cache": "true",
+        "cache-status": "other; hit",
+        "content-type": "application/json",
+    }
+    flow.response = http.Response.make(200, _chat(), marks)
+    await _waited(made.cache.response(flow))
+    hit = await made.send(_flow())
+    assert hit.response is not None
+    assert hit.response.headers.get_all("cache-status") == [hit.comment]
+    assert hit.response.headers.get_all("x-provider-proxy-cache") == ["true"]
 
 
-def test_a_failure_is_marked_with_the_reason(hooks: Callable[..., _Hooks]) -> None:
+async def test_a_failure_is_marked_with_the_reason(hooks: Callable[..., _Hooks]) -> None:
     """A live answer that is not stored says why."""
-
-    async def tell() -> None:
-        made = hooks()
-        flow = await made.answer(await made.send(_flow()), b'{"error":{}}', 500)
-        cached, status = _marks(flow)
-        assert cached == "false"
-        assert status.endswith("; detail=status")
-        assert "stored" not in status
-
-    _run(tell())
+    made = hooks()
+    flow = await made.answer(await made.send(_flow()), b'{"error":{}}', 500)
+    cached, status = _marks(flow)
+    assert cached == "false"
+    assert status.endswith("; detail=status")
+    assert "stored" not in status
 
 
-def test_in_mode_off_everything_is_a_marked_bypass(hooks: Callable[..., _Hooks]) -> None:
+async def test_in_mode_off_everything_is_a_marked_bypass(hooks: Callable[..., _Hooks]) -> None:
     """The cache is not asked, and the answer says so."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="off")
-        flow = await made.answer(await made.send(_flow()), _chat())
-        assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=mode-off")
-
-    _run(tell())
+    made = hooks(cache_mode="off")
+    flow = await made.answer(await made.send(_flow()), _chat())
+    assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=mode-off")
 
 
-def test_the_mode_header_is_taken_off(hooks: Callable[..., _Hooks]) -> None:
+async def test_the_mode_header_is_taken_off(hooks: Callable[..., _Hooks]) -> None:
     """It is no part of the forwarded request or of the identity, and holds for its request alone."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        asked = await made.send(_flow(headers={"X-Provider-Proxy-Mode": "write-only"}))
-        assert "x-provider-proxy-mode" not in asked.request.headers
-        await made.answer(asked, _chat("asked"))
-        hit = await made.send(_flow())
-        assert hit.response is not None
-        assert hit.response.content == _chat("asked")
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    asked = await made.send(_flow(headers={"X-Provider-Proxy-Mode": "write-only"}))
+    assert "x-provider-proxy-mode" not in asked.request.headers
+    await made.answer(asked, _chat("asked"))
+    hit = await made.send(_flow())
+    assert hit.response is not None
+    assert hit.response.content == _chat("asked")
 
 
 @pytest.mark.parametrize("value", ["read-write", "sometimes", "", "off, off"])
-def test_a_mode_header_that_widens_is_refused(hooks: Callable[..., _Hooks], value: str) -> None:
+async def test_a_mode_header_that_widens_is_refused(hooks: Callable[..., _Hooks], value: str) -> None:
     """400 as an own page, marked, with the modes that are valid; nothing is forwarded."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-only")
-        flow = await made.send(_flow(headers={"x-provider-proxy-mode": value}))
-        assert flow.response is not None
-        assert flow.response.status_code == 400
-        assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=bad-mode")
-        assert flow.response.headers["x-should-retry"] == "false"
-        assert "read-only-require-hit" in json.loads(flow.response.content or b"")["error"]["message"]
-
-    _run(tell())
+    made = hooks(cache_mode="read-only")
+    flow = await made.send(_flow(headers={"x-provider-proxy-mode": value}))
+    assert flow.response is not None
+    assert flow.response.status_code == 400
+    assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=bad-mode")
+    assert flow.response.headers["x-should-retry"] == "false"
+    assert "read-only-require-hit" in json.loads(flow.response.content or b"")["error"]["message"]
 
 
-def test_a_require_hit_miss_is_an_own_page(hooks: Callable[..., _Hooks]) -> None:
+async def test_a_require_hit_miss_is_an_own_page(hooks: Callable[..., _Hooks]) -> None:
     """Status as set, not to be retried, marked as a miss."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-only-require-hit", miss_status="404")
-        flow = await made.send(_flow())
-        assert flow.response is not None
-        assert flow.response.status_code == 404
-        assert flow.response.headers["x-should-retry"] == "false"
-        cached, status = _marks(flow)
-        assert (cached, flow.comment) == ("false", status)
-        assert status.startswith('provider-proxy; fwd=miss; key="pp1-')
-
-    _run(tell())
+    made = hooks(cache_mode="read-only-require-hit", miss_status="404")
+    flow = await made.send(_flow())
+    assert flow.response is not None
+    assert flow.response.status_code == 404
+    assert flow.response.headers["x-should-retry"] == "false"
+    cached, status = _marks(flow)
+    assert (cached, flow.comment) == ("false", status)
+    assert status.startswith('provider-proxy; fwd=miss; key="pp1-')
 
 
-def test_a_path_that_is_no_text_is_answered_all_the_same(hooks: Callable[..., _Hooks]) -> None:
+async def test_a_path_that_is_no_text_is_answered_all_the_same(hooks: Callable[..., _Hooks]) -> None:
     """A hostile byte in the path of a miss does not break our own page."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-only-require-hit")
-        flow = _flow()
-        flow.request.data.path = b"/v1/\xff\xfe"
-        await made.send(flow)
-        assert _marks(flow)[1].startswith("provider-proxy; fwd=miss")
-
-    _run(tell())
+    made = hooks(cache_mode="read-only-require-hit")
+    flow = _flow()
+    flow.request.data.path = b"/v1/\xff\xfe"
+    await made.send(flow)
+    assert _marks(flow)[1].startswith("provider-proxy; fwd=miss")
 
 
 # -- what is not from the provider, or not whole ----------------------------------------
 
 
-def test_another_addons_answer_to_a_miss_is_never_recorded(hooks: Callable[..., _Hooks]) -> None:
+async def test_another_addons_answer_to_a_miss_is_never_recorded(hooks: Callable[..., _Hooks]) -> None:
     """An answer that came over no connection is not stored and not marked; who waits for it goes on."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        flow = await made.send(_flow())
-        waiting = asyncio.create_task(made.send(_flow()))
-        await asyncio.sleep(0.02)
-        flow.response = http.Response.make(200, _chat("theirs"), {"content-type": "application/json"})
-        made.cache.responseheaders(flow)
-        await _waited(made.cache.response(flow))
-        assert _marks(flow) == (None, "")
-        assert (await waiting).response is None
-        assert made.cache.counts.host(HOST).not_stored == {"not-from-provider": 1}
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    flow = await made.send(_flow())
+    waiting = asyncio.create_task(made.send(_flow()))
+    await asyncio.sleep(0.02)
+    flow.response = http.Response.make(200, _chat("theirs"), {"content-type": "application/json"})
+    made.cache.responseheaders(flow)
+    await _waited(made.cache.response(flow))
+    assert _marks(flow) == (None, "")
+    assert (await waiting).response is None
+    assert made.cache.counts.host(HOST).not_stored == {"not-from-provider": 1}
 
 
 @pytest.mark.parametrize("what", ["streamed", "without content", "with trailers"])
 @pytest.mark.parametrize("mode", ["read-write", "read-only-require-hit"])
-def test_a_request_that_is_not_here_whole_is_never_looked_up(
+async def test_a_request_that_is_not_here_whole_is_never_looked_up(
     hooks: Callable[..., _Hooks], what: str, mode: str
 ) -> None:
     """Its identity would be that of another request: it passes unrecorded, or is refused."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode=mode)
-        flow = _flow(b"")
-        if what == "streamed":
-            flow.request.stream = True
-        elif what == "without content":
-            flow.request.data.content = None
-        else:
-            flow.request.trailers = http.Headers(x="y")
-        await made.send(flow)
-        if mode == "read-write":
-            assert flow.response is None
-            await made.answer(flow, _chat())
-        else:
-            assert flow.response is not None
-            assert flow.response.status_code == 502
-        assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=not-whole")
-        assert made.cache.counts.host(HOST).stored == 0
-
-    _run(tell())
+    made = hooks(cache_mode=mode)
+    flow = _flow(b"")
+    if what == "streamed":
+        flow.request.stream = True
+    elif what == "without content":
+        flow.request.data.content = None
+    else:
+        flow.request.trailers = http.Headers(x="y")
+    await made.send(flow)
+    if mode == "read-write":
+        assert flow.response is None
+        await made.answer(flow, _chat())
+    else:
+        assert flow.response is not None
+        assert flow.response.status_code == 502
+    assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=not-whole")
+    assert made.cache.counts.host(HOST).stored == 0
 
 
 # -- faults ---------------------------------------------------------------------------
@@ -379,74 +315,63 @@ def _break(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_a_fault_in_the_request_hook_is_open_or_closed_as_the_mode_says(
+async def test_a_fault_in_the_request_hook_is_open_or_closed_as_the_mode_says(
     hooks: Callable[..., _Hooks], monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
     """Where the mode forwards, the request goes to the provider; where not, it gets a marked 502."""
     _break(monkeypatch, "decide")
 
-    async def tell() -> None:
-        made = hooks(cache_mode=mode)
-        flow = await made.send(_flow())
-        if mode.forwards:
-            assert flow.response is None
-            await made.answer(flow, _chat())
-        else:
-            assert flow.response is not None
-            assert flow.response.status_code == 502
-            assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=fault")
-        assert made.cache.counts.host(HOST).errors == 1
-
-    _run(tell())
+    made = hooks(cache_mode=mode)
+    flow = await made.send(_flow())
+    if mode.forwards:
+        assert flow.response is None
+        await made.answer(flow, _chat())
+    else:
+        assert flow.response is not None
+        assert flow.response.status_code == 502
+        assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=fault")
+    assert made.cache.counts.host(HOST).errors == 1
 
 
 @pytest.mark.parametrize("asked", ["read-only-require-hit", "nonsense"])
-def test_a_fault_is_closed_where_the_request_asked_for_it(
+async def test_a_fault_is_closed_where_the_request_asked_for_it(
     hooks: Callable[..., _Hooks], monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     """A request that may not be forwarded by its own mode is not, by a run of any mode."""
     _break(monkeypatch, "decide")
 
-    async def tell() -> None:
-        flow = await hooks(cache_mode="read-write").send(_flow(headers={"x-provider-proxy-mode": asked}))
-        assert flow.response is not None
-        assert flow.response.status_code == 502
-
-    _run(tell())
+    flow = await hooks(cache_mode="read-write").send(_flow(headers={"x-provider-proxy-mode": asked}))
+    assert flow.response is not None
+    assert flow.response.status_code == 502
 
 
-def test_before_and_after_its_life_the_addon_fails_as_the_mode_says(hooks: Callable[..., _Hooks]) -> None:
+async def test_before_and_after_its_life_the_addon_fails_as_the_mode_says(
+    hooks: Callable[..., _Hooks],
+) -> None:
     """A request that comes when the store is closed is not forwarded in require-hit, and is elsewhere."""
-
-    async def tell() -> None:
-        for mode, closed in (("read-write", False), ("read-only-require-hit", True)):
-            made = hooks(cache_mode=mode)
-            made.cache.done()
-            flow = await made.send(_flow())
-            assert (flow.response is not None) is closed
-            assert made.cache.refuses(HOST) is closed
-
-    _run(tell())
+    for mode, closed in (("read-write", False), ("read-only-require-hit", True)):
+        made = hooks(cache_mode=mode)
+        made.cache.done()
+        flow = await made.send(_flow())
+        assert (flow.response is not None) is closed
+        assert made.cache.refuses(HOST) is closed
 
 
-def test_a_fault_in_keeping_does_not_reach_the_client(
+async def test_a_fault_in_keeping_does_not_reach_the_client(
     hooks: Callable[..., _Hooks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer passes, marked as not stored, and who waits takes over."""
     _break(monkeypatch, "keep")
 
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        leader = await made.send(_flow())
-        waiting = asyncio.create_task(made.send(_flow()))
-        await asyncio.sleep(0.02)
-        await made.answer(leader, _chat())
-        assert leader.response is not None
-        assert leader.response.content == _chat()
-        assert _marks(leader)[1].endswith("; detail=store-failed")
-        assert (await waiting).response is None
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    leader = await made.send(_flow())
+    waiting = asyncio.create_task(made.send(_flow()))
+    await asyncio.sleep(0.02)
+    await made.answer(leader, _chat())
+    assert leader.response is not None
+    assert leader.response.content == _chat()
+    assert _marks(leader)[1].endswith("; detail=store-failed")
+    assert (await waiting).response is None
 
 
 # -- connections ------------------------------------------------------------------------
@@ -508,23 +433,6 @@ def test_the_guard_follows_the_mode(hooks: Callable[..., _Hooks]) -> None:
     assert _server_connect(made.cache, HOST) is not None
 
 
-def test_more_connections_for_http2_clients(hooks: Callable[..., _Hooks]) -> None:
-    """mitmproxy's limit of 5 is lifted for each client; without its handler nothing happens."""
-
-    async def tell() -> None:
-        made = hooks()
-        client = tflow.tclient_conn()
-        made.cache.client_connected(client)
-        handler = type("Handler", (), {"max_conns": None})()
-        server = made.context.master.addons.get("proxyserver")
-        server.connections[client.id] = handler
-        made.cache.client_connected(client)
-        assert handler.max_conns["any"]._value == UPSTREAM_CONNECTIONS
-        del server.connections[client.id]
-
-    _run(tell())
-
-
 def test_clients_that_do_not_trust_the_ca_are_counted(hooks: Callable[..., _Hooks]) -> None:
     """By the name they asked for, else by the address."""
     made = hooks()
@@ -536,22 +444,18 @@ def test_clients_that_do_not_trust_the_ca_are_counted(hooks: Callable[..., _Hook
     assert made.cache.counts.tls_refused == {HOST: 1, "192.0.2.1": 1, "?": 1}
 
 
-def test_a_client_that_vanishes_gives_up_what_it_had(hooks: Callable[..., _Hooks]) -> None:
+async def test_a_client_that_vanishes_gives_up_what_it_had(hooks: Callable[..., _Hooks]) -> None:
     """Without any further hook for its flow, who waits for it takes over; others' flows stay."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        leader, other = await made.send(_flow()), await made.send(_flow(b'{"other":1}'))
-        other.client_conn = tflow.tclient_conn()
-        made.cache._flows[other.id].client = other.client_conn.id  # type: ignore[union-attr]
-        waiting = asyncio.create_task(made.send(_flow()))
-        await asyncio.sleep(0.02)
-        made.cache.client_disconnected(leader.client_conn)
-        assert (await waiting).response is None
-        await made.answer(other, _chat())
-        assert _marks(other)[1].startswith("provider-proxy; fwd=miss; stored")
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    leader, other = await made.send(_flow()), await made.send(_flow(b'{"other":1}'))
+    other.client_conn = tflow.tclient_conn()
+    made.cache._flows[other.id].client = other.client_conn.id  # type: ignore[union-attr]
+    waiting = asyncio.create_task(made.send(_flow()))
+    await asyncio.sleep(0.02)
+    made.cache.client_disconnected(leader.client_conn)
+    assert (await waiting).response is None
+    await made.answer(other, _chat())
+    assert _marks(other)[1].startswith("provider-proxy; fwd=miss; stored")
 
 
 # -- life -------------------------------------------------------------------------------
@@ -571,7 +475,7 @@ def test_replaying_needs_no_network(hooks: Callable[..., _Hooks]) -> None:
     made = hooks(hosts="a.example")
     options = made.context.options
     assert options.connection_strategy == "lazy"
-    assert options.tcp_timeout == 3600
+    assert "tcp_timeout" not in options or options.tcp_timeout == IDLE_SECONDS
     assert made.cache.settings is not None
     assert options.allow_hosts == made.cache.settings.hosts.regexes
 
@@ -635,28 +539,24 @@ def test_settings_of_the_process_are_read(tmp_path: Path, monkeypatch: pytest.Mo
         assert (cache.settings.cache_mode, cache.settings.max_age) == (Mode.READ_ONLY, 9.0)
 
 
-def test_only_the_mode_changes_while_running(
+async def test_only_the_mode_changes_while_running(
     hooks: Callable[..., _Hooks], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The mode applies to later requests and is what the report says; another option says that it does not."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        made.context.options.update(provider_proxy_cache_mode="read-only-require-hit")
-        made.cache.configure({"provider_proxy_cache_mode"})
-        assert caplog.records == []
-        assert (await made.send(_flow())).response is not None
-        assert made.cache.counts.mode == "read-only-require-hit"
-        made.context.options.update(provider_proxy_max_age="1")
-        made.cache.configure({"provider_proxy_max_age"})
-        assert "restart" in caplog.text
-        assert made.cache.settings is not None
-        assert made.cache.settings.max_age is None
-        with pytest.raises(exceptions.OptionsError):
-            made.context.options.update(provider_proxy_cache_mode="nonsense")
-        made.cache.configure({"another_option"})
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    made.context.options.update(provider_proxy_cache_mode="read-only-require-hit")
+    made.cache.configure({"provider_proxy_cache_mode"})
+    assert caplog.records == []
+    assert (await made.send(_flow())).response is not None
+    assert made.cache.counts.mode == "read-only-require-hit"
+    made.context.options.update(provider_proxy_max_age="1")
+    made.cache.configure({"provider_proxy_max_age"})
+    assert "restart" in caplog.text
+    assert made.cache.settings is not None
+    assert made.cache.settings.max_age is None
+    with pytest.raises(exceptions.OptionsError):
+        made.context.options.update(provider_proxy_cache_mode="nonsense")
+    made.cache.configure({"another_option"})
 
 
 def test_done_reports_once(hooks: Callable[..., _Hooks]) -> None:
@@ -667,21 +567,17 @@ def test_done_reports_once(hooks: Callable[..., _Hooks]) -> None:
     assert made.ended == [made.cache.counts]
 
 
-def test_a_hot_reload_goes_on(hooks: Callable[..., _Hooks]) -> None:
+async def test_a_hot_reload_goes_on(hooks: Callable[..., _Hooks]) -> None:
     """`done`, then `configure` and `running` again: the store is open and the HTTP layer is put in once."""
-
-    async def tell() -> None:
-        made = hooks(cache_mode="read-write")
-        await made.answer(await made.send(_flow()), _chat())
-        made.cache.done()
-        assert "provider_proxy_http_layer" not in made.context.master.addons.lookup
-        made.cache.configure(set())
-        made.cache.running()
-        assert "provider_proxy_http_layer" in made.context.master.addons.lookup
-        hit = await made.send(_flow())
-        assert _marks(hit)[0] == "true"
-
-    _run(tell())
+    made = hooks(cache_mode="read-write")
+    await made.answer(await made.send(_flow()), _chat())
+    made.cache.done()
+    assert "provider_proxy_http_layer" not in made.context.master.addons.lookup
+    made.cache.configure(set())
+    made.cache.running()
+    assert "provider_proxy_http_layer" in made.context.master.addons.lookup
+    hit = await made.send(_flow())
+    assert _marks(hit)[0] == "true"
 
 
 def test_a_store_that_cannot_be_opened_ends_the_start(

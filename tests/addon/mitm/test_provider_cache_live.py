@@ -49,24 +49,20 @@ def _streaming(chunks: list[bytes], go_on: asyncio.Event | None = None, end: boo
     return script
 
 
-def test_miss_then_hit_over_tls(proxied: Callable[..., None]) -> None:
+async def test_miss_then_hit_over_tls(proxied: Callable[..., Any]) -> None:
     """Through CONNECT; the hit is served without a connection to the provider."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-write") as p:
         first = await (await p.tunnel()).ask(p.raw("POST /v1/x", b"{}"))
         second = await (await p.tunnel()).ask(p.raw("POST /v1/x", b"{}"))
         assert (first.from_cache, second.from_cache) == ("false", "true")
         assert second.body == first.body
         assert len(p.provider.seen) == 1
 
-    proxied(tell, cache_mode="read-write")
 
-
-def test_a_stream_reaches_the_client_while_it_is_recorded(proxied: Callable[..., None]) -> None:
+async def test_a_stream_reaches_the_client_while_it_is_recorded(proxied: Callable[..., Any]) -> None:
     """The first event is there before the provider goes on; the entry is on disk before the end; the hit is
     byte for byte the same."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-write") as p:
         go_on = asyncio.Event()
         p.provider.script = _streaming(STREAM, go_on)
         client = await p.client()
@@ -81,13 +77,10 @@ def test_a_stream_reaches_the_client_while_it_is_recorded(proxied: Callable[...,
         hit = await client.ask(p.request())
         assert (hit.from_cache, hit.body) == ("true", b"".join(STREAM))
 
-    proxied(tell, cache_mode="read-write")
 
-
-def test_a_client_that_leaves_in_the_middle_leaves_no_entry(proxied: Callable[..., None]) -> None:
+async def test_a_client_that_leaves_in_the_middle_leaves_no_entry(proxied: Callable[..., Any]) -> None:
     """Half an answer is not an answer."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         p.provider.script = _streaming(STREAM[:1], end=False)
         client = await p.client()
         await client.send(p.request())
@@ -98,15 +91,12 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_entry(proxied: Callable[..
         assert counts.not_stored == {"client-left": 1}
         assert p.stored() == 0
 
-    proxied(tell)
 
-
-def test_a_client_that_leaves_after_the_terminal_event_has_a_whole_answer(
-    proxied: Callable[..., None],
+async def test_a_client_that_leaves_after_the_terminal_event_has_a_whole_answer(
+    proxied: Callable[..., Any],
 ) -> None:
     """Its recording is stored although the message never ended, and the next request is answered from it."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-write") as p:
         p.provider.script = _streaming(STREAM, end=False)
         client = await p.client()
         await client.send(p.request())
@@ -116,13 +106,10 @@ def test_a_client_that_leaves_after_the_terminal_event_has_a_whole_answer(
         assert (hit.from_cache, hit.body) == ("true", b"".join(STREAM))
         assert len(p.provider.seen) == 1
 
-    proxied(tell, cache_mode="read-write")
 
-
-def test_when_clients_leave_the_next_takes_over(proxied: Callable[..., None]) -> None:
+async def test_when_clients_leave_the_next_takes_over(proxied: Callable[..., Any]) -> None:
     """The leader's client leaves, then a waiter's: the last one is answered, and nobody hangs."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         go_on = asyncio.Event()
 
         async def slow(head: bytes, writer: asyncio.StreamWriter) -> None:
@@ -147,11 +134,9 @@ def test_when_clients_leave_the_next_takes_over(proxied: Callable[..., None]) ->
         assert b"answer" in answer.body
         await _until(lambda: not any(p.host.cache._flows.values()))
 
-    proxied(tell)
 
-
-def test_an_answer_of_another_addon_on_a_used_connection_is_not_recorded(
-    proxied: Callable[..., None],
+async def test_an_answer_of_another_addon_on_a_used_connection_is_not_recorded(
+    proxied: Callable[..., Any],
 ) -> None:
     """The connection to the provider is there from the request before; the answer did not come over it."""
 
@@ -162,7 +147,7 @@ def test_an_answer_of_another_addon_on_a_used_connection_is_not_recorded(
             if flow.request.path == "/v1/theirs" and not flow.response:
                 flow.response = http.Response.make(200, _chat("theirs"), {"content-type": "application/json"})
 
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-write") as p:
         ctx.master.addons.add(Other())
         for client, request in (
             (await p.client(), lambda path: p.request(path=path)),
@@ -174,11 +159,9 @@ def test_an_answer_of_another_addon_on_a_used_connection_is_not_recorded(
             assert (await client.ask(request("/v1/ours"))).from_cache == "true"
         assert p.host.cache.counts.total().not_stored == {"not-from-provider": 2}
 
-    proxied(tell, cache_mode="read-write")
 
-
-def test_in_require_hit_a_fault_of_ours_sends_nothing(
-    proxied: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+async def test_in_require_hit_a_fault_of_ours_sends_nothing(
+    proxied: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where the request hook does nothing at all, the guard at connect level holds."""
 
@@ -187,37 +170,29 @@ def test_in_require_hit_a_fault_of_ours_sends_nothing(
 
     monkeypatch.setattr(ProviderCache, "request", nothing)
 
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-only-require-hit") as p:
         assert (await (await p.client()).ask(p.request())).status == 502
         assert (await (await p.tunnel()).ask(p.raw("POST /v1/x", b"{}"))).status == 502
         assert p.provider.seen == []
 
-    proxied(tell, cache_mode="read-only-require-hit")
 
-
-def test_in_require_hit_a_streamed_request_sends_nothing(proxied: Callable[..., None]) -> None:
+async def test_in_require_hit_a_streamed_request_sends_nothing(proxied: Callable[..., Any]) -> None:
     """An option that lets bodies pass unseen does not open the way out."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(options={"stream_large_bodies": "1k"}, cache_mode="read-only-require-hit") as p:
         client = await p.client()
         await client.send(p.request(body=b"x" * 5000))
         assert (await client.head())[0] == 502
         assert p.provider.seen == []
 
-    proxied(tell, options={"stream_large_bodies": "1k"}, cache_mode="read-only-require-hit")
 
-
-def test_streamed_requests_share_no_entry(proxied: Callable[..., None]) -> None:
+async def test_streamed_requests_share_no_entry(proxied: Callable[..., Any]) -> None:
     """Two requests whose bodies pass unseen are never answered from one entry."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(options={"stream_large_bodies": "1k"}, cache_mode="read-write") as p:
         for n, letter in enumerate((b"x", b"y"), 1):
             answer = await (await p.client()).ask(p.request(body=letter * 5000))
             assert answer.from_cache == "false"
             assert b"answer %d" % n in answer.body
         assert p.stored() == 0
-
-    proxied(tell, options={"stream_large_bodies": "1k"}, cache_mode="read-write")
 
 
 @pytest.mark.parametrize(
@@ -228,12 +203,12 @@ def test_streamed_requests_share_no_entry(proxied: Callable[..., None]) -> None:
         ("POST", b"HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n"),
     ],
 )
-def test_answers_without_a_body_replay_as_such(
-    proxied: Callable[..., None], method: str, head: bytes
+async def test_answers_without_a_body_replay_as_such(
+    proxied: Callable[..., Any], method: str, head: bytes
 ) -> None:
     """The same headers, no body, and the connection is good for the next request."""
+    async with proxied(cache_mode="read-write") as p:
 
-    async def tell(p: Any) -> None:
         async def bodiless(_head: bytes, writer: asyncio.StreamWriter) -> None:
             writer.write(head)
 
@@ -248,37 +223,28 @@ def test_answers_without_a_body_replay_as_such(
         }
         assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
 
-    proxied(tell, cache_mode="read-write")
-
 
 @pytest.mark.parametrize("asked", ["read-only-require-hit", "nonsense"])
-def test_own_pages_for_head_have_no_body(proxied: Callable[..., None], asked: str) -> None:
+async def test_own_pages_for_head_have_no_body(proxied: Callable[..., Any], asked: str) -> None:
     """A HEAD that misses or is refused does not spoil the answer after it."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         client = await p.client()
         mode = f"x-provider-proxy-mode: {asked}\r\n"
         assert (await client.ask(p.request(method="HEAD", body=b"", headers=mode))).status in (400, 502)
         assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
 
-    proxied(tell)
 
-
-def test_the_provider_never_sees_the_mode_header(proxied: Callable[..., None]) -> None:
+async def test_the_provider_never_sees_the_mode_header(proxied: Callable[..., Any]) -> None:
     """Whatever its case."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         await (await p.client()).ask(p.request(headers="X-PROVIDER-Proxy-Mode: read-only\r\n"))
         assert b"provider-proxy" not in p.provider.seen[0].lower()
         assert p.stored() == 0
 
-    proxied(tell)
 
-
-def test_another_host_is_tunnelled_untouched(proxied: Callable[..., None]) -> None:
+async def test_another_host_is_tunnelled_untouched(proxied: Callable[..., Any]) -> None:
     """Its TLS is its own: the client sees the real certificate, and the report counts the host."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(hosts="elsewhere.example") as p:
         client = await p.client()
         await client.send(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % p.provider.tls_port)
         assert (await client.head())[0] == 200
@@ -289,28 +255,24 @@ def test_another_host_is_tunnelled_untouched(proxied: Callable[..., None]) -> No
         assert p.host.cache.counts.tunnelled == {"localhost": 1}
         assert p.host.cache.counts.hosts == {}
 
-    proxied(tell, hosts="elsewhere.example")
 
-
-def test_stopping_with_a_request_on_its_way_is_quiet(
-    proxied: Callable[..., None], caplog: pytest.LogCaptureFixture
+async def test_stopping_with_a_request_on_its_way_is_quiet(
+    proxied: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """No error in the log, no hang: what was on its way is given up, and counted before the report."""
     counted: list[Any] = []
 
-    async def tell(p: Any) -> None:
-        p.provider.script = _streaming(STREAM, asyncio.Event())
-        client, waiting = await p.client(), await p.client()
-        await client.send(p.request())
-        await client.reader.readuntil(STREAM[0])
-        await waiting.send(p.request())
-        await asyncio.sleep(0.05)
-        counted.append(p.host.cache.counts.host("127.0.0.1").not_stored)
-        ctx.master.shutdown()
-        await _until(lambda: p.host.cache.answering is None)
-        await asyncio.sleep(0.05)
-
     with caplog.at_level(logging.WARNING):
-        proxied(tell)
+        async with proxied() as p:
+            p.provider.script = _streaming(STREAM, asyncio.Event())
+            client, waiting = await p.client(), await p.client()
+            await client.send(p.request())
+            await client.reader.readuntil(STREAM[0])
+            await waiting.send(p.request())
+            await asyncio.sleep(0.05)
+            counted.append(p.host.cache.counts.host("127.0.0.1").not_stored)
+            ctx.master.shutdown()
+            await _until(lambda: p.host.cache.answering is None)
+            await asyncio.sleep(0.05)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert counted == [{"cut-off": 1}]

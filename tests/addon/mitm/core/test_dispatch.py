@@ -40,17 +40,10 @@ def _fail() -> None:
     raise ValueError("a fault of this addon")
 
 
-async def _manager(kind: type[addonmanager.AddonManager]) -> addonmanager.AddonManager:
+def _manager(kind: Any = LeanAddonManager) -> Any:
     made = master.Master(options.Options())
     made.addons = kind(made)
     return made.addons
-
-
-def _tell(tell: Callable[[addonmanager.AddonManager], Any], kind: Any = LeanAddonManager) -> None:
-    async def story() -> None:
-        await tell(await _manager(kind))
-
-    asyncio.run(story())
 
 
 def _event() -> hooks.Hook:
@@ -61,59 +54,51 @@ BOTH = pytest.mark.parametrize("kind", [LeanAddonManager, addonmanager.AddonMana
 
 
 @BOTH
-def test_addons_are_called_in_order(kind: Any) -> None:
+async def test_addons_are_called_in_order(kind: Any) -> None:
     """In the order of the chain, sub-addons right after their parent, twice the same."""
-
-    async def tell(manager: addonmanager.AddonManager) -> None:
-        calls: list[str] = []
-        parent = _Addon("b", calls)
-        parent.addons = [_Addon("b.1", calls), _Addon("b.2", calls)]
-        manager.add(_Addon("a", calls), parent, _Addon("c", calls))
-        for _ in range(2):
-            await manager.trigger_event(_event())
-        assert calls == ["a", "b", "b.1", "b.2", "c"] * 2
-
-    _tell(tell, kind)
+    manager = _manager(kind)
+    calls: list[str] = []
+    parent = _Addon("b", calls)
+    parent.addons = [_Addon("b.1", calls), _Addon("b.2", calls)]
+    manager.add(_Addon("a", calls), parent, _Addon("c", calls))
+    for _ in range(2):
+        await manager.trigger_event(_event())
+    assert calls == ["a", "b", "b.1", "b.2", "c"] * 2
 
 
 @BOTH
-def test_async_hooks_are_awaited(kind: Any) -> None:
+async def test_async_hooks_are_awaited(kind: Any) -> None:
     """The next addon is called when the one before has finished."""
+    manager = _manager(kind)
+    calls: list[str] = []
 
-    async def tell(manager: addonmanager.AddonManager) -> None:
-        calls: list[str] = []
+    async def slowly() -> None:
+        await asyncio.sleep(0.01)
+        calls.append("a, later")
 
-        async def slowly() -> None:
-            await asyncio.sleep(0.01)
-            calls.append("a, later")
-
-        manager.add(_Addon("a", calls, slowly), _Addon("b", calls))
-        await manager.trigger_event(_event())
-        assert calls == ["a", "a, later", "b"]
-
-    _tell(tell, kind)
+    manager.add(_Addon("a", calls, slowly), _Addon("b", calls))
+    await manager.trigger_event(_event())
+    assert calls == ["a", "a, later", "b"]
 
 
 @BOTH
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_halt_ends_the_event(kind: Any, asynchronous: bool) -> None:
+async def test_a_halt_ends_the_event(kind: Any, asynchronous: bool) -> None:
     """AddonHalt keeps the event from the addons that follow, and nothing is logged."""
 
     async def later() -> None:
         _halt()
 
-    async def tell(manager: addonmanager.AddonManager) -> None:
-        calls: list[str] = []
-        manager.add(_Addon("a", calls, later if asynchronous else _halt), _Addon("b", calls))
-        await manager.trigger_event(_event())
-        assert calls == ["a"]
-
-    _tell(tell, kind)
+    manager = _manager(kind)
+    calls: list[str] = []
+    manager.add(_Addon("a", calls, later if asynchronous else _halt), _Addon("b", calls))
+    await manager.trigger_event(_event())
+    assert calls == ["a"]
 
 
 @BOTH
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_fault_is_logged_and_the_next_addon_is_called(
+async def test_a_fault_is_logged_and_the_next_addon_is_called(
     kind: Any, asynchronous: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One addon's exception is an error in the log with its traceback, as mitmproxy has it."""
@@ -121,90 +106,79 @@ def test_a_fault_is_logged_and_the_next_addon_is_called(
     async def later() -> None:
         _fail()
 
-    async def tell(manager: addonmanager.AddonManager) -> None:
+    with caplog.at_level(logging.ERROR):
+        manager = _manager(kind)
         calls: list[str] = []
         manager.add(_Addon("a", calls, later if asynchronous else _fail), _Addon("b", calls))
         await manager.trigger_event(_event())
         assert calls == ["a", "b"]
-
-    with caplog.at_level(logging.ERROR):
-        _tell(tell, kind)
     assert len(caplog.records) == 1
     assert caplog.records[0].name == "mitmproxy.addonmanager"
     assert "Addon error: a fault of this addon" in caplog.text
 
 
 @BOTH
-def test_addons_that_come_and_go_are_seen(kind: Any) -> None:
+async def test_addons_that_come_and_go_are_seen(kind: Any) -> None:
     """Hooks that were looked up once are looked up anew after add, register, remove and clear."""
+    manager = _manager(kind)
+    calls: list[str] = []
 
-    async def tell(manager: addonmanager.AddonManager) -> None:
-        calls: list[str] = []
-
-        async def called() -> list[str]:
-            calls.clear()
-            await manager.trigger_event(_event())
-            return list(calls)
-
-        assert await called() == []
-        first, second = _Addon("a", calls), _Addon("b", calls)
-        manager.add(first)
-        assert await called() == ["a"]
-        manager.add(second)
-        assert await called() == ["a", "b"]
-        child = _Addon("a.1", calls)
-        first.addons.append(child)
-        manager.register(child)
-        assert await called() == ["a", "a.1", "b"]
-        first.addons.remove(child)
-        manager.remove(child)
-        assert await called() == ["a", "b"]
-        manager.remove(first)
-        assert await called() == ["b"]
-        manager.clear()
-        assert await called() == []
-
-    _tell(tell, kind)
-
-
-@BOTH
-def test_an_addon_may_add_another_while_an_event_goes_round(kind: Any) -> None:
-    """The new one gets the next event at the latest."""
-
-    async def tell(manager: addonmanager.AddonManager) -> None:
-        calls: list[str] = []
-
-        def add() -> None:
-            if "b" not in manager.lookup:
-                manager.add(_Addon("b", calls))
-
-        manager.add(_Addon("a", calls, add))
-        await manager.trigger_event(_event())
+    async def called() -> list[str]:
         calls.clear()
         await manager.trigger_event(_event())
-        assert calls == ["a", "b"]
+        return list(calls)
 
-    _tell(tell, kind)
+    assert await called() == []
+    first, second = _Addon("a", calls), _Addon("b", calls)
+    manager.add(first)
+    assert await called() == ["a"]
+    manager.add(second)
+    assert await called() == ["a", "b"]
+    child = _Addon("a.1", calls)
+    first.addons.append(child)
+    manager.register(child)
+    assert await called() == ["a", "a.1", "b"]
+    first.addons.remove(child)
+    manager.remove(child)
+    assert await called() == ["a", "b"]
+    manager.remove(first)
+    assert await called() == ["b"]
+    manager.clear()
+    assert await called() == []
 
 
 @BOTH
-def test_flow_events_are_followed_by_an_update(kind: Any) -> None:
+async def test_an_addon_may_add_another_while_an_event_goes_round(kind: Any) -> None:
+    """The new one gets the next event at the latest."""
+    manager = _manager(kind)
+    calls: list[str] = []
+
+    def add() -> None:
+        if "b" not in manager.lookup:
+            manager.add(_Addon("b", calls))
+
+    manager.add(_Addon("a", calls, add))
+    await manager.trigger_event(_event())
+    calls.clear()
+    await manager.trigger_event(_event())
+    assert calls == ["a", "b"]
+
+
+@BOTH
+async def test_flow_events_are_followed_by_an_update(kind: Any) -> None:
     """`handle_lifecycle` sends `update` after a flow's event, as tools that show flows rely on."""
+    manager = _manager(kind)
+    calls: list[str] = []
 
-    async def tell(manager: addonmanager.AddonManager) -> None:
-        calls: list[str] = []
+    class Shows:
+        name = "shows"
 
-        class Shows:
-            name = "shows"
+        def update(self, flows: list[Any]) -> None:
+            calls.append(f"update {len(flows)}")
 
-            def update(self, flows: list[Any]) -> None:
-                calls.append(f"update {len(flows)}")
-
-        manager.add(_Addon("a", calls), Shows())
-        await manager.handle_lifecycle(_event())
-        assert calls == ["a", "update 1"]
-
-    _tell(tell, kind)
+    manager.add(_Addon("a", calls), Shows())
+    await manager.handle_lifecycle(_event())
+    assert calls == ["a", "update 1"]
 
 
 # -- in place ------------------------------------------------------------------------
@@ -233,58 +207,49 @@ async def _task() -> None:
     [(None, True), (_task, True), (_halt, False), (_fail, True)],
     ids=lambda one: getattr(one, "__name__", str(one)),
 )
-def test_what_need_not_wait_is_through_at_once(
+async def test_what_need_not_wait_is_through_at_once(
     does: Callable[[], Any] | None, *, follows: bool, updates: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All hooks in order, `update` after them, a halt and a fault as ever."""
-
-    async def tell(manager: LeanAddonManager) -> None:
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-        calls: list[str] = []
-        manager.add(_Addon("a", calls, does), _Addon("b", calls))
-        if updates:
-            manager.add(_Updated(calls))
-        event = _event()
-        assert manager.begin(event, event.args()[0]) is True
-        assert calls == ["a", *(["b"] if follows else []), *(["update"] if updates else [])]
-
-    _tell(tell)
+    manager = _manager()
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    calls: list[str] = []
+    manager.add(_Addon("a", calls, does), _Addon("b", calls))
+    if updates:
+        manager.add(_Updated(calls))
+    event = _event()
+    assert manager.begin(event, event.args()[0]) is True
+    assert calls == ["a", *(["b"] if follows else []), *(["update"] if updates else [])]
     assert ("a fault of this addon" in caplog.text) == (does is _fail)
 
 
-def test_what_waits_is_finished_by_the_same_event() -> None:
+async def test_what_waits_is_finished_by_the_same_event() -> None:
     """Not through at once; `handle_lifecycle` waits for the rest, and nothing is called twice."""
+    manager = _manager()
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    calls: list[str] = []
 
-    async def tell(manager: LeanAddonManager) -> None:
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-        calls: list[str] = []
+    async def slowly() -> None:
+        await asyncio.sleep(0.01)
+        calls.append("a, later")
 
-        async def slowly() -> None:
-            await asyncio.sleep(0.01)
-            calls.append("a, later")
-
-        manager.add(_Addon("a", calls, slowly), _Addon("b", calls), _Updated(calls))
-        event = _event()
-        assert manager.begin(event, event.args()[0]) is False
-        assert calls == ["a"]
-        await manager.handle_lifecycle(event)
-        assert calls == ["a", "a, later", "b", "update"]
-        await manager.handle_lifecycle(event)  # begun no more: as any other
-        assert calls[4:] == calls[:4]
-
-    _tell(tell)
+    manager.add(_Addon("a", calls, slowly), _Addon("b", calls), _Updated(calls))
+    event = _event()
+    assert manager.begin(event, event.args()[0]) is False
+    assert calls == ["a"]
+    await manager.handle_lifecycle(event)
+    assert calls == ["a", "a, later", "b", "update"]
+    await manager.handle_lifecycle(event)  # begun no more: as any other
+    assert calls[4:] == calls[:4]
 
 
-def test_an_intercepted_flow_is_not_through() -> None:
+async def test_an_intercepted_flow_is_not_through() -> None:
     """Whoever handles the hook must wait for its release, though every addon was called."""
-
-    async def tell(manager: LeanAddonManager) -> None:
-        calls: list[str] = []
-        event = _event()
-        flow = event.args()[0]
-        manager.add(_Addon("a", calls, flow.intercept))
-        assert manager.begin(event, flow) is False
-        await manager.handle_lifecycle(event)
-        assert calls == ["a"]
-
-    _tell(tell)
+    manager = _manager()
+    calls: list[str] = []
+    event = _event()
+    flow = event.args()[0]
+    manager.add(_Addon("a", calls, flow.intercept))
+    assert manager.begin(event, flow) is False
+    await manager.handle_lifecycle(event)
+    assert calls == ["a"]

@@ -4,8 +4,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
-from mitmproxy import connection, http, options
+from mitmproxy import connection, ctx, http, options
 from mitmproxy.proxy import commands, context, events
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
@@ -17,7 +23,8 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 
-from addon.mitm.core.http1_server import HeadWithBody, speaks_http1
+from addon.mitm.core import http1_server
+from addon.mitm.core.http1_server import HeadWithBody, acknowledge
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
 
@@ -123,18 +130,81 @@ def test_the_next_request_finds_nothing_left() -> None:
         list(server.handle_event(events.DataReceived(server.conn, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")))
 
 
-@pytest.mark.parametrize(("line", "tunnel"), [(b"CONNECT a:443 HTTP/1.1", 1), (b"GET / HTTP/1.1", None)])
-def test_a_granted_connect_is_a_tunnel(line: bytes, tunnel: int | None) -> None:
-    """Its stream is noted; that of any other request is not."""
-    server = _asked(line)
-    granted = http.Response.make(200)
-    _sent(server, ResponseHeaders(1, granted, end_stream=True), ResponseEndOfMessage(1))
-    assert server.tunnel == tunnel
+# -- acknowledging ---------------------------------------------------------------
+
+LINUX = pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone has the option")
 
 
-@pytest.mark.parametrize(
-    ("alpn", "speaks"), [(None, True), (b"", True), (b"http/1.1", True), (b"h2", False), (b"h3", False)]
-)
-def test_who_speaks_http1(alpn: bytes | None, speaks: bool) -> None:
-    """Whoever did not agree on another protocol."""
-    assert speaks_http1(_context(alpn)) is speaks
+@pytest.mark.parametrize("tunnelled", [False, True])
+async def test_only_a_request_with_more_to_come(
+    proxied: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, *, tunnelled: bool
+) -> None:
+    """Head and body apart: one acknowledgement between them. Head and body together: none."""
+    told: list[connection.Client] = []
+
+    def note(client: connection.Client) -> None:
+        told.append(client)
+        acknowledge(client)
+
+    monkeypatch.setattr(http1_server, "acknowledge", note)
+
+    async with proxied(cache_mode="read-write") as p:
+        client = await (p.tunnel() if tunnelled else p.client())
+        whole = p.raw("POST /v1/x", b"{}") if tunnelled else p.request()
+        for _ in range(2):
+            await client.ask(whole)
+        assert told == []
+        head, _, body = whole.partition(b"\r\n\r\n")
+        await client.send(head + b"\r\n\r\n")
+        for _ in range(200):
+            if told:
+                break
+            await asyncio.sleep(0.01)
+        assert len(told) == 1
+        assert (await client.ask(body)).from_cache == "true"
+        assert len(told) == 1
+
+
+class _Socket:
+    """Notes what it is told."""
+
+    def __init__(self, error: OSError | None = None) -> None:
+        self.told: list[tuple[int, int, int]] = []
+        self.error = error
+
+    def setsockopt(self, *option: int) -> None:
+        if self.error is not None:
+            raise self.error
+        self.told.append(option)  # type: ignore[arg-type]
+
+
+def _connected(monkeypatch: pytest.MonkeyPatch, found: _Socket | None) -> connection.Client:
+    client = connection.Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2))
+    writer = SimpleNamespace(get_extra_info={"socket": found}.get)
+    handler = SimpleNamespace(transports={client: SimpleNamespace(writer=writer)})
+    server = SimpleNamespace(connections={client.id: handler})
+    master = SimpleNamespace(addons={"proxyserver": server})
+    monkeypatch.setattr(ctx, "master", master, raising=False)
+    return client
+
+
+@LINUX
+def test_the_option_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time anew, for the system forgets it."""
+    found = _Socket()
+    client = _connected(monkeypatch, found)
+    acknowledge(client)
+    acknowledge(client)
+    assert found.told == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)] * 2
+
+
+def test_where_it_cannot_be_set_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No such option, a client that has left, one that is not known, no socket at all."""
+    acknowledge(_connected(monkeypatch, _Socket(OSError("gone"))))
+    acknowledge(_connected(monkeypatch, None))
+    _connected(monkeypatch, _Socket())
+    acknowledge(connection.Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2)))
+    monkeypatch.setattr(http1_server, "_QUICK_ACK", None)
+    found = _Socket()
+    acknowledge(_connected(monkeypatch, found))
+    assert found.told == []

@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from mitmproxy import options
 from mitmproxy.proxy import mode_servers
 
 from addon.host import how_many
-from addon.mitm.core.listening import OPTIONS, Listening, usable
+from addon.mitm.core.listening import Listening
 
 pytestmark = pytest.mark.skipif(not how_many.shares_ports(), reason="processes share a port on Linux only")
-
-
-def test_mitmproxy_has_what_this_relies_on() -> None:
-    """This fails where a release changes it; a run has one process then."""
-    assert usable()
-    assert dict(options.Options().items())["server"].default is True
-    assert OPTIONS == {"server": False}
-
-
-@pytest.mark.parametrize("gone", ["make", "handle_stream"])
-def test_where_it_is_gone_it_says_so(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Renamed, or with other parameters."""
-    with monkeypatch.context() as patch:
-        patch.setattr(mode_servers.ServerInstance, gone, lambda self, other: None)
-        assert not usable()
-    monkeypatch.delattr(mode_servers.ServerInstance, gone)
-    assert not usable()
 
 
 class _Manager:
@@ -53,17 +36,15 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def _with(story: Callable[[Listening, Listening], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        one, other = Listening(), Listening()
-        try:
-            async with asyncio.timeout(10):
-                await story(one, other)
-        finally:
-            one.close()
-            other.close()
-
-    asyncio.run(whole())
+@asynccontextmanager
+async def _listening() -> AsyncIterator[tuple[Listening, Listening]]:
+    one, other = Listening(), Listening()
+    try:
+        async with asyncio.timeout(10):
+            yield one, other
+    finally:
+        one.close()
+        other.close()
 
 
 async def _connect(address: tuple[Any, ...]) -> bytes:
@@ -75,13 +56,13 @@ async def _connect(address: tuple[Any, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_two_share_a_port(host: str, handled: list[int]) -> None:
+async def test_two_share_a_port(host: str, handled: list[int]) -> None:
     """Any free one where 0 is asked for; connections come without Nagle's algorithm, and are handled by mitmproxy's
     mode; closed, nobody listens."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
 
-    async def story(one: Listening, other: Listening) -> None:
+    async with _listening() as (one, other):
         port = await one.open(_Manager(), ["regular"], host, 0, first=True)
         assert await other.open(_Manager(), ["regular"], host, port, first=False) == port
         assert one.addresses() == other.addresses()
@@ -97,14 +78,11 @@ def test_two_share_a_port(host: str, handled: list[int]) -> None:
         with pytest.raises(OSError):  # noqa: PT011 - refused, on each of the addresses
             await _connect(address)
 
-    _with(story)
-
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_the_first_one_shares_with_no_stranger(shared: bool, handled: list[int]) -> None:
+async def test_the_first_one_shares_with_no_stranger(shared: bool, handled: list[int]) -> None:
     """A port that somebody has is taken, whether that one would share it or not."""
-
-    async def story(one: Listening, _: Listening) -> None:
+    async with _listening() as (one, _):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stranger:
             stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
             stranger.bind(("127.0.0.1", 0))
@@ -116,16 +94,11 @@ def test_the_first_one_shares_with_no_stranger(shared: bool, handled: list[int])
         assert await one.open(_Manager(), ["regular"], "127.0.0.1", port, first=True) == port
         assert handled == []
 
-    _with(story)
 
-
-def test_the_way_out_is_the_modes(handled: list[int]) -> None:
+async def test_the_way_out_is_the_modes(handled: list[int]) -> None:
     """A company's proxy is a mode of mitmproxy's, which the handler has."""
-
-    async def story(one: Listening, _: Listening) -> None:
+    async with _listening() as (one, _):
         mode = "upstream:http://company.example:3128"
         await one.open(_Manager(), [mode], "127.0.0.1", 0, first=True)
         assert await _connect(one.addresses()[0]) == mode.encode()
-
-    _with(story)
     assert len(handled) == 1

@@ -10,21 +10,20 @@ from unittest import mock
 
 import pytest
 
-from addon.mitm.core import layers as own_http
+from addon.mitm.core import open_tunnel
 
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
     """Counts how often the short way is taken."""
-    counter = mock.Mock(side_effect=own_http.through)
-    monkeypatch.setattr(own_http, "through", counter)
+    counter = mock.Mock(side_effect=open_tunnel.through)
+    monkeypatch.setattr(open_tunnel, "through", counter)
     return counter
 
 
-def test_what_is_inside_is_as_without(proxied: Callable[..., None], taken: mock.Mock) -> None:
+async def test_what_is_inside_is_as_without(proxied: Callable[..., Any], taken: mock.Mock) -> None:
     """Misses open connections, hits come from disk, long bodies both ways arrive whole."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-write") as p:
         tunnel = await p.tunnel()
         long = json.dumps({"content": "x" * 300_000}).encode()
         for body in (b"{}", long):
@@ -33,41 +32,34 @@ def test_what_is_inside_is_as_without(proxied: Callable[..., None], taken: mock.
             assert (live.from_cache, hit.from_cache) == ("false", "true")
             assert live.body == hit.body
         assert len(p.provider.seen) == 2
-
-    proxied(tell, cache_mode="read-write")
     assert taken.call_count > 4
 
 
-def test_a_tunnel_that_is_closed_inside_is_closed(proxied: Callable[..., None], taken: mock.Mock) -> None:
+async def test_a_tunnel_that_is_closed_inside_is_closed(
+    proxied: Callable[..., Any], taken: mock.Mock
+) -> None:
     """`connection: close` inside the TLS ends the tunnel after the answer."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         tunnel = await p.tunnel()
         answer = await tunnel.ask(p.raw("POST /v1/x", b"{}", "connection: close\r\n"))
         assert answer.status == 200
         assert await tunnel.reader.read() == b""
-
-    proxied(tell)
     assert taken.called
 
 
-def test_a_bad_request_inside_is_answered_inside(proxied: Callable[..., None], taken: mock.Mock) -> None:
+async def test_a_bad_request_inside_is_answered_inside(proxied: Callable[..., Any], taken: mock.Mock) -> None:
     """mitmproxy's 400 comes through the tunnel, and then its end."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         tunnel = await p.tunnel()
         await tunnel.send(b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: many\r\n\r\n")
         assert (await tunnel.head())[0] == 400
         await tunnel.reader.read()
-
-    proxied(tell)
     assert taken.called
 
 
-def test_a_client_that_leaves_a_tunnel_ends_what_it_waited_for(proxied: Callable[..., None]) -> None:
+async def test_a_client_that_leaves_a_tunnel_ends_what_it_waited_for(proxied: Callable[..., Any]) -> None:
     """The live request is given up, counted, and the proxy goes on."""
-
-    async def tell(p: Any) -> None:
+    async with proxied(cache_mode="read-write") as p:
         reached = asyncio.Event()
 
         async def wait(_head: bytes, _writer: asyncio.StreamWriter) -> None:
@@ -88,13 +80,10 @@ def test_a_client_that_leaves_a_tunnel_ends_what_it_waited_for(proxied: Callable
         p.provider.script = None
         assert (await (await p.tunnel()).ask(p.raw("POST /v1/x", b"{}"))).status == 200
 
-    proxied(tell, cache_mode="read-write")
 
-
-def test_a_tunnel_that_is_refused_is_none(proxied: Callable[..., None], taken: mock.Mock) -> None:
+async def test_a_tunnel_that_is_refused_is_none(proxied: Callable[..., Any], taken: mock.Mock) -> None:
     """A CONNECT that another addon answers stays a request, and the connection is usable after it."""
-
-    async def tell(p: Any) -> None:
+    async with proxied() as p:
         from mitmproxy import ctx, http
 
         class Refuses:
@@ -107,6 +96,4 @@ def test_a_tunnel_that_is_refused_is_none(proxied: Callable[..., None], taken: m
         client = await p.client()
         await client.send(b"CONNECT localhost:%d HTTP/1.1\r\nhost: localhost\r\n\r\n" % p.provider.tls_port)
         assert (await client.answer()).body == b"no"
-
-    proxied(tell)
     assert not taken.called

@@ -10,41 +10,50 @@ from typing import Any
 import pytest
 
 from addon.mitm.core import internals
+from addon.mitm.core.internals import DIRECT_REQUESTS, FEATURES, OUR_LAYER, Feature, Name
 
 
-def test_without_what_we_rely_on_mitmproxy_runs_as_it_is(
-    proxied: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def _change(monkeypatch: pytest.MonkeyPatch, feature: Feature) -> Feature:
+    """A mitmproxy that lacks one name of `feature`."""
+    lost = feature._replace(needs=(*feature.needs, Name("mitmproxy.master", "Master.was_never_there")))
+    (attribute,) = [name for name, value in vars(internals).items() if value is feature]
+    monkeypatch.setattr(internals, attribute, lost)
+    monkeypatch.setattr(internals, "FEATURES", tuple(lost if one is feature else one for one in FEATURES))
+    return lost
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.title)
+async def test_a_changed_name_costs_its_own_feature_alone(
+    proxied: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    feature: Feature,
 ) -> None:
-    """One warning says so; requests through the proxy are recorded and replayed, the base-URL door is closed."""
-    gone = internals.Relied("mitmproxy.proxy.layers.http", "HttpStream.was_never_there")
-    monkeypatch.setattr(internals, "HTTP", (gone,))
-    monkeypatch.setattr(internals, "DISPATCH", (gone,))
-
-    async def tell(p: Any) -> None:
-        for client in (await p.client(), await p.tunnel()):
-            request = p.request() if client is p.clients[0] else p.raw("POST /v1/x", b"{}")
-            answers = [await client.ask(request) for _ in range(2)]
-            assert [answer.from_cache for answer in answers] == ["false", "true"]
-            assert answers[0].body == answers[1].body
-        direct = await (await p.client()).ask(p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/x", b"{}"))
-        assert direct.from_cache != "true"
-
+    """One warning says what is lost. Requests are recorded and replayed, and the base-URL door stays open unless it
+    is the door's own feature."""
+    _change(monkeypatch, feature)
     with caplog.at_level(logging.WARNING):
-        proxied(tell, cache_mode="read-write")
-    said = [record.getMessage() for record in caplog.records if "is not the one that" in record.getMessage()]
-    assert len(said) == 1
-    assert "HttpStream.was_never_there is gone" in said[0]
+        async with proxied(cache_mode="read-write") as p:
+            for client in (await p.client(), await p.tunnel()):
+                request = p.request() if client is p.clients[0] else p.raw("POST /v1/x", b"{}")
+                answers = [await client.ask(request) for _ in range(2)]
+                assert [answer.from_cache for answer in answers] == ["false", "true"]
+                assert answers[0].body == answers[1].body
+            direct = p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/chat/completions", b"{}")
+            closed = feature in (OUR_LAYER, DIRECT_REQUESTS)
+            assert (await (await p.client()).ask(direct)).from_cache == (None if closed else "true")
+    (record,) = [record for record in caplog.records if "this mitmproxy differs" in record.getMessage()]
+    assert f"(mitmproxy.master.Master.was_never_there is gone), so {feature.without};" in record.getMessage()
 
 
 @pytest.mark.parametrize("stock", [False, True])
-def test_the_same_bytes_with_our_layer_and_without(
-    proxied: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *, stock: bool
+async def test_the_same_bytes_with_our_layer_and_without(
+    proxied: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, *, stock: bool
 ) -> None:
     """A hit is the recorded answer, header by header, whichever layer sends it."""
     if stock:
-        monkeypatch.setattr(internals, "HTTP", (internals.Relied("mitmproxy", "gone"),))
-
-    async def tell(p: Any) -> None:
+        _change(monkeypatch, OUR_LAYER)
+    async with proxied(cache_mode="read-write") as p:
         tunnel = await p.tunnel()
         live = await tunnel.ask(p.raw("POST /v1/x", b"{}"))
         await tunnel.send(p.raw("POST /v1/x", b"{}"))
@@ -53,5 +62,3 @@ def test_the_same_bytes_with_our_layer_and_without(
         assert head.startswith("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
         assert f"content-length: {len(body)}\r\nx-provider-proxy-cache: true\r\n" in head
         assert json.loads(body) == json.loads(live.body)
-
-    proxied(tell, cache_mode="read-write")

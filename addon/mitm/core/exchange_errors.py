@@ -1,0 +1,58 @@
+"""Our answer where a provider cannot be reached, and a note where it was the client that left.
+
+mitmproxy sends a page of its own after the `error` hook, whatever `flow.response` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mitmproxy import http
+from mitmproxy.proxy import commands
+from mitmproxy.proxy.layers.http import HttpStream, SendHttp
+from mitmproxy.proxy.layers.http._events import (
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
+
+from addon.mitm.core.marks import note_client_left
+from addon.mitm.core.replacing import Commands, replaced
+
+__all__ = ["ExchangeErrors"]
+
+
+class ExchangeErrors(HttpStream):
+    """`error_page(flow, reason)` makes the answer; None leaves mitmproxy's page."""
+
+    error_page: Callable[[http.HTTPFlow, str], http.Response | None]
+
+    def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
+        """End the exchange after an error on either side."""
+        if isinstance(event, RequestProtocolError) and hasattr(self, "flow"):
+            note_client_left(self.flow)
+        # Only before anything was sent to the client, which is waiting for an answer to a whole request.
+        waits = self.client_state == self.state_done and self.server_state in (
+            self.state_uninitialized,
+            self.state_wait_for_response_headers,
+            self.state_consume_response_body,
+        )
+        stock = super().handle_protocol_error(event)
+        if waits and isinstance(event, ResponseProtocolError):
+            yield from replaced(stock, self._our_page)
+        else:
+            yield from stock
+
+    def _our_page(self, command: commands.Command) -> list[commands.Command] | None:
+        if not (isinstance(command, SendHttp) and isinstance(command.event, ResponseProtocolError)):
+            return None
+        page = self.error_page(self.flow, command.event.message)
+        if page is None or command.connection is not self.context.client:
+            return None
+        return [
+            SendHttp(ResponseHeaders(self.stream_id, page), self.context.client),
+            SendHttp(ResponseData(self.stream_id, page.raw_content or b""), self.context.client),
+            SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client),
+        ]
