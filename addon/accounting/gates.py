@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from addon.accounting.counts import RunCounts
+from addon.accounting.figures import named, plural
 from addon.settings.modes import Mode
 
 __all__ = ["FAILED_STATUS", "Gates", "failures", "parse_rate"]
 
 FAILED_STATUS = 3
 """The exit status of a run whose command passed and whose gate failed."""
-
-_NAMED = 3  # keys or hosts that a failure names
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,7 @@ def _misses(gates: Gates, counts: RunCounts) -> str:
     if gates.max_misses is not None and misses > gates.max_misses:
         return f"--max-misses {gates.max_misses}: there were {misses} misses"
     if counts.mode == Mode.REQUIRE_HIT and misses and not gates.allow_misses:
-        said = "1 miss" if misses == 1 else f"{misses} misses"
-        return f"{said} in {Mode.REQUIRE_HIT}; --allow-misses lets them pass"
+        return f"{plural(misses, 'miss', 'misses')} in {Mode.REQUIRE_HIT}; --allow-misses lets them pass"
     return ""
 
 
@@ -103,7 +101,7 @@ def _unused(gates: Gates, counts: RunCounts) -> str:
         return ""
     if counts.unused is None:
         return "--fail-on-unused: the entries could not be listed"
-    return f"--fail-on-unused: {_named(counts.unused, 'entry', 'entries')} not used" if counts.unused else ""
+    return _failed("--fail-on-unused", counts.unused, "entry", "entries", "not used")
 
 
 def _tunnel(gates: Gates, counts: RunCounts) -> str:
@@ -111,9 +109,9 @@ def _tunnel(gates: Gates, counts: RunCounts) -> str:
         return ""
     allowed = [glob.lower() for glob in gates.allow_tunnel]
     hosts = sorted(h for h in counts.tunnelled if not any(fnmatch.fnmatchcase(h.lower(), g) for g in allowed))
-    return f"--fail-on-tunnel: {_named(hosts, 'host', 'hosts')} tunnelled" if hosts else ""
+    return _failed("--fail-on-tunnel", [host[:80] for host in hosts], "host", "hosts", "tunnelled")
 
 
-def _named(names: list[str], one: str, many: str) -> str:
-    shown = ", ".join(name[:80] for name in names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return f"{len(names)} {one if len(names) == 1 else many} ({shown}) {'was' if len(names) == 1 else 'were'}"
+def _failed(gate: str, names: list[str], one: str, many: str, what: str) -> str:
+    was = "was" if len(names) == 1 else "were"
+    return f"{gate}: {named(names, one, many)} {was} {what}" if names else ""

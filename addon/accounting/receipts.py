@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from addon.accounting.figures import named
 from addon.accounting.run_end import UsedEntry
 from cache_store.errors import UsageError
 
@@ -25,7 +26,6 @@ _HEAD = "# provider-proxy receipt 1"
 _LINE = re.compile(r"(pp\d+-[0-9a-f]{64})  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)")
 _UPSTREAM = {"none": False, "opened": True}
 _MOST_BYTES = 2**26
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:
     differ = [e for e in used if e.key in receipt.digests and e.digest != receipt.digests[e.key]]
     failures = []
     if unlisted:
-        failures.append(f"--locked: {_named(unlisted)} not in the lock file")
+        failures.append(_failed(unlisted, "not in the lock file"))
     if differ:
-        failures.append(f"--locked: {_named(differ)} not what the lock file says")
+        failures.append(_failed(differ, "not what the lock file says"))
     return failures
 
 
@@ -92,11 +92,9 @@ def keys_in_receipts(paths: Iterable[Path]) -> set[str]:
     return {key for path in paths for key in read_receipt(path).digests}
 
 
-def _named(entries: list[UsedEntry]) -> str:
-    shown = ", ".join(f"{entry.key[:12]}… {entry.label}".strip() for entry in entries[:_NAMED])
-    more = ", …" if len(entries) > _NAMED else ""
-    one = len(entries) == 1
-    return f"{len(entries)} {'entry' if one else 'entries'} ({shown}{more}) {'is' if one else 'are'}"
+def _failed(entries: list[UsedEntry], what: str) -> str:
+    names = [f"{entry.key[:12]}… {entry.label}".strip() for entry in entries]
+    return f"--locked: {named(names, 'entry', 'entries')} {'is' if len(names) == 1 else 'are'} {what}"
 
 
 def _time(seconds: float) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
 from addon.cli.output import say
-from addon.report.words import plural
 from addon.transfer.formats import WRITTEN, Format, format_to_write
 from cache_store.errors import TransferError
 from cache_store.transfer.files import write_files

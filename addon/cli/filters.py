@@ -11,13 +11,12 @@ from typing import Any
 
 import click
 
+from addon.settings.settings import parse_size
 from cache_store.entry import Entry
 
 __all__ = ["AGE", "SIZE", "Filter", "filter_options"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "": 86400}
-_SIZES = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
-          "g": 10**9, "gb": 10**9, "gib": 2**30}  # fmt: skip
 
 
 class _Age(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone, before click 8.5
@@ -47,10 +46,10 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # as above
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Bytes."""
-        match = re.fullmatch(r"(\d{1,12})\s*([a-z]*)", str(value).strip().lower())
-        if not match or match[2] not in _SIZES:
-            self.fail(f"{value!r} is no size; write 500000, 64MiB or 1GB", param, ctx)
-        return int(match[1]) * _SIZES[match[2]]
+        try:
+            return parse_size(str(value).strip())
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
 
 
 AGE = _Age()

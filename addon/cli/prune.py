@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import AGE, SIZE, Filter
 from addon.cli.output import print_json, say
-from addon.report.words import plural
 from cache_store.disk.last_used import read_last_used
 from cache_store.entry import Entry
 from cache_store.store import Store

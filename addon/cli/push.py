@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
+from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
 from addon.cli.output import say
-from addon.report.words import plural
 from cache_store.errors import UsageError
 
 __all__ = ["pull", "push"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from addon.accounting.figures import plural
 from addon.accounting.gates import FAILED_STATUS, failures
 from addon.accounting.receipts import Receipt, lock_failures, read_receipt, receipt_text
 from addon.accounting.run_end import EndOfRun
@@ -21,7 +22,6 @@ from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.output import print_lines, say
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import STATE_FOLDER, client_changes, host_options
-from addon.report.words import plural
 from addon.settings.settings import Settings
 from cache_store.disk.staged_store import StagedStore
 from cache_store.errors import StoreError, UsageError

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading
 from addon.cli.output import print_json, say
-from addon.report.words import plural
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import find_orphans, remove_orphans
 from cache_store.errors import EntryError, TransferError

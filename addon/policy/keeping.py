@@ -14,7 +14,7 @@ from addon.redaction.put_together import put_together
 from addon.settings.settings import Settings
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.answers.media import essence_of
-from cache_store.entry import Entry, Headers
+from cache_store.entry import Entry, Headers, header_value
 
 __all__ = ["Origin", "entry_or_reason"]
 
@@ -40,7 +40,7 @@ def entry_or_reason(
 ) -> Entry | NotStored:
     """The entry for `answer`, or why it is not stored."""
     try:
-        body = decode(answer.body, _header(answer.headers, b"content-encoding"), settings.max_body)
+        body = decode(answer.body, header_value(answer.headers, b"content-encoding"), settings.max_body)
     except TooLarge:
         return NotStored.TOO_LARGE
     except BadCoding:
@@ -77,7 +77,7 @@ def entry_or_reason(
 
 def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> str | None:
     """The kind of a secret that would be written; None if there is none."""
-    named = carries_credentials(entry.body, _header(headers, b"content-type"))
+    named = carries_credentials(entry.body, header_value(headers, b"content-type"))
     if named is not None:
         return named
     if not settings.allow_secrets_in_responses:
@@ -99,7 +99,3 @@ def _stored_headers(method: str, headers: Headers) -> Headers:
     if method == "HEAD":  # its answer has no body to compute the length from
         kept += tuple((name, value) for name, value in headers if name.lower() == b"content-length")
     return kept
-
-
-def _header(headers: Headers, name: bytes) -> str:
-    return ", ".join(value.decode("latin-1") for key, value in headers if key.lower() == name)

@@ -6,9 +6,10 @@ import datetime
 from html import escape
 from typing import Any
 
+from addon.accounting.figures import money, plural, seconds, size
 from addon.printing import printable
 from addon.report.style import STYLE
-from addon.report.words import cost_of, hit_rate, money, plural, seconds, side_lines, size
+from addon.report.words import cost_of, hit_rate, side_lines
 
 __all__ = ["render_html"]
 

@@ -6,8 +6,9 @@ import re
 from html import escape
 from typing import Any
 
+from addon.accounting.figures import plural, seconds, size
 from addon.printing import printable
-from addon.report.words import cost_lines, hit_rate, plural, seconds, side_lines, size
+from addon.report.words import cost_lines, hit_rate, side_lines
 
 __all__ = ["render_markdown"]
 

@@ -8,8 +8,9 @@ from collections import Counter
 from typing import Any
 
 from addon.accounting.counts import RunCounts
+from addon.accounting.figures import plural, seconds, size
 from addon.printing import printable
-from addon.report.words import cost_lines, plural, seconds, side_lines, size
+from addon.report.words import cost_lines, side_lines
 from addon.settings.modes import Mode
 
 __all__ = ["log_report", "render_report"]

@@ -4,41 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["cost_lines", "cost_of", "hit_rate", "money", "plural", "seconds", "side_lines", "size"]
+from addon.accounting.figures import money, plural
 
-
-def seconds(value: float) -> str:
-    """`59.9 s`, `1.5 min` or `1.5 h`."""
-    if abs(value) < 60:
-        return f"{value:.1f} s"
-    return f"{value / 60:.1f} min" if abs(value) < 3600 else f"{value / 3600:.1f} h"
-
-
-def size(value: float) -> str:
-    """Bytes as `512 B`, `1.5 kB`, `1.5 MB` or `1.5 GB`."""
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
-
-
-def money(usd: float | None) -> str:
-    """US dollars with as many digits as it takes; `unknown` is no amount."""
-    if not isinstance(usd, int | float):
-        return "unknown"
-    return (
-        f"${usd:.2f}"
-        if usd >= 1 or usd == 0
-        else f"${usd:.4f}"
-        if usd >= 0.001
-        else f"${usd:.7f}".rstrip("0")
-    )
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """`1 miss`, `2 misses`."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+__all__ = ["cost_lines", "cost_of", "hit_rate", "side_lines"]
 
 
 def hit_rate(total: dict[str, Any]) -> float | None:

@@ -20,7 +20,7 @@ from addon.settings.hosts import HostRules, parse_hosts, quoted
 from addon.settings.modes import Mode, parse_mode
 from cache_store.errors import UsageError
 
-__all__ = ["MEMORY", "PREFIX", "SETTINGS", "Settings", "check_names"]
+__all__ = ["MEMORY", "PREFIX", "SETTINGS", "Settings", "check_names", "parse_size"]
 
 PREFIX = "PROVIDER_PROXY_"
 MEMORY = ":memory:"
@@ -142,7 +142,7 @@ class Settings:
             store_incomplete=_of("store_incomplete", value, _parse_bool),
             allow_secrets_in_responses=_of("allow_secrets_in_responses", value, _parse_bool),
             max_age=_of("max_age", value, _parse_age),
-            max_body=_of("max_body", value, _parse_size),
+            max_body=_of("max_body", value, parse_size),
             coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
             sequence=_one_of("repeat", value, ("single", "sequence")) == "sequence",
             websocket=_one_of("websocket", value, ("", "pass", "refuse")),
@@ -259,7 +259,8 @@ def _parse_age(text: str) -> float | None:
     return float(text)
 
 
-def _parse_size(text: str) -> int:
+def parse_size(text: str) -> int:
+    """Bytes, from a text such as `500000`, `64MiB` or `1GB`. Raises ValueError."""
     units = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
              "g": 10**9, "gb": 10**9, "gib": 2**30}  # fmt: skip
     match = re.fullmatch(r"(\d{1,12})\s*([a-z]*)", text.lower())

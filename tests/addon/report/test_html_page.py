@@ -10,7 +10,6 @@ from addon.accounting.counts import RunCounts
 from addon.report.html_page import render_html
 from addon.report.last_run import conformed
 from addon.report.markdown import render_markdown
-from addon.report.words import money, size
 
 BAD = "<script>x</script>\"'&`|"
 
@@ -90,17 +89,3 @@ def test_a_report_of_another_version_is_completed() -> None:
     ):
         with pytest.raises(TypeError):
             conformed(broken)
-
-
-def test_money_and_sizes() -> None:
-    """As many digits as it takes, and unknown is no amount."""
-    assert [money(value) for value in (None, 0, 12.345, 0.0234, 0.0000042)] == [
-        "unknown", "$0.00", "$12.35", "$0.0234", "$0.0000042"
-    ]  # fmt: skip
-    assert [size(value) for value in (0, 999, 1500, 2_500_000, 3e9)] == [
-        "0 B",
-        "999 B",
-        "1.5 kB",
-        "2.5 MB",
-        "3.0 GB",
-    ]

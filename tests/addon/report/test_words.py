@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from addon.accounting.counts import RunCounts
-from addon.report.words import cost_lines, hit_rate, plural, seconds, side_lines
+from addon.report.words import cost_lines, hit_rate, side_lines
 
 
-def test_words_and_numbers() -> None:
-    """One is one, and nothing looked up is no rate."""
-    assert (plural(1, "miss", "misses"), plural(2, "miss", "misses"), plural(0, "hit")) == (
-        "1 miss",
-        "2 misses",
-        "0 hits",
-    )
-    assert [seconds(value) for value in (0.04, 90, 5400)] == ["0.0 s", "1.5 min", "1.5 h"]
+def test_the_hit_rate() -> None:
+    """Where nothing was looked up there is none."""
     assert hit_rate({"hits": 0, "misses": 0}) is None
     assert hit_rate({"hits": 3, "misses": 1}) == 0.75
 
