@@ -118,12 +118,12 @@ def _open(store: Store) -> None:
 
 
 def make_host(options: HostOptions) -> Host:
-    """The proxy of this process, and the one that leads the other workers where `options` ask for several."""
+    """The proxy of this process; it starts the other workers if `options` ask for several."""
     from addon.host.host import Host
 
     host = Host(options)
     if options.workers > 1:
-        from addon.workers.leading import Leading
+        from addon.workers.primary import Primary
 
-        host.crew = Leading(host.cache, options)
+        host.peers = Primary(host.cache, options)
     return host

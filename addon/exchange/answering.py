@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Iterable
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.exchange import own_answers
 from addon.exchange.cache_status import hit_status, miss_status
-from addon.exchange.coordination import Coordination
+from addon.exchange.coordination import Peer
+from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
-from addon.exchange.flights import Outcome
 from addon.exchange.lookup import Lookup
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Storing
@@ -40,17 +40,17 @@ class Answering:
         store: StoreAccess,
         counts: RunCounts,
         explaining: Explaining,
-        shared: Coordination,
+        peer: Peer,
     ) -> None:
         self.settings = settings
         self.mode = settings.cache_mode
         self.explaining = explaining
         self._counts = counts
-        self._shared = shared
-        self._taint = shared.taint
+        self._peer = peer
+        self._taint = peer.taint
         self._taint.learn_proxy_auth(settings.auth)
-        self._lookup = Lookup(settings, store, shared, counts.run)
-        self._storing = Storing(settings, store, shared, counts)
+        self._lookup = Lookup(settings, store, peer, counts.run)
+        self._storing = Storing(settings, store, peer, counts)
 
     # -- requests -------------------------------------------------------------
 
@@ -70,7 +70,7 @@ class Answering:
             counts.errors += 1
             return own_answers.bad_mode(error)
         new = self._taint.learn(request)
-        telling = self._shared.seen(new) if new else None
+        telling = self._peer.share(new) if new else None
         if telling is not None:
             return self._decide_after(telling, request, mode, bypass, counts)
         return self._decide(request, mode, bypass, counts)
@@ -85,7 +85,7 @@ class Answering:
     def _decide(
         self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
     ) -> Decision | Awaitable[Decision]:
-        over = self._shared.spent() if mode.forwards else ""
+        over = self._peer.spent() if mode.forwards else ""
         if over:
             mode = Mode.REQUIRE_HIT
         bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
@@ -100,7 +100,7 @@ class Answering:
         self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts, over: str
     ) -> Decision:
         decision = own_answers.bypassed(request, mode, detail, self.settings)
-        if isinstance(decision, Forward) and await self._shared.take():
+        if isinstance(decision, Forward) and await self._peer.take():
             decision = own_answers.bypassed(request, Mode.REQUIRE_HIT, detail, self.settings)
             self._counts.over_budget += 1
         counts.bypassed += isinstance(decision, Forward)
@@ -121,13 +121,13 @@ class Answering:
         counts.misses += 1
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent the rest of the budget.
-        late = await self._shared.take() if forward.mode.forwards else ""
+        late = await self._peer.take() if forward.mode.forwards else ""
         if forward.mode.forwards and not late:
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
                 self.explaining.start_soon(forward.key, forward.identity, stored=forward.mode.stores)
             return self._counted(forward, counts, over)
-        self._land(forward, Outcome.ABANDONED)
+        self._end_flight(forward, Outcome.ABANDONED)
         self._counts.over_budget += bool(late)
         return self._counted(await self._miss(forward, over or late), counts, over)
 
@@ -171,7 +171,7 @@ class Answering:
             # Handed to the writer before anything else: the run may end while the rest is waited for.
             reason = await self._storing.put(forward, answer, elapsed)
             self._count_end(forward, reason)
-            self._land(forward, Outcome.STORED if reason is None else Outcome.NOT_STORED)
+            self._end_flight(forward, Outcome.STORED if reason is None else Outcome.NOT_STORED)
         await self._storing.count_cost(forward, answer)
         return reason
 
@@ -179,7 +179,7 @@ class Answering:
         """Store nothing, because the answer to `forward` was cut off; a waiter takes over."""
         if forward.stores:
             self._count_end(forward, reason)
-        self._land(forward, Outcome.ABANDONED)
+        self._end_flight(forward, Outcome.ABANDONED)
 
     def finish(self, unfinished: Iterable[Forward]) -> None:
         """At the end of the run, store the answers that their clients have seen whole, and give up the others."""
@@ -188,7 +188,7 @@ class Answering:
             # An error may belong to one credential, which only `keep` sorts out.
             if recording and recording.finished and head and 200 <= head.status < 300:
                 self._count_end(forward, self._storing.put_last(forward, recording.seen(head)))
-                self._land(forward, Outcome.ABANDONED)
+                self._end_flight(forward, Outcome.ABANDONED)
             else:
                 self.give_up(forward, NotStored.CUT_OFF)
 
@@ -199,6 +199,6 @@ class Answering:
         else:
             counts.not_stored[reason] += 1
 
-    def _land(self, forward: Forward, outcome: Outcome) -> None:
+    def _end_flight(self, forward: Forward, outcome: Outcome) -> None:
         if forward.flight is not None:
-            self._shared.land(forward.key, forward.flight, outcome)
+            self._peer.end(forward.flight, outcome)

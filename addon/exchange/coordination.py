@@ -1,112 +1,240 @@
-"""What the requests of a run share, in whichever process they are: who goes live for a key, which equal request
-this is, what may still be sent, and the credentials that were seen.
+"""One process's part in what a run shares: which request goes live for a key, repeats, the budget, credentials.
 
-`Alone` is a run of one process; `addon.workers.member` is one process of several.
+The state is in the run's `Coordinator`. A `Peer` asks it through a channel: in place in the process that keeps it,
+and over RPC (`addon.workers.rpc`) in every other one. In place nothing gives way to other requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+import asyncio
+import base64
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
-from addon.accounting.counts import RunCounts
-from addon.exchange.budget import Budget
-from addon.exchange.flights import Flight, Flights, Outcome
-from addon.policy.variants import RepeatCounter
+from addon.accounting.costs import Tally
+from addon.exchange.coordinator import Coordinator, Outcome
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.settings.settings import Settings
 
-__all__ = ["Alone", "Coordination"]
+__all__ = ["Channel", "Flight", "LocalChannel", "Peer", "local_peer", "packed"]
+
+STALLED_SECONDS = 120.0
+"""An answer without a new byte for so long has a client that does not read it, or a provider that hangs. (A model
+that thinks may be silent for a minute after its first event.)"""
 
 
-class Coordination(Protocol):
-    """One process's part in what a run shares. What is awaited may ask another process."""
+class Channel(Protocol):
+    """The way to the coordinator."""
 
-    taint: Taint
+    async def ask(self, method: str, *args: Any, then: Callable[[Any], Any] | None = None) -> Any:
+        """The result of a method, passed through `then` before any later event arrives."""
+
+    def tell(self, method: str, *args: Any) -> None:
+        """Call a method and do not wait."""
+
+    def confirm(self, method: str, *args: Any) -> Awaitable[Any] | None:
+        """Call a method; await the result to know that it has run. None if it has run already."""
+
+
+class LocalChannel:
+    """The coordinator is in this process."""
+
+    def __init__(self, coordinator: Coordinator, peer: int) -> None:
+        self._coordinator = coordinator
+        self._peer = peer
+
+    async def ask(self, method: str, *args: Any, then: Callable[[Any], Any] | None = None) -> Any:
+        """The result of a method."""
+        result = self._coordinator.handle(self._peer, method, list(args))
+        return then(result) if then is not None else result
+
+    def tell(self, method: str, *args: Any) -> None:
+        """Call a method."""
+        self._coordinator.handle(self._peer, method, list(args))
+
+    def confirm(self, method: str, *args: Any) -> Awaitable[Any] | None:
+        """Call a method; there is nothing to await."""
+        self.tell(method, *args)
+        return None
+
+
+class Flight:
+    """A request on its way to the provider for a key, as one process sees it. It leads there or waits for it."""
+
+    __slots__ = ("_answered", "_on_answered", "ended", "key", "moved", "number", "stalled")
+
+    def __init__(self, key: str, number: int, on_answered: Callable[[Flight], None] | None = None) -> None:
+        self.key = key
+        self.number = number
+        self.moved = math.inf
+        """Monotonic time of the latest bytes of its answer; the first may take minutes."""
+        self.stalled: asyncio.TimerHandle | None = None
+        self._answered = False
+        self._on_answered = on_answered
+        self.ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    @property
+    def answered(self) -> bool:
+        """Whether its terminal event has passed: an equal request is a retry from now on, not a duplicate."""
+        return self._answered
+
+    @answered.setter
+    def answered(self, answered: bool) -> None:
+        if answered != self._answered:
+            self._answered = answered
+            if self._on_answered is not None:
+                self._on_answered(self)
+
+    async def wait(self, seconds: float = math.inf) -> bool:
+        """Whether it ends within `seconds`."""
+        # `asyncio.wait`, since a waiter that is cancelled must not cancel the others' future.
+        await asyncio.wait([self.ended], timeout=None if seconds == math.inf else seconds)
+        return self.ended.done()
+
+
+class Peer:
+    """One process of the run.
+
+    `spent` is what its live answers cost; it is reported only if `counts_money`. `before_sending` is called before
+    a request is forwarded, so that a process that dies has not sent anything unseen.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        spent: Tally,
+        *,
+        counts_money: bool,
+        before_sending: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.taint = Taint()
+        self._channel = channel
+        self._tally = spent
+        self._counts_money = counts_money
+        self._before_sending = before_sending
+        self._bound = ""
+        self._led: dict[int, Flight] = {}
+        self._joined: dict[int, Flight] = {}
+
+    def receive(self, event: str, values: Sequence[Any]) -> None:
+        """Handle an event of the coordinator. Raises ValueError for an unknown one."""
+        if event == "ended":
+            flight = self._joined.pop(values[0], None)
+            if flight is not None:
+                flight.ended.set_result(Outcome[values[1]])
+        elif event == "answered":
+            if values[0] in self._joined:
+                self._joined[values[0]].answered = values[1]
+        elif event == "spent":
+            self._bound = values[0]
+        elif event == "credentials":
+            self.taint.add(Credential(kind, base64.b64decode(secret)) for kind, secret in values[0])
+        else:
+            raise ValueError(f"{event} is not an event of the coordinator")
+
+    def disconnected(self) -> None:
+        """The coordinator is gone: nobody waits for a flight any more."""
+        joined, self._joined = self._joined, {}
+        for flight in joined.values():
+            flight.ended.set_result(Outcome.ABANDONED)
 
     def spent(self) -> str:
-        """Which bound is known to be reached, in words; '' while requests may be forwarded."""
+        """The bound that is known to be reached, as text; '' while requests may be forwarded."""
+        return self._bound
 
     async def take(self) -> str:
-        """Claim one request of what is left, right before it is forwarded; which bound forbids it, else ''."""
+        """Claim one request of the budget right before it is forwarded; the bound that forbids it, or ''."""
+        self._before_sending()
+        return str(await self._channel.ask("take"))
 
-    async def paid(self) -> None:
-        """Settle what live answers cost where there is a bound on money."""
+    async def pay(self) -> None:
+        """Report what live answers cost, if there is a bound on money."""
+        if self._counts_money:
+            await self._channel.ask("pay", str(self._tally.usd))
 
-    async def next(self, key: str) -> int:
-        """Which request of this key in the run this is, from 1."""
+    async def next_repeat(self, key: str) -> int:
+        """How many requests of this key the run has had, with this one."""
+        return int(await self._channel.ask("next-repeat", key))
 
     async def claim(self, key: str, looked: float) -> tuple[Flight, bool]:
-        """The flight of `key`, and whether it is the caller's to fly.
+        """The flight of `key`, and whether the caller leads it.
 
-        `looked` is the monotonic time before the store was asked: a flight of another process that landed since
-        is given as landed, for its entry may have been missed.
+        `looked` is the monotonic time before the caller looked at the store: if a flight has ended since, the
+        caller may have missed its entry and gets the ended flight.
         """
 
-    def land(self, key: str, flight: Flight, landing: Outcome) -> None:
-        """End a flight that was claimed; harmless when called twice."""
+        def claimed(result: Any) -> tuple[Flight, bool]:
+            number, leads, answered, outcome = result
+            if leads:
+                return self._lead(Flight(key, number, self._tell_answered)), True
+            flight = self._led.get(number) or self._joined.get(number) or Flight(key, number)
+            if number not in self._led:
+                flight.answered = answered
+                if outcome:
+                    flight.ended.set_result(Outcome[outcome])
+                else:
+                    self._joined[number] = flight
+            return flight, False
 
-    async def has_worked(self, digest: str) -> bool:
-        """Whether a credential had an answer in this run."""
+        claim: tuple[Flight, bool] = await self._channel.ask("claim", key, looked, then=claimed)
+        return claim
 
-    async def worked(self, digest: str) -> bool:
-        """Remember that a credential had an answer; True where that is news."""
+    def end(self, flight: Flight, outcome: Outcome) -> None:
+        """End a flight that this process leads; a second call has no effect."""
+        if self._led.pop(flight.number, None) is None:
+            return
+        assert flight.stalled is not None
+        flight.stalled.cancel()
+        flight.ended.set_result(outcome)
+        self._channel.tell("end", flight.key, flight.number, outcome.name, time.monotonic())
 
-    def seen(self, credentials: Sequence[Credential]) -> Awaitable[None] | None:
-        """Tell of credentials; what is to be awaited before anything is sent with them, None for nothing."""
+    def _lead(self, flight: Flight) -> Flight:
+        self._led[flight.number] = flight
+        self._watch(flight, STALLED_SECONDS)
+        return flight
 
-    async def all_seen(self) -> None:
+    def _watch(self, flight: Flight, seconds: float) -> None:
+        """Abandon a flight once its answer has stalled: those who wait elsewhere cannot see that."""
+        flight.stalled = asyncio.get_running_loop().call_later(seconds, self._abandon_if_stalled, flight)
+
+    def _abandon_if_stalled(self, flight: Flight) -> None:
+        left = flight.moved + STALLED_SECONDS - time.monotonic()
+        if left > 0:
+            self._watch(flight, min(left, STALLED_SECONDS))
+        else:
+            self.end(flight, Outcome.ABANDONED)
+
+    def _tell_answered(self, flight: Flight) -> None:
+        if flight.number in self._led:
+            self._channel.tell("answered", flight.key, flight.number, flight.answered)
+
+    async def was_accepted(self, digest: str) -> bool:
+        """Whether a provider has accepted the credential with this digest in this run."""
+        return bool(await self._channel.ask("was-accepted", digest))
+
+    async def accept(self, digest: str) -> bool:
+        """Note that a provider has accepted a credential; True the first time."""
+        return bool(await self._channel.ask("accept", digest))
+
+    def share(self, credentials: Sequence[Credential]) -> Awaitable[Any] | None:
+        """Tell the other peers about credentials; await the result before anything is sent with them."""
+        return self._channel.confirm("share-credentials", packed(credentials))
+
+    async def sync(self) -> None:
         """Return once `taint` knows every credential that was sent anywhere before this call."""
+        await self._channel.ask("sync")
 
 
-class Alone:
-    """A run of one process: nothing here gives way to other requests."""
+def local_peer(coordinator: Coordinator, settings: Settings, spent: Tally) -> Peer:
+    """The peer of the process that keeps the coordinator."""
+    peer = Peer(LocalChannel(coordinator, 0), spent, counts_money=settings.max_usd is not None)
+    coordinator.join(0, lambda event, *values: peer.receive(event, values))
+    return peer
 
-    def __init__(self, settings: Settings, counts: RunCounts) -> None:
-        self.taint = Taint()
-        self._budget = Budget(settings.max_live, settings.max_usd, counts)
-        self._flights = Flights()
-        self._sequence = RepeatCounter()
-        self._worked: set[str] = set()  # digests; never written
 
-    def spent(self) -> str:
-        """Which bound is reached."""
-        return self._budget.spent()
-
-    async def take(self) -> str:
-        """The same: requests that were looked up meanwhile may have spent what was left."""
-        return self._budget.spent()
-
-    async def paid(self) -> None:
-        """The budget reads the counts themselves."""
-
-    async def next(self, key: str) -> int:
-        """Which request of this key this is."""
-        return self._sequence.next(key)
-
-    async def claim(self, key: str, looked: float) -> tuple[Flight, bool]:  # noqa: ARG002 - what was looked up holds
-        """The flight of `key`, and whether it was started now."""
-        flight = self._flights.get(key)
-        return (flight, False) if flight is not None else (self._flights.start(key), True)
-
-    def land(self, key: str, flight: Flight, landing: Outcome) -> None:
-        """End a flight."""
-        self._flights.land(key, flight, landing)
-
-    async def has_worked(self, digest: str) -> bool:
-        """Whether a credential had an answer."""
-        return digest in self._worked
-
-    async def worked(self, digest: str) -> bool:
-        """Remember that a credential had an answer."""
-        if digest in self._worked:
-            return False
-        self._worked.add(digest)
-        return True
-
-    def seen(self, credentials: Sequence[Credential]) -> None:
-        """There is nobody to tell."""
-
-    async def all_seen(self) -> None:
-        """`taint` knows them all."""
+def packed(credentials: Sequence[Credential]) -> list[list[str]]:
+    """Credentials as JSON values: their kind, and their bytes in base64."""
+    return [[kind, base64.b64encode(secret).decode()] for kind, secret in credentials]

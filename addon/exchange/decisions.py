@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER
-from addon.exchange.flights import Flight
+from addon.exchange.coordination import Flight
 from addon.exchange.recording import Recording
 from addon.identity import Identity
 from addon.messages import LiveAnswer, WireRequest

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 
-from addon.exchange.coordination import Coordination
+from addon.exchange.coordination import Peer
+from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Forward
-from addon.exchange.flights import Outcome
 from addon.exchange.store_access import StoreAccess
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
@@ -29,10 +29,10 @@ ANSWERED_SECONDS = 5.0
 class Lookup:
     """Looks up the requests of the run with the id `run`."""
 
-    def __init__(self, settings: Settings, store: StoreAccess, shared: Coordination, run: str) -> None:
+    def __init__(self, settings: Settings, store: StoreAccess, peer: Peer, run: str) -> None:
         self._settings = settings
         self._store = store
-        self._shared = shared
+        self._peer = peer
         self._run = run
         self._credentials_matter = bool(settings.store_errors & CREDENTIAL_STATUSES)
 
@@ -54,7 +54,7 @@ class Lookup:
         """
         assert forward.identity is not None
         key = forward.identity.key
-        n = await self._shared.next(key) if self._settings.sequence else 1
+        n = await self._peer.next_repeat(key) if self._settings.sequence else 1
         forward.key = nth_key(key, n)
         if self._credentials_matter and forward.mode.serves is not Serves.NOTHING:
             digest = credential_digest(forward.request)
@@ -75,7 +75,7 @@ class Lookup:
             entry = await self._servable(key, forward, shared=shared)
             if entry is not None or not forward.mode.stores:
                 return entry
-            flight, leads = await self._shared.claim(key, looked if coalesces else math.inf)
+            flight, leads = await self._peer.claim(key, looked if coalesces else math.inf)
             if leads:
                 forward.flight = flight
                 return None
@@ -83,10 +83,8 @@ class Lookup:
             if not is_retry and not coalesces:
                 return None
             if not await flight.wait(ANSWERED_SECONDS if is_retry else math.inf):
-                if is_retry:
-                    return None
-                self._shared.land(key, flight, Outcome.ABANDONED)
-            outcome = flight.landed.result()
+                return None
+            outcome = flight.ended.result()
             if outcome is Outcome.NOT_STORED and not is_retry:
                 return None
             shared = outcome is Outcome.STORED and not is_retry

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from io import BytesIO
 
-from addon.exchange.flights import Flight
+from addon.exchange.coordination import Flight
 from addon.judging.finished import seems_finished
 from addon.messages import LiveAnswer
 from cache_store.answers.content_coding import codings_of

@@ -12,7 +12,8 @@ from addon.accounting.counts import BLOCKED, HEALTHY, UNHEALTHY, RunCounts, wors
 from addon.accounting.run_end import EndOfRun
 from addon.diagnosis.remedies import RERECORD
 from addon.exchange.answering import Answering
-from addon.exchange.coordination import Alone, Coordination
+from addon.exchange.coordination import Peer, local_peer
+from addon.exchange.coordinator import Coordinator
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
 from addon.settings.settings import Settings
@@ -33,14 +34,14 @@ class RunLife:
 
     `stages` says whether its changes are staged, `end` what is looked at in the end, `rerecord` how its user
     records what is missing. `staged` is to be committed or discarded after `close`. In a run of several processes
-    `coordination` is this one's part, `everywhere` asks for the figures of all, and one of them `reports`.
+    `peer` is this one's part, `everywhere` asks for the figures of all, and one of them `reports`.
     """
 
     counts: RunCounts
     stages: bool = False
     end: EndOfRun = field(default_factory=EndOfRun)
     rerecord: str = RERECORD
-    coordination: Coordination | None = None
+    peer: Peer | None = None
     everywhere: Callable[[], Awaitable[dict[str, Any]]] | None = None
     reports: bool = True
     staged: StagedStore | None = None
@@ -58,9 +59,10 @@ class RunLife:
         if settings.import_dir is not None:
             self._import(store, settings)
         self.store = StoreAccess(store, self.counts)
-        shared = self.coordination or Alone(settings, self.counts)
-        explaining = Explaining(self.store.candidates, self.counts, shared.taint, self.rerecord)
-        return Answering(settings, self.store, self.counts, explaining, shared)
+        coordinator = Coordinator(settings.max_live, settings.max_usd)
+        peer = self.peer or local_peer(coordinator, settings, self.counts.spent)
+        explaining = Explaining(self.store.candidates, self.counts, peer.taint, self.rerecord)
+        return Answering(settings, self.store, self.counts, explaining, peer)
 
     def stats(self) -> dict[str, Any]:
         """The figures of this process so far, for JSON."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from addon.accounting.costs import add_live
 from addon.accounting.counts import RunCounts
-from addon.exchange.coordination import Coordination
+from addon.exchange.coordination import Peer
 from addon.exchange.decisions import Forward
 from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
@@ -31,12 +31,10 @@ __all__ = ["Storing"]
 class Storing:
     """Stores the answers of one run."""
 
-    def __init__(
-        self, settings: Settings, store: StoreAccess, shared: Coordination, counts: RunCounts
-    ) -> None:
+    def __init__(self, settings: Settings, store: StoreAccess, peer: Peer, counts: RunCounts) -> None:
         self._settings = settings
         self._store = store
-        self._shared = shared
+        self._peer = peer
         self._counts = counts
 
     async def put(self, forward: Forward, answer: LiveAnswer, elapsed: float) -> NotStored | None:
@@ -47,9 +45,9 @@ class Storing:
             credential_digest(forward.request) if self._settings.store_errors & CREDENTIAL_STATUSES else ""
         )
         is_apart = answer.status in CREDENTIAL_STATUSES
-        if is_apart and await self._shared.has_worked(digest):
+        if is_apart and await self._peer.was_accepted(digest):
             return NotStored.STATUS
-        await self._shared.all_seen()
+        await self._peer.sync()
         key = rejection_key(forward.key, digest) if is_apart else forward.key
         reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
         if reason is None:
@@ -82,7 +80,7 @@ class Storing:
     async def count_cost(self, forward: Forward, answer: LiveAnswer) -> None:
         """Add what the answer cost to the run's counts."""
         await self._store.in_background(partial(self._add_cost, forward, answer))
-        await self._shared.paid()
+        await self._peer.pay()
 
     def _add_cost(self, forward: Forward, answer: LiveAnswer) -> None:
         assert forward.identity is not None
@@ -104,11 +102,11 @@ class Storing:
             recorded_at=time.time(),
             elapsed=elapsed,
         )
-        return partial(entry_or_reason, origin, answer, self._settings, self._shared.taint)
+        return partial(entry_or_reason, origin, answer, self._settings, self._peer.taint)
 
     async def _remember(self, host: str, digest: str, status: int) -> None:
         """Remember whether `host` takes this credential."""
         if status == 401 and status in self._settings.store_errors:
             await self._store.put(lambda: rejection_mark(host, digest, self._counts.run), time.time())
-        elif 200 <= status < 300 and await self._shared.worked(digest):
+        elif 200 <= status < 300 and await self._peer.accept(digest):
             await self._store.remove(rejection_mark_key(host, digest))

@@ -1,4 +1,4 @@
-"""The process that `serve` and `run` are: mitmproxy's Master with the addons that a caching proxy needs."""
+"""The proxy process: mitmproxy's Master with the addons that a caching proxy needs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from addon.mitm.core import internals, lean_imports
 
 lean_imports.install()
 
-# Below, for the line above must come before anything of mitmproxy.
+# Imported below, since `install` must run before anything of mitmproxy is imported.
 from mitmproxy import exceptions, master, options  # noqa: E402
+from mitmproxy.addons import errorcheck  # noqa: E402
 
 from addon.host.options import HostOptions  # noqa: E402
 from addon.mitm.core.lean_master import close_servers, lean_master  # noqa: E402
@@ -26,49 +27,48 @@ from addon.mitm.sweeping import Sweeping  # noqa: E402
 from addon.mitm.upstream_bypass import UpstreamBypass  # noqa: E402
 from cache_store.errors import UsageError  # noqa: E402
 
-__all__ = ["Crew", "Host", "settle_memory"]
+__all__ = ["Host", "Peers", "settle_memory"]
 
 _LISTENING = re.compile(r"failed to listen on (\S+) with")
 
 logger = logging.getLogger(__name__)
 
 
-class Crew(Protocol):
+class Peers(Protocol):
     """The other processes of the run, as seen from this one, and the port that they share."""
 
     options: Mapping[str, Any]
 
     async def open(self, proxy: master.Master, *, wait: bool) -> tuple[Any, ...]:
-        """Listen, maybe `wait` until the others do; the address. Raises OSError."""
+        """Listen, and `wait` until the others do; the address. Raises OSError."""
 
     async def stop(self) -> None:
-        """End what the others still do with this one, before this one ends."""
+        """Finish what the others still do with this one, before it ends."""
 
     def close(self) -> None:
-        """Listen no more, and let no other process of the run live on."""
+        """Stop listening, and leave no other process of the run behind."""
 
 
 class Host:
-    """One proxy in this process; `crew` is what it has to do with others of the same run."""
+    """One proxy in this process; `peers` are the other processes of its run, None if it is the only one."""
 
-    def __init__(self, host_options: HostOptions, crew: Crew | None = None) -> None:
+    def __init__(self, host_options: HostOptions, peers: Peers | None = None) -> None:
         self.cache = ProviderCache(host_options.raw)
         self.url = ""
         self._options = host_options
-        self._errors = _StartErrors()
-        self.crew = crew
+        self.peers = peers
         self._stopping: asyncio.Task[None] | None = None
 
     async def run(self, ready: Callable[[], None], until: asyncio.Event | None = None) -> None:
         """Serve until SIGINT, SIGTERM or `until`; `ready` is called once connections are answered.
 
-        Raises UsageError in one line for what cannot be started.
+        Raises UsageError in one line if it cannot start.
         """
-        self._errors.install()
+        errors = _StartErrors() if internals.usable(internals.START_ERRORS) else errorcheck.ErrorCheck()
         try:
-            proxy = self._master()
-            # Who runs one command does not wait: it may be a short one.
-            proxy.addons.add(_Ready(lambda: self._started(proxy, ready, wait=until is None)))
+            proxy = self._master(errors)
+            # `run` (with `until`) does not wait for the other processes: its command may be a short one.
+            proxy.addons.add(_Ready(lambda: self._started(proxy, errors, ready, wait=until is None)))
             with _on_signals(partial(self._stop, proxy), watch=until is None):
                 if until is not None:
                     stopper = asyncio.create_task(self._stop_after(until, proxy))
@@ -76,25 +76,25 @@ class Host:
                     await proxy.run()
                 finally:
                     await close_servers(proxy)
-                    if self.crew is not None:
-                        self.crew.close()
+                    if self.peers is not None:
+                        self.peers.close()
                 if until is not None:
                     stopper.cancel()
         finally:
-            self._errors.uninstall()
+            errors.finish()
 
-    def _master(self) -> master.Master:
+    def _master(self, errors: errorcheck.ErrorCheck) -> master.Master:
         try:
-            return self._configured(options.Options())
+            return self._configured(options.Options(), errors)
         except exceptions.OptionsError as error:
             raise UsageError(str(error)) from error
 
-    def _configured(self, opts: options.Options) -> master.Master:
+    def _configured(self, opts: options.Options, errors: errorcheck.ErrorCheck) -> master.Master:
         proxy = lean_master(opts)
-        proxy.addons.add(*self._addons())
+        proxy.addons.add(*self._addons(), errors)
         opts.update(**self._options.mitmproxy)
-        if self.crew is not None:
-            opts.update(**self.crew.options)
+        if self.peers is not None:
+            opts.update(**self.peers.options)
         if self._options.arguments:
             _parse_arguments(opts, self._options.arguments)
         if getattr(opts, "emudhra", False) or getattr(opts, "emudhra_old", False):
@@ -103,15 +103,14 @@ class Host:
         return proxy
 
     def _addons(self) -> list[object]:
-        """mitmproxy's own that a caching proxy needs, with ours among them, in mitmproxy's order.
+        """mitmproxy's addons that a caching proxy needs, and ours, in mitmproxy's order.
 
-        Those that cost much to import are there only where they are asked for.
+        Those that are slow to import are loaded only if they are asked for.
         """
         from mitmproxy.addons import (
             block,
             core,
             disable_h2c,
-            errorcheck,
             next_layer,
             proxyserver,
             tlsconfig,
@@ -144,31 +143,32 @@ class Host:
             tlsconfig.TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
-            self._errors if internals.usable(internals.START_ERRORS) else errorcheck.ErrorCheck(),
         ]
 
     def _bypasses(self, host: str, port: int) -> bool:
-        """Whether a company's proxy is passed by: where NO_PROXY says so, and where nothing may be forwarded, so
-        that the guard at connect level sees the provider's own address and refuses it.
+        """Whether a connection goes past the company's proxy: if NO_PROXY says so, and if nothing may be forwarded,
+        so that the guard at connect level sees the provider's own address and refuses it.
         """
         asked = self._options.bypasses
         return asked is not None and (asked(host, port) or self.cache.refuses(host, port))
 
     def _started(
-        self, proxy: master.Master, ready: Callable[[], None], *, wait: bool
+        self, proxy: master.Master, errors: errorcheck.ErrorCheck, ready: Callable[[], None], *, wait: bool
     ) -> Awaitable[None] | None:
-        if self._errors.failed:
+        if isinstance(errors, _StartErrors) and errors.logger.has_errored:
             return None
-        if self.crew is not None:
-            return self._open(self.crew, proxy, ready, wait=wait)
+        if self.peers is not None:
+            return self._open(self.peers, proxy, ready, wait=wait)
         self._ready(proxy.addons.get("proxyserver").listen_addrs()[0], ready)
         return None
 
-    async def _open(self, crew: Crew, proxy: master.Master, ready: Callable[[], None], *, wait: bool) -> None:
+    async def _open(
+        self, peers: Peers, proxy: master.Master, ready: Callable[[], None], *, wait: bool
+    ) -> None:
         try:
-            address = await crew.open(proxy, wait=wait)
+            address = await peers.open(proxy, wait=wait)
         except OSError as error:
-            logger.error("%s", error)  # which ends the start
+            logger.error("%s", error)  # this ends the start
         else:
             self._ready(address, ready)
 
@@ -179,15 +179,15 @@ class Host:
         ready()
 
     def _stop(self, proxy: master.Master) -> None:
-        """End the proxy, after its crew; at once where it is asked for a second time."""
-        if self.crew is None or self._stopping is not None:
+        """End the proxy after its peers; the second call ends it at once."""
+        if self.peers is None or self._stopping is not None:
             proxy.shutdown()
         else:
-            self._stopping = asyncio.create_task(self._stop_together(self.crew, proxy))
+            self._stopping = asyncio.create_task(self._stop_together(self.peers, proxy))
 
-    async def _stop_together(self, crew: Crew, proxy: master.Master) -> None:
+    async def _stop_together(self, peers: Peers, proxy: master.Master) -> None:
         try:
-            await crew.stop()
+            await peers.stop()
         finally:
             proxy.shutdown()
 
@@ -198,15 +198,15 @@ class Host:
 
 def settle_memory() -> None:
     """Set the garbage collector for a proxy that has started."""
-    # What is there now stays: it need not be walked again at every generation.
+    # The objects of now stay: later collections need not look at them.
     gc.collect()
     gc.freeze()
-    # A flow is some hundred objects; at the default the young ones would be walked every few requests.
+    # A flow is some hundred objects; with the default threshold a collection would run every few requests.
     gc.set_threshold(20_000, 20, 50)
 
 
 class _Ready:
-    """Last in the chain: when its hook runs, every addon is running."""
+    """The last addon of the chain: when its hook runs, all others are running."""
 
     def __init__(self, call: Callable[[], Awaitable[None] | None]) -> None:
         self._call = call
@@ -215,56 +215,44 @@ class _Ready:
         return self._call()
 
 
-class _StartErrors(logging.Handler):
-    """Stands in for mitmproxy's ErrorCheck: an error that is logged while starting ends the start."""
+class _StartErrors(errorcheck.ErrorCheck):
+    """An error that is logged while starting ends the start with that error, which the log then does not repeat."""
 
     name = "errorcheck"  # mitmproxy's Master looks it up under this name
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.failed: list[str] = []
-        self._finished = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take note of an error, with its cause where the message does not say it."""
-        message, cause = record.getMessage(), str(record.exc_info[1] or "") if record.exc_info else ""
-        self.failed.append(message if cause in message else f"{message}: {cause}")
-
-    def install(self) -> None:
-        """Begin to listen, in the place of the handlers that would print an error a second time."""
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(self._is_for_the_log)
-        logging.getLogger().addHandler(self)
-
-    def uninstall(self) -> None:
-        """Listen no more."""
-        logging.getLogger().removeHandler(self)
-        for handler in logging.getLogger().handlers:
-            handler.removeFilter(self._is_for_the_log)
-
-    def _is_for_the_log(self, record: logging.LogRecord) -> bool:
-        return self._finished or record.levelno < logging.ERROR
+        super().__init__()
+        self._quiet = [handler for handler in logging.getLogger().handlers if handler is not self.logger]
+        for handler in self._quiet:
+            handler.addFilter(_is_not_an_error)
 
     async def shutdown_if_errored(self) -> None:
         """Raise UsageError with the first error."""
         await asyncio.sleep(0)
-        if self.failed:
-            raise UsageError(_in_one_line(self.failed[0]))
+        if self.logger.has_errored:
+            raise UsageError(_in_one_line(self.logger.has_errored[0]))
 
     def finish(self) -> None:
-        """The start is over: later errors are for the log alone."""
-        self._finished = True
-        self.uninstall()
+        """The start is over: later errors go to the log. A second call has no effect."""
+        super().finish()
+        for handler in self._quiet:
+            handler.removeFilter(_is_not_an_error)
 
 
-def _in_one_line(message: str) -> str:
-    line = " ".join(message.split())
+def _is_not_an_error(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR
+
+
+def _in_one_line(record: logging.LogRecord) -> str:
+    """An error, with its cause if the message does not say it."""
+    message, cause = record.getMessage(), str(record.exc_info[1] or "") if record.exc_info else ""
+    line = " ".join((message if cause in message else f"{message}: {cause}").split())
     if "address already in use" not in line.lower() and "Errno 98" not in line and "Errno 48" not in line:
         return line
-    # mitmproxy says it three times over, and recommends an option of its own.
+    # mitmproxy says it three times, and recommends one of its own options.
     where = _LISTENING.search(line)
-    said = f"{where[1]}: address already in use" if where else line
-    return f"{said}; stop what listens there, or set PROVIDER_PROXY_LISTEN=127.0.0.1:0"
+    in_use = f"{where[1]}: address already in use" if where else line
+    return f"{in_use}; stop what listens there, or set PROVIDER_PROXY_LISTEN=127.0.0.1:0"
 
 
 def _parse_arguments(opts: options.Options, arguments: Sequence[str]) -> None:
@@ -283,7 +271,7 @@ def _parse_arguments(opts: options.Options, arguments: Sequence[str]) -> None:
 def _on_signals(stop: Callable[[], None], *, watch: bool) -> Any:
     loop = asyncio.get_running_loop()
     signals = [signal.SIGINT, signal.SIGTERM] if watch else []
-    if watch and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which `nohup` asks for
+    if watch and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` ignores it
         signals.append(signal.SIGHUP)
     for number in signals:
         loop.add_signal_handler(number, stop)

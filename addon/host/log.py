@@ -1,4 +1,4 @@
-"""Log lines of the proxy on stderr: warnings and worse, one line each."""
+"""Log lines of the proxy on stderr: warnings and errors, one line each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import queue
 import select
 import sys
-import threading
+from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
 from addon.printing import printable, printable_lines
@@ -16,14 +16,14 @@ from addon.printing import printable, printable_lines
 __all__ = ["flush_log", "log_to_stderr"]
 
 _MOST_WAITING = 1000
-_LAST_SECONDS = 1.0
+_FLUSH_SECONDS = 1.0
 
 
 def log_to_stderr() -> None:
     """Send warnings and errors of this process to stderr."""
     logging.basicConfig(
         level=logging.WARNING,
-        handlers=[_Behind()],
+        handlers=[_Queue()],
         force=True,
     )
     logging.addLevelName(logging.WARNING, "warning")
@@ -31,7 +31,7 @@ def log_to_stderr() -> None:
 
 
 def flush_log() -> None:
-    """Wait until what was logged is written, a second at most: what is printed next is to come after it."""
+    """Wait until everything logged is written, a second at most, so that it comes before what is printed next."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
@@ -46,50 +46,51 @@ class _OneLine(logging.Formatter):
         return printable_lines(super().formatException(ei))
 
 
-class _Behind(logging.Handler):
-    """Has a thread of its own write the lines. A pipe that nobody reads, or a terminal that is held, would else
-    hold up the proxy at its next line, and every request with it. What that thread cannot take in is left out.
+class _Queue(QueueHandler):
+    """Hands lines to a thread that writes them. A pipe that nobody reads or a stopped terminal would otherwise
+    block the proxy at its next line, and with it every request. Lines that do not fit into the queue are dropped.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(_OneLine("provider-proxy: %(levelname)s: %(message)s"))
-        self._lines: queue.Queue[bytes] = queue.Queue(_MOST_WAITING)
-        self._left_out = 0
-        threading.Thread(target=self._write, name="log", daemon=True).start()
+    queue: queue.Queue[logging.LogRecord]
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand on a line."""
+    def __init__(self) -> None:
+        super().__init__(queue.Queue(_MOST_WAITING))
+        self.setFormatter(_OneLine("provider-proxy: %(levelname)s: %(message)s"))
+        self._dropped = 0
+        # Never stopped: that would wait for the last line to be written, maybe for ever.
+        QueueListener(self.queue, _Stderr()).start()
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if self._dropped:
+            record.msg += f"\nprovider-proxy: warning: {self._dropped} lines before this one were dropped"
         try:
-            line = self.format(record)
-            if self._left_out:
-                line += f"\nprovider-proxy: warning: {self._left_out} lines before this one were left out"
-            self._lines.put_nowait(f"{line}\n".encode("utf-8", "backslashreplace"))
-            self._left_out = 0
+            self.queue.put_nowait(record)
+            self._dropped = 0
         except queue.Full:
-            self._left_out += 1
-        except Exception:  # noqa: BLE001 -- as logging has it: a line that cannot be made fails no caller
-            self.handleError(record)
+            self._dropped += 1
 
     def flush(self) -> None:
-        """Wait for the thread, a second at most."""
-        with self._lines.all_tasks_done:
-            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _LAST_SECONDS)
+        with self.queue.all_tasks_done:
+            self.queue.all_tasks_done.wait_for(lambda: not self.queue.unfinished_tasks, _FLUSH_SECONDS)
 
-    def _write(self) -> None:
-        while True:
-            line = self._lines.get()
-            # stderr is closed, or was never there and is None: nobody is told.
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                _write_whole(line)
-            self._lines.task_done()
+
+class _Stderr(logging.Handler):
+    def handle(self, record: logging.LogRecord) -> bool:
+        # Without the lock: only the listener's thread writes, and logging's shutdown must not wait for it.
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # stderr may be closed, or None: there is nobody to tell.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            _write_whole(f"{record.getMessage()}\n".encode("utf-8", "backslashreplace"))
 
 
 def _write_whole(line: bytes) -> None:
-    """Past Python's own buffer, whose lock would be this thread's when the process ends."""
+    """Write past Python's own buffer, whose lock would be held when the process ends."""
     stderr = sys.stderr.fileno()
     while line:
         try:
             line = line[os.write(stderr, line) :]
-        except BlockingIOError:  # another process that shares the pipe has set it so
+        except BlockingIOError:  # another process that shares the pipe has made it non-blocking
             select.select((), (stderr,), ())

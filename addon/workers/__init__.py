@@ -1,1 +1,1 @@
-"""Several processes on one port. Imported only where `PROVIDER_PROXY_WORKERS` asks for more than one."""
+"""Several processes that serve one run on one port; imported only if `PROVIDER_PROXY_WORKERS` asks for them."""

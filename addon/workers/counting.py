@@ -1,4 +1,4 @@
-"""A process's counts on their way to the one that reports, and all of a run's processes together."""
+"""The counts of the processes of a run: what each sends to the primary process, and how they are added up."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 from addon.accounting.costs import ModelCosts
 from addon.accounting.counts import HostCounts, Missed, RunCounts, worse_tier
 
-__all__ = ["Sent", "add", "hosts_of", "news_of", "totals_of", "whole"]
+__all__ = ["Reported", "add", "changes_of", "hosts_of", "totals_of", "whole"]
 
 _SUMMED = ("connections", "over_budget", "unexplained")
 _COUNTED = ("tunnelled", "tls_refused", "cache_faults")
 
 
 def hosts_of(counts: RunCounts) -> dict[str, Any]:
-    """The requests by host, which is what must never be unknown of a process that dies."""
+    """The requests by host: sent before each request, so that those of a process that dies are known."""
     return {name: row.as_dict() for name, row in list(counts.hosts.items())}
 
 
 def totals_of(counts: RunCounts) -> dict[str, Any]:
-    """The counts of a process that can be sent again and again. Other threads may be counting."""
+    """The counts that replace what the process sent before, as JSON values. Other threads may be counting."""
     return {
         "hosts": hosts_of(counts),
         "missed": [[key, m.why, m.line, m.times, m.follows] for key, m in list(counts.missed.items())],
@@ -36,9 +36,9 @@ def totals_of(counts: RunCounts) -> dict[str, Any]:
     }
 
 
-def news_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
-    """The totals, and what was used since these were last sent, which is let go of; so is what has no price yet,
-    unless this process looks `prices` up itself. To be called in the loop's thread, where `used` is written.
+def changes_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
+    """The totals, and the keys used since the last call, which are forgotten here. So are answers without a price,
+    unless this process looks up `prices` itself. Call it in the event loop, where `used` is written.
     """
     used, counts.used = counts.used, {}
     unpriced = [] if prices else counts.spent.hand_over()
@@ -46,8 +46,8 @@ def news_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class Sent:
-    """What one process has sent: its latest totals, and all that it has used and not priced."""
+class Reported:
+    """What one process has reported: its latest totals, and every key that it used or answer without a price."""
 
     totals: dict[str, Any] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
@@ -55,22 +55,22 @@ class Sent:
 
     @property
     def requests(self) -> int:
-        """How many requests it has had."""
+        """The number of its requests."""
         return sum(row["requests"] for row in self.totals.get("hosts", {}).values())
 
-    def take(self, news: dict[str, Any]) -> None:
-        """The next news of the same process; what they leave out is as it was."""
-        for key, times in news.pop("used", {}).items():
+    def update(self, changes: dict[str, Any]) -> None:
+        """Apply the next changes of the same process; a missing total is unchanged."""
+        for key, times in changes.pop("used", {}).items():
             self.used[key] = self.used.get(key, 0) + times
-        self.unpriced += news.pop("unpriced", ())
-        self.totals |= news
+        self.unpriced += changes.pop("unpriced", ())
+        self.totals |= changes
 
 
-def add(counts: RunCounts, sent: Sent) -> None:
+def add(counts: RunCounts, reported: Reported) -> None:
     """Add another process's counts to `counts`."""
-    for key, times in sent.used.items():
+    for key, times in reported.used.items():
         counts.used[key] = counts.used.get(key, 0) + times
-    totals = sent.totals
+    totals = reported.totals
     for name, row in totals.get("hosts", {}).items():
         _add_host(counts.host(name), row)
     for name in _COUNTED:
@@ -81,21 +81,20 @@ def add(counts: RunCounts, sent: Sent) -> None:
     for key, why, line, times, follows in totals.get("missed", ()):
         _add_missed(counts, key, Missed(why, line, times, follows))
     for model, answers, unknown, tokens_in, tokens_out, usd in totals.get("spent", ()):
-        row = ModelCosts(model, answers, unknown, tokens_in, tokens_out, Decimal(usd))
-        counts.spent.add_row(row)
-    counts.spent.take_over(sent.unpriced)
+        counts.spent.add_row(ModelCosts(model, answers, unknown, tokens_in, tokens_out, Decimal(usd)))
+    counts.spent.take_over(reported.unpriced)
 
 
-def whole(counts: RunCounts, others: Iterable[Sent]) -> RunCounts:
-    """A run's counts so far, of this process and of the others; `counts` is left as it is."""
+def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:
+    """The counts of the whole run so far; `counts`, this process's own, are not changed."""
     together = RunCounts(counts.run, counts.mode, counts.started_at, workers_replaced=counts.workers_replaced)
-    for sent in (Sent(totals_of(counts), dict(counts.used)), *others):
-        add(together, sent)
+    for reported in (Reported(totals_of(counts), dict(counts.used)), *others):
+        add(together, reported)
     return together
 
 
-def _add_host(row: HostCounts, sent: dict[str, Any]) -> None:
-    for name, value in sent.items():
+def _add_host(row: HostCounts, reported: dict[str, Any]) -> None:
+    for name, value in reported.items():
         if name == "not_stored":
             row.not_stored.update(value)
         else:
@@ -107,7 +106,7 @@ def _add_missed(counts: RunCounts, key: str, missed: Missed) -> None:
     if before is None:
         counts.miss(key, missed.why, missed.line)
         before = counts.missed.get(key)
-        if before is None:  # there are too many; all but the one that was just counted
+        if before is None:  # the list is full: `miss` has counted one of them as unexplained
             counts.unexplained += missed.times + missed.follows - 1
             return
         missed.times -= 1

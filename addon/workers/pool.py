@@ -1,4 +1,4 @@
-"""The other processes of a run: started, replaced where they die, and ended by the one that the user started."""
+"""The worker processes of a run: started, replaced when they die, and ended by the primary process."""
 
 from __future__ import annotations
 
@@ -15,55 +15,59 @@ from functools import partial
 from typing import Any
 
 from addon.accounting.counts import RunCounts
-from addon.workers.board import Board
-from addon.workers.counting import Sent, add, whole
-from addon.workers.line import Line, LineLost
-from addon.workers.member import Member, packed
+from addon.exchange.coordination import packed
+from addon.exchange.coordinator import Coordinator
+from addon.redaction import Taint
+from addon.workers.counting import Reported, add, whole
+from addon.workers.rpc import ChannelClosed, RpcChannel
 
 __all__ = ["Pool"]
 
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 10.0
-"""What the others have to finish their writes, before they are killed."""
+"""The time that workers have to finish their writes before they are killed."""
 
-_ANSWER_SECONDS = 1.0  # what figures of the run wait for those of one process
-_QUICK_SECONDS = 10.0  # a process that lives shorter has failed
-_TRIES = 5  # failures in a row before a process is given up
-_PAUSE_SECONDS = 0.2  # before a dead process is replaced; twice as long after each failure
+_ANSWER_SECONDS = 1.0  # how long the run's figures wait for those of one worker
+_QUICK_SECONDS = 10.0  # a worker that ends sooner has failed
+_TRIES = 5  # failures in a row after which a worker is given up
+_PAUSE_SECONDS = 0.2  # before a dead worker is replaced; doubled after each failure
 
 
 @dataclass(eq=False, slots=True)
-class _Worker:
+class _Process:
     number: int
     process: asyncio.subprocess.Process
-    sent: Sent = field(default_factory=Sent)
-    line: Line | None = None
-    listens: bool = False
+    reported: Reported = field(default_factory=Reported)
+    channel: RpcChannel | None = None
+    listening: bool = False
 
 
 class Pool:
-    """`others` processes. `start_with` makes what a new one is told, `figures` what is told of the whole
-    run; `counts` are this process's own."""
+    """`size` worker processes.
+
+    `start_message` makes the settings of a new one, `figures` the figures of the whole run. `taint` holds the
+    credentials that this process knows, `counts` its own counts.
+    """
 
     def __init__(
         self,
-        others: int,
-        start_with: Callable[[], dict[str, Any]],
+        size: int,
+        start_message: Callable[[], dict[str, Any]],
         figures: Callable[[], Awaitable[dict[str, Any]]],
-        board: Board,
-        member: Member,
+        coordinator: Coordinator,
+        taint: Taint,
         counts: RunCounts,
     ) -> None:
-        self._others = others
-        self._start_with = start_with
+        self._size = size
+        self._start_message = start_message
         self._figures = figures
-        self._board = board
-        self._member = member
+        self._coordinator = coordinator
+        self._taint = taint
         self._counts = counts
         self._numbers = itertools.count(1)
-        self._workers: dict[int, _Worker] = {}
-        self._sent: list[Sent] = []  # of all that there ever were
+        self._workers: dict[int, _Process] = {}
+        self._reported: list[Reported] = []  # of every process that there ever was
         self._slots: list[asyncio.Task[None]] = []
         self._all_listen = asyncio.Event()
         self._ending = asyncio.Event()
@@ -71,10 +75,10 @@ class Pool:
 
     def start(self) -> None:
         """Start them; they listen when they are ready."""
-        self._slots = [asyncio.create_task(self._keep()) for _ in range(self._others)]
+        self._slots = [asyncio.create_task(self._keep_one()) for _ in range(self._size)]
 
     async def all_listen(self, seconds: float) -> bool:
-        """Whether all of them listen within `seconds`; False also where the end comes first."""
+        """Whether all of them listen within `seconds`; False if the run ends first."""
         waiting = [asyncio.create_task(event.wait()) for event in (self._all_listen, self._ending)]
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
@@ -82,31 +86,31 @@ class Pool:
         return self._all_listen.is_set()
 
     def members(self) -> list[dict[str, int]]:
-        """Every process that answers now, ours first: its id, and the requests that it has had."""
-        others = [worker for worker in self._workers.values() if worker.listens]
+        """`{"pid", "requests"}` of every process that serves now, this one first."""
+        others = [worker for worker in self._workers.values() if worker.listening]
         return [{"pid": os.getpid(), "requests": self._counts.total().requests}] + [
-            {"pid": worker.process.pid, "requests": worker.sent.requests} for worker in others
+            {"pid": worker.process.pid, "requests": worker.reported.requests} for worker in others
         ]
 
     async def counts(self) -> RunCounts:
-        """The whole run's counts so far; those of a process that does not answer in time are a moment old."""
+        """The counts of the whole run; those of a worker that does not answer in time are a moment old."""
         asked = [
-            asyncio.create_task(self._ask_for_news(worker.line))
+            asyncio.create_task(self._ask_for_report(worker.channel))
             for worker in self._workers.values()
-            if worker.listens and worker.line is not None
+            if worker.listening and worker.channel is not None
         ]
         if asked:
             await asyncio.wait(asked, timeout=_ANSWER_SECONDS)
-        return whole(self._counts, self._sent)
+        return whole(self._counts, self._reported)
 
     async def stop(self) -> None:
-        """End them, and add up what they counted. A second call waits for nothing."""
+        """End the workers and add their counts to this process's. A second call does nothing."""
         if self._ending.is_set():
             return
         self._ending.set()
         for worker in self._workers.values():
-            if worker.listens and worker.line is not None:
-                worker.line.tell("stop")
+            if worker.listening and worker.channel is not None:
+                worker.channel.tell("stop")
             else:
                 _kill(worker.process)
         if self._slots:
@@ -117,29 +121,31 @@ class Pool:
             if late:
                 await asyncio.wait(late)
         self._ended = True
-        for sent in self._sent:
-            add(self._counts, sent)
-        self._sent.clear()
-        if self._counts.workers_replaced and self._board.live and not self._counts.connections:
-            self._counts.connections = 1  # opened by a process that died before it said so
+        for reported in self._reported:
+            add(self._counts, reported)
+        self._reported.clear()
+        if self._counts.workers_replaced and self._coordinator.live and not self._counts.connections:
+            self._counts.connections = 1  # a worker died after it had opened one and before it reported it
 
     def kill(self) -> None:
-        """End those that are left at once: this process cannot wait."""
+        """Kill the workers that are left; this process cannot wait."""
         self._ending.set()
         for worker in self._workers.values():
             _kill(worker.process)
 
-    async def _keep(self) -> None:
-        """One process, replaced as often as it dies, until it fails again and again."""
+    async def _keep_one(self) -> None:
+        """Run one worker, and replace it when it dies, until it fails again and again."""
         failures = 0
         while not self._ending.is_set():
             began = time.monotonic()
-            end = await self._live()
+            end = await self._run_one()
             if self._ending.is_set():
                 return
             failures = failures + 1 if time.monotonic() - began < _QUICK_SECONDS else 1
             if failures >= _TRIES:
-                logger.error("%s, as %d before it; the run goes on with one less", end, failures - 1)
+                logger.error(
+                    "%s, like %d before it; the run continues with one worker less", end, failures - 1
+                )
                 return
             logger.warning("%s; another one takes its place", end)
             await self._pause(_PAUSE_SECONDS * 2 ** (failures - 1))
@@ -151,71 +157,72 @@ class Pool:
         except TimeoutError:
             pass
 
-    async def _live(self) -> str:
-        """The life of one process, and how it ended."""
+    async def _run_one(self) -> str:
+        """Run one worker until it ends; how it ended."""
         ours, theirs = socket.socketpair()
         flags = ["-O"] if sys.flags.optimize else []
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *flags, "-m", "addon.workers.worker",
-                stdin=theirs.fileno(), stdout=2, start_new_session=True,  # Ctrl-C is for us alone
+                stdin=theirs.fileno(), stdout=2, start_new_session=True,  # only this process handles Ctrl-C
             )  # fmt: skip
         except OSError as error:
             ours.close()
             return f"a worker process cannot be started ({error.strerror})"
         finally:
             theirs.close()
-        worker = _Worker(next(self._numbers), process)
+        worker = _Process(next(self._numbers), process)
         self._workers[worker.number] = worker
-        self._sent.append(worker.sent)
+        self._reported.append(worker.reported)
         if self._ending.is_set():
             ours.close()
             _kill(process)
         else:
-            await self._talk(worker, ours)
-        status = await self._end(worker)
+            await self._serve(worker, ours)
+        status = await self._exit_status(worker)
         del self._workers[worker.number]
         return f"worker process {process.pid} ended ({f'signal {-status}' if status < 0 else f'status {status}'})"
 
-    async def _talk(self, worker: _Worker, ours: socket.socket) -> None:
+    async def _serve(self, worker: _Process, ours: socket.socket) -> None:
+        """Answer a worker on its channel until that closes."""
         reader, writer = await asyncio.open_unix_connection(sock=ours)
-        line = worker.line = Line(reader, writer, partial(self._hear, worker))
-        line.tell("start", self._start_with())
-        line.tell("seen", packed(self._member.taint.known()))
-        self._board.join(worker.number, line.tell)
+        channel = worker.channel = RpcChannel(reader, writer, partial(self._handle, worker))
+        channel.tell("start", self._start_message())
+        channel.tell("credentials", packed(self._taint.known()))
+        self._coordinator.join(worker.number, channel.tell)
         try:
-            await line.run()
+            await channel.run()
         finally:
-            self._board.leave(worker.number, time.monotonic())
-            if worker.listens:
+            self._coordinator.leave(worker.number, time.monotonic())
+            if worker.listening:
                 self._all_listen.clear()
-            worker.listens = False
+            worker.listening = False
 
-    async def _end(self, worker: _Worker) -> int:
-        """The exit status of a process whose line is gone."""
+    async def _exit_status(self, worker: _Process) -> int:
+        """The exit status of a worker whose channel is closed."""
         try:
             return await asyncio.wait_for(worker.process.wait(), 0 if self._ended else STOP_SECONDS / 2)
         except TimeoutError:
             _kill(worker.process)
             return await worker.process.wait()
 
-    def _hear(self, worker: _Worker, what: str, given: list[Any]) -> Any:
-        if what == "news":
-            worker.sent.take(given[0])
-        elif what == "listens":
-            worker.listens = True
-            if sum(other.listens for other in self._workers.values()) == self._others:
+    def _handle(self, worker: _Process, method: str, args: list[Any]) -> Any:
+        if method == "counts":
+            worker.reported.update(args[0])
+        elif method == "listening":
+            worker.listening = True
+            if sum(other.listening for other in self._workers.values()) == self._size:
                 self._all_listen.set()
-        elif what == "figures":
+        elif method == "figures":
             return self._figures()
         else:
-            return self._board.handle(worker.number, what, given)
+            return self._coordinator.handle(worker.number, method, args)
         return None
 
-    async def _ask_for_news(self, line: Line) -> None:
+    async def _ask_for_report(self, channel: RpcChannel) -> None:
         try:
-            await line.ask("count")  # the news come before the answer
-        except LineLost:
+            await channel.ask("report")  # the counts arrive before the result
+        except ChannelClosed:
             pass
 
 

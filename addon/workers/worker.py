@@ -1,5 +1,6 @@
-"""A process of a run that another one leads: `python -m addon.workers.worker`, its standard input a line to that
-one. It ends when the line does.
+"""A further process of a run that `addon.workers.primary` leads; its standard input is the RPC channel to that one.
+
+It ends when the channel closes.
 """
 
 from __future__ import annotations
@@ -14,48 +15,50 @@ from collections.abc import Mapping
 from typing import Any
 
 from addon.accounting.counts import RunCounts
+from addon.exchange.coordination import Peer
 from addon.host.host import Host
 from addon.host.log import log_to_stderr
 from addon.host.options import host_options
 from addon.mitm.core.listening import OPTIONS, Listening
 from addon.mitm.provider_cache import ProviderCache
 from addon.settings.settings import Settings
-from addon.workers.counting import hosts_of, news_of
-from addon.workers.line import Line, LineLost
-from addon.workers.member import Member
+from addon.workers.counting import changes_of, hosts_of
+from addon.workers.rpc import ChannelClosed, RpcChannel
 from cache_store.errors import ProviderProxyError
 
-__all__ = ["Following", "main"]
+__all__ = ["main"]
 
-NEWS_SECONDS = 0.25
-"""How often the counts are sent: those of a process that is killed are as old as this."""
+# Between two reports of the counts: if the process is killed, what it counted since is lost.
+_REPORT_SECONDS = 0.25
+# Explanations of misses are long; every n-th report has them.
+_REPORTS_PER_MISSES = 8
 
 logger = logging.getLogger(__name__)
 
 
-class Following:
-    """The `Crew` of a process that does not lead. `until` is set when it is to stop."""
+class _Worker:
+    """The `Peers` of this process. `until` is set when it is to stop."""
 
     options: Mapping[str, Any] = OPTIONS
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.line = Line(reader, writer, self._hear)
+        self.channel = RpcChannel(reader, writer, self._handle)
         self.until = asyncio.Event()
         self._start: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._early: list[tuple[str, list[Any]]] = []
-        self._member: Member | None = None
+        self._peer: Peer | None = None
         self._counts: RunCounts | None = None
         self._prices = False
         self._listening = Listening()
-        self._last: dict[str, Any] = {}
-        self._tasks = [asyncio.create_task(self._listen_to_the_line())]
+        self._reported: dict[str, Any] = {}
+        self._tasks = [asyncio.create_task(self._run_channel())]
 
-    async def start(self) -> dict[str, Any]:
-        """What to take part in. Raises LineLost."""
+    async def start_message(self) -> dict[str, Any]:
+        """The settings of the run. Raises ChannelClosed."""
         return await self._start
 
     def join(self, cache: ProviderCache, settings: Settings, start: Mapping[str, Any]) -> None:
-        """Make `cache` one of the run that was told of in `start`."""
+        """Make `cache` take part in the run that the start message describes."""
         life = cache.life
         self._counts = life.counts
         self._prices = settings.max_usd is not None
@@ -64,109 +67,110 @@ class Following:
         life.rerecord = start["rerecord"]
         life.everywhere = self._figures
         life.reports = False
-        life.coordination = self._member = Member(
-            self.line, life.counts.spent, counts_money=self._prices, before_sending=self._send_requests
+        life.peer = self._peer = Peer(
+            self.channel, life.counts.spent, counts_money=self._prices, before_sending=self._report_requests
         )
-        for what, given in self._early:
-            self._member.hear(what, given)
+        for event, values in self._early:
+            self._peer.receive(event, values)
 
-    async def open(self, proxy: Any, *, wait: bool) -> tuple[Any, ...]:  # noqa: ARG002 - there is nobody to wait for
+    async def open(self, proxy: Any, *, wait: bool) -> tuple[Any, ...]:  # noqa: ARG002 - nobody to wait for
         """Listen, and say so. Raises OSError."""
         proxyserver, given = proxy.addons.get("proxyserver"), proxy.options
         await self._listening.open(proxyserver, given.mode, given.listen_host, given.listen_port, first=False)
-        self._last = self._news()  # nothing yet
-        self.line.tell("listens")
-        self._tasks.append(asyncio.create_task(self._send_now_and_then()))
+        self._reported = self._changes()  # nothing yet
+        self.channel.tell("listening")
+        self._tasks.append(asyncio.create_task(self._report_regularly()))
         return self._listening.addresses()[0]
 
     async def stop(self) -> None:
-        """Know what the others know, for what is stored last."""
+        """Learn every credential that the other processes know, before the last answers are stored."""
         try:
-            await self.line.ask("all-seen")
-        except LineLost:
+            await self.channel.ask("sync")
+        except ChannelClosed:
             pass
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._listening.close()
 
     async def leave(self) -> None:
-        """Send what was counted last; the line is closed then."""
+        """Report the last counts and close the channel."""
         try:
-            await self.line.ask("news", self._news())
-        except LineLost:
+            await self.channel.ask("counts", self._changes())
+        except ChannelClosed:
             pass
-        self.line.close()
+        self.channel.close()
 
-    def _hear(self, what: str, given: list[Any]) -> None:
-        if what == "start":
-            self._start.set_result(given[0])
-        elif what == "stop":
+    def _handle(self, method: str, args: list[Any]) -> None:
+        if method == "start":
+            self._start.set_result(args[0])
+        elif method == "stop":
             self.until.set()
-        elif what == "count":
-            self._send()
-        elif self._member is None:
-            self._early.append((what, given))
+        elif method == "report":
+            self._report()
+        elif self._peer is None:
+            self._early.append((method, args))
         else:
-            self._member.hear(what, given)
+            self._peer.receive(method, args)
 
-    async def _listen_to_the_line(self) -> None:
-        await self.line.run()
+    async def _run_channel(self) -> None:
+        await self.channel.run()
         if not self._start.done():
-            self._start.set_exception(LineLost("whoever started this process is gone"))
-        if self._member is not None:
-            self._member.lost()
+            self._start.set_exception(ChannelClosed("the process that started this one is gone"))
+        if self._peer is not None:
+            self._peer.disconnected()
         if not self.until.is_set():
-            logging.disable()  # what fails from here on fails because the leader is gone
+            logging.disable()  # later errors only say that the primary process is gone
         self.until.set()
 
-    def _news(self) -> dict[str, Any]:
+    def _changes(self) -> dict[str, Any]:
         assert self._counts is not None
-        return news_of(self._counts, prices=self._prices)
+        return changes_of(self._counts, prices=self._prices)
 
-    def _send(self, *, misses: bool = True) -> None:
-        """Send what has changed; of misses, whose explanations are long, only their number where not asked for."""
-        changed = {name: value for name, value in self._news().items() if value != self._last.get(name)}
+    def _report(self, *, misses: bool = True) -> None:
+        changed = {
+            name: value for name, value in self._changes().items() if value != self._reported.get(name)
+        }
         if not misses:
             changed.pop("missed", None)
-        self._last |= changed
+        self._reported |= changed
         if changed:
-            self.line.tell("news", changed)
-        self._last |= {"used": {}, "unpriced": []}
+            self.channel.tell("counts", changed)
+        self._reported |= {"used": {}, "unpriced": []}
 
-    def _send_requests(self) -> None:
+    def _report_requests(self) -> None:
         assert self._counts is not None
-        self.line.tell("news", {"hosts": hosts_of(self._counts)})
+        self.channel.tell("counts", {"hosts": hosts_of(self._counts)})
 
-    async def _send_now_and_then(self) -> None:
-        for times in itertools.count(1):
-            await asyncio.sleep(NEWS_SECONDS)
-            self._send(misses=times % 8 == 0)
+    async def _report_regularly(self) -> None:
+        for number in itertools.count(1):
+            await asyncio.sleep(_REPORT_SECONDS)
+            self._report(misses=number % _REPORTS_PER_MISSES == 0)
 
     async def _figures(self) -> dict[str, Any]:
-        figures: dict[str, Any] = await self.line.ask("figures")
+        figures: dict[str, Any] = await self.channel.ask("figures")
         return figures
 
 
-async def work(end: socket.socket) -> None:
-    """Take part in the run at whose line `end` is, until it ends. Raises LineLost where it has already."""
-    following = Following(*await asyncio.open_unix_connection(sock=end))
-    start = await following.start()
+async def _work(end: socket.socket) -> None:
+    """Serve until the run ends. Raises ChannelClosed if it has ended already."""
+    worker = _Worker(*await asyncio.open_unix_connection(sock=end))
+    start = await worker.start_message()
     settings = Settings.parse(start["raw"])
-    host = Host(host_options(start["raw"], settings, os.environ), following)
-    following.join(host.cache, settings, start)
-    await host.run(lambda: None, following.until)
-    await following.leave()
+    host = Host(host_options(start["raw"], settings, os.environ), worker)
+    worker.join(host.cache, settings, start)
+    await host.run(lambda: None, worker.until)
+    await worker.leave()
 
 
 def main() -> int:
-    """Work on the line that standard input is; the exit status."""
+    """Work on the channel at standard input; the exit status."""
     log_to_stderr()
     with socket.socket(fileno=os.dup(0)) as end:
         try:
-            asyncio.run(work(end))
-        except LineLost:
-            return 1  # and nobody is left to be told
+            asyncio.run(_work(end))
+        except ChannelClosed:
+            return 1  # nobody is left to be told
         except ProviderProxyError as error:
             logger.error("a worker process cannot start: %s", error)
             return 1

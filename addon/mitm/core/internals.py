@@ -208,7 +208,10 @@ CLOSING_SERVERS = Feature(
 START_ERRORS = Feature(
     "Ending the start with our own line for an error",
     "errors at the start are in mitmproxy's words, and its own exit status holds",
-    (Name("mitmproxy.master", "Master.run", mentions=("errorcheck", "shutdown_if_errored", "finish")),),
+    (
+        Name("mitmproxy.master", "Master.run", mentions=("errorcheck", "shutdown_if_errored", "finish")),
+        Name("mitmproxy.addons.errorcheck", "ErrorCheckHandler.emit", mentions=("has_errored",)),
+    ),
 )
 LISTEN_ERROR = Feature(
     "One short line where an address is already in use",

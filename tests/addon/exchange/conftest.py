@@ -13,7 +13,8 @@ import pytest
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
-from addon.exchange.coordination import Alone
+from addon.exchange.coordination import local_peer
+from addon.exchange.coordinator import Coordinator
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
 from addon.exchange.recording import Recording
@@ -88,9 +89,10 @@ class Run:
         self.store = store
         self.counts = RunCounts(run=name, mode=str(settings.cache_mode))
         self.access = StoreAccess(store, self.counts)
-        shared = Alone(settings, self.counts)
-        explaining = Explaining(self.access.candidates, self.counts, shared.taint)
-        self.answering = Answering(settings, self.access, self.counts, explaining, shared)
+        coordinator = Coordinator(settings.max_live, settings.max_usd)
+        peer = local_peer(coordinator, settings, self.counts.spent)
+        explaining = Explaining(self.access.candidates, self.counts, peer.taint)
+        self.answering = Answering(settings, self.access, self.counts, explaining, peer)
         self.alive.append(self)
 
     async def ask(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from addon.exchange import flights as flights_module
+from addon.exchange import coordination as coordination_module
 from addon.exchange import lookup
 from addon.exchange.decisions import Forward, Hit
 from addon.judging.reasons import NotStored
@@ -195,7 +195,7 @@ async def test_a_leader_whose_client_does_not_read_is_replaced(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of those who wait goes to the provider, the others wait for it; the first one's late answer is not kept."""
-    monkeypatch.setattr(flights_module, "STALLED_SECONDS", 0.05)
+    monkeypatch.setattr(coordination_module, "STALLED_SECONDS", 0.05)
 
     run = Run(store, cache_mode="read-write")
     stalled = await run.forward()

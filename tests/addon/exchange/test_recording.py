@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from addon.exchange.flights import Flight
+from addon.exchange.coordination import Flight
 from addon.exchange.recording import Recording
 from addon.messages import LiveAnswer
 
@@ -116,7 +116,7 @@ def test_the_flight_learns_that_its_client_has_the_whole_answer() -> None:
     """A flight is `answered` as soon as the terminal event passed, before the message ends."""
 
     async def story() -> list[bool]:
-        flight = Flight()
+        flight = Flight("key", 1)
         recording = Recording(10_000, SSE, flight)
         seen = [flight.answered]
         for chunk in (b'data: {"x":1}\n\n', b"data: [DONE]\n\n", b""):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from addon.accounting.counts import _MOST_MISSED, HostCounts, RunCounts
-from addon.workers.counting import Sent, add, hosts_of, news_of, whole
+from addon.workers.counting import Reported, add, changes_of, hosts_of, whole
 
 # What only the process that reports knows.
 OWN = {"run", "mode", "started_at", "ended_at", "unused", "saved", "failed_gates", "workers_replaced"}
@@ -37,10 +37,10 @@ def _busy(number: int) -> RunCounts:
     return counts
 
 
-def _sent(*news: dict[str, Any]) -> Sent:
-    sent = Sent()
+def _sent(*news: dict[str, Any]) -> Reported:
+    sent = Reported()
     for one in news:
-        sent.take(json.loads(json.dumps(one)))
+        sent.update(json.loads(json.dumps(one)))
     return sent
 
 
@@ -48,13 +48,13 @@ def _twice() -> RunCounts:
     """All that was counted in both, counted in one place."""
     counts = _busy(1)
     other = _busy(2)
-    add(counts, _sent(news_of(other, prices=False)))
+    add(counts, _sent(changes_of(other, prices=False)))
     return counts
 
 
 def test_every_member_is_sent_or_is_the_reporters_own() -> None:
     """None is forgotten when a new one is counted."""
-    sent = set(news_of(_busy(1), prices=False))
+    sent = set(changes_of(_busy(1), prices=False))
     assert sent | OWN == set(RunCounts.__slots__) | {"unpriced"}
     assert not sent & OWN
 
@@ -97,7 +97,7 @@ def test_prices_that_were_looked_up_are_sent() -> None:
     """A process that looks them up itself sends money, and keeps what it has not looked up yet."""
     counts = _busy(1)
     counts.spent.models["gpt-4.1"].usd = Decimal("0.125")
-    news = news_of(counts, prices=True)
+    news = changes_of(counts, prices=True)
     assert news["unpriced"] == []
     assert counts.spent.hand_over()
     total = RunCounts("run", "x")
@@ -108,11 +108,11 @@ def test_prices_that_were_looked_up_are_sent() -> None:
 def test_later_news_replace_totals_and_add_to_what_was_used() -> None:
     """What was used and not priced is sent once; the rest as it is now."""
     counts = _busy(1)
-    first = news_of(counts, prices=False)
+    first = changes_of(counts, prices=False)
     assert counts.used == {}
     counts.used["k"] = 5
     counts.host("a").hits += 10
-    second = news_of(counts, prices=False)
+    second = changes_of(counts, prices=False)
     assert second["unpriced"] == []
     sent = _sent(first, second)
     assert sent.used == {"k": 6, "k-1": 0}
@@ -128,7 +128,7 @@ def test_figures_of_a_run_that_goes_on() -> None:
     counts = _busy(1)
     counts.workers_replaced = 1
     before = counts.as_dict()
-    together = whole(counts, [_sent(news_of(_busy(2), prices=False)), Sent()])
+    together = whole(counts, [_sent(changes_of(_busy(2), prices=False)), Reported()])
     assert counts.as_dict() == before
     assert counts.used == {"k": 1, "k-1": 0}
     expected = _twice().as_dict() | {"started_at": counts.started_at, "workers_replaced": 1}
@@ -140,7 +140,7 @@ def test_one_that_never_said_anything_counts_nothing() -> None:
     """A process may die before it can."""
     counts = RunCounts("run", "x")
     empty = counts.as_dict()
-    add(counts, Sent())
+    add(counts, Reported())
     assert counts.as_dict() == empty
 
 
@@ -153,14 +153,14 @@ def test_too_many_misses_are_counted_as_unexplained() -> None:
     for _ in range(3):
         other.miss("new", {}, "")
     other.miss("later", {}, "", root="new")
-    add(counts, _sent(news_of(other, prices=False)))
+    add(counts, _sent(changes_of(other, prices=False)))
     assert len(counts.missed) == _MOST_MISSED
     assert counts.unexplained == 4
 
 
 def test_news_may_leave_out_what_has_not_changed() -> None:
     """The rest is as it was sent before; a process that only ever sent its requests counts these."""
-    first = news_of(_busy(1), prices=False)
+    first = changes_of(_busy(1), prices=False)
     sent = _sent(first, {"hosts": {}, "connections": 9})
     total = RunCounts("run", "x")
     add(total, sent)

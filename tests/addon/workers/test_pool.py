@@ -13,17 +13,16 @@ from typing import Any
 
 import pytest
 
-from addon.accounting.costs import Tally
 from addon.accounting.counts import RunCounts
+from addon.exchange.coordinator import Coordinator
+from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.workers import pool as pool_module
-from addon.workers.board import Board
-from addon.workers.member import InPlace, Member
 from addon.workers.pool import Pool
 
 SECRET = Credential("bearer", b"made-up-secret-0123456789")
 
-# What a process of the test is: a line on standard input, spoken by hand. For a shell the first line starts Python,
+# What a process of the test is: a channel on standard input, written by hand. For a shell the first line starts Python,
 # for Python it is a text: after `#!` no path may have a blank.
 PROCESS = f"""\
 #!/bin/sh
@@ -41,17 +40,17 @@ def hear():
 
 GOOD = """\
 start, seen = hear(), hear()
-say(0, "listens", [])
+say(0, "listening", [])
 while True:
     number, what, given = hear()
     news = {"hosts": {"h": ROW}, "used": {}, "unpriced": [], "missed": [], "second_tier": "", "spent": [],
             "tunnelled": {}, "tls_refused": {}, "cache_faults": {}, "connections": 1, "over_budget": 0,
             "unexplained": 0}
-    if what == "count":
-        say(0, "news", [news | {"connections": 7}])
+    if what == "report":
+        say(0, "counts", [news | {"connections": 7}])
         say(-number, "", None)
     if what == "stop":
-        say(0, "news", [news | {"tunnelled": {json.dumps([start[2], seen[2]]): 1}}])
+        say(0, "counts", [news | {"tunnelled": {json.dumps([start[2], seen[2]]): 1}}])
         break
 """
 
@@ -66,9 +65,9 @@ class _Run:
         monkeypatch.setattr(pool_module.sys, "executable", str(self._program))
         monkeypatch.setattr(pool_module, "_PAUSE_SECONDS", 0.01)
         self.counts = RunCounts("run", "read-write")
-        self.board = Board()
-        self.member = Member(InPlace(self.board, 0), Tally(), counts_money=False)
-        self.board.join(0, lambda *_: None)
+        self.coordinator = Coordinator()
+        self.taint = Taint()
+        self.coordinator.join(0, lambda *_: None)
 
     def tell(self, script: str, story: Callable[[Pool], Awaitable[None]], others: int = 1) -> None:
         row = RunCounts("", "").host("h").as_dict() | {"requests": 3}
@@ -80,7 +79,7 @@ class _Run:
             async def figures() -> dict[str, Any]:
                 return {}
 
-            pool = Pool(others, lambda: {"raw": "x"}, figures, self.board, self.member, self.counts)
+            pool = Pool(others, lambda: {"raw": "x"}, figures, self.coordinator, self.taint, self.counts)
             async with asyncio.timeout(20):
                 await story(pool)
                 await pool.stop()
@@ -96,7 +95,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Run:
 
 def test_they_are_told_what_they_need_and_counted_in_the_end(run: _Run) -> None:
     """Settings and known credentials come over the line, figures when they are asked for, the last with the end."""
-    run.member.taint.add([SECRET])
+    run.taint.add([SECRET])
 
     async def story(pool: Pool) -> None:
         pool.start()
@@ -124,7 +123,7 @@ def test_one_that_fails_again_and_again_is_given_up(run: _Run, caplog: pytest.Lo
         assert not await pool.all_listen(0.2)
         for _ in range(200):
             await asyncio.sleep(0.05)
-            if "one less" in caplog.text:
+            if "one worker less" in caplog.text:
                 break
 
     with caplog.at_level(logging.WARNING):
@@ -133,7 +132,7 @@ def test_one_that_fails_again_and_again_is_given_up(run: _Run, caplog: pytest.Lo
     assert len(lines) == 5
     assert all("ended (status 7)" in line for line in lines)
     assert lines[0].endswith("another one takes its place")
-    assert lines[-1].endswith("as 4 before it; the run goes on with one less")
+    assert lines[-1].endswith("like 4 before it; the run continues with one worker less")
     assert run.counts.workers_replaced == 4
 
 
@@ -199,7 +198,7 @@ def test_one_that_says_nonsense_is_ended_and_replaced(run: _Run, caplog: pytest.
     with caplog.at_level(logging.WARNING):
         run.tell('say(1, "_take", [])\nhear(), hear(), hear(), hear()', story)
     assert "takes its place" in caplog.text
-    assert "says what the other does not understand" in caplog.text
+    assert "sent a message that cannot be understood" in caplog.text
 
 
 def test_a_connection_of_a_dead_one_is_not_denied(run: _Run) -> None:
@@ -207,7 +206,7 @@ def test_a_connection_of_a_dead_one_is_not_denied(run: _Run) -> None:
 
     async def story(pool: Pool) -> None:
         run.counts.workers_replaced = 1
-        run.board.handle(0, "take", [])
+        run.coordinator.handle(0, "take", [])
         await pool.stop()
         assert run.counts.connections == 1
 

@@ -43,7 +43,7 @@ class _Process:
 
     def start(self, **raw: str) -> None:
         self.say(0, "start", [{"raw": raw, "run": "f" * 32, "stages": False, "rerecord": "again"}])
-        self.say(0, "seen", [[]])
+        self.say(0, "credentials", [[]])
 
     def hang_up(self) -> None:
         self._file.close()
@@ -68,7 +68,7 @@ def test_it_says_when_it_listens_and_sends_its_counts_last(tmp_path: Path, free_
     input is all that it is told by."""
     one = _Process(tmp_path)
     one.start(listen=f"127.0.0.1:{free_port}", cache_dir=str(tmp_path / "cache"), auth="")
-    assert one.hear() == [0, "listens", []]
+    assert one.hear() == [0, "listening", []]
     with socket.create_connection(("127.0.0.1", free_port), timeout=10) as client:
         client.sendall(b"GET /-/stats HTTP/1.1\r\nhost: x\r\n\r\n")
         number, what, _ = one.hear()
@@ -79,11 +79,11 @@ def test_it_says_when_it_listens_and_sends_its_counts_last(tmp_path: Path, free_
             answer += client.recv(4096) or pytest.fail(f"only {answer!r}")
     assert b"password" not in Path(f"/proc/{one.process.pid}/cmdline").read_bytes()
     one.say(0, "stop", [])
-    while (frame := one.hear())[1] != "all-seen":
-        assert frame[1] == "news"
+    while (frame := one.hear())[1] != "sync":
+        assert frame[1] == "counts"
     one.say(-frame[0], "", None)
     number, what, (news,) = one.hear()
-    assert (what, news["connections"], news["used"]) == ("news", 0, {})
+    assert (what, news["connections"], news["used"]) == ("counts", 0, {})
     one.say(-number, "", None)
     assert one.end() == (0, "")
     assert (tmp_path / "cache").is_dir()
@@ -96,7 +96,7 @@ def test_it_ends_with_its_leader(when: str, tmp_path: Path, free_port: int) -> N
     one = _Process(tmp_path)
     if when == "listening":
         one.start(listen=f"127.0.0.1:{free_port}", cache_dir=str(tmp_path / "cache"))
-        assert one.hear()[1] == "listens"
+        assert one.hear()[1] == "listening"
     one.hang_up()
     status, errors = one.end()
     assert errors == ""

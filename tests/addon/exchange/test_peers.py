@@ -12,16 +12,15 @@ import pytest
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
+from addon.exchange.coordination import LocalChannel, Peer
+from addon.exchange.coordinator import Coordinator, Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
-from addon.exchange.flights import Outcome
 from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.redaction.credentials_seen import Credential
 from addon.settings.settings import Settings
-from addon.workers.board import Board
-from addon.workers.member import InPlace, Member
 from cache_store.disk.disk_store import DiskStore
 
 SECRET = b"made-up-secret-0123456789"
@@ -42,36 +41,39 @@ def _answer(text: str, status: int = 200) -> LiveAnswer:
     return LiveAnswer(status, "OK", ((b"content-type", b"application/json"),), json.dumps(body).encode())
 
 
-class _FarAway(InPlace):
-    """Questions take a while, and can be held up on their way."""
+class _SlowChannel(LocalChannel):
+    """Requests take a while, and can be held up on their way."""
 
-    def __init__(self, board: Board, member: int) -> None:
-        super().__init__(board, member)
+    def __init__(self, coordinator: Coordinator, peer: int) -> None:
+        super().__init__(coordinator, peer)
         self.asked: list[str] = []
         self.way = asyncio.Event()
         self.way.set()
 
-    async def ask(self, what: str, *given: Any, then: Callable[[Any], Any] | None = None) -> Any:
-        self.asked.append(what)
+    async def ask(self, method: str, *args: Any, then: Callable[[Any], Any] | None = None) -> Any:
+        self.asked.append(method)
         await asyncio.sleep(0)
         await self.way.wait()
-        return await super().ask(what, *given, then=then)
+        return await super().ask(method, *args, then=then)
+
+    def confirm(self, method: str, *args: Any) -> Awaitable[Any]:
+        return self.ask(method, *args)
 
 
 class _Process:
     """One process of the run."""
 
-    def __init__(self, board: Board, number: int, folder: Path, raw: dict[str, str]) -> None:
+    def __init__(self, coordinator: Coordinator, number: int, folder: Path, raw: dict[str, str]) -> None:
         settings = Settings.parse({"cache_mode": "read-old-write-new", **raw})
-        self.asking = _FarAway(board, number)
+        self.channel = _SlowChannel(coordinator, number)
         self.counts = RunCounts("run", str(settings.cache_mode))
-        self.member = Member(self.asking, self.counts.spent, counts_money=False)
-        board.join(number, lambda what, *given: self.member.hear(what, given))
+        self.peer = Peer(self.channel, self.counts.spent, counts_money=False)
+        coordinator.join(number, lambda event, *values: self.peer.receive(event, values))
         store = DiskStore(folder)
         store.open()
         self.access = StoreAccess(store, self.counts)
-        explaining = Explaining(self.access.candidates, self.counts, self.member.taint)
-        self.answering = Answering(settings, self.access, self.counts, explaining, self.member)
+        explaining = Explaining(self.access.candidates, self.counts, self.peer.taint)
+        self.answering = Answering(settings, self.access, self.counts, explaining, self.peer)
 
     async def ask(self, request: WireRequest | None = None, bypass: str = "") -> Decision:
         decision = self.answering.decide(request or _request(), None, bypass)
@@ -90,18 +92,18 @@ class _Process:
         self.access.close()
 
 
-type Crew = Callable[..., list[_Process]]
+type Peers = Callable[..., list[_Process]]
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
+def peers(tmp_path: Path) -> Iterator[Peers]:
     """Makes two processes of a run; to be called where a loop runs."""
     made: list[_Process] = []
 
     def make(**raw: str) -> list[_Process]:
         settings = Settings.parse(raw)
-        board = Board(settings.max_live, settings.max_usd)
-        made.extend(_Process(board, number, tmp_path / "cache", raw) for number in range(2))
+        coordinator = Coordinator(settings.max_live, settings.max_usd)
+        made.extend(_Process(coordinator, number, tmp_path / "cache", raw) for number in range(2))
         return made
 
     yield make
@@ -123,28 +125,28 @@ def _text(decision: Decision) -> str:
 
 
 @pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
-def test_whoever_looked_before_the_other_stored_looks_again(mode: str, crew: Crew) -> None:
+def test_whoever_looked_before_the_other_stored_looks_again(mode: str, peers: Peers) -> None:
     """The claim of a key is on its way while another process's flight lands: its entry serves, and nothing goes live
     twice."""
 
     async def story() -> None:
-        one, other = crew(cache_mode=mode)
+        one, other = peers(cache_mode=mode)
         forward = await one.forward()
-        other.asking.way.clear()
+        other.channel.way.clear()
         late = asyncio.create_task(other.ask())
         await asyncio.sleep(0.05)
         assert await one.keep(forward, "once") is None
-        other.asking.way.set()
+        other.channel.way.set()
         assert _text(await late) == "once"
 
     _story(story)
 
 
-def test_whoever_comes_after_it_landed_gets_an_answer_of_its_own(crew: Crew) -> None:
+def test_whoever_comes_after_it_landed_gets_an_answer_of_its_own(peers: Peers) -> None:
     """In read-old-write-new a later request is a retry, at whichever process."""
 
     async def story() -> None:
-        one, other = crew()
+        one, other = peers()
         await one.keep(await one.forward(), "first")
         assert await other.keep(await other.forward(), "second") is None
         assert await one.keep(await one.forward(), "third") is None
@@ -152,33 +154,33 @@ def test_whoever_comes_after_it_landed_gets_an_answer_of_its_own(crew: Crew) -> 
     _story(story)
 
 
-@pytest.mark.parametrize(("landing", "goes"), [(Outcome.ABANDONED, True), (Outcome.NOT_STORED, True)])
-def test_when_a_flight_of_the_other_fails_the_waiter_goes(landing: Outcome, goes: bool, crew: Crew) -> None:
+@pytest.mark.parametrize(("outcome", "goes"), [(Outcome.ABANDONED, True), (Outcome.NOT_STORED, True)])
+def test_when_a_flight_of_the_other_fails_the_waiter_goes(outcome: Outcome, goes: bool, peers: Peers) -> None:
     """It leads after one that was cut off, and goes by itself after an answer that is not kept."""
 
     async def story() -> None:
-        one, other = crew()
+        one, other = peers()
         forward = await one.forward()
         waiting = asyncio.create_task(other.ask())
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        if landing is Outcome.ABANDONED:
+        if outcome is Outcome.ABANDONED:
             one.answering.give_up(forward, NotStored.CUT_OFF)
         else:
             assert await one.keep(forward, "no", 429) is NotStored.STATUS
         decision = await waiting
         assert isinstance(decision, Forward) is goes
         assert isinstance(decision, Forward)
-        assert (decision.flight is not None) is (landing is Outcome.ABANDONED)
+        assert (decision.flight is not None) is (outcome is Outcome.ABANDONED)
 
     _story(story)
 
 
-def test_a_retry_at_the_other_process_waits_for_the_entry_and_goes(crew: Crew) -> None:
+def test_a_retry_at_the_other_process_waits_for_the_entry_and_goes(peers: Peers) -> None:
     """Its client has seen the whole answer; the retry does not share it."""
 
     async def story() -> None:
-        one, other = crew()
+        one, other = peers()
         forward = await one.forward()
         assert forward.flight is not None
         forward.flight.answered = True
@@ -191,28 +193,28 @@ def test_a_retry_at_the_other_process_waits_for_the_entry_and_goes(crew: Crew) -
     _story(story)
 
 
-def test_a_hit_asks_nobody(crew: Crew) -> None:
+def test_a_hit_asks_nobody(peers: Peers) -> None:
     """But for its number in a sequence, and of a credential that is new."""
 
     async def story() -> None:
-        one, other = crew(cache_mode="read-write")
+        one, other = peers(cache_mode="read-write")
         await one.keep(await one.forward(_request(key=SECRET)))
         assert _text(await other.ask(_request(key=SECRET))) == "Hi"
-        assert other.asking.asked == []
+        assert other.channel.asked == []
         for _ in range(2):
             assert _text(await other.ask(_request(key=SECRET[::-1]))) == "Hi"
-        assert other.asking.asked == ["seen"]
+        assert other.channel.asked == ["share-credentials"]
 
     _story(story)
 
 
-def test_a_bypass_counts_against_the_budget(crew: Crew) -> None:
+def test_a_bypass_counts_against_the_budget(peers: Peers) -> None:
     """What is never cached is forwarded as well; past the budget it is refused, counted as such."""
 
     async def story() -> None:
-        one, other = crew(max_live="1")
+        one, other = peers(max_live="1")
         assert isinstance(await one.ask(bypass="trailers"), Forward)
-        other.member._over = ""  # the news of it are still on their way
+        other.peer._bound = ""  # the news of it are still on their way
         refused = await other.ask(bypass="trailers")
         assert isinstance(refused, OwnAnswer)
         assert refused.status == 502
@@ -221,37 +223,37 @@ def test_a_bypass_counts_against_the_budget(crew: Crew) -> None:
     _story(story)
 
 
-def test_a_secret_is_told_before_anything_is_sent(crew: Crew) -> None:
+def test_a_secret_is_told_before_anything_is_sent(peers: Peers) -> None:
     """A request whose credential nobody knows yet waits until all know it."""
 
     async def story() -> None:
-        one, other = crew()
-        one.asking.way.clear()
+        one, other = peers()
+        one.channel.way.clear()
         waiting = asyncio.create_task(one.ask(_request(key=SECRET)))
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        assert other.member.taint.known() == []
-        one.asking.way.set()
+        assert other.peer.taint.known() == []
+        one.channel.way.set()
         assert isinstance(await waiting, Forward)
-        assert other.member.taint.known() == [Credential("authorization", SECRET)]
+        assert other.peer.taint.known() == [Credential("authorization", SECRET)]
         assert await other.keep(await other.forward(_request("echo")), SECRET.decode()) is NotStored.SECRET
 
     _story(story)
 
 
-def test_nothing_is_stored_before_all_secrets_are_known(crew: Crew) -> None:
+def test_nothing_is_stored_before_all_secrets_are_known(peers: Peers) -> None:
     """Whoever stores asks first."""
 
     async def story() -> None:
-        one, _ = crew()
+        one, _ = peers()
         forward = await one.forward()
-        one.asking.way.clear()
+        one.channel.way.clear()
         keeping = asyncio.create_task(one.keep(forward, SECRET.decode()))
         await asyncio.sleep(0.05)
-        assert one.asking.asked[-1] == "all-seen"
+        assert one.channel.asked[-1] == "sync"
         assert not keeping.done()
-        one.member.taint.add([Credential("authorization", SECRET)])
-        one.asking.way.set()
+        one.peer.taint.add([Credential("authorization", SECRET)])
+        one.channel.way.set()
         assert await keeping is NotStored.SECRET
 
     _story(story)

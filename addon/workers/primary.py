@@ -1,63 +1,67 @@
-"""The process that the user started, where a run has several: it is one of them, and keeps what they share."""
+"""The process that the user started, in a run of several: it serves, keeps the coordinator, starts the others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from addon.exchange.coordination import local_peer
+from addon.exchange.coordinator import Coordinator
 from addon.mitm.core.listening import OPTIONS, Listening
 from addon.settings.settings import Settings
-from addon.workers.board import Board
-from addon.workers.member import InPlace, Member
 from addon.workers.pool import Pool
 
 if TYPE_CHECKING:
     from addon.host.options import HostOptions
     from addon.mitm.provider_cache import ProviderCache
 
-__all__ = ["START_SECONDS", "Leading"]
+__all__ = ["Primary"]
 
-START_SECONDS = 10.0
-"""What `serve` and `ci` wait for the others at most: until then every client's connections would be ours."""
+_START_SECONDS = 10.0
+"""The longest that `serve` and `ci` wait for the other workers; until then this process takes every connection."""
 
 
-class Leading:
-    """The `Crew` of that process."""
+class Primary:
+    """The `Peers` of that process."""
 
     options: Mapping[str, Any] = OPTIONS
 
     def __init__(self, cache: ProviderCache, host_options: HostOptions) -> None:
         settings = Settings.parse(host_options.raw)
-        board = Board(settings.max_live, settings.max_usd)
-        member = Member(InPlace(board, 0), cache.counts.spent, counts_money=settings.max_usd is not None)
-        board.join(0, lambda what, *given: member.hear(what, given))
+        coordinator = Coordinator(settings.max_live, settings.max_usd)
+        peer = local_peer(coordinator, settings, cache.counts.spent)
         self._cache = cache
         self._raw = host_options.raw
         self._host = settings.listen_host
         self._port = settings.listen_port
         self._listening = Listening()
         self._pool = Pool(
-            host_options.workers - 1, self._start_with, self._figures, board, member, cache.counts
+            host_options.workers - 1,
+            self._start_message,
+            self._figures,
+            coordinator,
+            peer.taint,
+            cache.counts,
         )
-        cache.life.coordination = member
+        cache.life.peer = peer
         cache.life.everywhere = self._figures
 
     async def open(self, proxy: Any, *, wait: bool) -> tuple[Any, ...]:
-        """Listen, then start the others on the same port. Raises OSError."""
+        """Listen, then start the other processes on the same port. Raises OSError."""
         self._port = await self._listening.open(
             proxy.addons.get("proxyserver"), proxy.options.mode, self._host, self._port, first=True
         )
         self._pool.start()
         if wait:
-            await self._pool.all_listen(START_SECONDS)
+            await self._pool.all_listen(_START_SECONDS)
         return self._listening.addresses()[0]
 
     async def stop(self) -> None:
-        """End the others; what they counted is in the cache's counts then."""
+        """End the other processes and add their counts to the cache's."""
         await self._pool.stop()
 
     def close(self) -> None:
-        """Listen no more, and leave nobody behind."""
+        """Stop listening, and kill every process that is left."""
         self._pool.kill()
         self._listening.close()
 
@@ -65,8 +69,8 @@ class Leading:
         counts = await self._pool.counts()
         return self._cache.life.stats() | counts.as_dict() | {"workers": self._pool.members()}
 
-    def _start_with(self) -> dict[str, Any]:
-        """What a worker is told: never on its command line, for there may be passwords in the settings."""
+    def _start_message(self) -> dict[str, Any]:
+        """The settings of a worker; they may hold passwords, so they are never on its command line."""
         life = self._cache.life
         host = f"[{self._host}]" if ":" in self._host else self._host
         own = {"listen": f"{host}:{self._port}", "import": "", "workers": "1"}

@@ -1,4 +1,4 @@
-"""A line between two processes."""
+"""The RPC channel between two processes of a run."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from typing import Any
 
 import pytest
 
-from addon.workers import line as line_module
-from addon.workers.line import Line, LineLost
+from addon.workers import rpc as rpc_module
+from addon.workers.rpc import ChannelClosed, RpcChannel
 
 
-async def _lines(hear_one: Callable[..., Any], hear_other: Callable[..., Any]) -> tuple[Line, Line]:
+async def _channels(
+    hear_one: Callable[..., Any], hear_other: Callable[..., Any]
+) -> tuple[RpcChannel, RpcChannel]:
     ends = socket.socketpair()
-    lines = []
+    channels = []
     for end, hear in zip(ends, (hear_one, hear_other), strict=True):
         reader, writer = await asyncio.open_unix_connection(sock=end)
-        lines.append(Line(reader, writer, hear))
-    return lines[0], lines[1]
+        channels.append(RpcChannel(reader, writer, hear))
+    return channels[0], channels[1]
 
 
-def _tell(story: Callable[[Line, Line], Awaitable[None]], hear: Callable[..., Any]) -> None:
-    """Run a story with two lines; the second one hears with `hear`."""
+def _tell(story: Callable[[RpcChannel, RpcChannel], Awaitable[None]], hear: Callable[..., Any]) -> None:
+    """Run a story with both ends of a channel; `hear` handles what the second one receives."""
 
     async def whole() -> None:
-        one, other = await _lines(lambda *_: None, hear)
-        running = [asyncio.create_task(line.run()) for line in (one, other)]
+        one, other = await _channels(lambda *_: None, hear)
+        running = [asyncio.create_task(channel.run()) for channel in (one, other)]
         async with asyncio.timeout(10):
             await story(one, other)
             one.close()
@@ -38,8 +40,8 @@ def _tell(story: Callable[[Line, Line], Awaitable[None]], hear: Callable[..., An
     asyncio.run(whole())
 
 
-def test_questions_have_their_answers() -> None:
-    """Each its own, whatever JSON can say, also where one that takes longer was asked before."""
+def test_requests_get_their_results() -> None:
+    """Each request gets its own result, any JSON value, even while an earlier request is still pending."""
     gate = asyncio.Event()
 
     async def slowly() -> str:
@@ -49,7 +51,7 @@ def test_questions_have_their_answers() -> None:
     def hear(what: str, given: list[Any]) -> Any:
         return slowly() if what == "slow" else [what, *given]
 
-    async def story(one: Line, _: Line) -> None:
+    async def story(one: RpcChannel, _: RpcChannel) -> None:
         late = asyncio.create_task(one.ask("slow"))
         assert await one.ask("echo", 1, "ü", None) == ["echo", 1, "ü", None]
         assert not late.done()
@@ -59,14 +61,14 @@ def test_questions_have_their_answers() -> None:
     _tell(story, hear)
 
 
-def test_what_is_told_comes_in_order_and_before_a_later_answer() -> None:
-    """An answer says that all that was told before has been heard."""
+def test_notifications_arrive_in_order_and_before_a_later_result() -> None:
+    """A result says that every earlier notification has been handled."""
     heard: list[Any] = []
 
     def hear(what: str, given: list[Any]) -> Any:
         heard.append(given[0] if given else what)
 
-    async def story(one: Line, _: Line) -> None:
+    async def story(one: RpcChannel, _: RpcChannel) -> None:
         for n in range(100):
             one.tell("n", n)
         await one.ask("done")
@@ -75,20 +77,20 @@ def test_what_is_told_comes_in_order_and_before_a_later_answer() -> None:
     _tell(story, hear)
 
 
-def test_an_answer_is_made_use_of_before_the_next_frame() -> None:
-    """`then` runs in the order of the frames, not when the asker wakes."""
+def test_a_result_is_used_before_the_next_frame() -> None:
+    """`then` runs in the order of the frames, not when the caller wakes."""
     order: list[str] = []
 
     async def story() -> None:
-        one, other = await _lines(lambda what, _: order.append(what), lambda *_: other.tell("after") or 1)
-        running = [asyncio.create_task(line.run()) for line in (one, other)]
-        real = other._take
+        one, other = await _channels(lambda what, _: order.append(what), lambda *_: other.tell("after") or 1)
+        running = [asyncio.create_task(channel.run()) for channel in (one, other)]
+        real = other._receive
 
         def take(number: int, what: str, given: Any) -> None:
             real(number, what, given)
             other.tell("news")
 
-        other._take = take  # type: ignore[method-assign]
+        other._receive = take  # type: ignore[method-assign]
         assert await one.ask("x", then=lambda value: order.append("then") or value) == 1
         await asyncio.sleep(0.05)
         assert order == ["after", "then", "news"]
@@ -98,22 +100,22 @@ def test_an_answer_is_made_use_of_before_the_next_frame() -> None:
     asyncio.run(story())
 
 
-def test_when_the_other_end_goes_questions_fail() -> None:
-    """Those that wait and those to come; news are dropped."""
+def test_requests_fail_once_the_other_end_is_gone() -> None:
+    """Pending requests and later ones fail; notifications are dropped."""
 
     async def forever() -> None:
         await asyncio.sleep(60)
 
-    async def story(one: Line, other: Line) -> None:
+    async def story(one: RpcChannel, other: RpcChannel) -> None:
         asked = asyncio.create_task(one.ask("x"))
         await asyncio.sleep(0.05)
         other.close()
-        with pytest.raises(LineLost):
+        with pytest.raises(ChannelClosed):
             await asked
-        with pytest.raises(LineLost):
+        with pytest.raises(ChannelClosed):
             await one.ask("y")
         one.tell("z")
-        assert one.lost
+        assert one.closed
 
     _tell(story, lambda *_: forever())
 
@@ -121,18 +123,18 @@ def test_when_the_other_end_goes_questions_fail() -> None:
 @pytest.mark.parametrize("frame", [
     b"\xff\xff\xff\xff", b"\0\0\0\2{]", b"\0\0\0\2[]", b"\0\0\0\x0e[-7,\"\",\"none\"]", b"\0\0\0\1",
 ])  # fmt: skip
-def test_what_is_no_frame_ends_it(frame: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """Too long, no JSON, not three members, an answer to no question, cut short: the line is closed."""
+def test_a_malformed_frame_closes_the_channel(frame: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Too long, not JSON, not three members, a result of no request, cut short."""
 
     async def story() -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
-            line = Line(reader, writer, lambda *_: None)
+            channel = RpcChannel(reader, writer, lambda *_: None)
             theirs.sendall(frame)
             theirs.shutdown(socket.SHUT_WR)
-            await asyncio.wait_for(line.run(), 5)
-            assert line.lost
+            await asyncio.wait_for(channel.run(), 5)
+            assert channel.closed
             await asyncio.sleep(0.05)
             assert theirs.recv(10) == b""
 
@@ -141,14 +143,14 @@ def test_what_is_no_frame_ends_it(frame: bytes, caplog: pytest.LogCaptureFixture
 
 
 def test_a_frame_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One within it is heard, a longer one ends the line before it is read."""
-    monkeypatch.setattr(line_module, "LONGEST", 40)
+    """A frame within it is handled, a longer one closes the channel before it is read."""
+    monkeypatch.setattr(rpc_module, "_LONGEST_FRAME", 40)
     heard: list[Any] = []
 
-    async def story(one: Line, other: Line) -> None:
+    async def story(one: RpcChannel, other: RpcChannel) -> None:
         one.tell("a", "x" * 10)
         one.tell("b", "x" * 100)
-        while not other.lost:
+        while not other.closed:
             await asyncio.sleep(0.01)
 
     _tell(story, lambda what, _: heard.append(what))
@@ -156,17 +158,17 @@ def test_a_frame_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_frames_are_json() -> None:
-    """Their length, then a list; nothing that could run code."""
+    """A length, then a list; nothing that could run code."""
 
     async def story() -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
-            line = Line(reader, writer, lambda *_: None)
-            line.tell("news", {"a": [1]})
+            channel = RpcChannel(reader, writer, lambda *_: None)
+            channel.tell("news", {"a": [1]})
             data = await asyncio.get_running_loop().run_in_executor(None, theirs.recv, 1000)
             assert int.from_bytes(data[:4], "big") == len(data) - 4
             assert json.loads(data[4:]) == [0, "news", [{"a": [1]}]]
-            line.close()
+            channel.close()
 
     asyncio.run(story())
