@@ -1,6 +1,6 @@
-"""Load with `mitmdump -s`, `mitmweb -s` or `mitmproxy -s`.
+"""The file to load with `mitmdump -s`, `mitmweb -s` or `mitmproxy -s`.
 
-mitmproxy runs this file outside of sys.modules and puts its folder on sys.path; the package itself lies one up.
+mitmproxy puts this file's folder on sys.path; the package itself is one folder up.
 """
 
 import sys

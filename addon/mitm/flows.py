@@ -1,4 +1,4 @@
-"""mitmproxy's requests and responses from and to ours."""
+"""Translates mitmproxy's requests and responses to our messages and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
     "wire_request",
 ]
 
-# A shorter answer with a known length is held until it is whole: its headers can then say what became of it.
+# A shorter answer with a known length is held until it is complete, so its headers can say what became of it.
 BUFFERED_BYTES = 2**20
 
 _HIT = (CACHE_HEADER.encode(), b"true")
@@ -41,7 +41,7 @@ _MODE = MODE_HEADER.encode()
 
 
 def wire_request(request: http.Request) -> WireRequest:
-    """The request as the pure modules see it."""
+    """The request in the form that the rest of the program uses."""
     return WireRequest(
         method=request.method,
         scheme=request.scheme,
@@ -54,14 +54,14 @@ def wire_request(request: http.Request) -> WireRequest:
 
 
 def take_mode(request: http.Request) -> str | None:
-    """The value of our mode header, which goes no further; None where there is none."""
+    """Remove our mode header and return its value; None where there is none."""
     if any(len(name) == len(_MODE) and name.lower() == _MODE for name, _ in request.headers.fields):
         return str(request.headers.pop(MODE_HEADER))
     return None
 
 
 def broken_off(flow: http.HTTPFlow, *, client_left: bool) -> NotStored:
-    """Why nothing is kept of a flow that ended in an error."""
+    """Why nothing is stored of a flow that ended in an error."""
     if client_left:
         return NotStored.CLIENT_LEFT
     return NotStored.UNREACHABLE if flow.response is None else NotStored.CUT_OFF
@@ -70,15 +70,15 @@ def broken_off(flow: http.HTTPFlow, *, client_left: bool) -> NotStored:
 def unaskable(request: http.Request) -> str:
     """Why the cache cannot be asked about this request; '' where it can."""
     names = [request.authority] if request.data.authority else []
-    for name, value in request.headers.fields:  # by their bytes: this is on the path of every hit
+    for name, value in request.headers.fields:  # as bytes, because every hit comes through here
         if len(name) == 4 and name.lower() == b"host":
             names.append(value.decode("utf-8", "surrogateescape"))
         elif len(name) == 7 and name.lower() == b"upgrade" and b"websocket" in value.lower():
             return "websocket"
-    # A provider may answer by these names; the identity holds the host that is connected to.
+    # A provider may answer by these names, but the identity holds the host that is connected to.
     if any(_host_of(name) != _host_of(request.host) for name in names if name):
         return "host-mismatch"
-    # Streamed by another addon or option, its body went by unseen; trailers are no part of the identity.
+    # A body that another addon or option streams was not seen, and trailers are not part of the identity.
     return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
 
 
@@ -89,9 +89,9 @@ def _host_of(authority: str) -> str:
 
 
 def replay(hit: Hit, method: str) -> http.Response:
-    """The answer of an entry: status, reason, headers in order with repeats, body; our marks are added last."""
+    """The answer of an entry: status, reason, headers in order with repeats, body. Our marks come last."""
     entry = hit.entry
-    # An entry may come from elsewhere: how long its body is, and how it is framed, is for us to say.
+    # An entry may have been imported, so its length and framing are computed here.
     kept = tuple(
         (name, value)
         for name, value in entry.headers
@@ -102,7 +102,7 @@ def replay(hit: Hit, method: str) -> http.Response:
     length = () if bodiless else ((b"content-length", str(len(entry.body)).encode()),)
     headers = http.Headers()
     status = (_STATUS, hit.cache_status.encode())
-    headers.fields = (*kept, *length, _HIT, status)  # all bytes: not to be looked through again
+    headers.fields = (*kept, *length, _HIT, status)  # all bytes already, so no conversion is needed
     return http.Response(
         http_version=b"HTTP/1.1",
         status_code=entry.status,
@@ -121,35 +121,36 @@ def own_answer(request: http.Request, answer: OwnAnswer) -> http.Response:
 
 
 def own_page(request: http.Request, status: int, body: bytes, headers: dict[str, str]) -> http.Response:
-    """The same with other headers, and without marks."""
+    """A response with these headers and no marks."""
     response = http.Response.make(status, body, headers)
     if request.method == "HEAD":
-        response.data.content = b""  # its bytes would be read as the start of the next answer
+        response.data.content = b""  # a client would read it as the start of the next answer
     return response
 
 
 def mark(response: http.Response, cache_status: str) -> None:
-    """Say in a live answer's headers what the cache did."""
+    """Say in the headers of a live answer what the cache did."""
     response.headers[CACHE_HEADER] = "false"
     response.headers[STATUS_HEADER] = cache_status
 
 
 def from_provider(flow: http.HTTPFlow) -> bool:
-    """Whether an answer came over a connection; another addon's answer is never recorded."""
+    """Whether an answer came over a connection. An answer of another addon did not, and is never recorded."""
     return flow.server_conn.timestamp_start is not None
 
 
 def streams(response: http.Response) -> bool:
-    """Whether a live answer is passed on as it comes, since its length is unknown or great."""
+    """Whether a live answer is passed on as it comes, because its length is unknown or great."""
     length = response.headers.get("content-length", "")
     if response.status_code in (101, 204, 304):
         return False
-    return not length.isdecimal() or int(length) > BUFFERED_BYTES or "event-stream" in (
-        response.headers.get("content-type", ""))  # fmt: skip
+    if "event-stream" in response.headers.get("content-type", ""):
+        return True
+    return not length.isdecimal() or int(length) > BUFFERED_BYTES
 
 
 def status_page(request: http.Request, stats: Callable[[], dict[str, Any]]) -> http.Response:
-    """What the proxy's own address answers."""
+    """The answer to a request for the proxy's own address."""
     page = page_for(request.path, stats)
     if page is None:
         return own_answer(request, NO_SUCH_PAGE)

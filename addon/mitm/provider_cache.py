@@ -1,4 +1,4 @@
-"""The mitmproxy addon: hooks that turn flows into plain requests and answers, and hand them to Answering."""
+"""The mitmproxy addon: hooks that translate flows into plain requests and answers for `exchange`."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ class ProviderCache:
     # -- life ---------------------------------------------------------------
 
     def load(self, loader: Loader) -> None:
-        """Make every setting a mitmproxy option, with flag, environment and file as its default."""
+        """Make every setting a mitmproxy option whose default comes from flag, environment or file."""
         try:
             raw = self._raw if self._raw is not None else settings_of_process()
         except ProviderProxyError as error:
-            # mitmproxy would go on without this addon if `load` raised; from `configure` it ends the start.
+            # mitmproxy would start without this addon if `load` raised. An error in `configure` ends the start.
             self._unusable, raw = str(error), {}
         for setting in SETTINGS:
             default = raw.get(setting.name, setting.default)
             loader.add_option(setting.option, str, default, f"provider-proxy: {setting.meaning}.")
 
     def configure(self, updated: set[str]) -> None:
-        """Read the options; while running, the mode alone takes effect."""
+        """Read the options. While running, only a new mode takes effect."""
         if self._unusable:
             raise exceptions.OptionsError(self._unusable)
         if self.settings is not None and not any(setting.option in updated for setting in SETTINGS):
@@ -85,11 +85,13 @@ class ProviderCache:
         else:
             self.answering.mode = settings.cache_mode
             if updated - {"provider_proxy_cache_mode"}:
-                logger.warning("while it runs only the mode changes; restart provider-proxy for the others")
+                logger.warning(
+                    "only the mode can change while provider-proxy runs; restart it for the other settings"
+                )
         self.counts.mode = str(settings.cache_mode)
 
     def running(self) -> None:
-        """Open the store and set what replaying without a network needs."""
+        """Open the store and set the options that replaying without a network needs."""
         if self.settings is None:
             self.configure(set())
         assert self.settings is not None
@@ -111,11 +113,11 @@ class ProviderCache:
         core_limits.explain_crashes()
 
     def done(self) -> None:
-        """Finish the writes and report. A hot reload of the script calls this too."""
+        """Finish the writes and report. mitmproxy also calls this when the script is reloaded."""
         if self.answering is None:
             return
         unfinished = [forward for forward in self._flows.values() if forward is not None]
-        self._flows.clear()  # their hooks come later, or not at all
+        self._flows.clear()  # their hooks may still come, or never
         self.answering.finish(unfinished)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
@@ -131,43 +133,43 @@ class ProviderCache:
         allow_more_connections(client)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        """Give up what mitmproxy dropped without an `error` (its core can crash on trailers)."""
+        """Give up the exchanges that mitmproxy dropped without an `error` hook, as a crash of its core does."""
         self._http_layer.forget(client.id)
         for forward in [f for f in self._flows.values() if f is not None and f.client == client.id]:
             self._flows.pop(forward.flow, None)
             self._give_up(forward, NotStored.CUT_OFF)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Count what will be tunnelled: a provider missing from the list would else go live unseen."""
+        """Count tunnelled hosts, so that a provider missing from the host list shows up in the report."""
         if not self._intercepted(flow.request.host, flow.request.port):
             self.counts.tunnelled[flow.request.host] += 1
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
-        """Count clients that do not trust the CA: their request never gets as far as a hook."""
+        """Count clients that do not trust the CA; no other hook sees their requests."""
         self.counts.tls_refused[data.conn.sni or (data.context.server.address or ("?",))[0]] += 1
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """In a mode that forwards nothing, refuse every connection to an intercepted host.
 
-        The second guard: even a fault of ours in `request` cannot send anything.
+        This is the second guard: even a fault in `request` cannot send anything.
         """
         address, sni = data.server.address, data.server.sni
         if (address and self.refuses(*address[:2])) or (sni and self.refuses(sni)):
             data.server.error = "provider-proxy: this mode sends nothing to providers"
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """Count connections to providers: a receipt says whether there were any."""
+        """Count connections to providers; a receipt says whether there were any."""
         address, sni = data.server.address, data.server.sni
         if (address and self._intercepted(*address[:2])) or (sni and self._intercepted(sni)):
             self.counts.connections += 1
 
     def refuses(self, host: str, port: int | None = None) -> bool:
-        """Whether no connection to `host` may be made."""
+        """Whether connections to `host` are forbidden now."""
         return not self._mode.forwards and self._intercepted(host, port)
 
     @property
     def _mode(self) -> Mode:
-        """The mode as it is now; before the settings are read, the one that sends nothing."""
+        """The current mode. Before the settings are read it is the one that sends nothing."""
         if self.answering is not None:
             return self.answering.mode
         return self.settings.cache_mode if self.settings is not None else Mode.REQUIRE_HIT
@@ -175,7 +177,7 @@ class ProviderCache:
     # -- requests -----------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Send a direct request through its door: to the provider that its path names, or to our status."""
+        """Send a direct request to the provider that its path names, or answer it with a page of our own."""
         if not is_direct(flow) or flow.response or flow.error or not flow.live:
             return None
         target = parse_door(flow.request.path)
@@ -189,7 +191,7 @@ class ProviderCache:
         return None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Answer from the cache, or let the request go to its provider; what must be waited for is returned."""
+        """Answer from the cache, or forward to the provider. An awaitable result is what must be waited for."""
         if flow.response or flow.error or not flow.live or self.settings is None:
             return None
         if not self._intercepted(flow.request.host, flow.request.port):
@@ -199,7 +201,7 @@ class ProviderCache:
         asked = flows.take_mode(flow.request)
         try:
             if self.answering is None:
-                raise StoreUnavailable("provider-proxy is not running (yet, or any more)")
+                raise StoreUnavailable("provider-proxy is starting or has ended")
             wire = flows.wire_request(flow.request)
             decision = self.answering.decide(wire, asked, flows.unaskable(flow.request))
             if not isinstance(decision, Hit | OwnAnswer | Forward):
@@ -230,7 +232,7 @@ class ProviderCache:
 
     def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
         """Answer with an error where nothing may be forwarded; otherwise the request goes to the provider."""
-        if self.life.store is not None:  # else it has ended, and this waited for an answer that was given up
+        if self.life.store is not None:  # otherwise the run has ended while this request waited
             what = f"{flow.request.method} {flow.request.host}"
             logger.error("provider-proxy failed on %s", what, exc_info=error)
         self.counts.host(flow.request.host).errors += 1
@@ -242,11 +244,11 @@ class ProviderCache:
     # -- responses ----------------------------------------------------------
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """Let an answer of unknown or great length stream, keeping a copy where it may be stored."""
+        """Stream an answer of unknown or great length, and record it where it may be stored."""
         response = flow.response
         if response is None or flow.id not in self._flows:
             if response is not None and flow.server_conn.timestamp_start and response.status_code != 101:
-                response.stream = True  # not ours: relayed unmarked, as it comes
+                response.stream = True  # not intercepted: relayed as it comes, without marks
             return
         forward = self._flows[flow.id]
         core_limits.explain_status(flow.request.host, response.status_code)
@@ -270,7 +272,7 @@ class ProviderCache:
         flows.mark(response, status)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Store a whole answer before the client sees its end, and mark it."""
+        """Store a whole answer before the client sees its end, and say in its headers what became of it."""
         forward = self._flows.pop(flow.id, None)
         if forward is None or flow.response is None:
             return None
@@ -286,7 +288,7 @@ class ProviderCache:
         flow.comment = status
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        """Drop a recording that was cut off; keep one whose client left after its terminal event."""
+        """Drop an answer that was cut off; keep one whose client left after its terminal event."""
         forward = self._flows.pop(flow.id, None)
         if forward is None:
             return
@@ -301,11 +303,11 @@ class ProviderCache:
             self._give_up(forward, flows.broken_off(flow, client_left=client_left(flow)))
 
     async def _keep(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> str:
-        """Store what may be stored; the cache status that says what became of it. Never raises."""
+        """Store the answer if it may be stored, and return its cache status. Never raises."""
         assert self.answering is not None
         recorded = forward.recording
         if recorded is not None and not recorded.too_large:
-            response.data.content = recorded.body()  # shows it in mitmweb and in -w files
+            response.data.content = recorded.body()  # for mitmweb and files saved with -w
         answer = LiveAnswer(
             response.status_code, response.reason, response.headers.fields, response.data.content or b""
         )
@@ -314,7 +316,7 @@ class ProviderCache:
         try:
             reason = await self.answering.keep(forward, answer)
         except Exception:
-            logger.exception("provider-proxy failed to keep an answer of %s", flow.request.host)
+            logger.exception("provider-proxy failed to store an answer of %s", flow.request.host)
             self._give_up(forward, NotStored.STORE_FAILED)
             reason = NotStored.STORE_FAILED
         if forward.identity is None:
@@ -328,7 +330,7 @@ class ProviderCache:
     # -- for the HTTP layer ---------------------------------------------------
 
     def error_page(self, flow: http.HTTPFlow, reason: str) -> http.Response | None:
-        """Our page for a provider that cannot be reached; None leaves mitmproxy's."""
+        """Our answer where a provider cannot be reached; None leaves mitmproxy's own page."""
         if not self._intercepted(flow.request.host, flow.request.port):
             return None
         return flows.own_answer(flow.request, unreachable(flow.request.host, reason))

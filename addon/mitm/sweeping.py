@@ -1,7 +1,7 @@
-"""Frees what ended exchanges leave behind, by its weight.
+"""Runs the garbage collector after a given number of body bytes.
 
-mitmproxy's flows and layers refer to one another, so only the garbage collector frees them, and with them every
-byte of their bodies. It goes by the number of objects: fifty exchanges of 10 MB each are not worth a look to it.
+mitmproxy's flows and layers refer to one another, so only the garbage collector frees them and the bodies that they
+hold. It counts objects, not bytes: fifty exchanges of 10 MB each do not make it run.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from addon.exchange.recording import Recording
 __all__ = ["SWEEP_BYTES", "Sweeping"]
 
 SWEEP_BYTES = 64 * 1024 * 1024
-"""Bytes of bodies that come between two sweeps: so much may lie about, beside what is in use."""
+"""Body bytes between two sweeps. At most so much garbage lies in memory beside the bodies in use."""
 
 _LIGHT = 64 * 1024
 _LENGTH = b"content-length"
 
 
 class Sweeping:
-    """The addon that adds up bodies as they come, and sweeps when an exchange begins or a client has left."""
+    """The addon that adds up body lengths, and sweeps when an exchange begins or a client has left."""
 
     name = "provider_proxy_sweeping"
 
@@ -30,14 +30,14 @@ class Sweeping:
         self._bytes = 0
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Add what is announced: a body that is cut comes to no other hook."""
-        for name, value in flow.request.headers.fields:  # by their bytes: this is on the path of every hit
+        """Add the announced length: no other hook sees a body that is cut off."""
+        for name, value in flow.request.headers.fields:  # as bytes, because every hit comes through here
             if len(name) == len(_LENGTH) and name.lower() == _LENGTH and value.isdigit() and len(value) < 16:
                 self._bytes += int(value)
         self._sweep()
 
     def request(self, flow: http.HTTPFlow) -> None:
-        """Add a request's body, which may have come unannounced."""
+        """Add a request's body, whose length may not have been announced."""
         self._add(flow.request.data.content)
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -45,12 +45,12 @@ class Sweeping:
         self._add(flow.response.data.content if flow.response else None)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """Add what had come of an answer."""
+        """Add the part of an answer that was received."""
         recording = flow.response.stream if flow.response else None
         self._add(recording.body() if isinstance(recording, Recording) else None)
 
     def client_disconnected(self, _: connection.Client) -> None:
-        """Sweep: what a client's exchanges held is free now."""
+        """Sweep, because nothing refers to this client's exchanges any more."""
         self._sweep()
 
     def _add(self, body: bytes | None) -> None:
