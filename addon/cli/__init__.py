@@ -1,1 +1,1 @@
-"""The commands that users type: each parses, calls the rooms below, and prints. May import anything."""
+"""The commands: each parses its arguments, calls other rooms and prints. May import anything."""

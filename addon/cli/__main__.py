@@ -1,4 +1,4 @@
-"""`python -m addon.cli` is the same as `provider-proxy`."""
+"""Runs `provider-proxy` as `python -m addon.cli`."""
 
 from addon.cli.commands import main
 

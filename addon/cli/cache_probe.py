@@ -1,4 +1,4 @@
-"""`provider-proxy cache-probe`: does the provider's own prompt cache work on a route?"""
+"""`cache-probe`: judge whether a provider's own prompt cache works."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ __all__ = ["cache_probe"]
 @click.command("cache-probe")
 @click.argument("provider", default="")
 @click.option("--model", default="", metavar="M", help="The model, as requests name it.")
-@click.option("--usage-fixture", "fixture", metavar="PATH", help="Runs from a JSON file of usage objects.")
-@click.option("--from-cache", is_flag=True, help="Runs from the recorded answers of that route.")
-@click.option("--table/--json", "as_table", default=False, help="For people; JSON is the default.")
+@click.option(
+    "--usage-fixture", "fixture", metavar="PATH", help="Take the runs from a JSON file of usage objects."
+)
+@click.option("--from-cache", is_flag=True, help="Take the runs from the recorded answers of that route.")
+@click.option("--table/--json", "as_table", default=False, help="Print a table instead of JSON, the default.")
 @cache_options
 @click.pass_context
 def cache_probe(
@@ -35,7 +37,7 @@ def cache_probe(
 ) -> None:
     """Judge whether PROVIDER's own prompt cache works for a model, from the usage that its answers report.
 
-    Exit status: 0 fine, 1 a failure verdict or a fixture that cannot be used, 2 no source of runs or no
+    Exit status: 0 if it works, 1 for a failure verdict or an unusable fixture, 2 without a source of runs or a
     recorded entry of that route.
     """
     try:
@@ -56,7 +58,7 @@ def cache_probe(
 
 
 def _read(path: str) -> bytes:
-    """The fixture, and of a larger file no more than shows that it is too large."""
+    """Read the fixture; of a file that is too large, only one byte more than is allowed."""
     try:
         with Path(path).open("rb") as file:
             return file.read(MAX_FIXTURE + 1)
@@ -104,7 +106,7 @@ def _cells(run: Run) -> list[str]:
 
 
 def _notes(run: Run, minimum: int) -> list[str]:
-    """Why a run's numbers cannot be trusted, or why its zero read may be no fault."""
+    """Reasons to distrust a run's numbers, or to excuse a run that read nothing from the cache."""
     notes = [run.reason] if run.reason else []
     if run.usage.missing_fields:
         notes.append("missing " + ", ".join(run.usage.missing_fields))

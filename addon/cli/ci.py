@@ -58,8 +58,7 @@ def stop(*, as_json: bool) -> None:
 
     Exits with 3 where a gate failed that `ci` was given.
     """
-    from addon.report.last_run import read_last_run
-    from addon.report.publishing import to_github
+    from addon.report.publishing import read_last_run, to_github
     from addon.report.table import render_report
 
     background = read_background(STATE_FOLDER)

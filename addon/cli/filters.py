@@ -1,4 +1,4 @@
-"""Which entries a command is about: the filters that listing and pruning share."""
+"""The filters that `ls` and `prune` share."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "": 86400}
 
 
 class _Age(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone, before click 8.5
-    """`30d`, `12h`, `90m`, `2w`: seconds. A date (`2026-01-31`) is the time since then."""
+    """An age in seconds, written `30d`, `12h`, `90m`, `2w`, or as a date (`2026-01-31`)."""
 
     name = "age"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds."""
+        """Return the age in seconds."""
         text = str(value).strip().lower()
         match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhdw]?)", text)
         if match:
@@ -35,17 +35,17 @@ class _Age(click.ParamType):  # type: ignore[type-arg]  # generic in stubs alone
 
             date = datetime.datetime.fromisoformat(text)
         except ValueError:
-            self.fail(f"{value!r} is no age; write 30d, 12h, 90m, 2w or 2026-01-31", param, ctx)
+            self.fail(f"{value!r} is not a valid age; write 30d, 12h, 90m, 2w or 2026-01-31", param, ctx)
         return time.time() - (date if date.tzinfo else date.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 class _Size(click.ParamType):  # type: ignore[type-arg]  # as above
-    """`500000`, `64MiB`, `1GB`: bytes."""
+    """A size in bytes, written `500000`, `64MiB` or `1GB`."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes."""
+        """Return the size in bytes."""
         try:
             return parse_size(str(value).strip())
         except ValueError as error:
@@ -58,7 +58,10 @@ SIZE = _Size()
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked for; what is None is not. Globs know no case. Ages are seconds, sizes bytes of the answer."""
+    """Conditions that all have to hold; None is no condition. Globs ignore case.
+
+    Ages are in seconds; sizes are bytes of the answer's body.
+    """
 
     host: str | None = None
     path: str | None = None
@@ -70,7 +73,7 @@ class Filter:
     text: str | None = None
 
     def matches(self, entry: Entry, now: float) -> bool:
-        """Whether `entry` is one of those."""
+        """Whether `entry` meets every condition at the time `now` (Unix seconds)."""
         label = entry.label
         age = max(0.0, now - entry.recorded_at)
         return (
@@ -95,14 +98,16 @@ def _holds(entry: Entry, text: str) -> bool:
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of a Filter."""
+    """Add the flags that make a Filter to a command."""
     for option in (
-        click.option("--text", help="Only entries whose request or answer holds this text."),
-        click.option("--smaller-than", type=SIZE, help="Only answers of fewer bytes."),
-        click.option("--larger-than", type=SIZE, help="Only answers of more bytes."),
-        click.option("--newer-than", type=AGE, help="Only entries recorded since, such as 7d."),
+        click.option("--text", help="Only entries whose request or answer contains this text."),
+        click.option("--smaller-than", type=SIZE, help="Only answers smaller than this, such as 64KiB."),
+        click.option("--larger-than", type=SIZE, help="Only answers larger than this, such as 1MB."),
+        click.option("--newer-than", type=AGE, help="Only entries recorded within this time, such as 7d."),
         click.option(
-            "--older-than", type=AGE, help="Only entries of that age, such as 30d, 12h or 2026-01-31."
+            "--older-than",
+            type=AGE,
+            help="Only entries recorded before this, such as 30d, 12h or 2026-01-31.",
         ),
         click.option("--model", help="Only this model; a glob."),
         click.option("--path", help="Only this path; a glob."),

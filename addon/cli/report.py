@@ -1,4 +1,4 @@
-"""`report`: the last run's report in another form."""
+"""`report`: print the report of the last run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ __all__ = ["report"]
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["table", "json", "markdown", "html"]), default="table",
-              help="The form; html is one page that needs nothing else.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "markdown", "html"]),
+    default="table",
+    help="The output format; html is one self-contained page.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 def report(*, form: str, as_json: bool, output: Path | None) -> None:
-    """Show what the last run did."""
-    from addon.report.last_run import read_last_run
+    """Show the report of the last run."""
+    from addon.report.publishing import read_last_run
 
     run = read_last_run(STATE_FOLDER)
     if (as_json or form == "json") and output is None:

@@ -1,4 +1,4 @@
-"""A small provider for `demo`: OpenAI-shaped chat over real TLS on loopback, streamed or not."""
+"""The provider of `demo`: OpenAI-style chat over TLS on loopback, with and without streaming."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 __all__ = ["SampleProvider"]
 
 _WORDS = ("Recorded ", "once, ", "replayed ", "ever ", "after.")
-_THINKING = 0.4  # seconds for a whole answer, as a model would take some
+_THINKING = 0.4  # seconds that a whole answer takes
 
 
 class SampleProvider:
-    """`POST https://localhost:PORT/v1/chat/completions`, until `stop`. `certificate` is the root to trust."""
+    """Answers `POST https://localhost:PORT/v1/chat/completions` until `stop`. Clients must trust `certificate`."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate = folder / "sample-provider.pem"
@@ -33,7 +33,7 @@ class SampleProvider:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Switch it off."""
+        """Stop answering and close the port."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -42,7 +42,7 @@ class _Chat(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Quiet."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))

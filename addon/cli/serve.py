@@ -48,8 +48,7 @@ async def _serve(
     from addon.accounting.run_end import EndOfRun
     from addon.environment.client_env import PROXY_VARIABLES
     from addon.host.background import Background, claim, forget
-    from addon.report.last_run import write_last_run
-    from addon.report.publishing import publish
+    from addon.report.publishing import publish, write_last_run
 
     # Before anything else, in the environment as it was: the exports must lead through what we found.
     host = make_host(host_options(raw, settings, os.environ, arguments))

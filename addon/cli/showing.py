@@ -1,10 +1,10 @@
-"""An entry as a person reads it."""
+"""Turns an entry into lines and JSON for a person to read."""
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cache_store.answers.text import spoken
@@ -16,7 +16,7 @@ __all__ = ["body_text", "header_pairs", "request_line", "shown", "summary", "tim
 
 
 def summary(entry: Entry) -> dict[str, Any]:
-    """An entry in a list, for JSON."""
+    """One entry of a JSON listing."""
     return {
         "key": entry.key,
         **entry.label,
@@ -29,8 +29,8 @@ def summary(entry: Entry) -> dict[str, Any]:
 
 
 def shown(entry: Entry, *, headers: bool) -> Iterator[str]:
-    """The request and the answer: streams put together, tool calls, usage."""
-    yield request_line(entry)
+    """The lines of the request and of the answer: a stream's text joined, tool calls, usage."""
+    yield request_line(entry.label)
     yield f"key       {entry.key}"
     yield f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}"
     yield f"status    {entry.status} {entry.reason}"
@@ -42,27 +42,26 @@ def shown(entry: Entry, *, headers: bool) -> Iterator[str]:
     yield from _answer(entry)
 
 
-def request_line(entry: Entry) -> str:
-    """Method, host and path."""
-    label = entry.label
+def request_line(label: Mapping[str, Any]) -> str:
+    """Method, host and path of an entry's label."""
     return f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}"
 
 
 def header_pairs(entry: Entry) -> list[tuple[str, str]]:
-    """The answer's headers as text."""
+    """The answer's headers as pairs of text."""
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in entry.headers]
 
 
 def body_text(entry: Entry) -> str:
-    """The answer's body as text, or what stands for one that is none."""
+    """The answer's body as text, or a note if it is not text."""
     try:
         return entry.body.decode()
     except UnicodeDecodeError:
-        return f"({entry.size} bytes that are no text; --raw prints them)"
+        return f"({entry.size} bytes that are not text; --raw prints them)"
 
 
 def time_text(seconds: float) -> str:
-    """A time as it is listed, in UTC."""
+    """Unix seconds as a UTC time, such as `2026-01-31 10:15:02Z`."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 

@@ -1,1 +1,1 @@
-"""The run as a table, JSON, Markdown or HTML. Reads the counts of `accounting` and writes files."""
+"""Reports a run as a table, JSON, Markdown or HTML. Reads the counts of `accounting`; writes report files."""

@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: no script, no font, no address of another place."""
+"""Renders the report as one self-contained HTML page: no script, no font, no external address."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KINDS = (
     ("hits", "hit", "answered from the cache"),
     ("misses", "miss", "no entry"),
     ("bypassed", "bypass", "the cache was not asked"),
-    ("refused", "refused", "never cacheable, and nothing may be sent"),
+    ("refused", "refused", "cannot be cached, and the mode forbids sending it"),
 )
 
 
 def render_html(run: dict[str, Any]) -> str:
-    """The page for a run, as `RunCounts.as_dict` gives it. Everything in it is escaped."""
+    """Render the page of a run, given as `RunCounts.as_dict` returns it. All values are escaped."""
     rate = hit_rate(run["total"])
     title = "provider-proxy: " + ("nothing looked up" if rate is None else f"{_percent(rate)} hits")
     parts = [
@@ -50,7 +50,7 @@ def _text(value: str) -> str:
 
 
 def _percent(rate: float) -> str:
-    """Never 100 % where something missed."""
+    """A rate (0 to 1) in percent, rounded so that 100 % means that nothing missed."""
     return "100 %" if rate == 1 else f"{min(rate * 100, 99.9):.1f} %"
 
 
@@ -84,10 +84,11 @@ def _tiles(run: dict[str, Any]) -> str:
         (_amount(run["saved"]), "saved", f"{_unpriced(run['saved'])}{_amount(run['spent'])} spent"),
         (str(total["stored"]), "stored", size(total["hit_bytes"] + total["live_bytes"]) + " in all"),
     ]
-    return '<section class="tiles">' + "".join(
+    drawn = "".join(
         f"<div><b>{_text(figure)}</b><span>{_text(name)}</span><small>{_text(more)}</small></div>"
         for figure, name, more in tiles
-    ) + "</section>"  # fmt: skip
+    )
+    return f'<section class="tiles">{drawn}</section>'
 
 
 def _amount(costs: dict[str, Any]) -> str:
@@ -104,7 +105,7 @@ def _unpriced(costs: dict[str, Any]) -> str:
 
 def _hosts(run: dict[str, Any]) -> str:
     if not run["hosts"]:
-        return '<section><h2>Hosts</h2><p class="quiet">No request came by.</p></section>'
+        return '<section><h2>Hosts</h2><p class="quiet">No requests.</p></section>'
     most = max(_drawn(row) for row in run["hosts"].values()) or 1
     legend = "".join(f'<li class="{css}" title="{what}">{name}</li>' for name, css, what in _KINDS)
     rows = "".join(_host(name, row, most) for name, row in run["hosts"].items())
@@ -141,8 +142,8 @@ def _misses(run: dict[str, Any]) -> str:
         if more
         else ""
     )
-    found = "".join(map(_miss, run["missed"]))
-    return f"<section><h2>Misses</h2>{found}{rest}</section>"
+    misses = "".join(map(_miss, run["missed"]))
+    return f"<section><h2>Misses</h2>{misses}{rest}</section>"
 
 
 def _miss(miss: dict[str, Any]) -> str:
@@ -162,20 +163,18 @@ def _miss(miss: dict[str, Any]) -> str:
         f'<details class="missed" open><summary><b>{_text(miss["place"])}</b>{marks}</summary>'
         f'<p class="quiet">{_text(miss["key"][:12])}…{near}{_text(same)}</p>'
         + (table if rows else "")
-        + "".join(f'<p class="{css}">{_text(text)}</p>' for css, text in
-                  (("note", miss["note"]), ("remedy", miss["remedy"])) if text)
+        + "".join(f'<p class="{css}">{_text(miss[css])}</p>' for css in ("note", "remedy") if miss[css])
         + "</details>"
-    )  # fmt: skip
+    )
 
 
-def _difference(found: dict[str, Any]) -> str:
+def _difference(difference: dict[str, Any]) -> str:
     cells = "".join(
         f'<td class="{css}">{_text(str(value)) if value is not None else "<i>nothing</i>"}</td>'
-        for css, value in (("old", found["old"]), ("new", found["new"]))
+        for css, value in (("old", difference["old"]), ("new", difference["new"]))
     )
-    return (
-        f"<tr><td><code>{_text(found['place'])}</code><small>{_text(found['kind'])}</small></td>{cells}</tr>"
-    )
+    place, kind = _text(difference["place"]), _text(difference["kind"])
+    return f"<tr><td><code>{place}</code><small>{kind}</small></td>{cells}</tr>"
 
 
 def _costs(run: dict[str, Any]) -> str:
@@ -194,4 +193,4 @@ def _costs(run: dict[str, Any]) -> str:
 
 def _sides(run: dict[str, Any]) -> str:
     lines = "".join(f"<li>{_text(line)}</li>" for line in side_lines(run))
-    return f'<section><h2>Besides</h2><ul class="plain">{lines}</ul></section>' if lines else ""
+    return f'<section><h2>Other</h2><ul class="plain">{lines}</ul></section>' if lines else ""

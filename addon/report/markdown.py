@@ -1,4 +1,4 @@
-"""The report as Markdown, for GitHub's job summary and for pull requests."""
+"""Renders the report as Markdown, for GitHub's job summary and for pull requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$^-])")
 
 
 def render_markdown(run: dict[str, Any]) -> str:
-    """The report of a run, as `RunCounts.as_dict` gives it."""
+    """Render the report of a run, given as `RunCounts.as_dict` returns it."""
     total = run["total"]
     rate = hit_rate(total)
     said = f"{rate:.1%} hits" if rate is not None else "nothing looked up"
@@ -69,5 +69,5 @@ def _misses(run: dict[str, Any]) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """`text` as it is in one line: nothing in it is markup, a link, a mention or the end of a cell."""
+    """`text` in one line, escaped so that no part of it is markup, a link, a mention or the end of a cell."""
     return escape(_SPECIAL.sub(r"\\\1", printable(" ".join(text.split()))), quote=False)

@@ -1,34 +1,38 @@
-"""What a run leaves behind at its end: the report as a file, on the screen, and in GitHub's job summary.
+"""Publishes a run's report: to `.provider-proxy/last-run.json`, to the screen and to GitHub's job summary.
 
-None of it changes a command's exit status: what cannot be written is said in one line.
+A report that cannot be written is logged, and never changes a command's exit status.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from addon.accounting.counts import RunCounts
-from addon.report.last_run import write_last_run
+from addon.accounting.counts import HostCounts, RunCounts
 from addon.report.table import render_report
+from cache_store.atomic_file import replace_file
+from cache_store.errors import UsageError
 
-__all__ = ["publish", "to_github"]
+__all__ = ["conformed", "publish", "read_last_run", "to_github", "write_last_run"]
+
+_NAME = "last-run.json"
 
 logger = logging.getLogger(__name__)
 
 
 def publish(folder: Path, counts: RunCounts, environ: Mapping[str, str] = os.environ) -> str:
-    """Write the last run's report to `folder` and to GitHub's summary; the table for the screen."""
+    """Write the report to `folder` and to GitHub's summary, and return the table for the screen."""
     write_last_run(folder, counts)
     to_github(counts.as_dict(), environ)
     return render_report(counts)
 
 
 def to_github(report: dict[str, Any], environ: Mapping[str, str] = os.environ) -> None:
-    """Append the report as Markdown to the file that GITHUB_STEP_SUMMARY names, where it names one."""
+    """Append the report as Markdown to the file named by GITHUB_STEP_SUMMARY, if it is set."""
     path = environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
@@ -39,3 +43,96 @@ def to_github(report: dict[str, Any], environ: Mapping[str, str] = os.environ) -
             file.write(render_markdown(report))
     except OSError as error:
         logger.warning("the report cannot be written to %s: %s", path, error)
+
+
+def write_last_run(folder: Path, counts: RunCounts) -> None:
+    """Write the report to `folder` in one step."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / _NAME, json.dumps(counts.as_dict(), indent=1).encode())
+    except OSError as error:
+        logger.warning("the run report cannot be written: %s", error)
+
+
+def read_last_run(folder: Path) -> dict[str, Any]:
+    """Read the report of the last run. Raises UsageError if there is none or it is damaged."""
+    try:
+        report = json.loads((folder / _NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        report = None
+    if not isinstance(report, dict):
+        raise UsageError(f"there is no report of a last run in {folder}; `provider-proxy run` writes one")
+    try:
+        return conformed(report)
+    except TypeError as error:
+        raise UsageError(f"{folder / _NAME} is not a run report: {error}; run again to replace it") from error
+
+
+def conformed(report: dict[str, Any]) -> dict[str, Any]:
+    """Complete a report: a member that it lacks, as another version's may, gets its default.
+
+    Raises TypeError if a member has the wrong type: anybody may have written the file.
+    """
+    whole = _like(RunCounts("", "").as_dict(), report, "report")
+    row = HostCounts().as_dict()
+    hosts = {name: _like(row, counts, f"host {name}") for name, counts in whole["hosts"].items()}
+    for name in ("tunnelled", "tls_refused", "cache_faults"):
+        _like(dict.fromkeys(whole[name], 0), whole[name], name)
+    for counts in [*hosts.values(), whole["total"]]:
+        _like(dict.fromkeys(counts["not_stored"], 0), counts["not_stored"], "not_stored")
+    for name in ("spent", "saved"):
+        rows = [_like(_MODEL, model, "model") for model in whole[name]["models"]]
+        whole[name] = whole[name] | {"models": rows}
+    missed = [_like(_MISSED, miss, "miss") for miss in whole["missed"]]
+    for miss in missed:
+        miss["differences"] = [_like(_DIFFERENCE, item, "difference") for item in miss["differences"]]
+    gates = [str(line) for line in whole["failed_gates"]]
+    return whole | {"hosts": hosts, "missed": missed, "failed_gates": gates}
+
+
+_MODEL: dict[str, Any] = {
+    "model": "",
+    "answers": 0,
+    "unknown": 0,
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "usd": None,
+}
+_MISSED: dict[str, Any] = {
+    "key": "",
+    "place": "",
+    "nearest": None,
+    "recorded_at": None,
+    "shared_messages": 0,
+    "differences": [],
+    "more": False,
+    "note": "",
+    "remedy": "",
+    "line": "",
+    "times": 1,
+    "follows": 0,
+}
+_DIFFERENCE: dict[str, Any] = {"place": "", "kind": "", "old": None, "new": None, "same": 0}
+
+
+def _like(pattern: dict[str, Any], value: Any, name: str) -> dict[str, Any]:
+    """Keep the members of `value` that `pattern` names, with the pattern's values as defaults.
+
+    A member must have its default's type; where that is None, it may be text, a number or None.
+    """
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is not an object")
+    result = dict(pattern)
+    for member, default in pattern.items():
+        item = value.get(member, default)
+        fits = isinstance(item, _kinds(default)) and (isinstance(item, bool) <= isinstance(default, bool))
+        if not fits:
+            raise TypeError(f"{name}: {member} has the wrong type")
+        result[member] = _like(default, item, member) if isinstance(default, dict) and default else item
+    return result
+
+
+def _kinds(default: Any) -> tuple[type, ...]:
+    if default is None:
+        return (int, float, str, type(None))
+    return (int, float) if type(default) in (int, float) else (type(default),)

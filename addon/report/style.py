@@ -1,4 +1,4 @@
-"""How the report's page looks, by day and by night."""
+"""The style sheet of the HTML report, for light and dark mode."""
 
 __all__ = ["STYLE"]
 

@@ -1,4 +1,4 @@
-"""The table at a run's end."""
+"""Renders the table that is printed at the end of a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from addon.settings.modes import Mode
 
 __all__ = ["log_report", "render_report"]
 
-_WIDTH = 250  # columns; the table takes what it needs, and cuts no host's name
+_WIDTH = 250  # columns; wide enough for any host name
 _COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
 _MISSES = 10
 
 
 def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) -> str:
-    """One table: a row per host, one for all; below it costs, misses, what was tunnelled and what went wrong."""
+    """Render one table with a row for each host; below it, costs, misses, tunnelled hosts and faults."""
     from rich.console import Console
     from rich.table import Table
 
@@ -57,7 +57,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _miss_lines(run: dict[str, Any]) -> list[str]:
-    """The misses whose cause is known; where nothing near is recorded, what to do about all of them."""
+    """The misses that have a nearest entry, after one line for each cause of all the others."""
     explained = [miss for miss in run["missed"] if miss["nearest"]]
     lines = _nothing_near(run)
     for miss in explained[:_MISSES]:
@@ -69,7 +69,7 @@ def _miss_lines(run: dict[str, Any]) -> list[str]:
 
 
 def _nothing_near(run: dict[str, Any]) -> list[str]:
-    # In other modes that is no fault: these requests are recorded, or were meant to go live.
+    # In other modes a miss like this is expected: the request is recorded, or was meant to go live.
     if run["mode"] != Mode.REQUIRE_HIT:
         return []
     counted: Counter[str] = Counter()
@@ -94,6 +94,6 @@ def _gate_lines(run: dict[str, Any]) -> list[str]:
 
 
 def log_report(counts: RunCounts) -> None:
-    """Give the table to mitmproxy's log, for stock mitmdump and mitmweb."""
+    """Write the table to mitmproxy's log, for stock mitmdump and mitmweb."""
     for line in render_report(counts).splitlines():
         logging.getLogger(__name__).log(logging.INFO, "%s", line)

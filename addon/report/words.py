@@ -1,4 +1,4 @@
-"""Figures as they are read, the same in every form of the report."""
+"""Formats figures the same way in every form of the report."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ __all__ = ["cost_lines", "cost_of", "hit_rate", "side_lines"]
 
 
 def hit_rate(total: dict[str, Any]) -> float | None:
-    """Hits of all that was looked up, 0 to 1; None where nothing was."""
+    """The share of look-ups that were hits, 0 to 1; None if there were no look-ups."""
     asked = total["hits"] + total["misses"]
     return total["hits"] / asked if asked else None
 
 
 def cost_lines(run: dict[str, Any]) -> list[str]:
-    """What was saved and spent, in one line each; the models behind it."""
+    """One line each for the money saved and spent, by model."""
     lines = []
     for title, costs in (("saved", run["saved"]), ("spent", run["spent"])):
         if not costs["answers"]:
             continue
         tokens = f"{costs['input_tokens']:,} tokens in, {costs['output_tokens']:,} out"
-        lines.append(f"{title}: {cost_of(costs)}, {tokens}, {plural(costs['answers'], 'answer')}; by model: "
-                     + ", ".join(f"{row['model']} {cost_of(row)}" for row in costs["models"]))  # fmt: skip
+        models = ", ".join(f"{row['model']} {cost_of(row)}" for row in costs["models"])
+        lines.append(
+            f"{title}: {cost_of(costs)}, {tokens}, {plural(costs['answers'], 'answer')}; by model: {models}"
+        )
     return lines
 
 
 def cost_of(costs: dict[str, Any]) -> str:
-    """Money, and how many answers have a price that is not known."""
+    """The amount, and the number of answers whose price is unknown."""
     if costs["unknown"] and costs["usd"] is not None:
         return f"{money(costs['usd'])} and {costs['unknown']} of unknown price"
     return "price unknown" if costs["usd"] is None else money(costs["usd"])
 
 
 def side_lines(run: dict[str, Any]) -> list[str]:
-    """What is no row of the table: reasons, tunnelled hosts, faults, unused entries."""
+    """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
     lines = []
     for title, counted in (
         ("not stored", run["total"]["not_stored"]),
@@ -53,5 +55,5 @@ def side_lines(run: dict[str, Any]) -> list[str]:
     if run["over_budget"]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:
-        lines.append(f"not used: {plural(run['unused_entries'], 'entry', 'entries')}")
+        lines.append(f"unused: {plural(run['unused_entries'], 'entry', 'entries')}")
     return lines

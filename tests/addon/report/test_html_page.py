@@ -8,8 +8,8 @@ import pytest
 
 from addon.accounting.counts import RunCounts
 from addon.report.html_page import render_html
-from addon.report.last_run import conformed
 from addon.report.markdown import render_markdown
+from addon.report.publishing import conformed
 
 BAD = "<script>x</script>\"'&`|"
 
@@ -62,7 +62,7 @@ def test_the_rate_never_flatters(hits: int, misses: int, figure: str) -> None:
 
 def test_an_empty_run_has_a_page() -> None:
     """Nothing happened, and it says so."""
-    assert "No request came by." in render_html(RunCounts("r", "off").as_dict())
+    assert "No requests." in render_html(RunCounts("r", "off").as_dict())
     assert "nothing looked up" in render_markdown(RunCounts("r", "off").as_dict())
 
 

@@ -29,6 +29,6 @@ def test_what_else_there_was() -> None:
     counts = RunCounts("r", "read-write")
     assert side_lines(counts.as_dict()) == []
     counts.over_budget, counts.unused = 2, ["pp1-a"]
-    assert side_lines(counts.as_dict()) == ["over budget: 2 requests not forwarded", "not used: 1 entry"]
+    assert side_lines(counts.as_dict()) == ["over budget: 2 requests not forwarded", "unused: 1 entry"]
     counts = RunCounts("r", "read-write", workers_replaced=2)
     assert side_lines(counts.as_dict()) == ["workers that died and were replaced: 2"]

@@ -1,4 +1,4 @@
-"""`ls`, `show`, `rm`, `stats`: a look into the cache."""
+"""`ls`, `show`, `rm` and `stats`: list, show, remove and count the entries of the cache."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 import click
 
+from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import Filter, filter_options
 from addon.cli.output import print_json, print_table, say, write_output
-from addon.cli.showing import body_text, header_pairs, shown, summary, time_text
+from addon.cli.showing import body_text, header_pairs, request_line, shown, summary, time_text
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
 from cache_store.store import Store
 from cache_store.tiers.tiered_store import TieredStore
 from cache_store.transfer.ledger import forget_remotes
 
-__all__ = ["full_key", "ls", "rm", "show", "stats"]
+__all__ = ["entry_of", "ls", "rm", "show", "stats"]
 
 _SHORT = 12  # characters of a key that listings show
 
@@ -35,7 +36,7 @@ _ORDERS: dict[str, Any] = {
 @click.command()
 @cache_options
 @filter_options
-@click.option("--sort", type=click.Choice(list(_ORDERS)), help="By default in the order of first recording.")
+@click.option("--sort", type=click.Choice(list(_ORDERS)), help="Without it: the order of first recording.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any) -> None:
     """List the entries."""
@@ -49,25 +50,25 @@ def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any
         return
     if items:
         print_table(_COLUMNS, map(_row, items), right=("status", "bytes"))
-    say(f"{len(items)} {'entry' if len(items) == 1 else 'entries'}", err=True)
+    say(plural(len(items), "entry", "entries"), err=True)
 
 
 def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    request = f"{item.get('method', '')} {item.get('host', '')}{item.get('path', '')}"
     key = item["key"][:_SHORT]
-    return key, item["recorded"], str(item["status"]), str(item["bytes"]), request, item.get("model", "")
+    status, size = str(item["status"]), str(item["bytes"])
+    return key, item["recorded"], status, size, request_line(item), item.get("model", "")
 
 
 @click.command()
 @cache_options
 @click.argument("key")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--raw", is_flag=True, help="Print the answer's body and nothing else, byte for byte.")
+@click.option("--raw", is_flag=True, help="Print only the answer's body, byte for byte.")
 @click.option("--headers", is_flag=True, help="Print the answer's headers too.")
 def show(*, key: str, as_json: bool, raw: bool, headers: bool, cache_dir: str | None) -> None:
-    """Show one entry: its request and its answer as a person reads them. KEY may be shortened."""
+    """Show the request and the answer of one entry. KEY may be shortened."""
     with open_store_for_reading(cache_dir) as store:
-        entry = _entry(store, key)
+        entry = entry_of(store, key)
     if raw:
         write_output(entry.body)
     elif as_json:
@@ -81,11 +82,11 @@ def show(*, key: str, as_json: bool, raw: bool, headers: bool, cache_dir: str | 
 @click.command()
 @cache_options
 @click.argument("keys", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Remove every entry, of a second tier too.")
+@click.option("--all", "everything", is_flag=True, help="Remove every entry, also from a second tier.")
 def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> None:
     """Remove entries. Keys may be shortened."""
     if everything == bool(keys):
-        raise click.UsageError("name the keys to remove, or --all")
+        raise click.UsageError("name the keys to remove, or use --all")
     folder = read_settings(cache_dir=cache_dir).cache_dir
     with open_store_for_reading(cache_dir) as store:
         if folder is not None:
@@ -93,7 +94,7 @@ def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> Non
         if everything:
             removed = store.clear()
         else:
-            full = [full_key(store, key) for key in keys]
+            full = [_full_key(store, key) for key in keys]
             removed = sum(store.remove(key) for key in full)
     say(f"removed {removed}", err=True)
 
@@ -102,7 +103,7 @@ def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> Non
 @cache_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def stats(*, as_json: bool, cache_dir: str | None) -> None:
-    """Say what the cache holds."""
+    """Count the entries of the cache, by host and by model."""
     with open_store_for_reading(cache_dir) as store:
         held = store.stats()
         hosts: Counter[str] = Counter()
@@ -113,23 +114,25 @@ def stats(*, as_json: bool, cache_dir: str | None) -> None:
             models[entry.label.get("model", "?")] += 1
             times.append(entry.recorded_at)
         tiers = _tiers(store)
-    found = {
-        "entries": held.entries,
-        "bytes": held.bytes,
-        "oldest": time_text(min(times)) if times else None,
-        "newest": time_text(max(times)) if times else None,
-        "hosts": dict(sorted(hosts.items())),
-        "models": dict(sorted(models.items())),
-        "tiers": tiers,
-    }
+    oldest, newest = (time_text(min(times)), time_text(max(times))) if times else (None, None)
     if as_json:
-        print_json(found)
+        print_json(
+            {
+                "entries": held.entries,
+                "bytes": held.bytes,
+                "oldest": oldest,
+                "newest": newest,
+                "hosts": dict(sorted(hosts.items())),
+                "models": dict(sorted(models.items())),
+                "tiers": tiers,
+            }
+        )
         return
     say(f"entries  {held.entries}")
     say(f"bytes    {held.bytes}")
     if times:
-        say(f"oldest   {found['oldest']}")
-        say(f"newest   {found['newest']}")
+        say(f"oldest   {oldest}")
+        say(f"newest   {newest}")
     for counted in (hosts, models):
         for name, count in sorted(counted.items()):
             say(f"{count:7}  {name}")
@@ -139,7 +142,7 @@ def stats(*, as_json: bool, cache_dir: str | None) -> None:
 
 
 def _tiers(store: Store) -> dict[str, Any] | None:
-    """The second tier's state, as it is when it is asked now."""
+    """The state of the second tier, asked now; None if there is none."""
     if not isinstance(store, TieredStore):
         return None
     from cache_store.errors import StoreError
@@ -153,26 +156,28 @@ def _tiers(store: Store) -> dict[str, Any] | None:
     return store.state() | {"healthy": not why, "entries": entries, "why": why}
 
 
-def full_key(store: Store, short: str) -> str:
-    """The one key that begins with `short`, with or without its `pp1-`. Raises UsageError for none or several."""
-    keys = list(store.keys())
-    found = [key for key in keys if key.startswith((short, f"pp1-{short}"))]
-    if short in found:
-        return short
-    if len(found) != 1:
-        several = f"{len(found)} keys begin with {short!r}; give more of it"
-        raise UsageError(
-            several if found else f"no entry's key begins with {short!r}; see `provider-proxy ls`"
-        )
-    return found[0]
-
-
-def _entry(store: Store, short: str) -> Entry:
-    key = full_key(store, short)
+def entry_of(store: Store, short: str) -> Entry:
+    """The entry whose key begins with `short`. Raises UsageError unless there is exactly one that can be read."""
+    key = _full_key(store, short)
     try:
         entry = store.get(key)
     except EntryError as error:
-        raise UsageError(f"{key}: {error}") from error
+        raise UsageError(
+            f"{key}: {error}; `provider-proxy verify --repair` moves it out of the way"
+        ) from error
     if entry is None:
-        raise UsageError(f"{key} is gone")
+        raise UsageError(f"{key} has just been removed; see `provider-proxy ls`")
     return entry
+
+
+def _full_key(store: Store, short: str) -> str:
+    """The only key that begins with `short`, which may lack the version (`pp1-`)."""
+    known = store.keys()
+    keys = [key for key in known if key.startswith(short) or key.partition("-")[2].startswith(short)]
+    if short in keys:
+        return short
+    if not keys:
+        raise UsageError(f"no key begins with {short!r}; `provider-proxy ls` lists the keys")
+    if len(keys) > 1:
+        raise UsageError(f"{len(keys)} keys begin with {short!r}; type more of the key")
+    return keys[0]
