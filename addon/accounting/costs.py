@@ -1,7 +1,7 @@
-"""Tokens and money, by model, from the usage that answers state themselves.
+"""Tokens and money by model, from the usage that the answers state.
 
-Prices come from genai-prices (the extra `prices`). What it does not know, or cannot be known, is counted as
-unknown: never as zero.
+Prices come from genai-prices (the extra `prices`). An answer whose price is not known counts as unknown, never as
+free.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_MODELS = 1000
 
 
 def price_of(host: str, model: str, usage: dict[str, Any]) -> Decimal | None:
-    """US dollars of one answer of `host`; None where the provider, the model or its price is not known."""
+    """The price of one answer of `host` in US dollars; None if it is not known."""
     if not model or importlib.util.find_spec("genai_prices") is None:
         return None
     from genai_prices import calc_price, extract_usage
@@ -39,16 +39,16 @@ def price_of(host: str, model: str, usage: dict[str, Any]) -> Decimal | None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = extract_usage(answer, provider_api_url=url, api_flavor=flavor)
-                return Decimal(calc_price(found.usage, model, provider_api_url=url).total_price)
+                extracted = extract_usage(answer, provider_api_url=url, api_flavor=flavor)
+                return Decimal(calc_price(extracted.usage, model, provider_api_url=url).total_price)
         except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError):
-            continue  # it speaks another dialect, or is not known
+            continue  # the usage is in another dialect, or the model is not known
     return None
 
 
 @dataclass(slots=True)
 class ModelCosts:
-    """One model's answers. `unknown` are those whose price is not known; `usd` is the sum of the others."""
+    """The answers of one model. `unknown` counts those without a known price; `usd` is the sum of the others."""
 
     model: str
     answers: int = 0
@@ -58,7 +58,7 @@ class ModelCosts:
     usd: Decimal = Decimal(0)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; `usd` is null where no price is known."""
+        """For JSON; `usd` is null if no price is known."""
         known = self.answers > self.unknown
         return {
             "model": self.model,
@@ -72,13 +72,13 @@ class ModelCosts:
 
 @dataclass(slots=True)
 class Tally:
-    """Answers by model. Prices are looked up by `settle`, which may take a moment the first time."""
+    """Answers by model. `settle` looks up their prices; its first call loads the price list."""
 
     models: dict[str, ModelCosts] = field(default_factory=dict)
     _pending: list[tuple[str, str, dict[str, Any], int]] = field(default_factory=list)
 
     def add(self, host: str, model: str, usage: dict[str, Any] | None, times: int = 1) -> None:
-        """Count an answer of `host`, `times` over; its price is unknown until `settle`."""
+        """Count an answer of `host`, `times` times; its price is unknown until `settle`."""
         name = model[:200] or "?"
         if name not in self.models and len(self.models) >= _MOST_MODELS:
             name = "other"
@@ -94,7 +94,7 @@ class Tally:
             self._pending.append((host, name, usage, times))
 
     def settle(self) -> None:
-        """Look up the prices of what was added since."""
+        """Look up the prices of the answers added since the last call."""
         pending, self._pending = self._pending, []
         for host, model, usage, times in pending:
             price = price_of(host, model, usage)
@@ -115,7 +115,7 @@ class Tally:
         row.usd += other.usd
 
     def hand_over(self) -> list[Any]:
-        """What has no price yet, for another tally's `take_over`; another thread may be adding more."""
+        """The answers without a price yet, for another tally's `take_over`; other threads may add meanwhile."""
         pending = self._pending[:]
         del self._pending[: len(pending)]
         return pending
@@ -127,29 +127,36 @@ class Tally:
 
     @property
     def usd(self) -> Decimal:
-        """What the answers with a known price cost."""
+        """The sum of the known prices, in US dollars."""
         return sum((row.usd for row in self.models.values()), Decimal(0))
 
     @property
     def unknown(self) -> int:
-        """How many answers have no known price."""
+        """The number of answers without a known price."""
         return sum(row.unknown for row in self.models.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: the models by name, and all of them together."""
+        """For JSON: the total, and each model by name."""
         rows = sorted(self.models.values(), key=lambda row: row.model)
         answers = sum(row.answers for row in rows)
         total = ModelCosts(
-            "all", answers, self.unknown, sum(row.input_tokens for row in rows),
-            sum(row.output_tokens for row in rows), self.usd,
-        )  # fmt: skip
-        found = total.as_dict()
-        del found["model"]
-        return found | {"models": [row.as_dict() for row in rows]}
+            model="all",
+            answers=answers,
+            unknown=self.unknown,
+            input_tokens=sum(row.input_tokens for row in rows),
+            output_tokens=sum(row.output_tokens for row in rows),
+            usd=self.usd,
+        )
+        figures = total.as_dict()
+        del figures["model"]
+        return figures | {"models": [row.as_dict() for row in rows]}
 
 
 def add_live(tally: Tally, identity: Identity, answer: LiveAnswer, limit: int, *, whole: bool) -> None:
-    """Count a live answer; an error costs nothing. Where its body is not there `whole`, its cost is unknown."""
+    """Count a live answer of at most `limit` decoded bytes.
+
+    An error is free. The cost is unknown if the body is not there `whole`.
+    """
     if answer.status >= 400:
         return
     body = b""
@@ -162,7 +169,7 @@ def add_live(tally: Tally, identity: Identity, answer: LiveAnswer, limit: int, *
 
 
 def add_entry(tally: Tally, entry: Entry, times: int) -> None:
-    """Count `times` answers from `entry`."""
+    """Count `entry` as `times` answers."""
     if entry.status < 400 and times:
         _add(tally, entry.label, entry.headers, entry.body, times)
 
@@ -172,5 +179,5 @@ def _add(tally: Tally, label: dict[str, str], headers: Headers, body: bytes, tim
     usage = usage_of(body, media_type)
     asked = label.get("model", "")
     if usage is None and not asked:
-        return  # a list of models, a file: nothing that is priced
+        return  # a list of models, say, or a file
     tally.add(label.get("host", ""), asked or model_of(body, media_type) or "", usage, times)

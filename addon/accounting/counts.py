@@ -1,4 +1,4 @@
-"""What a run did, counted while it runs: per host, and in all."""
+"""Counts what a run does, per host and in total."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ __all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "RunCounts
 _MOST_MISSED = 200
 
 HEALTHY, UNHEALTHY, BLOCKED = "healthy", "unhealthy", "blocked until it is cleared"
-"""How a second tier is, in words."""
+"""The states of a second tier, in words."""
 
 
 def worse_tier(one: str, other: str) -> str:
-    """Of two words for a second tier the worse; '' is none at all."""
+    """The worse of two states; '' means that there is no second tier."""
     return max(one, other, key=("", HEALTHY, UNHEALTHY, BLOCKED).index)
 
 
 @dataclass(slots=True)
 class HostCounts:
-    """Counts of one intercepted host. Times are seconds, bytes those of bodies.
+    """Counts of one intercepted host. Times are in seconds; bytes are those of bodies.
 
-    `live` are requests that were forwarded. `saved_seconds` is the recorded duration of the hits minus the time
-    that answering them took.
+    `live` are forwarded requests. `saved_seconds` is the recorded duration of the hits less the time they took.
     """
 
     requests: int = 0
@@ -53,9 +52,9 @@ class HostCounts:
 
 @dataclass(slots=True)
 class Missed:
-    """A miss that is its own cause. `why` is its diagnosis as JSON has it, `line` in one line.
+    """A miss that no earlier miss caused. `why` is its diagnosis for JSON, `line` the same in one line.
 
-    `times` counts equal requests, `follows` later misses that follow from it.
+    `times` counts equal requests, `follows` the later misses that this one caused.
     """
 
     why: dict[str, Any]
@@ -72,12 +71,12 @@ class Missed:
 class RunCounts:
     """Counts of a whole run.
 
-    `tunnelled` are connections by host, `tls_refused` those that a client ended because it does not trust the
-    CA, `cache_faults` what the store could not do, by what it was asked. `connections` were opened to providers.
-    `over_budget` are requests that a budget kept from being forwarded. `used` counts the hits of each entry, 0 for
-    one that was recorded only; `unused` are the other entries' keys, where somebody asked. `missed` is by key.
-    `second_tier` is how the second tier was in the end, '' where there is none. `workers_replaced` are processes of
-    the run that died; what they counted in their last second is lost.
+    `tunnelled` and `tls_refused` count connections by host; a client refuses TLS because it does not trust the CA.
+    `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
+    `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
+    only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
+    `second_tier` is its state at the end, '' if there is none. `workers_replaced` counts processes that died; their
+    counts of the last second are lost.
     """
 
     run: str
@@ -117,11 +116,11 @@ class RunCounts:
 
     @property
     def live(self) -> int:
-        """How many requests were forwarded."""
+        """The number of forwarded requests."""
         return sum(counts.live for counts in self.hosts.values())
 
     def miss(self, key: str, why: dict[str, Any], line: str, root: str | None = None) -> None:
-        """Take note of a miss and why; `root` is the earlier miss that it follows from."""
+        """Count a miss and keep its diagnosis; `root` is the key of the earlier miss that caused it."""
         if root in self.missed:
             self.missed[root].follows += 1
         elif key in self.missed:

@@ -1,4 +1,4 @@
-"""What fails a run although its command passed."""
+"""Gates: conditions that fail a run although its command passed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from addon.settings.modes import Mode
 __all__ = ["FAILED_STATUS", "Gates", "failures", "parse_rate"]
 
 FAILED_STATUS = 3
-"""The exit status of a run whose command passed and whose gate failed."""
+"""The exit status when the command passed and a gate failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What was asked for; None and False ask for nothing. `allow_tunnel` are host globs."""
+    """The gates of a run; None and False switch one off. `allow_tunnel` are host globs."""
 
     min_hit_rate: float | None = None
     max_misses: int | None = None
@@ -32,18 +32,18 @@ class Gates:
 
 
 def parse_rate(text: str) -> float:
-    """A rate from 0 to 1. Raises ValueError for anything else."""
+    """A rate from 0 to 1. Raises ValueError."""
     try:
         rate = float(text)
     except ValueError:
         rate = math.nan
-    if not 0 <= rate <= 1:  # NaN is neither
-        raise ValueError(f"{text!r} is no rate")
+    if not 0 <= rate <= 1:  # false for NaN, too
+        raise ValueError(f"{text!r} is not a rate; write a number from 0 to 1")
     return rate
 
 
 def failures(gates: Gates, counts: RunCounts) -> list[str]:
-    """One line for each gate that failed. A gate that cannot be checked has failed."""
+    """One line for each gate that failed. A gate that cannot be checked fails."""
     checks = (
         _hit_rate(gates, counts),
         _misses(gates, counts),
@@ -64,7 +64,7 @@ def _hit_rate(gates: Gates, counts: RunCounts) -> str:
         return (
             f"--min-hit-rate {gates.min_hit_rate:g}: no request was looked up; did the clients use the proxy?"
         )
-    # Not rounded: 0.9996 is no 1.
+    # Compared without rounding, so that 0.9996 does not pass for 1.
     if total.hits >= gates.min_hit_rate * asked:
         return ""
     return f"--min-hit-rate {gates.min_hit_rate:g}: {total.hits} of {asked} requests were hits"
@@ -90,7 +90,7 @@ def _usd(gates: Gates, counts: RunCounts) -> str:
     if gates.max_usd is None:
         return ""
     if counts.spent.usd > gates.max_usd or (counts.over_budget and counts.spent.usd >= gates.max_usd):
-        return f"--max-usd {gates.max_usd}: ${counts.spent.usd:.6f} were spent"
+        return f"--max-usd {gates.max_usd}: ${counts.spent.usd:.6f} was spent"
     if counts.spent.unknown:
         return f"--max-usd {gates.max_usd}: the price of {counts.spent.unknown} live answers is not known"
     return ""

@@ -1,11 +1,10 @@
-"""Receipts: a sorted text file that says which entries a run was answered from, for a reviewer to read.
+"""Receipts: a sorted text file that lists the entries a run was answered from, for reviewers.
 
     # provider-proxy receipt 1
     upstream: none
     pp1-<64 hex>  sha256:<64 hex>  2026-11-21T08:22:50Z  POST api.openai.com/v1/chat/completions gpt-4.1
 
-One line per key, in order of what was asked, so that a diff shows what changed. The digest is that of the whole
-entry as stored.
+One line per key, sorted by request, so that a diff shows what changed. The digest is that of the stored entry.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _MOST_BYTES = 2**26
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a lock file says: digests by key, and whether a connection to a provider was opened."""
+    """A lock file: digests by key, and whether a connection to a provider was opened."""
 
     digests: dict[str, str]
     upstream: bool
 
 
 def receipt_text(used: Iterable[UsedEntry], *, upstream: bool) -> str:
-    """The text of a receipt; entries that are gone are not in it."""
+    """The text of a receipt, without entries that are gone."""
     lines = sorted(
         (
             entry.label,
@@ -52,7 +51,7 @@ def receipt_text(used: Iterable[UsedEntry], *, upstream: bool) -> str:
 
 
 def read_receipt(path: Path) -> Receipt:
-    """What the lock file at `path` says. Raises UsageError where it is not one, naming the line."""
+    """Read the lock file at `path`. Raises UsageError, with the broken line's number."""
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
@@ -60,10 +59,10 @@ def read_receipt(path: Path) -> Receipt:
     except OSError as error:
         raise UsageError(f"the lock file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is no lock file of provider-proxy") from error
+        raise UsageError(f"{path} is not a lock file; write one with run --receipt") from error
     upstream = _UPSTREAM.get(lines[1].removeprefix("upstream: ")) if len(lines) > 1 else None
     if lines[0] != _HEAD or upstream is None or len(data) > _MOST_BYTES:
-        raise UsageError(f"{path} is no lock file of provider-proxy; write one with run --receipt")
+        raise UsageError(f"{path} is not a lock file; write one with run --receipt")
     digests: dict[str, str] = {}
     for number, line in enumerate(lines[2:], 3):
         match = _LINE.fullmatch(line)
@@ -75,7 +74,7 @@ def read_receipt(path: Path) -> Receipt:
 
 
 def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:
-    """One line for each way in which a run went beyond its lock file."""
+    """One line for each way in which a run differs from its lock file."""
     used = list(used)
     unlisted = [entry for entry in used if entry.key not in receipt.digests]
     differ = [e for e in used if e.key in receipt.digests and e.digest != receipt.digests[e.key]]
@@ -88,7 +87,7 @@ def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:
 
 
 def keys_in_receipts(paths: Iterable[Path]) -> set[str]:
-    """Every key that one of the lock files names. Raises UsageError."""
+    """The keys in all of the lock files. Raises UsageError."""
     return {key for path in paths for key in read_receipt(path).digests}
 
 

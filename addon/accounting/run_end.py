@@ -1,4 +1,4 @@
-"""What is known of a run only at its end, from the entries that it used."""
+"""Looks at the entries that a run used, once it has ended."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["EndOfRun", "UsedEntry"]
 
 @dataclass(frozen=True, slots=True)
 class UsedEntry:
-    """An entry that a run used. `digest` is the SHA-256 in hex of the entry as stored; '' for one that is gone.
+    """An entry that a run used. `digest` is the SHA-256 in hex of the stored entry, '' if the entry is gone.
 
-    `recorded_at` is Unix seconds, `label` says in one line what was asked.
+    `recorded_at` is Unix seconds, `label` the request in one line.
     """
 
     key: str
@@ -29,13 +29,13 @@ class UsedEntry:
 
 @dataclass(slots=True)
 class EndOfRun:
-    """Looks at the entries that a run used; `unused` asks for the keys of all the others too."""
+    """Looks at the entries that a run used; with `unused`, it lists the keys of all others, too."""
 
     unused: bool = False
     used: tuple[UsedEntry, ...] = ()
 
     def look(self, store: Store, counts: RunCounts) -> None:
-        """Read every used entry once: what it saved, and what it was. Raises StoreError."""
+        """Read each used entry once, for its cost and its digest. Raises StoreError."""
         self.used = tuple(self._used(store, counts, key, times) for key, times in sorted(counts.used.items()))
         counts.spent.settle()
         counts.saved.settle()
@@ -61,7 +61,7 @@ def _label(entry: Entry) -> str:
 
 
 def _is_answer(store: Store, key: str) -> bool:
-    """Whether an answer lies there, and no note of the cache's own."""
+    """Whether the entry is an answer, not one of the cache's own notes."""
     entry = _read(store, key)
     return entry is not None and entry.label.get("method") != "-"
 

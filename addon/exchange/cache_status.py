@@ -1,4 +1,4 @@
-"""The headers that say what the cache did: `x-provider-proxy-cache` and `cache-status` (RFC 9211)."""
+"""The headers that say what the cache did: `x-provider-proxy-cache`, and `cache-status` (RFC 9211)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _NAME = "provider-proxy"
 
 
 def hit_status(key: str) -> str:
-    """For an answer from an entry."""
+    """The `cache-status` of an answer from an entry."""
     return f'{_NAME}; hit; key="{key}"'
 
 
 def miss_status(key: str, *, stored: bool = False, detail: str = "") -> str:
-    """For a live answer: stored, or with `detail` saying why not.
+    """The `cache-status` of a live answer: stored, or with `detail` saying why not.
 
-    A streamed answer's headers leave before its end is known: its detail is `recording`.
+    The headers of a streamed answer are sent before its end is known, so its detail is `recording`.
     """
     status = f"{_NAME}; fwd=miss; "
     if stored:
@@ -28,5 +28,5 @@ def miss_status(key: str, *, stored: bool = False, detail: str = "") -> str:
 
 
 def bypass_status(detail: str) -> str:
-    """For a request that the cache was not asked about."""
+    """The `cache-status` of a request that the cache was not asked about; `detail` says why."""
     return f"{_NAME}; fwd=bypass; detail={detail}"

@@ -19,7 +19,7 @@ __all__ = ["Decision", "Forward", "Hit", "OwnAnswer"]
 
 @dataclass(slots=True)
 class Hit:
-    """Answer with this entry."""
+    """Answer from this entry."""
 
     entry: Entry
     cache_status: str

@@ -1,4 +1,4 @@
-"""Diagnoses misses in a thread of its own, so that no request waits for another one's explanation."""
+"""Explains misses in a thread of its own, so that no request waits for another one's explanation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from cache_store.errors import ProviderProxyError
 __all__ = ["EXPLAIN_SECONDS", "SOON_SECONDS", "Explaining"]
 
 EXPLAIN_SECONDS = 1.0
-"""What the answer to a miss waits at most for its explanation."""
+"""How long the answer to a miss waits for its explanation."""
 
 SOON_SECONDS = 0.05
-"""How much later a forwarded miss is explained: meanwhile its answer's first bytes have the processor."""
+"""How long the explanation of a forwarded miss is put off, so that it does not delay the answer's first bytes."""
 
 _MOST_WAITING = 256
 
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 
 class Explaining:
-    """Explains the misses of one run, one after the other, and takes note of them in its counts.
+    """Explains the misses of one run, one after the other, and adds them to its counts.
 
-    `taint` knows the credentials that no explanation may show.
+    `taint` knows the credentials that no explanation may show. `rerecord` says how the run's user records again.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Explaining:
         self._soon: dict[asyncio.TimerHandle, Callable[[], object]] = {}
 
     def start_soon(self, key: str, identity: Identity, *, stored: bool) -> None:
-        """Have the miss of `key`, which is forwarded, explained soon; `stored` says that its answer may be."""
+        """Explain the miss of `key`, which is forwarded, a little later; `stored`: its answer may be stored."""
         since = time.time()
 
         def start() -> None:
@@ -67,10 +67,10 @@ class Explaining:
         since: float = math.inf,
         rerecord: str | None = None,
     ) -> Future[Diagnosis | None] | None:
-        """Begin to explain the miss of `key`, to be logged at `level`; None where too many wait already.
+        """Begin to explain the miss of `key`, and log it at `level`.
 
-        None, too, once the run has ended. What was recorded at `since` (Unix seconds) or later is its own answer.
-        `rerecord` is how to record it, where that is not the run's usual way.
+        None if too many are waiting, or the run has ended. Entries recorded at `since` (Unix seconds) or later are
+        ignored: one of them is the request's own answer. `rerecord` replaces the run's own advice.
         """
         if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
@@ -80,7 +80,7 @@ class Explaining:
         return self._thread.submit(self._explain, key, identity, self._store, level, since, rerecord)
 
     async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
-        """Why `key`, which is not forwarded, missed; None where that cannot be told within EXPLAIN_SECONDS."""
+        """Why `key`, which is not forwarded, missed; None if that takes longer than EXPLAIN_SECONDS."""
         future = self.start(key, identity, logging.WARNING)
         if future is None:
             return None
@@ -91,7 +91,7 @@ class Explaining:
             return None
 
     def close(self) -> None:
-        """Finish what was begun, and what was to begin soon."""
+        """Finish every explanation, including those that were put off."""
         for handle, start in list(self._soon.items()):
             handle.cancel()
             start()
@@ -102,11 +102,11 @@ class Explaining:
         self, key: str, identity: Identity, store: Candidates, level: int, since: float, rerecord: str
     ) -> Diagnosis | None:
         try:
-            found = diagnose(
+            diagnosis = diagnose(
                 key, identity.request_json, identity.label, store, rerecord, since, self._taint.found_in
             )
-            root = self._folding.root(found)
-            self._counts.miss(key, found.as_dict(), found.line, root)
+            root = self._folding.root(diagnosis)
+            self._counts.miss(key, diagnosis.as_dict(), diagnosis.line, root)
         except ProviderProxyError as error:
             self._counts.unexplained += 1
             logger.warning("a miss cannot be explained: %s", error)
@@ -117,6 +117,6 @@ class Explaining:
             return None
         finally:
             self._waiting -= 1
-        if found.nearest and root is None:
-            logger.log(level, "miss: %s; %s", found.place, found.line)
-        return found
+        if diagnosis.nearest and root is None:
+            logger.log(level, "miss: %s; %s", diagnosis.place, diagnosis.line)
+        return diagnosis

@@ -1,4 +1,4 @@
-"""An answer being received live: its bytes as they pass, and whether its end was seen."""
+"""Copies a live answer while it passes, and notices its end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from cache_store.answers.passing_coding import PassingDecoder
 __all__ = ["Recording"]
 
 _CHUNK = 16 * 1024  # bytes decoded at a time
-_TAIL = 512  # bytes; the terminal event of every known stream is shorter or ends within them
+_TAIL = 512  # bytes; every known terminal event is shorter, or ends within them
 
 
 class Recording:
-    """Collects a body's chunks while they pass; past `limit` bytes it lets go of all of them at once.
+    """Copies a body's chunks while they pass; past `limit` bytes it drops the copy.
 
-    `length` is the declared one, as its header has it: where that is past `limit` nothing is collected. Where there
-    is one, with `hold` the latest chunk stays in `held` until the next one comes: a client sees the end of such an
-    answer with its last byte, and the entry must be on disk before that; `own_http` sends what is held once the
-    `response` hook is done. `encoding` is the content-encoding: the end is looked for in what it hides.
+    `length` is the value of the content-length header: past `limit`, nothing is copied. `encoding` is the value of
+    content-encoding; the terminal event is looked for in the decoded text.
+
+    With `hold` and a `length`, the latest chunk stays in `held` until the next one comes: the last byte tells a
+    client that the answer has ended, and the entry must be on disk before that. The HTTP layer sends `held` after
+    the `response` hook.
     """
 
     __slots__ = (
@@ -51,7 +53,7 @@ class Recording:
         encoding: str = "",
         hold: bool = False,
     ) -> None:
-        # It hands out what it holds without a copy, and grows without one where the system can remap memory.
+        # `getvalue` makes no copy, and growing makes none where the system can remap memory.
         self._received = BytesIO()
         self._flight = flight
         self._hold = hold and length is not None
@@ -65,7 +67,7 @@ class Recording:
         self.too_large = length is not None and length.isdecimal() and int(length) > limit
 
     def __call__(self, chunk: bytes) -> bytes | tuple[bytes, ...]:
-        """Take note of `chunk` (b"" at the end) and hand on what may be sent; mitmproxy's `response.stream`."""
+        """Copy `chunk` (b"" at the end) and return what may be sent now; for mitmproxy's `response.stream`."""
         if self._flight is not None:
             self._flight.moved = time.monotonic()
         if chunk and not self.too_large:
@@ -88,18 +90,21 @@ class Recording:
         return (before,) if before else ()
 
     def body(self) -> bytes:
-        """What came, as on the wire (maybe compressed)."""
+        """The bytes received so far, still in their content-encoding."""
         return self._received.getvalue()
 
     def seen(self, head: LiveAnswer) -> LiveAnswer:
-        """The answer with this head as its client saw it: where that left after the terminal event, the end of a
-        content-encoding did not come, nor is there any need of it. No body where not all of it could be seen."""
+        """The answer with this head as its client saw it, decoded as far as it came.
+
+        The client may have left after the terminal event, before the end of the content-encoding. The body is empty
+        if some of it could not be decoded.
+        """
         body = self.body()
         if self._passing is None:
             return replace(head, body=body)
         decoder, plain = PassingDecoder(self._encoding), BytesIO()
         for at in range(0, len(body), _CHUNK):
-            if plain.tell() <= self._limit:  # beyond it, it is not kept
+            if plain.tell() <= self._limit:  # a longer body is not stored
                 plain.write(decoder(body[at : at + _CHUNK]))
         headers = tuple(header for header in head.headers if header[0].lower() != b"content-encoding")
         return replace(head, headers=headers, body=b"" if decoder.is_lost else plain.getvalue())

@@ -1,4 +1,4 @@
-"""The life of a run's cache: opened before the first request, looked at and closed after the last."""
+"""Opens a run's cache before the first request; after the last, looks at the used entries and closes it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RunLife:
-    """What a run is started with, and what there is of it once it is open.
+    """One run: how it is started, and its store while it is open.
 
-    `stages` says whether its changes are staged, `end` what is looked at in the end, `rerecord` how its user
-    records what is missing. `staged` is to be committed or discarded after `close`. In a run of several processes
+    `stages`: changes go to `staged`, which the caller commits or discards after `close`. `end` looks at the used
+    entries. `rerecord` says how the run's user records what is missing. In a run of several processes
     `peer` is this one's part, `everywhere` asks for the figures of all, and one of them `reports`.
     """
 
@@ -48,7 +48,7 @@ class RunLife:
     store: StoreAccess | None = None
 
     def open(self, settings: Settings) -> Answering:
-        """Open the store. Raises StoreError where a mode that sends nothing has none, and UsageError."""
+        """Open the store. Raises UsageError, and StoreError in a mode that sends nothing."""
         store, self.staged = open_for_run(settings, self.counts.run if self.stages else None)
         try:
             store.open()
@@ -65,11 +65,11 @@ class RunLife:
         return Answering(settings, self.store, self.counts, explaining, peer)
 
     def stats(self) -> dict[str, Any]:
-        """The figures of this process so far, for JSON."""
+        """This process's figures so far, for JSON."""
         return self.counts.as_dict() | {"tiers": self.store.tiers() if self.store is not None else None}
 
     def close(self, settings: Settings, answering: Answering) -> None:
-        """Finish what was begun, look at the entries that were used, and close the store."""
+        """Finish the explanations and writes, look at the entries that were used, and close the store."""
         assert self.store is not None
         answering.explaining.close()
         self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
@@ -81,7 +81,7 @@ class RunLife:
         self.store = None
 
     def _import(self, store: Store, settings: Settings) -> None:
-        """Merge the directory that the settings name. Raises UsageError where it is none: tests would go live."""
+        """Import the directory that the settings name. Raises UsageError if that fails: tests would go live."""
         from addon.transfer.formats import Format
         from addon.transfer.importing import import_paths
 
@@ -93,7 +93,7 @@ class RunLife:
 
 
 def _in_words(tiers: dict[str, Any] | None) -> str:
-    """How a second tier is: '' where there is none."""
+    """The state of a second tier in words; '' if there is none."""
     if tiers is None:
         return ""
     if tiers["blocked"]:

@@ -1,7 +1,7 @@
-"""The store as the wire uses it: never the reason that a live request fails.
+"""Access to the store during a run. Its faults never fail a live request: each is logged and counted once.
 
-Reads are inline (microseconds), writes go to one thread of their own. What fails is logged and counted once.
-A second tier is asked in threads of its own, and nobody waits longer than FAR_SECONDS for it.
+Reads are inline, because they take microseconds; writes have a thread of their own. So has a second tier, and no
+request waits longer than FAR_SECONDS for it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from cache_store.tiers.tiered_store import TieredStore
 __all__ = ["FAR_SECONDS", "StoreAccess"]
 
 FAR_SECONDS = 0.5
-"""What one request waits for the second tier, at each of: looking up, removing, storing."""
+"""How long a request waits for the second tier, each time it looks up, removes or stores."""
 
-# A write that fails after so long was waiting, most likely for a lock.
+# A write that fails after so long was most likely waiting for a lock.
 _WAITED_SECONDS = 0.5
 
 _FAR_THREADS = 8
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class StoreAccess:
-    """A store behind counts, logs and a thread for writing."""
+    """A store with a thread for writing; counts and logs its faults."""
 
     def __init__(self, store: Store, counts: RunCounts) -> None:
         self._tiers = store if isinstance(store, TieredStore) else None
@@ -45,24 +45,24 @@ class StoreAccess:
         self._whole = store
         self._counts = counts
         self._closed = False
-        self._gave_up = (0.0, "")  # when a write last waited for nothing, and why
+        self._gave_up = (0.0, "")  # when a write last waited in vain, and why
         self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cache-writer")
 
     async def find(self, key: str) -> Entry | None:
-        """The entry under `key` in any tier; does not give way to others unless a second tier is asked.
+        """The entry under `key` in any tier. Waits only if a second tier must be asked.
 
-        Raises StoreError where the first tier cannot be read.
+        Raises StoreError if the first tier cannot be read.
         """
         entry = self.get(key)
         if self._tiers is None or (entry is not None and self._tiers.is_fresh(entry)):
             return entry
-        found = await self._from_far("read", Kind.READ, partial(self._tiers.far_get, key))
-        # While we waited, another request may have stored its answer.
-        return found if found is not None else self.get(key)
+        far = await self._from_far("read", Kind.READ, partial(self._tiers.far_get, key))
+        # Another request may have stored its answer in the meantime.
+        return far if far is not None else self.get(key)
 
     def at_hand(self, key: str) -> Entry | None:
-        """The entry under `key` if the first tier has it and no other must be asked; faults are left to `find`."""
+        """The entry under `key` if the first tier alone can tell; None means that `find` must look."""
         try:
             entry = self._store.get(key)
         except ProviderProxyError:
@@ -70,10 +70,7 @@ class StoreAccess:
         return entry if self._tiers is None or entry is None or self._tiers.is_fresh(entry) else None
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key` in the first tier; one that cannot be used is a miss.
-
-        Raises StoreError where none can be read.
-        """
+        """The entry under `key` in the first tier; an unusable one is a miss. Raises StoreError."""
         try:
             return self._store.get(key)
         except EntryError as error:
@@ -86,7 +83,7 @@ class StoreAccess:
             raise StoreUnavailable(str(error)) from error
 
     async def put(self, make: Callable[[], Entry | NotStored], began_at: float) -> NotStored | None:
-        """Make an entry and store it, both in the writer's thread; None is success, else why it is not stored."""
+        """Make an entry and store it, both in the writer's thread; None is success."""
 
         def work() -> Entry | NotStored:
             made = make()
@@ -106,7 +103,7 @@ class StoreAccess:
         return None
 
     async def remove(self, key: str) -> None:
-        """Remove what is under `key`."""
+        """Remove the entry under `key`."""
         try:
             if self._tiers is not None:
                 self._tiers.forget(key)
@@ -118,23 +115,23 @@ class StoreAccess:
 
     @property
     def candidates(self) -> Candidates | None:
-        """The first tier, where it can tell which of its entries are like a request."""
+        """The first tier, if it can tell which of its entries are like a request."""
         return self._store if isinstance(self._store, Candidates) else None
 
     async def in_background(self, work: Callable[[], None]) -> None:
-        """Do `work` in the writer's thread; nothing once it is closed."""
+        """Do `work` in the writer's thread, unless the store is closed."""
         if not self._closed:
             await self._in_thread(work)
 
     def finish(self, work: Callable[[Store], None]) -> None:
-        """Do `work` with the first tier once what was begun is written. What fails is logged."""
+        """Do `work` with the first tier after all earlier writes; log it if it fails."""
         try:
             self._writer.submit(work, self._store).result()
         except Exception:
             logger.exception("the end of the run could not be counted")
 
     def tiers(self) -> dict[str, Any] | None:
-        """The second tier's state, for JSON; None where there is no second tier."""
+        """The second tier's state, for JSON; None if there is no second tier."""
         return self._tiers.state() if self._tiers is not None else None
 
     def close(self) -> None:
@@ -146,12 +143,12 @@ class StoreAccess:
         self._whole.close()
 
     async def _from_far[T](self, what: str, kind: Kind, work: Callable[..., T]) -> T | None:
-        """What the second tier says within FAR_SECONDS, else None; what comes later is let go of."""
+        """What the second tier answers within FAR_SECONDS, otherwise None."""
         assert self._tiers is not None
         until = time.monotonic() + FAR_SECONDS
 
         def in_time() -> T | None:
-            # All threads may hang in calls of requests that have long gone on.
+            # By the time a thread is free, the request may have gone on without the answer.
             return work(until=until) if time.monotonic() < until else None
 
         future = asyncio.get_running_loop().run_in_executor(self._far, in_time)
@@ -165,8 +162,9 @@ class StoreAccess:
         return None
 
     def _in_turn[T](self, work: Callable[[], T]) -> Callable[[], T]:
-        """`work` when it is its turn. What was asked for while another write waited for nothing has waited enough:
-        it is not tried, for else the last of many would wait once for each.
+        """`work`, unless another write waited in vain since it was queued.
+
+        Otherwise queued writes would each wait for the full timeout.
         """
         asked = time.monotonic()
 

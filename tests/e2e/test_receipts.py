@@ -49,14 +49,14 @@ def test_a_receipt_and_a_locked_run(upstream: Upstream, environ: dict[str, str],
     ("content", "said"),
     [
         (None, "cannot be read"),
-        (b"", "is no lock file"),
-        (b"\xff\xfe", "is no lock file"),
-        (b"# pip freeze\nrequests==2\n", "is no lock file"),
+        (b"", "is not a lock file"),
+        (b"\xff\xfe", "is not a lock file"),
+        (b"# pip freeze\nrequests==2\n", "is not a lock file"),
         (
             b"# provider-proxy receipt 1\nupstream: none\npp1-short  sha256:1  2026  POST\n",
             "is broken at line 3",
         ),
-        (b"# provider-proxy receipt 1\nupstream: perhaps\n", "is no lock file"),
+        (b"# provider-proxy receipt 1\nupstream: perhaps\n", "is not a lock file"),
     ],
 )
 def test_a_broken_lock_file(

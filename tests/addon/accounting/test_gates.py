@@ -35,7 +35,7 @@ def test_no_gate_fails_nothing() -> None:
     ],
 )
 def test_the_hit_rate_is_not_rounded(rate: float, hits: int, misses: int, fails: bool) -> None:
-    """0.9999 is not 1, and nothing looked up is no rate at all."""
+    """0.9999 is not 1, and without look-ups there is no rate."""
     assert bool(failures(Gates(min_hit_rate=rate), counts(hits, misses))) == fails
 
 
@@ -60,7 +60,7 @@ def test_money_that_is_not_known_is_not_zero() -> None:
     run.spent.add("api.openai.com", "gpt-4.1", {"prompt_tokens": 1_000_000, "completion_tokens": 0})
     run.spent.settle()
     assert failures(Gates(max_usd=Decimal(2)), run) == []
-    assert failures(Gates(max_usd=Decimal("1.99")), run) == ["--max-usd 1.99: $2.000000 were spent"]
+    assert failures(Gates(max_usd=Decimal("1.99")), run) == ["--max-usd 1.99: $2.000000 was spent"]
     run.spent.add("api.openai.com", "house-model", {"prompt_tokens": 1})
     run.spent.settle()
     assert failures(Gates(max_usd=Decimal(5)), run) == [
@@ -105,5 +105,5 @@ def test_tunnelled_hosts() -> None:
 @pytest.mark.parametrize("text", ["1.01", "-0.1", "nan", "inf", "", "most"])
 def test_a_rate_is_from_0_to_1(text: str) -> None:
     """Anything else is refused."""
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a rate"):
         parse_rate(text)

@@ -71,5 +71,5 @@ def test_a_broken_file_names_its_line(change: str, tmp_path: Path) -> None:
         "head": lines[1:],
     }[change]
     (tmp_path / "x.lock").write_text("\n".join(broken) + "\n")
-    with pytest.raises(UsageError, match=r"line \d|no lock file"):
+    with pytest.raises(UsageError, match=r"line \d|not a lock file"):
         read_receipt(tmp_path / "x.lock")
