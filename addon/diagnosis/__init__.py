@@ -1,4 +1,4 @@
-"""Why a request missed: the nearest recorded one, what differs, and what to do about it. Pure."""
+"""Explains a miss: the nearest recorded request, how it differs, and a remedy. Pure; imports `cache_store` only."""
 
 from addon.diagnosis.diagnosing import Candidates, Diagnosis, diagnose, diagnose_saved
 from addon.diagnosis.differences import Difference

@@ -1,4 +1,4 @@
-"""Finds the nearest recorded request and says what differs."""
+"""Finds the recorded request that is nearest to one that missed, and describes how they differ."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from cache_store.errors import EntryError
 from cache_store.nearest.nearest_index import Held
 from cache_store.nearest.sketch import Sketch, sketch
 
-__all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved", "looks"]
+__all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved"]
 
 _CANDIDATES = 3
 _SHORT_KEY = 12
-_SAID = 3  # differences that one line names
+_NAMED = 3  # further differences that the line names
 _PLACE = 200
-_WORTH_SAYING = 16  # characters that both texts begin with
+_LONG_START = 16  # characters of a shared start that are worth mentioning
 
-
-# Told by how a text looks; the other kinds are told by where they are.
+# Kinds that are guessed from how a text looks; the others follow from its place.
 _GUESSED = frozenset(
     {Kind.UUID, Kind.TIMESTAMP, Kind.DATE, Kind.TOOL_CALL_ID, Kind.ANSWER_ID, Kind.HEX, Kind.PATH}
 )
@@ -33,24 +32,26 @@ _GUESSED = frozenset(
 
 @runtime_checkable
 class Candidates(Protocol):
-    """A store that knows which of its entries are like a request."""
+    """A store that can find the entries whose requests resemble another."""
 
     def head(self, key: str) -> Entry | None:
-        """The entry under `key`; its body may be left out."""
+        """The entry under `key`, maybe without its body."""
 
     def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
-        """Keys of the entries most like `wanted`, best first."""
+        """The keys of at most `most` entries that resemble `wanted`, the best first."""
 
     def held(self, host: str) -> Held:
-        """What there is of `host`."""
+        """The endpoints of `host` that have entries, with the number of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why `key` has no entry. `nearest` is the key of the nearest entry; '' where there is none.
+    """Why `key` has no entry.
 
-    `recorded_at` is Unix seconds. `more` says that there are more differences than were looked for. `note` says
-    what differences cannot. `place` is method, host and path.
+    `place` is the request's method, host and path. `nearest` is the key of the nearest entry ('' if there is
+    none), recorded at `recorded_at` (Unix seconds). `more` is true if there may be more differences than
+    `differences` lists. `shared` counts the messages that both conversations begin with. `note` explains what no
+    difference can.
     """
 
     key: str
@@ -66,23 +67,23 @@ class Diagnosis:
 
     @property
     def line(self) -> str:
-        """All of it in one line."""
+        """The whole diagnosis in one line."""
         if not self.nearest:
             return self.note
-        said = f"nearest recorded: {self.nearest[:_SHORT_KEY]}…"
+        line = f"nearest recorded: {self.nearest[:_SHORT_KEY]}…"
         if self.differences:
-            said += f" differs at {_said(self.differences[0])}"
+            line += f" differs at {_described(self.differences[0])}"
             if self.shared:
                 first = "first message is" if self.shared == 1 else f"first {self.shared} messages are"
-                said += f" (the conversation's {first} the same)"
+                line += f" (the conversation's {first} the same)"
             others = [difference.place for difference in self.differences[1:]]
             if others:
-                more = "…" if self.more or len(others) > _SAID else ""
-                said += f"; it also differs at {', '.join(others[:_SAID])}{more and ', ' + more}"
-        return ". ".join(part for part in (said, self.note, self.remedy) if part)
+                more = ", …" if self.more or len(others) > _NAMED else ""
+                line += f"; it also differs at {', '.join(others[:_NAMED])}{more}"
+        return ". ".join(part for part in (line, self.note, self.remedy) if part)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The diagnosis as JSON; the report and `explain --json` print it."""
         return {
             "key": self.key,
             "place": self.place,
@@ -105,12 +106,12 @@ def diagnose(
     since: float = math.inf,
     secret_in: Callable[[bytes], str | None] = lambda _: None,
 ) -> Diagnosis:
-    """Why there was no entry for the request under `key`, whose redacted form is `request_json`.
+    """Explain why the request under `key`, whose redacted form is `request_json`, has no entry.
 
-    `rerecord` is how to record what is missing, '' where the run does so itself. One that was recorded at `since`
-    (Unix seconds) or later is its own answer. Where `secret_in` (the kind of a credential in some bytes) finds one
-    in either request, nothing of them is shown. Reads the heads of at most four entries. Raises StoreError where
-    the store cannot be read.
+    `rerecord` is the command or setting that records it, '' if this run records it anyway. An entry under `key`
+    that was recorded at `since` (Unix seconds) or later is this request's own answer and is passed over.
+    `secret_in` returns the kind of a credential found in some bytes, or None; if either request holds one, none
+    of its text is shown. Reads the heads of at most four entries. Raises StoreError if the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
@@ -132,30 +133,35 @@ def diagnose(
         if old is None or new is None:
             saved = False
             continue
-        found = _compared(key, place, entry, old, new, wanted, rerecord)
-        if best is None or _closeness(found) > _closeness(best):
-            best, compared = found, entry.request_json
+        diagnosis = _compared(key, place, entry, old, new, wanted, rerecord)
+        if best is None or _closeness(diagnosis) > _closeness(best):
+            best, compared = diagnosis, entry.request_json
     if best is None:
         held = store.held(wanted.host)
         if answered:
             counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
             held = [(endpoint, number) for endpoint, number in counted if number]
-        best = Diagnosis(key, place, note=_without(held, wanted, rerecord, saved=saved), wanted=wanted)
-    # Both requests whole: what is shown of them is cut, and may be a part of it.
+        best = Diagnosis(key, place, note=_nothing_near(held, wanted, rerecord, saved=saved), wanted=wanted)
+    # Both requests are searched whole: the shortened text may show only a part of a credential.
     kind = secret_in(request_json) or secret_in(compared) or secret_in(best.line.encode("utf-8", "replace"))
     return _hidden(best, label, kind) if kind else best
 
 
-def _hidden(found: Diagnosis, label: Mapping[str, str], kind: str) -> Diagnosis:
-    """What may be said of a request that holds a credential outside of the places for one."""
+def _hidden(diagnosis: Diagnosis, label: Mapping[str, str], kind: str) -> Diagnosis:
+    """Strip a diagnosis of all text that comes from the requests, because one of them holds a credential."""
     return Diagnosis(
-        found.key, f"{label.get('method', '')} {label.get('host', '')}", found.nearest, found.recorded_at,
-        shared=found.shared, note=_NOT_SHOWN.format(kind), wanted=found.wanted,
-    )  # fmt: skip
+        diagnosis.key,
+        f"{label.get('method', '')} {label.get('host', '')}",
+        diagnosis.nearest,
+        diagnosis.recorded_at,
+        shared=diagnosis.shared,
+        note=_NOT_SHOWN.format(kind),
+        wanted=diagnosis.wanted,
+    )
 
 
 def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
-    """How the request of `other` differs from that of `entry`; both are recorded."""
+    """Describe how the saved request of `other` differs from that of `entry`."""
     label = other.label
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
     old, new = parse_saved(entry.request_json), parse_saved(other.request_json)
@@ -166,16 +172,17 @@ def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
 
 _ENDPOINT = frozenset({"method", "path"})
 _NOT_SHOWN = (
-    "A credential that this run has seen ({}) stands in the text of this request, or of the nearest, so nothing of "
-    "them is shown, and an answer to it is not stored. Use a made-up value there"
+    "The text of this request, or of the nearest one, contains a credential that this run has seen ({}), so "
+    "neither is shown, and an answer is not stored. Use a made-up value in the request"
 )
 _UNSAVED = (
-    "What is recorded there was stored without its request (PROVIDER_PROXY_SAVE_REQUEST=false), so there is "
-    "nothing to compare with"
+    "The recorded entries have no saved request (PROVIDER_PROXY_SAVE_REQUEST=false), so there is nothing to "
+    "compare with"
 )
 _EQUAL = (
-    "That entry has the same request, but it may not be served here: it is too old (PROVIDER_PROXY_MAX_AGE), was "
-    "asked for once more than it was recorded (PROVIDER_PROXY_REPEAT), or was recorded under other ignore rules"
+    "That entry has the same request, but cannot be served here: it is too old (PROVIDER_PROXY_MAX_AGE), the "
+    "request was sent more often than it was recorded (PROVIDER_PROXY_REPEAT), or it was recorded under other "
+    "ignore rules"
 )
 
 
@@ -188,27 +195,33 @@ def _compared(
     wanted: Sketch,
     rerecord: str,
 ) -> Diagnosis:
-    found = differences(old, new)
+    places = differences(old, new)
     return Diagnosis(
-        key, place, entry.key, entry.recorded_at, tuple(found), len(found) >= MOST, shared_messages(old, new),
-        note="" if found else _EQUAL,
-        remedy=remedy(found[0], rerecord) if found else "",
+        key,
+        place,
+        entry.key,
+        entry.recorded_at,
+        tuple(places),
+        more=len(places) >= MOST,
+        shared=shared_messages(old, new),
+        note="" if places else _EQUAL,
+        remedy=remedy(places[0], rerecord) if places else "",
         wanted=wanted,
-    )  # fmt: skip
-
-
-def _closeness(found: Diagnosis) -> tuple[bool, int, int, int]:
-    """The same endpoint, the longest shared beginning, the fewest differences, the longest shared text."""
-    same_place = _ENDPOINT.isdisjoint(difference.place for difference in found.differences)
-    return (
-        same_place,
-        found.shared,
-        -len(found.differences),
-        sum(difference.same for difference in found.differences),
     )
 
 
-def _without(held: Held, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
+def _closeness(diagnosis: Diagnosis) -> tuple[bool, int, int, int]:
+    """Rank by endpoint, then by shared conversation, number of differences and shared text."""
+    same_endpoint = _ENDPOINT.isdisjoint(difference.place for difference in diagnosis.differences)
+    return (
+        same_endpoint,
+        diagnosis.shared,
+        -len(diagnosis.differences),
+        sum(difference.same for difference in diagnosis.differences),
+    )
+
+
+def _nothing_near(held: Held, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
     advice = f". Record it: {rerecord}" if rerecord else ""
     if not saved:
         return _UNSAVED + advice
@@ -219,14 +232,10 @@ def _without(held: Held, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
     return f"Nothing like it {verb} recorded; for {shortened(wanted.host)} there {verb} {counted}{advice}"
 
 
-def _said(difference: Difference) -> str:
+def _described(difference: Difference) -> str:
     old, new = ("nothing" if value is None else f"“{value}”" for value in (difference.old, difference.new))
     same = ""
-    if difference.same > _WORTH_SAYING:
+    if difference.same > _LONG_START:
         same = f"same for {difference.same} characters, then "
-    return f"{difference.place}: {same}{old} / {new}, {looks(difference)}"
-
-
-def looks(difference: Difference) -> str:
-    """What kind of thing it is, as it reads behind the values."""
-    return f"looks like {difference.kind}" if difference.kind in _GUESSED else str(difference.kind)
+    kind = f"looks like {difference.kind}" if difference.kind in _GUESSED else difference.kind
+    return f"{difference.place}: {same}{old} / {new}, {kind}"

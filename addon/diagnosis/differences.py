@@ -1,4 +1,4 @@
-"""How two saved requests differ: as structures, in the order in which a person would look."""
+"""Compares two saved requests as structures, in the order in which a person would look."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cache_store.nearest.sketch import conversation_of
 __all__ = ["MOST", "Difference", "differences", "parse_saved", "shared_messages"]
 
 MOST = 20
-"""Differences that are looked for; two requests with more have little to do with one another."""
+"""How many differences are searched for; two requests with more are hardly related."""
 
 _LONGEST_JSON = 2**22  # bytes
 _POINTER = 160
@@ -25,11 +25,11 @@ _HEAD = ("method", "scheme", "host", "port", "path")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where the recorded request (`old`) and the new one differ.
+    """One place where the recorded request (`old`) and the new one (`new`) differ.
 
-    `place` is a JSON Pointer into the body, or `header NAME`, `query NAME`, `path`, and so on. `old` and `new`
-    are shortened, None where there is nothing; `same` counts the characters that both begin with. `value` tells
-    one new value from another without showing it.
+    `place` is a JSON Pointer into the body, or `header NAME`, `query NAME`, `path` and so on. `old` and `new` are
+    shortened; None means that the request has nothing there. Both begin with the same `same` characters. `value`
+    is a digest that identifies the new value without showing it.
     """
 
     place: str
@@ -40,18 +40,18 @@ class Difference:
     value: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The difference as JSON, without `value`."""
         return {name: value for name, value in asdict(self).items() if name != "value"}
 
 
 class _Number(str):
-    """A number as it is written, which is never equal to the text of the same digits."""
+    """A number as it is written, as a type of its own so that it never equals text with the same digits."""
 
     __slots__ = ()
 
 
 def parse_saved(request_json: bytes) -> dict[str, Any] | None:
-    """A saved request; None where there is none, or none that can be compared. Never raises."""
+    """Parse a saved request. Returns None if it is missing, too long or damaged; never raises."""
     if len(request_json) > _LONGEST_JSON:
         return None
     try:
@@ -62,7 +62,7 @@ def parse_saved(request_json: bytes) -> dict[str, Any] | None:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
-    """Where `new` differs from `old`, at most MOST places: the conversation, the rest of the body, the head."""
+    """At most MOST places where the requests differ: the conversation first, then the body, then the head."""
     try:
         return list(islice(_all(old, new), MOST))
     except RecursionError:
@@ -70,7 +70,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
 
 
 def shared_messages(old: dict[str, Any], new: dict[str, Any]) -> int:
-    """How many messages both conversations begin with."""
+    """The number of messages that both conversations begin with."""
     pairs = zip(conversation_of(_json_body(old)), conversation_of(_json_body(new)), strict=False)
     count = 0
     for a, b in pairs:
@@ -105,7 +105,7 @@ def _json_body(saved: dict[str, Any]) -> Any:
 
 
 def _bodies(old: Any, new: Any) -> Iterator[Difference]:
-    """Bodies that are not both JSON."""
+    """Compare two bodies that are not both JSON."""
     if _equal(old, new):
         return
     if isinstance(old, dict) and isinstance(new, dict) and old.get("kind") == new.get("kind"):
@@ -116,8 +116,8 @@ def _bodies(old: Any, new: Any) -> Iterator[Difference]:
         yield _changed("body", kinds[0], kinds[1], None)
 
 
-def _rest(found: Difference) -> tuple[Kind, str | None, str | None, int, str]:
-    return found.kind, found.old, found.new, found.same, found.value
+def _rest(difference: Difference) -> tuple[Kind, str | None, str | None, int, str]:
+    return difference.kind, difference.old, difference.new, difference.same, difference.value
 
 
 def _kind_of_head(name: str, old: dict[str, Any]) -> Kind:
@@ -192,7 +192,7 @@ def _lists(place: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
 
 
 def _tools(place: str, start: int, old: list[Any], new: list[Any]) -> Iterator[Difference]:
-    """Tools are known by their names, whatever their order."""
+    """Compare tools by name, in any order."""
     by_name = {_tool_name(tool): tool for tool in old}
     for at, tool in enumerate(new, start):
         before = by_name.pop(_tool_name(tool), None)
@@ -214,7 +214,7 @@ def _tool_name(tool: Any) -> str:
 
 
 def _item_of(place: str) -> str:
-    """`messages` or `tools` where `place` is such a list."""
+    """`messages` or `tools` if `place` is such a list, else an empty string."""
     return {"/messages": "messages", "/input": "messages", "/contents": "messages", "/tools": "tools"}.get(
         place, ""
     )
@@ -268,7 +268,7 @@ def _digest(value: Any) -> str:
 
 
 def _token(name: str) -> str:
-    """One step of a JSON Pointer (RFC 6901, 3)."""
+    """Escape one step of a JSON Pointer (RFC 6901, section 3)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
@@ -277,7 +277,7 @@ def _cut(place: str) -> str:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Equal in kind too: a number is not the text of its digits, and 1 is not true."""
+    """Whether two JSON values are equal, type included: 1 equals neither "1" nor true."""
     if a is b:
         return True
     if type(a) is not type(b):

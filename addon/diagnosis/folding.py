@@ -1,4 +1,4 @@
-"""Later misses of a conversation that follow from the first one are told as one."""
+"""Folds later misses of a conversation under the first one, which caused them."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ type _Trace = tuple[str, object, str]
 
 
 class Folding:
-    """Remembers the misses of a run; tells which earlier one a later one follows from."""
+    """Remembers the misses of a run to find the earlier miss that caused a later one."""
 
     def __init__(self) -> None:
         self._roots: OrderedDict[_Trace, str] = OrderedDict()
         self._last: dict[str, str] = {}
 
-    def root(self, found: Diagnosis) -> str | None:
-        """The key of the miss that `found` follows from; None where it is a root itself.
+    def root(self, diagnosis: Diagnosis) -> str | None:
+        """The key of the earlier miss that caused this one; None if it has a cause of its own.
 
-        It follows where its conversation goes on from one that missed, where its first difference is the very
-        value that made another one miss, or where it names an answer that cannot be the recorded one.
+        An earlier miss is the cause if this conversation continues the one that missed, if the first difference
+        is the same new value, or if the request names an id from an answer that was not replayed.
         """
-        root = next((self._roots[trace] for trace in self._causes(found) if trace in self._roots), None)
-        host = found.wanted.host
-        if root is None and found.differences and found.differences[0].kind is Kind.ANSWER_ID:
+        root = next((self._roots[trace] for trace in self._causes(diagnosis) if trace in self._roots), None)
+        host = diagnosis.wanted.host
+        if root is None and diagnosis.differences and diagnosis.differences[0].kind is Kind.ANSWER_ID:
             root = self._last.get(host)
-        if root == found.key:
+        if root == diagnosis.key:
             root = None
-        here = root or found.key
-        for trace in self._traces(found):
+        here = root or diagnosis.key
+        for trace in self._traces(diagnosis):
             self._roots.setdefault(trace, here)
         while len(self._roots) > _MOST:
             self._roots.popitem(last=False)
         self._last[host] = here
         return root
 
-    def _causes(self, found: Diagnosis) -> list[_Trace]:
-        host = found.wanted.host
-        return [(host, feature, "talk") for feature in reversed(found.wanted.chain[:-1])] + self._values(
-            found
+    def _causes(self, diagnosis: Diagnosis) -> list[_Trace]:
+        host = diagnosis.wanted.host
+        return [(host, feature, "talk") for feature in reversed(diagnosis.wanted.chain[:-1])] + self._values(
+            diagnosis
         )
 
-    def _traces(self, found: Diagnosis) -> list[_Trace]:
-        host = found.wanted.host
-        return [(host, feature, "talk") for feature in found.wanted.chain[-1:]] + self._values(found)
+    def _traces(self, diagnosis: Diagnosis) -> list[_Trace]:
+        host = diagnosis.wanted.host
+        return [(host, feature, "talk") for feature in diagnosis.wanted.chain[-1:]] + self._values(diagnosis)
 
-    def _values(self, found: Diagnosis) -> list[_Trace]:
-        """A changed value that is there again; what is merely gone, or there for the first time, is no cause."""
-        if not found.differences or found.differences[0].old is None or found.differences[0].new is None:
+    def _values(self, diagnosis: Diagnosis) -> list[_Trace]:
+        """The changed value, if both requests have one: an added or a removed value causes no later miss."""
+        first = next(iter(diagnosis.differences), None)
+        if first is None or first.old is None or first.new is None:
             return []
-        first = found.differences[0]
-        return [(found.wanted.host, first.place, first.value)]
+        return [(diagnosis.wanted.host, first.place, first.value)]

@@ -1,4 +1,4 @@
-"""What kind of thing differs: what a test makes anew each time, what the provider made, what somebody changed."""
+"""Classifies a difference: a value that each run makes anew, an id from the provider, or a real change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Kind", "kind_of_member", "kind_of_text"]
 
 
 class Kind(enum.StrEnum):
-    """A kind of difference; the value reads after "looks like" or "is"."""
+    """A kind of difference. Messages put the value after "looks like" or on its own."""
 
     UUID = "a UUID"
     TIMESTAMP = "a timestamp"
@@ -32,7 +32,7 @@ class Kind(enum.StrEnum):
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?"
-# In order: the first whose match holds the place of the difference in both texts.
+# The first pattern wins whose match contains the difference in both texts.
 _PATTERNS = (
     (Kind.UUID, r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"),
     (Kind.TIMESTAMP, rf"\d{{4}}-\d\d-\d\d[T_ ]{_CLOCK}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"),
@@ -49,7 +49,7 @@ _PATTERNS = (
     (Kind.PATH, r"(?:[A-Za-z]:\\|~/|\.{0,2}/)[^\s\"'<>|:*?,;)]{3,200}"),
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
-_WINDOW = 128  # characters on each side of the difference that are looked at
+_WINDOW = 128  # characters on each side of the difference that are searched
 
 _SAMPLING = frozenset({
     "temperature", "top_p", "topP", "top_k", "topK", "min_p", "seed", "max_tokens", "maxTokens",
@@ -64,7 +64,7 @@ _ANSWER_IDS = frozenset({"previous_response_id", "response_id", "conversation", 
 
 
 def kind_of_member(name: str) -> Kind | None:
-    """What the member called `name` is; None where its name does not say."""
+    """The kind of a member by its name; None if the name does not tell."""
     for kind, names in (
         (Kind.MODEL, _MODELS),
         (Kind.SAMPLING, _SAMPLING),
@@ -77,7 +77,7 @@ def kind_of_member(name: str) -> Kind | None:
 
 
 def kind_of_text(old: str, new: str, same: int) -> Kind | None:
-    """What two texts that part after `same` characters have there; None where it is no known kind."""
+    """The kind of value in which two texts differ after `same` characters; None if it is unknown."""
     start = max(0, same - _WINDOW)
     at = same - start
     a, b = (text[start : same + _WINDOW] for text in (old, new))
@@ -88,5 +88,5 @@ def kind_of_text(old: str, new: str, same: int) -> Kind | None:
 
 
 def _holds(pattern: re.Pattern[str], text: str, at: int) -> bool:
-    """Whether a match reaches over the place `at` (one that just ends there was cut off by it)."""
+    """Whether a match contains position `at`; one that ends there does not."""
     return any(match.start() <= at < match.end() for match in pattern.finditer(text))

@@ -1,4 +1,4 @@
-"""Values cut down to what tells them apart: never more than a few dozen characters of any."""
+"""Shortens values to the part that differs, at most LONGEST characters of each."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from addon.printing import printable
 __all__ = ["LONGEST", "shared_start", "shortened", "shown_apart", "text_of"]
 
 LONGEST = 60
-"""Characters of a value that are shown; a promise allows 200."""
+"""Characters of a value that are shown; the docs promise at most 200."""
 
 _BEFORE = 24
 _REACH = 12
 
 
 def text_of(value: Any) -> str:
-    """A value as text: a string as it is, anything else as JSON."""
+    """A string unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, check_circular=False)
 
 
 def shortened(value: Any, longest: int = LONGEST) -> str:
-    """A value in one line, its middle left out where it is long."""
+    """A value in one printable line, without its middle if it is longer than `longest` characters."""
     text = text_of(value)
     if len(text) > longest:
         text = f"{text[: longest * 2 // 3]}…{text[-(longest // 3 - 1) :]}"
@@ -30,7 +30,7 @@ def shortened(value: Any, longest: int = LONGEST) -> str:
 
 
 def shared_start(a: str, b: str) -> int:
-    """How many characters `a` and `b` have in common at their start."""
+    """The length of the longest common start of `a` and `b`."""
     low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2
@@ -42,9 +42,9 @@ def shared_start(a: str, b: str) -> int:
 
 
 def shown_apart(a: str, b: str, same: int) -> tuple[str, str]:
-    """Both texts from shortly before the place `same` where they part, each cut to LONGEST characters."""
+    """Both texts from shortly before position `same`, where they start to differ, cut to LONGEST characters."""
     start = max(0, same - _BEFORE)
-    # From the start of a word, where one begins not far before.
+    # Start at a word if one begins shortly before.
     word = max(a.rfind(mark, start, same) for mark in " \n\t\"'")
     start = word + 1 if word >= 0 else start
     alike = _shared_end(a[same:], b[same:])

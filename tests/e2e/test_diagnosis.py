@@ -219,7 +219,7 @@ def test_diff_and_explain_at_the_command_line(
     [
         (("diff", "nope", "nope"), "there is no cache"),
         (("explain", "pp1-nope"), "there is no report of a last run"),
-        (("explain", "broken.json"), "broken.json is no JSON"),
+        (("explain", "broken.json"), "broken.json is not JSON"),
     ],
 )
 def test_bad_input_is_one_line(
