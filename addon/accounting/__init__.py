@@ -1,1 +1,4 @@
-"""Counts, costs, receipts and gates of a run. Knows settings, identities and messages; prints nothing."""
+"""The counts, costs, receipts and gates of a run.
+
+It uses settings, identities and messages, and prints nothing.
+"""

@@ -19,14 +19,14 @@ from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.answers.usage import model_of, tokens_of, usage_of
 from cache_store.entry import Entry, Headers, header_value
 
-__all__ = ["ModelCosts", "Tally", "add_entry", "add_live", "price_of"]
+__all__ = ["ModelCosts", "Tally", "add_entry", "add_live"]
 
 _FLAVORS = ("default", "chat", "responses", "embeddings", "tokens")
 _MOST_PENDING = 100_000
 _MOST_MODELS = 1000
 
 
-def price_of(host: str, model: str, usage: dict[str, Any]) -> Decimal | None:
+def _price_of(host: str, model: str, usage: dict[str, Any]) -> Decimal | None:
     """The price of one answer of `host` in US dollars; None if it is not known."""
     if not model or importlib.util.find_spec("genai_prices") is None:
         return None
@@ -97,7 +97,7 @@ class Tally:
         """Look up the prices of the answers added since the last call."""
         pending, self._pending = self._pending, []
         for host, model, usage, times in pending:
-            price = price_of(host, model, usage)
+            price = _price_of(host, model, usage)
             if price is not None:
                 self.models[model].usd += price * times
                 self.models[model].unknown -= times

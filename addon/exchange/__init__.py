@@ -1,1 +1,4 @@
-"""One request's way through the cache: look up, forward, record, store, explain. Free of mitmproxy."""
+"""One request's way through the cache: look up, forward, record, store, explain.
+
+It uses every room below it and is free of mitmproxy.
+"""

@@ -16,12 +16,12 @@ from addon.identity import Identity
 from addon.redaction import Taint
 from cache_store.errors import ProviderProxyError
 
-__all__ = ["EXPLAIN_SECONDS", "SOON_SECONDS", "Explaining"]
+__all__ = ["Explaining"]
 
-EXPLAIN_SECONDS = 1.0
+_EXPLAIN_SECONDS = 1.0
 """How long the answer to a miss waits for its explanation."""
 
-SOON_SECONDS = 0.05
+_SOON_SECONDS = 0.05
 """How long the explanation of a forwarded miss is put off, so that it does not delay the answer's first bytes."""
 
 _MOST_WAITING = 256
@@ -56,7 +56,7 @@ class Explaining:
             self._soon.pop(handle, None)
             self.start(key, identity, since=since, rerecord="" if stored else self._rerecord)
 
-        handle = asyncio.get_running_loop().call_later(SOON_SECONDS, start)
+        handle = asyncio.get_running_loop().call_later(_SOON_SECONDS, start)
         self._soon[handle] = start
 
     def start(
@@ -80,13 +80,13 @@ class Explaining:
         return self._thread.submit(self._explain, key, identity, self._store, level, since, rerecord)
 
     async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
-        """Why `key`, which is not forwarded, missed; None if that takes longer than EXPLAIN_SECONDS."""
+        """Why `key`, which is not forwarded, missed; None if that takes longer than _EXPLAIN_SECONDS."""
         future = self.start(key, identity, logging.WARNING)
         if future is None:
             return None
         waiting = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(asyncio.shield(waiting), EXPLAIN_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(waiting), _EXPLAIN_SECONDS)
         except TimeoutError:
             return None
 

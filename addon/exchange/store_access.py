@@ -1,7 +1,7 @@
 """Access to the store during a run. Its faults never fail a live request: each is logged and counted once.
 
 Reads are inline, because they take microseconds; writes have a thread of their own. So has a second tier, and no
-request waits longer than FAR_SECONDS for it.
+request waits longer than _FAR_SECONDS for it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from cache_store.store import Store
 from cache_store.tiers.tier_health import Kind
 from cache_store.tiers.tiered_store import TieredStore
 
-__all__ = ["FAR_SECONDS", "StoreAccess"]
+__all__ = ["StoreAccess"]
 
-FAR_SECONDS = 0.5
+_FAR_SECONDS = 0.5
 """How long a request waits for the second tier, each time it looks up, removes or stores."""
 
 # A write that fails after so long was most likely waiting for a lock.
@@ -143,9 +143,9 @@ class StoreAccess:
         self._whole.close()
 
     async def _from_far[T](self, what: str, kind: Kind, work: Callable[..., T]) -> T | None:
-        """What the second tier answers within FAR_SECONDS, otherwise None."""
+        """What the second tier answers within _FAR_SECONDS, otherwise None."""
         assert self._tiers is not None
-        until = time.monotonic() + FAR_SECONDS
+        until = time.monotonic() + _FAR_SECONDS
 
         def in_time() -> T | None:
             # By the time a thread is free, the request may have gone on without the answer.
@@ -153,7 +153,7 @@ class StoreAccess:
 
         future = asyncio.get_running_loop().run_in_executor(self._far, in_time)
         try:
-            return await asyncio.wait_for(future, FAR_SECONDS)
+            return await asyncio.wait_for(future, _FAR_SECONDS)
         except TimeoutError:
             self._tiers.health.failed(kind)
             self._fault(f"second tier {what}", StoreUnavailable("it does not answer in time"))

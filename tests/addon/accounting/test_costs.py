@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from addon.accounting import costs
-from addon.accounting.costs import ModelCosts, Tally, add_entry, add_live, price_of
+from addon.accounting.costs import ModelCosts, Tally, add_entry, add_live
 from addon.identity import Identity
 from addon.messages import LiveAnswer
 from cache_store.entry import Entry
@@ -32,7 +32,7 @@ TYPE = (b"content-type", b"application/json")
 )  # fmt: skip
 def test_known_prices(host: str, model: str, usage: dict[str, Any]) -> None:
     """Providers' own dialects have a price of more than nothing."""
-    price = price_of(host, model, usage)
+    price = costs._price_of(host, model, usage)
     assert price is not None
     assert 0 < price < 1
 
@@ -49,7 +49,7 @@ def test_known_prices(host: str, model: str, usage: dict[str, Any]) -> None:
 )
 def test_unknown_is_not_zero(host: str, model: str, usage: dict[str, Any]) -> None:
     """An unknown model, provider or usage has no price."""
-    assert price_of(host, model, usage) is None
+    assert costs._price_of(host, model, usage) is None
 
 
 def test_without_the_package_prices_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ class SlowStore:
 
 def test_a_slow_index_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer to a miss waits a bounded time, other work goes on meanwhile, and the report has it later."""
-    monkeypatch.setattr(explaining, "EXPLAIN_SECONDS", 0.2)
+    monkeypatch.setattr(explaining, "_EXPLAIN_SECONDS", 0.2)
     store, counts = SlowStore(), RunCounts("r", "read-only-require-hit")
     found = Explaining(store, counts, Taint())
 
@@ -109,7 +109,7 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
     found = Explaining(store, counts, Taint())
 
     async def story() -> None:
-        monkeypatch.setattr(explaining, "SOON_SECONDS", 0.05)
+        monkeypatch.setattr(explaining, "_SOON_SECONDS", 0.05)
         found.start_soon("pp1-soon", IDENTITY, stored=True)
         assert counts.missed == {}
         for _ in range(100):
@@ -117,7 +117,7 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
             if counts.missed:
                 break
         assert list(counts.missed) == ["pp1-soon"]
-        monkeypatch.setattr(explaining, "SOON_SECONDS", 60)
+        monkeypatch.setattr(explaining, "_SOON_SECONDS", 60)
         found.start_soon("pp1-at-the-end", IDENTITY, stored=False)
 
     asyncio.run(story())
