@@ -67,7 +67,7 @@ def _names(patterns: list[str]) -> str:
 
 
 def _hosts() -> str:
-    from addon.settings.providers import PROVIDER_HOSTS
+    from addon.settings.hosts import PROVIDER_HOSTS
 
     return _names([host for _, host in PROVIDER_HOSTS]) + "\n"
 

@@ -77,7 +77,6 @@ WITHOUT_A_TEST_OF_ITS_NAME = {
     "addon/cli": "commands are driven end to end, as users type them (tests/e2e)",
     "addon/script.py": "two lines that stock mitmproxy runs (tests/e2e)",
     "addon/cli/sample_provider.py": "the provider of `demo`, which tests/e2e runs",
-    "addon/settings/providers.py": "a table, tested with the hosts that match it (test_hosts.py)",
     "addon/messages.py": "records without behaviour",
     "addon/host/log.py": "the e2e tests read what it prints",
     "cache_store/conformance/report.py": "tested with the entries and fixtures that it reports on",

@@ -49,8 +49,12 @@ class _Wanted:
 @click.command(context_settings={"allow_interspersed_args": False})
 @proxy_options
 @gate_options()
-@click.option("--commit", type=click.Choice(["always", "on-success"]), default="always",
-              help="on-success: what the run records counts only where it exits with 0.")  # fmt: skip
+@click.option(
+    "--commit",
+    type=click.Choice(["always", "on-success"]),
+    default="always",
+    help="on-success: what the run records counts only where it exits with 0.",
+)
 @click.option(
     "--receipt", type=click.Path(path_type=Path), help="Write which entries were used to this file."
 )

@@ -1,1 +1,1 @@
-"""What surrounds the proxy: the CA, trusted roots, client variables, a company's proxy. Knows only settings."""
+"""The proxy's surroundings: its CA, trusted roots, client variables, a company's proxy. Imports only settings."""

@@ -1,7 +1,8 @@
-"""The certificate authority that signs what intercepted clients see: made once, in the user's data directory.
+"""The certificate authority that signs the certificates for intercepted hosts: made once per user.
 
-The file names are those that mitmproxy's `CertStore` looks for in its `confdir` (mitmproxy/certs.py): it uses
-`mitmproxy-ca.pem` where that exists and would make an RSA one, world-listable and not atomically, where not.
+The file names are those that mitmproxy's `CertStore` expects in its `confdir` (mitmproxy/certs.py). It uses an
+existing `mitmproxy-ca.pem`; without one it would make an RSA CA, not atomically and in a folder that others can
+list.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _MAX_CA_BYTES = 65536
 def data_directory(environ: Mapping[str, str]) -> Path:
     """Where the CA lives: `$XDG_DATA_HOME/provider-proxy`, else `~/.local/share/provider-proxy`.
 
-    A relative XDG_DATA_HOME does not count (XDG Base Directory Specification). Raises UsageError where
-    there is no home directory either.
+    A relative XDG_DATA_HOME is ignored (XDG Base Directory Specification). Raises UsageError if there is no home
+    directory either.
     """
     data_home = Path(environ.get("XDG_DATA_HOME", ""))
     if data_home.is_absolute():
@@ -45,11 +46,11 @@ def data_directory(environ: Mapping[str, str]) -> Path:
 
 
 def ensure_ca(directory: Path) -> Path:
-    """The path of the CA's certificate in `directory`; the CA is made where there is none.
+    """The path of the CA's certificate in `directory`; the CA is made if there is none.
 
-    Starts at the same time agree on one CA. The directory is 0700, the key 0600. Raises UsageError where the
-    directory cannot be used, or the CA in it has expired or cannot be read. It is not replaced then: another
-    proxy may be serving from it.
+    Starts at the same time agree on one CA. The directory is 0700, the key 0600. Raises UsageError if the directory
+    is unusable, or the CA in it has expired or cannot be read. It is not replaced then, since another proxy may be
+    using it.
     """
     path = directory / _CA
     try:
@@ -70,7 +71,7 @@ def ensure_ca(directory: Path) -> Path:
 
 def is_own_ca(der: bytes) -> bool:
     """Whether this certificate (DER) is a CA that a provider-proxy made, on this machine or another."""
-    if NAME.encode() not in der:  # parsing each of some hundred roots would cost more than reading them
+    if NAME.encode() not in der:  # parsing each of some hundred roots would be slow
         return False
     from cryptography import x509
 
@@ -149,9 +150,9 @@ def _pem(cert: x509.Certificate) -> bytes:
 
 
 def _load(path: Path) -> x509.Certificate:
-    """The certificate of the CA in `path`, which holds its key and its certificate.
+    """The certificate of the CA in `path`, a file with its key and its certificate.
 
-    Raises UsageError where the two do not belong together, are no CA, are not valid now, or do not parse.
+    Raises UsageError if they do not match, are not a CA, are not valid now, or do not parse.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
@@ -166,7 +167,7 @@ def _load(path: Path) -> x509.Certificate:
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
         raise UsageError(f"the CA is damaged; {remedy}") from error
     if not is_ca or key.public_key() != cert.public_key():
-        raise UsageError(f"the CA's key and certificate do not belong together; {remedy}")
+        raise UsageError(f"the CA's key and certificate do not match; {remedy}")
     if not cert.not_valid_before_utc <= datetime.datetime.now(datetime.UTC) < cert.not_valid_after_utc:
         dates = f"from {cert.not_valid_before_utc:%Y-%m-%d} to {cert.not_valid_after_utc:%Y-%m-%d}"
         raise UsageError(f"the CA is valid {dates}, not today; {remedy}")

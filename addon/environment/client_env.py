@@ -1,6 +1,6 @@
-"""The environment in which a client finds the proxy and trusts it.
+"""The environment variables with which a client finds the proxy and trusts it.
 
-Which client reads which variable was measured with real clients; none of these may be left out.
+Each is read by some client, as tried with real ones; none may be left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
-# Each replaces its client's roots, but for NODE_EXTRA_CA_CERTS, which adds to them.
+# Each replaces its client's roots, except NODE_EXTRA_CA_CERTS, which adds to them.
 BUNDLE_VARIABLES = (
     "SSL_CERT_FILE",  # OpenSSL, httpx, Go, rustls
     "REQUESTS_CA_BUNDLE",
@@ -40,10 +40,10 @@ BUNDLE_VARIABLES = (
     "DENO_CERT",
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
 )
-# SSL_CERT_DIR would be trusted beside the bundle; ALL_PROXY would win over HTTPS_PROXY in some clients.
+# SSL_CERT_DIR would be trusted in addition to the bundle; some clients prefer ALL_PROXY to HTTPS_PROXY.
 _UNSET = ("SSL_CERT_DIR", "ALL_PROXY", "all_proxy")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-# Cloud SDKs ask these for credentials, through the proxy if they may (boto3).
+# Cloud SDKs ask these for credentials, and boto3 would do so through the proxy.
 _METADATA = ("169.254.169.254", "169.254.170.2", "metadata.google.internal", "fd00:ec2::254")
 
 
@@ -58,9 +58,9 @@ class EnvChanges:
 def client_environment(
     environ: Mapping[str, str], *, proxy_url: str, bundle: Path, rules: HostRules
 ) -> EnvChanges:
-    """What to change in `environ` so that a client's requests to the hosts of `rules` reach the proxy.
+    """The changes to `environ` with which a client's requests to the hosts of `rules` reach the proxy.
 
-    `proxy_url` may carry `user:password@`. `bundle` holds the roots the user had, and our CA.
+    `proxy_url` may contain `user:password@`. `bundle` holds the user's roots and our CA.
     """
     proxies = PROXY_VARIABLES if rules.plain_http else PROXY_VARIABLES[:2]
     no_proxy = _no_proxy(environ, rules)
@@ -93,13 +93,13 @@ def apply(environ: Mapping[str, str], changes: EnvChanges) -> dict[str, str]:
 
 
 def render(changes: EnvChanges, fmt: str) -> str:
-    """The changes as text that a shell evaluates (`sh`, `fish`), that is appended to the file that GITHUB_ENV
-    names (`github`; there an unset variable is an empty one), or as JSON (`json`; an unset one is null).
+    """The changes as text: for a shell to evaluate (`sh`, `fish`), for the file that GITHUB_ENV names (`github`, in
+    which an unset variable is an empty one), or as JSON (`json`, in which it is null).
 
     Raises UsageError for another format.
     """
     if fmt not in FORMATS:
-        raise UsageError(f"{fmt!r} is no format for the environment; use one of: {', '.join(FORMATS)}")
+        raise UsageError(f"{fmt!r} is not a format of the environment; use one of: {', '.join(FORMATS)}")
     return FORMATS[fmt](changes)
 
 
@@ -114,7 +114,7 @@ def _fish(changes: EnvChanges) -> str:
 
 
 def _fish_quote(value: str) -> str:
-    # Within single quotes fish knows just these two escapes.
+    # fish has just these two escapes within single quotes.
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
@@ -126,7 +126,7 @@ def _github(changes: EnvChanges) -> str:
 def _github_value(name: str, value: str) -> str:
     if not value:
         return f"{name}=\n"
-    # A value that holds the end marker could set more variables; none can be made to hold its own digest.
+    # A value that contains the end marker could set more variables; no value can contain its own digest.
     end = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{name}<<{end}\n{value}\n{end}\n"
 

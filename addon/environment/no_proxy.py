@@ -1,8 +1,8 @@
-"""What an entry of NO_PROXY covers.
+"""The hosts that an entry of NO_PROXY covers.
 
-No standard fixes it. This takes what most clients share (curl's CURLOPT_NOPROXY, Python's urllib, Go's
-httpproxy): `*` is every host; a name covers itself and its subdomains, with or without a leading `.` or `*.`;
-an address covers itself, CIDR a range; a port narrows.
+There is no standard. These are the rules that most clients share (curl's CURLOPT_NOPROXY, Python's urllib, Go's
+httpproxy): `*` is every host; a name covers itself and its subdomains, with or without a leading `.` or `*.`; an
+address covers itself, CIDR notation a range; a port limits the entry to that port.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ _MAX_ENTRIES = 2000
 
 @dataclass(frozen=True, slots=True)
 class NoProxyEntry:
-    """One entry; `text` is as written. `suffix` is the name after leading `*` and `.`: "" is every host, None
-    no host by its name."""
+    """One entry; `text` is as written. `suffix` is the name without leading `*` and `.`: "" is every host, None is
+    none by name.
+    """
 
     text: str
     suffix: str | None
@@ -31,15 +32,15 @@ class NoProxyEntry:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """An entry from its text, which is never wrong: what is no host covers nothing that exists."""
-        match = _ENTRY.fullmatch(text)  # a bare IPv6 address has too many colons for it
+        """An entry from its text. Nothing is invalid: an entry that is not a host covers no existing host."""
+        match = _ENTRY.fullmatch(text)  # a bare IPv6 address does not match: it has more colons
         host, port = (match[1], match[2]) if match else (text, None)
         host = host.lower().strip("[]").rstrip(".")
         try:
             network = ip_network(host, strict=False)
         except ValueError:
             network = None
-        suffix = host.lstrip("*.")  # a star further in is an ordinary character to clients
+        suffix = host.lstrip("*.")  # clients treat a star further in as an ordinary character
         names_none = network is not None or (not suffix and "*" not in host)
         return cls(text, None if names_none else suffix, network, int(port) if port else None)
 
@@ -70,13 +71,13 @@ class NoProxyEntry:
             return re.fullmatch(r"[0-9a-f.:*]*", head + tail) is not None
         if self.suffix is None:
             return False
-        # The last star stands for anything, so all that counts is whether the two ends agree.
+        # The last star matches anything, so only the two ends must agree.
         end = "." + self.suffix
         return not self.suffix or tail.endswith(end) or end.endswith(tail)
 
 
 def no_proxy_entries(environ: Mapping[str, str]) -> tuple[NoProxyEntry, ...]:
-    """The entries of `no_proxy` and `NO_PROXY` together, each once, in order. Commas or blanks part them."""
+    """The entries of `no_proxy` and `NO_PROXY`, each once, in order, separated by commas or blanks."""
     text = f"{environ.get('no_proxy', '')},{environ.get('NO_PROXY', '')}"
     entries = dict.fromkeys(part for part in re.split(r"[,\s]+", text) if part)
     return tuple(NoProxyEntry.parse(part) for part in list(entries)[:_MAX_ENTRIES])

@@ -1,4 +1,4 @@
-"""A company's proxy that is in the environment already: the way to the provider leads through it."""
+"""A company's proxy that the environment names already: requests to providers go through it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from addon.environment.no_proxy import NoProxyEntry, no_proxy_entries
 from cache_store.errors import UsageError
 
-__all__ = ["UpstreamProxy", "upstream_mode", "upstream_proxy"]
+__all__ = ["UpstreamProxy", "upstream_proxy"]
 
-# curl's order: a lower-case name wins, the variable for the scheme beats the one for all.
+# curl's order: lower case wins, and the variable for the scheme beats the one for all schemes.
 _VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f:.]+")
@@ -23,8 +23,8 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f:.]+")
 class UpstreamProxy:
     """A proxy between us and the providers.
 
-    `auth` (`user:password`) is for mitmproxy's `upstream_auth` and is left out of `repr`. `no_proxy` is what
-    the environment excepts from it.
+    `auth` (`user:password`) is for mitmproxy's `upstream_auth` and is left out of `repr`. `no_proxy` holds the
+    exceptions that the environment names.
     """
 
     scheme: str
@@ -45,21 +45,14 @@ class UpstreamProxy:
         return _is_loopback(self.host)
 
     def bypasses(self, host: str, port: int) -> bool:
-        """Whether `host` is reached directly: it is this machine, or NO_PROXY excepts it."""
+        """Whether `host` is reached directly: it is this machine, or NO_PROXY covers it."""
         return _is_loopback(host) or any(entry.covers(host, port) for entry in self.no_proxy)
 
 
-def upstream_mode(environ: Mapping[str, str], own_url: str) -> str | None:
-    """The mitmproxy mode for `upstream_proxy`, None where there is none."""
-    proxy = upstream_proxy(environ, own_url)
-    return proxy.mode if proxy else None
-
-
 def upstream_proxy(environ: Mapping[str, str], own_url: str) -> UpstreamProxy | None:
-    """The proxy that HTTPS_PROXY (or ALL_PROXY) names; None where none does, or it is ours at `own_url`.
+    """The proxy that HTTPS_PROXY (or ALL_PROXY) names; None if there is none, or it is ours at `own_url`.
 
-    Raises UsageError, which never quotes the value (it may hold a password), for SOCKS and for what is no
-    address of a proxy.
+    Raises UsageError for SOCKS and for a malformed address, without the value: it may contain a password.
     """
     name = next((name for name in _VARIABLES if environ.get(name, "").strip()), None)
     if name is None:
@@ -79,7 +72,7 @@ def _parse(name: str, value: str, no_proxy: tuple[NoProxyEntry, ...]) -> Upstrea
         raise _unusable(name) from None
     if scheme.startswith("socks"):
         raise UsageError(
-            f"{name} names a SOCKS proxy, which cannot be gone through; name an http:// one or unset it"
+            f"{name} names a SOCKS proxy, which is not supported; name an http:// proxy or unset it"
         )
     if scheme not in _PORTS or not _HOST.fullmatch(host) or url.path not in ("", "/") or port == 0:
         raise _unusable(name)
@@ -90,7 +83,7 @@ def _auth(name: str, url: SplitResult) -> str | None:
     if url.username is None:
         return None
     user = unquote(url.username)
-    if not user or ":" in user:  # a colon within would end the user's name early (RFC 7617, 2)
+    if not user or ":" in user:  # a colon would end the user name early (RFC 7617, section 2)
         raise UsageError(
             f"{name} has a password but no usable user name; write http://user:password@host:port"
         )
@@ -98,7 +91,7 @@ def _auth(name: str, url: SplitResult) -> str | None:
 
 
 def _unusable(name: str) -> UsageError:
-    return UsageError(f"{name} is no address of a proxy; write http://host:port, or unset it")
+    return UsageError(f"{name} is not a proxy's address; write http://host:port, or unset it")
 
 
 def _is_loopback(host: str) -> bool:

@@ -19,9 +19,9 @@ _FILE = "provider-proxy.toml"
 def raw_settings(
     environ: Mapping[str, str], folder: Path, flags: Mapping[str, str | None] | None = None
 ) -> dict[str, str]:
-    """Text by setting name, from `flags`, then `environ`, then the file in `folder`.
+    """Text by setting name: from `flags`, else `environ`, else the file in `folder`.
 
-    Raises UsageError for an unknown name or a file that does not parse.
+    Raises UsageError for an unknown name and for a file that does not parse.
     """
     check_names(environ)
     raw = _from_file(folder)
@@ -33,7 +33,7 @@ def raw_settings(
 
 
 def settings_of_process() -> dict[str, str]:
-    """The same without flags, from this process's environment and working directory."""
+    """Text by setting name, from this process's environment and the file in its working directory."""
     return raw_settings(os.environ, Path.cwd())
 
 
@@ -57,7 +57,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _texts(table: object, path: Path) -> dict[str, str]:
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: tool.provider-proxy is no table; write [tool.provider-proxy]")
+        raise UsageError(f"{path}: tool.provider-proxy is not a table; write [tool.provider-proxy]")
     known = [setting.name for setting in SETTINGS]
     texts = {}
     for name, value in table.items():

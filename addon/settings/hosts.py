@@ -1,4 +1,4 @@
-"""Which hosts are intercepted: parsing of PROVIDER_PROXY_HOSTS and the match."""
+"""Which hosts are intercepted: the built-in list, the parsing of PROVIDER_PROXY_HOSTS, and the match."""
 
 from __future__ import annotations
 
@@ -7,10 +7,42 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from addon.identity.url_form import normal_host
-from addon.settings.providers import PROVIDER_HOSTS
 from cache_store.errors import UsageError
 
-__all__ = ["HostRules", "parse_hosts", "quoted"]
+__all__ = ["PROVIDER_HOSTS", "HostRules", "parse_hosts", "quoted"]
+
+PROVIDER_HOSTS: tuple[tuple[str, str], ...] = (
+    ("OpenAI", "api.openai.com"),
+    ("OpenAI, regional", "*.api.openai.com"),
+    ("Azure OpenAI", "*.openai.azure.com"),
+    ("Azure AI Foundry", "*.services.ai.azure.com"),
+    ("Azure Cognitive Services", "*.cognitiveservices.azure.com"),
+    ("Anthropic", "api.anthropic.com"),
+    ("Google Gemini API", "generativelanguage.googleapis.com"),
+    ("Google Vertex AI", "aiplatform.googleapis.com"),
+    ("Google Vertex AI, regional", "*-aiplatform.googleapis.com"),
+    ("Google Vertex AI, multi-region", "aiplatform.*.rep.googleapis.com"),
+    ("Amazon Bedrock runtime", "bedrock-runtime.*.amazonaws.com"),
+    ("Amazon Bedrock runtime, FIPS", "bedrock-runtime-fips.*.amazonaws.com"),
+    ("Mistral", "api.mistral.ai"),
+    ("Mistral Codestral", "codestral.mistral.ai"),
+    ("Cohere", "api.cohere.com"),
+    ("Cohere, older name", "api.cohere.ai"),
+    ("Groq", "api.groq.com"),
+    ("Together", "api.together.xyz"),
+    ("Together, newer name", "api.together.ai"),
+    ("Fireworks", "api.fireworks.ai"),
+    ("DeepSeek", "api.deepseek.com"),
+    ("xAI", "api.x.ai"),
+    ("OpenRouter", "openrouter.ai"),
+    ("Perplexity", "api.perplexity.ai"),
+    ("Cerebras", "api.cerebras.ai"),
+    ("DeepInfra", "api.deepinfra.com"),
+    ("Hugging Face inference", "router.huggingface.co"),
+    ("Hugging Face inference, older name", "api-inference.huggingface.co"),
+    ("Voyage", "api.voyageai.com"),
+)
+"""Names and host globs; `*` crosses dots. A local server (Ollama, vLLM) must be added: `+localhost:11434`."""
 
 _PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9a-f:.%]+\]|[^\s:/@\[\]]+)(?::(\d{1,5}|\*))?/?")
 
@@ -22,13 +54,13 @@ class _Rule:
     plain_http: bool
 
     def regexes(self) -> list[str]:
-        # mitmproxy has a name of other letters than ASCII's as it is read, except in a TLS hello.
-        names = dict.fromkeys((self.host, ".".join(map(_read_label, self.host.split(".")))))
+        # mitmproxy decodes a name with non-ASCII letters, except in a TLS hello.
+        names = dict.fromkeys((self.host, ".".join(map(_decoded, self.host.split(".")))))
         port = self.port if self.port is not None else "[0-9]+"
         return [rf"^{re.escape(name).replace(r'\*', '.*')}\.?:{port}$" for name in names]
 
 
-def _read_label(label: str) -> str:
+def _decoded(label: str) -> str:
     try:
         return label[4:].encode().decode("punycode") if label.startswith("xn--") else label
     except UnicodeError:
@@ -43,12 +75,12 @@ class HostRules:
 
     @property
     def plain_http(self) -> bool:
-        """Whether a host is named that is spoken to in plain http, so that HTTP_PROXY is needed too."""
+        """Whether a host is used over plain http, so that clients need HTTP_PROXY too."""
         return any(rule.plain_http for rule in self.rules)
 
     @property
     def regexes(self) -> list[str]:
-        """For mitmproxy's `allow_hosts`, which searches them in `host:port`; [] means every host."""
+        """Regular expressions for mitmproxy's `allow_hosts`, searched in `host:port`; [] means every host."""
         if any(rule.host == "*" and rule.port is None for rule in self.rules):
             return []
         return [regex for rule in self.rules for regex in rule.regexes()]
@@ -77,7 +109,7 @@ _BUILT_IN = tuple(_Rule(glob, None, plain_http=False) for _, glob in PROVIDER_HO
 def parse_hosts(text: str) -> HostRules:
     """Rules from PROVIDER_PROXY_HOSTS: comma-separated globs; blank is the built-in list, `+…` adds to it.
 
-    Raises UsageError for what is no host glob.
+    Raises UsageError for an invalid glob.
     """
     text = text.strip()
     adds = text.startswith("+")
@@ -86,7 +118,7 @@ def parse_hosts(text: str) -> HostRules:
 
 
 def quoted(value: str) -> str:
-    """A value that was meant to name a host, for a message; what stands before an `@` may be a password."""
+    """A value that should be a host, for a message; the part before an `@` may be a password and is left out."""
     return repr("…@" + value.rpartition("@")[2] if "@" in value else value)
 
 
@@ -95,7 +127,7 @@ def _parse_rule(part: str) -> _Rule:
     port = match.group(3) if match else None
     if not match or (port not in (None, "*") and not 0 < int(port or 0) < 65536):
         raise UsageError(
-            f"PROVIDER_PROXY_HOSTS: {quoted(part.strip())} is no host; "
+            f"PROVIDER_PROXY_HOSTS: {quoted(part.strip())} is not a host; "
             "write host, host:port or a glob such as *.example.com"
         )
     return _Rule(

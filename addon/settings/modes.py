@@ -1,4 +1,4 @@
-"""What a cache mode may serve, forward and store (design: Modes)."""
+"""Cache modes: what each may serve, forward and store."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def parse_mode(text: str) -> Mode:
 def mode_for_request(run_mode: Mode, asked: str | None) -> Mode:
     """The mode for one request that carries `asked` in its mode header.
 
-    A request may narrow what its run does, never widen it. Raises UsageError for an unknown mode and for one
-    that would forward or store where the run's mode does not.
+    A request may narrow what its run does, never widen it. Raises UsageError for an unknown mode, and for one
+    that forwards or stores although the run's mode does not.
     """
     if asked is None:
         return run_mode

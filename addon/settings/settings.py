@@ -1,7 +1,7 @@
-"""The settings that users type: their names, defaults and meanings, and the parsed whole.
+"""The settings that users type: their names, defaults and meanings, and all of them parsed.
 
 One row of SETTINGS is one variable, one mitmproxy option, one key of provider-proxy.toml and one line of the
-README's table. Raw values are text everywhere; `Settings.parse` is the only place that reads them.
+documented table. Raw values are text everywhere; only `Settings.parse` interprets them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: `name` as in the file and in options, `default` as text ('' is unset), its meaning."""
+    """One setting: `name` as in the file and in options, `default` as text ('' is unset), and its meaning."""
 
     name: str
     default: str
@@ -50,17 +50,27 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("cache_mode", "read-old-write-new", "what may be served and stored: one of the modes"),
     Setting("cache_dir", ".provider-proxy/cache", "the cache directory; `:memory:` keeps nothing on disk"),
-    Setting("hosts", "", "host globs, comma-separated; `*` crosses dots; `http://` before one: it speaks plain "
-            "http; a `+` at the start adds to the built-in provider list"),
+    Setting(
+        "hosts",
+        "",
+        "host globs, comma-separated; `*` crosses dots; `http://` before one if it uses plain http; "
+        "a `+` at the start adds to the built-in provider list",
+    ),
     Setting("listen", "127.0.0.1:8080", "address and port; port 0 is any free one"),
     Setting("auth", "", "`user:password` that clients must send; needed to listen beyond loopback"),
     Setting("ignore_headers", "", "more headers left out of the identity, comma-separated"),
     Setting("ignore_query", "", "more query parameters left out of the identity, comma-separated"),
     Setting("ignore_fields", "", "JSON Pointers (`*` is any index or name) left out of JSON bodies"),
-    Setting("cache_control", "normalise", "Anthropic `cache_control` markers in the identity: `normalise` or "
-            "`exact`"),
-    Setting("profile", "", "`agents`: ignore rules for Claude Code, Codex and Gemini CLI, and a miss status of "
-            "400"),
+    Setting(
+        "cache_control",
+        "normalise",
+        "Anthropic `cache_control` markers in the identity: `normalise` or `exact`",
+    ),
+    Setting(
+        "profile",
+        "",
+        "`agents`: ignore rules for Claude Code, Codex and Gemini CLI, and a miss status of 400",
+    ),
     Setting("save_request", "true", "keep the redacted request beside the response; it explains a miss"),
     Setting("store_errors", "", "statuses of expected errors to keep, e.g. `400,401,404`"),
     Setting("store_incomplete", "true", "store answers that ended at a token or content limit"),
@@ -69,17 +79,26 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_body", "64MiB", "a longer answer is relayed and not stored"),
     Setting("coalesce", "wait", "identical requests in flight: `wait` for the first one's entry, or `off`"),
     Setting("repeat", "single", "`sequence`: equal requests of a run have their own answers, in order"),
-    Setting("websocket", "", "`refuse` WebSocket upgrades always; "
-            "`pass`, as by default, only where the mode sends anything"),
-    Setting("redis_url", "", "a Redis or Valkey that many machines share behind their disks, "
-            "`redis://user:password@host:6379/0`; `rediss://` is TLS"),
-    Setting("remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"),
+    Setting("websocket", "", "`refuse` WebSocket upgrades always, or `pass` (default) in modes that forward"),
+    Setting(
+        "redis_url",
+        "",
+        "a Redis or Valkey that many machines share behind their disks, "
+        "`redis://user:password@host:6379/0`; `rediss://` is TLS",
+    ),
+    Setting(
+        "remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"
+    ),
     Setting("import", "", "an exported directory that is imported at the start"),
     Setting("max_live", "", "after this many forwarded requests a run answers as in read-only-require-hit"),
-    Setting("max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"),
+    Setting(
+        "max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"
+    ),
     Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
-    Setting("workers", "1", "processes that share the port and the cache (Linux); `auto`: one for each processor"),
-)  # fmt: skip
+    Setting(
+        "workers", "1", "processes that share the port and the cache (Linux); `auto`: one for each processor"
+    ),
+)
 
 _IDENTITY = ("ignore_headers", "ignore_query", "ignore_fields", "cache_control", "profile")
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -115,9 +134,9 @@ class Settings:
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
-        """Settings from text by setting name; what is missing or blank has its default.
+        """Settings from text by setting name; a missing or blank one has its default.
 
-        Raises UsageError in one line that names the variable and what it takes.
+        Raises UsageError in one line that names the variable and its valid values.
         """
         value = {s.name: (raw.get(s.name) or "").strip() or s.default for s in SETTINGS}
         host, port = _parse_listen(value["listen"])
@@ -163,9 +182,9 @@ class Settings:
 
 
 def check_names(environ: Mapping[str, str]) -> None:
-    """Refuse an unknown PROVIDER_PROXY_* variable: a misspelled one would be ignored in silence.
+    """Raise UsageError for an unknown PROVIDER_PROXY_* variable, with the nearest known one.
 
-    Raises UsageError that names the nearest known variable.
+    A misspelled variable would otherwise be ignored silently.
     """
     known = [setting.variable for setting in SETTINGS]
     for name in sorted(environ):
@@ -174,12 +193,12 @@ def check_names(environ: Mapping[str, str]) -> None:
 
 
 def unknown_name(name: str, known: list[str]) -> str:
-    """One line for a name that is not in `known`, with the nearest that is."""
-    # Half of a name is nearer to the whole than another of the same length: MODE is CACHE_MODE, not REMOTE.
+    """The message for a name that is not in `known`, with the nearest one that is."""
+    # A part of a name beats another name of similar length: MODE means CACHE_MODE, not REMOTE.
     part = name.removeprefix(PREFIX).lower().replace("-", "_")
     whole = [k for k in known if part in k.removeprefix(PREFIX).lower().split("_")]
     nearest = whole or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"
+    hint = f"did you mean {nearest[0]}?" if nearest else f"known settings: {', '.join(known)}"
     return f"{name} is not a setting of provider-proxy; {hint}"
 
 
@@ -198,7 +217,7 @@ def _identity_rules(value: Mapping[str, str]) -> IdentityRules:
     try:
         return IdentityRules.parse(**{name: value[name] for name in _IDENTITY})
     except UsageError as error:
-        message = str(error)  # names the setting without the prefix that makes it a variable
+        message = str(error)  # it names the setting without the variable's prefix
         raise UsageError(message if PREFIX in message else PREFIX + message) from error
 
 
@@ -216,7 +235,7 @@ def _parse_listen(text: str) -> tuple[str, int]:
         host, port = ("127.0.0.1", text) if text.isdigit() else (text, "8080")
     if not port.isdecimal() or int(port) > 65535 or not host or "@" in host:
         raise UsageError(
-            f"PROVIDER_PROXY_LISTEN: {quoted(text)} is no address; write 127.0.0.1:8080 or 127.0.0.1:0"
+            f"PROVIDER_PROXY_LISTEN: {quoted(text)} is not an address; write 127.0.0.1:8080 or 127.0.0.1:0"
         )
     return host.strip("[]"), int(port)
 
@@ -226,12 +245,12 @@ def _parse_bool(text: str) -> bool:
         return True
     if text.lower() in ("0", "false", "no", "off"):
         return False
-    raise ValueError("is neither true nor false")
+    raise ValueError("is not a boolean; write true or false")
 
 
 def _parse_count(text: str) -> int | None:
     if text and not re.fullmatch(r"\d{1,12}", text):
-        raise ValueError("is no number of requests")
+        raise ValueError("is not a valid request count; write a whole number")
     return int(text) if text else None
 
 
@@ -239,13 +258,13 @@ def _parse_workers(text: str) -> int | None:
     if text.lower() == "auto":
         return None
     if not re.fullmatch(r"[1-9]|[1-5]\d|6[0-4]", text):
-        raise ValueError("is no number of processes; write 1 to 64, or auto")
+        raise ValueError("is not a valid number of processes; write 1 to 64, or auto")
     return int(text)
 
 
 def _parse_usd(text: str) -> Decimal | None:
     if text and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
-        raise ValueError("is no amount of US dollars; write 0.50")
+        raise ValueError("is not an amount of US dollars; write 0.50")
     if text and importlib.util.find_spec("genai_prices") is None:
         raise UsageError("PROVIDER_PROXY_MAX_USD needs prices; pip install 'provider-proxy[prices]'")
     return Decimal(text) if text else None
@@ -255,14 +274,25 @@ def _parse_age(text: str) -> float | None:
     if not text:
         return None
     if not re.fullmatch(r"\d{1,12}(\.\d+)?", text):
-        raise ValueError("is no number of seconds")
+        raise ValueError("is not a number of seconds")
     return float(text)
 
 
 def parse_size(text: str) -> int:
     """Bytes, from a text such as `500000`, `64MiB` or `1GB`. Raises ValueError."""
-    units = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6, "mib": 2**20,
-             "g": 10**9, "gb": 10**9, "gib": 2**30}  # fmt: skip
+    units = {
+        "": 1,
+        "b": 1,
+        "k": 10**3,
+        "kb": 10**3,
+        "kib": 2**10,
+        "m": 10**6,
+        "mb": 10**6,
+        "mib": 2**20,
+        "g": 10**9,
+        "gb": 10**9,
+        "gib": 2**30,
+    }
     match = re.fullmatch(r"(\d{1,12})\s*([a-z]*)", text.lower())
     if not match or match.group(2) not in units:
         raise ValueError("is no size; write 500000, 64MiB or 1GB")
@@ -271,5 +301,5 @@ def parse_size(text: str) -> int:
 
 def _parse_status(text: str) -> int:
     if not re.fullmatch(r"[45]\d\d", text):
-        raise ValueError("is no error status; use one from 400 to 599")
+        raise ValueError("is not an error status; write one from 400 to 599")
     return int(text)

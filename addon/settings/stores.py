@@ -1,4 +1,4 @@
-"""Which store the settings ask for."""
+"""The store that the settings ask for."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["open_for_run", "open_store"]
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that `settings` ask for, not opened yet: disk or memory, and Redis behind it where it is named.
+    """The store that `settings` ask for, not opened yet: disk or memory, with Redis behind it if a URL is set.
 
-    Raises UsageError for a Redis URL that cannot be used.
+    Raises UsageError for an unusable Redis URL.
     """
     near: Store = (
         MemoryStore(max_age=settings.max_age) if settings.cache_dir is None else DiskStore(settings.cache_dir)
@@ -30,10 +30,10 @@ def open_store(settings: Settings) -> Store:
 
 
 def open_for_run(settings: Settings, staged_run: str | None = None) -> tuple[Store, StagedStore | None]:
-    """The store of a run, not opened yet; and the same where it is to be staged under the id `staged_run`.
+    """The store of a run, not opened yet, and the same as a StagedStore if it is staged under the id `staged_run`.
 
-    Removes what staged runs that crashed left behind. A staged run keeps to the disk: other machines see nothing
-    of it. Raises UsageError for a Redis URL that cannot be used.
+    Removes the leftovers of staged runs that crashed. A staged run uses the disk only: other machines see none of
+    it. Raises UsageError for an unusable Redis URL.
     """
     if settings.cache_dir is None:
         return open_store(settings), None

@@ -163,9 +163,14 @@ class Pool:
         flags = ["-O"] if sys.flags.optimize else []
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, *flags, "-m", "addon.workers.worker",
-                stdin=theirs.fileno(), stdout=2, start_new_session=True,  # only this process handles Ctrl-C
-            )  # fmt: skip
+                sys.executable,
+                *flags,
+                "-m",
+                "addon.workers.worker",
+                stdin=theirs.fileno(),
+                stdout=2,
+                start_new_session=True,  # only this process handles Ctrl-C
+            )
         except OSError as error:
             ours.close()
             return f"a worker process cannot be started ({error.strerror})"

@@ -41,8 +41,16 @@ def test_not_where_compiled_files_could_not_be_kept(monkeypatch: pytest.MonkeyPa
 
 def test_the_users_command_is_not_touched(tmp_path: Path) -> None:
     """The command that `run` starts has its assertions: -O is not in its environment."""
-    command = [sys.executable, "-c", "import sys; from addon.cli.console_script import main; sys.argv[1:] = sys.argv[1:]; main()",
-               "run", "--", sys.executable, "-c", "import os, sys; print(sys.flags.optimize, os.environ.get('PYTHONOPTIMIZE'))"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from addon.cli.console_script import main; sys.argv[1:] = sys.argv[1:]; main()",
+        "run",
+        "--",
+        sys.executable,
+        "-c",
+        "import os, sys; print(sys.flags.optimize, os.environ.get('PYTHONOPTIMIZE'))",
+    ]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROVIDER_PROXY")}
     environ |= {"XDG_DATA_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     done = subprocess.run(

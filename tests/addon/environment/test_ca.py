@@ -167,7 +167,7 @@ def test_key_of_another(tmp_path: Path) -> None:
     ensure_ca(two)
     key = (one / "mitmproxy-ca.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
     (two / "mitmproxy-ca.pem").write_bytes(key + (two / "mitmproxy-ca-cert.pem").read_bytes())
-    with pytest.raises(UsageError, match="do not belong together"):
+    with pytest.raises(UsageError, match="do not match"):
         ensure_ca(two)
 
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from addon.environment.ca import ensure_ca
-from addon.environment.trust import default_roots, upstream_roots, user_roots, write_bundle
+from addon.environment.trust import upstream_roots, write_bundle
 
 
 @pytest.fixture(scope="module")
@@ -42,51 +42,54 @@ def _certs(path: Path) -> set[bytes]:
     return set(context.get_ca_certs(binary_form=True))
 
 
-def _all_default() -> set[bytes]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=default_roots().decode())
-    return set(context.get_ca_certs(binary_form=True))
+@pytest.fixture
+def all_default(tmp_path: Path) -> set[bytes]:
+    """The default roots: those of an empty environment."""
+    return _certs(upstream_roots({}, tmp_path / "default.pem"))
 
 
 @pytest.mark.parametrize(
     "named", [["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"], ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]]
 )
-def test_user_roots_order(named: list[str], corp: Path, other: Path) -> None:
+def test_user_roots_order(named: list[str], tmp_path: Path, corp: Path, other: Path) -> None:
     """SSL_CERT_FILE comes before REQUESTS_CA_BUNDLE before CURL_CA_BUNDLE."""
-    assert user_roots({named[1]: str(other), named[0]: str(corp)}) == corp
+    environ = {named[1]: str(other), named[0]: str(corp)}
+    assert _certs(upstream_roots(environ, tmp_path / "roots.pem")) == _certs(corp)
 
 
-def test_user_roots_that_do_not_count(tmp_path: Path, corp: Path) -> None:
-    """One that is missing, empty, or blank is passed over; no variable at all gives none."""
+def test_user_roots_that_are_ignored(tmp_path: Path, corp: Path, all_default: set[bytes]) -> None:
+    """A missing, empty or blank one is ignored; without any the default roots are used."""
     (tmp_path / "empty").touch()
     environ = {
         "SSL_CERT_FILE": str(tmp_path / "missing"),
         "REQUESTS_CA_BUNDLE": str(tmp_path / "empty"),
         "CURL_CA_BUNDLE": str(corp),
     }
-    assert user_roots(environ) == corp
-    assert user_roots({"SSL_CERT_FILE": "", "CURL_CA_BUNDLE": "/dev/null"}) is None
+    assert _certs(upstream_roots(environ, tmp_path / "roots.pem")) == _certs(corp)
+    unusable = {"SSL_CERT_FILE": "", "CURL_CA_BUNDLE": "/dev/null"}
+    assert _certs(upstream_roots(unusable, tmp_path / "roots.pem")) == all_default
 
 
-def test_default_roots_hold_certifis_once() -> None:
-    """Every root of certifi's is among the default ones, and none is there twice."""
-    assert _certs(Path(certifi.where())) <= _all_default()
-    blocks = default_roots().split(b"-----BEGIN CERTIFICATE-----")[1:]
+def test_default_roots_hold_certifis_once(tmp_path: Path, all_default: set[bytes]) -> None:
+    """Every root of certifi is among the default ones, and none is there twice."""
+    assert _certs(Path(certifi.where())) <= all_default
+    blocks = (tmp_path / "default.pem").read_bytes().split(b"-----BEGIN CERTIFICATE-----")[1:]
     assert len(blocks) == len(set(blocks))
 
 
-def test_default_roots_ignore_this_process_environment(monkeypatch: pytest.MonkeyPatch, corp: Path) -> None:
-    """The system's file is the compiled-in one, not what SSL_CERT_FILE says here."""
-    before = default_roots()
+def test_default_roots_ignore_this_process_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, corp: Path, all_default: set[bytes]
+) -> None:
+    """The system's file is the compiled-in one, not that of SSL_CERT_FILE in this process."""
     monkeypatch.setenv("SSL_CERT_FILE", str(corp))
-    assert default_roots() == before
+    assert _certs(upstream_roots({}, tmp_path / "again.pem")) == all_default
 
 
-def test_bundle_without_user_roots(tmp_path: Path, own: Path) -> None:
+def test_bundle_without_user_roots(tmp_path: Path, own: Path, all_default: set[bytes]) -> None:
     """Without roots of the user's it is the default ones and our CA."""
     bundle = write_bundle({}, own, tmp_path / "bundle.pem")
     assert bundle == tmp_path / "bundle.pem"
-    assert _certs(bundle) == _all_default() | _certs(own)
+    assert _certs(bundle) == all_default | _certs(own)
 
 
 def test_bundle_with_user_roots(tmp_path: Path, own: Path, corp: Path) -> None:
@@ -96,13 +99,17 @@ def test_bundle_with_user_roots(tmp_path: Path, own: Path, corp: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["NODE_EXTRA_CA_CERTS", "AWS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO"])
-def test_bundle_keeps_roots_of_overridden_variables(tmp_path: Path, own: Path, corp: Path, name: str) -> None:
+def test_bundle_keeps_roots_of_overridden_variables(
+    tmp_path: Path, own: Path, corp: Path, name: str, all_default: set[bytes]
+) -> None:
     """A client that had roots in a variable of its own still has them, beside the default ones."""
     bundle = write_bundle({name: str(corp)}, own, tmp_path / "bundle.pem")
-    assert _certs(bundle) == _all_default() | _certs(corp) | _certs(own)
+    assert _certs(bundle) == all_default | _certs(corp) | _certs(own)
 
 
-def test_directories_of_roots(tmp_path: Path, own: Path, corp: Path, other: Path) -> None:
+def test_directories_of_roots(
+    tmp_path: Path, own: Path, corp: Path, other: Path, all_default: set[bytes]
+) -> None:
     """SSL_CERT_DIR names directories of roots; what else lies in them does not disturb."""
     for path in (corp, other):
         (path.parent / "notes.txt").write_text("no certificate")
@@ -111,7 +118,7 @@ def test_directories_of_roots(tmp_path: Path, own: Path, corp: Path, other: Path
         (path.parent / "dangling").symlink_to("nowhere")
     both = f"{corp.parent}:{tmp_path / 'missing'}:{other.parent}"
     bundle = write_bundle({"SSL_CERT_DIR": both}, own, tmp_path / "bundle.pem")
-    assert _certs(bundle) == _all_default() | _certs(corp) | _certs(other) | _certs(own)
+    assert _certs(bundle) == all_default | _certs(corp) | _certs(other) | _certs(own)
     environ = {"SSL_CERT_FILE": str(corp), "SSL_CERT_DIR": str(other.parent)}
     assert _certs(upstream_roots(environ, tmp_path / "up.pem")) == _certs(corp) | _certs(other)
 
@@ -162,8 +169,8 @@ def test_upstream_roots_are_the_users_without_our_ca(tmp_path: Path, own: Path, 
     assert _certs(behind_another) == _certs(corp) | _certs(own)
 
 
-def test_upstream_roots_by_default(tmp_path: Path, own: Path, corp: Path) -> None:
+def test_upstream_roots_by_default(tmp_path: Path, own: Path, corp: Path, all_default: set[bytes]) -> None:
     """Without roots of the user's they are the default ones; NODE_EXTRA_CA_CERTS adds, as in Node."""
-    assert _certs(upstream_roots({}, tmp_path / "up.pem")) == _all_default()
+    assert _certs(upstream_roots({}, tmp_path / "up.pem")) == all_default
     environ = {"NODE_EXTRA_CA_CERTS": str(corp), "AWS_CA_BUNDLE": str(own)}
-    assert _certs(upstream_roots(environ, tmp_path / "up.pem")) == _all_default() | _certs(corp)
+    assert _certs(upstream_roots(environ, tmp_path / "up.pem")) == all_default | _certs(corp)

@@ -1,14 +1,19 @@
-"""A proxy that is in the environment already."""
+"""A company's proxy that the environment names already."""
 
 from __future__ import annotations
 
 import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
-from addon.environment.upstream_proxy import UpstreamProxy, upstream_mode, upstream_proxy
+from addon.environment.upstream_proxy import UpstreamProxy, upstream_proxy
 from cache_store.errors import UsageError
 
 OWN = "http://127.0.0.1:8080"
+
+
+def _mode(environ: dict[str, str], own: str = OWN) -> str | None:
+    proxy = upstream_proxy(environ, own)
+    return proxy.mode if proxy else None
 
 
 def _proxy(value: str) -> UpstreamProxy:
@@ -32,7 +37,7 @@ def _proxy(value: str) -> UpstreamProxy:
 )
 def test_mode(value: str, mode: str) -> None:
     """The address becomes a mode spec that mitmproxy understands, without credentials."""
-    assert upstream_mode({"HTTPS_PROXY": value}, OWN) == mode
+    assert _mode({"HTTPS_PROXY": value}) == mode
     spec = ProxyMode.parse(mode)
     assert isinstance(spec, UpstreamMode)
     assert spec.address == (_proxy(value).host, _proxy(value).port)
@@ -68,8 +73,8 @@ def test_auth(value: str, auth: str | None) -> None:
     ],
 )
 def test_which_variable(environ: dict[str, str], mode: str | None) -> None:
-    """Lower case wins, the variable for https beats the one for all, a blank one does not count."""
-    assert upstream_mode(environ, OWN) == mode
+    """Lower case wins, the variable for https beats the one for all, a blank one is ignored."""
+    assert _mode(environ) == mode
 
 
 @pytest.mark.parametrize(
@@ -84,8 +89,8 @@ def test_which_variable(environ: dict[str, str], mode: str | None) -> None:
     ],
 )
 def test_our_own_address(value: str, own: str, ours: bool) -> None:
-    """A proxy that is ourselves is none, however it is spelt; an outer run on another port is one."""
-    assert (upstream_mode({"HTTPS_PROXY": value}, own) is None) is ours
+    """Our own address is not a proxy to go through, however it is spelt; an outer run on another port is one."""
+    assert (_mode({"HTTPS_PROXY": value}, own) is None) is ours
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,15 @@ def test_nothing_waits_in_the_process_that_keeps_the_coordinator() -> None:
     async def story() -> None:
         peer = local_peer(Coordinator(), Settings.parse({}), Tally())
         calls: list[Awaitable[Any]] = [
-            peer.claim("a", 0.0), peer.claim("a", 0.0), peer.take(), peer.pay(), peer.next_repeat("a"),
-            peer.sync(), peer.was_accepted("d"), peer.accept("d"),
-        ]  # fmt: skip
+            peer.claim("a", 0.0),
+            peer.claim("a", 0.0),
+            peer.take(),
+            peer.pay(),
+            peer.next_repeat("a"),
+            peer.sync(),
+            peer.was_accepted("d"),
+            peer.accept("d"),
+        ]
         for call in calls:
             _at_once(call)
         assert peer.share([Credential("bearer", SECRET)]) is None

@@ -23,12 +23,15 @@ def test_as_many_as_asked_for(workers: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("workers", ["2", "auto"])
-@pytest.mark.parametrize(("raw", "changes", "why"), [
-    ({"cache_dir": ":memory:"}, {}, "a cache in memory"),
-    ({}, {"arguments": True}, "what follows --"),
-    ({}, {"shares": False}, "on Linux only"),
-    ({}, {"usable": False}, "this release of mitmproxy"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "changes", "why"),
+    [
+        ({"cache_dir": ":memory:"}, {}, "a cache in memory"),
+        ({}, {"arguments": True}, "what follows --"),
+        ({}, {"shares": False}, "on Linux only"),
+        ({}, {"usable": False}, "this release of mitmproxy"),
+    ],
+)
 def test_what_allows_for_one_only(
     workers: str, raw: dict[str, str], changes: dict[str, bool], why: str
 ) -> None:

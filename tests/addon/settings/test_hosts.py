@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from addon.settings.hosts import HostRules, parse_hosts
-from addon.settings.providers import PROVIDER_HOSTS
+from addon.settings.hosts import PROVIDER_HOSTS, HostRules, parse_hosts
 from cache_store.errors import UsageError
 
 # The real API hosts of the providers that are intercepted by default.

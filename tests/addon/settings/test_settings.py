@@ -203,9 +203,14 @@ def test_websockets_pass_where_the_mode_forwards(mode: Mode, websocket: str, pas
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("hosts", "https://user:PASSWORD@h.example"), ("hosts", "PASSWORD@h@h"), ("listen", "user:PASSWORD@127.0.0.1:0"),
-     ("listen", "user:PASSWORD@[::1]"), ("auth", "PASSWORD")],
-)  # fmt: skip
+    [
+        ("hosts", "https://user:PASSWORD@h.example"),
+        ("hosts", "PASSWORD@h@h"),
+        ("listen", "user:PASSWORD@127.0.0.1:0"),
+        ("listen", "user:PASSWORD@[::1]"),
+        ("auth", "PASSWORD"),
+    ],
+)
 def test_a_password_in_the_wrong_place_is_not_repeated(name: str, text: str) -> None:
     """The message names the variable and not what may be a password."""
     with pytest.raises(UsageError, match=f"^PROVIDER_PROXY_{name.upper()}\\b") as caught:
@@ -243,20 +248,39 @@ def test_known_and_foreign_variables_pass() -> None:
 
 def test_a_name_that_is_near_nothing_lists_what_is_known() -> None:
     """Without a near one the message names them all."""
-    assert "known are alpha, beta" in unknown_name("zzzzz", ["alpha", "beta"])
+    assert "known settings: alpha, beta" in unknown_name("zzzzz", ["alpha", "beta"])
 
 
 def test_every_setting_is_read() -> None:
     """No setting is accepted and then dropped: each changes the parsed whole."""
     other = {
-        "cache_mode": "off", "cache_dir": "x", "hosts": "x", "listen": "127.0.0.1:1", "auth": "a:b",
-        "ignore_headers": "x-a", "ignore_query": "a", "ignore_fields": "/a", "cache_control": "exact",
-        "profile": "agents", "save_request": "false", "store_errors": "404", "store_incomplete": "false",
-        "allow_secrets_in_responses": "true", "max_age": "1", "max_body": "1", "coalesce": "off",
-        "repeat": "sequence", "websocket": "pass", "miss_status": "404",
-        "redis_url": "redis://localhost", "remote": "s3://bucket/prefix", "import": "x", "max_live": "5",
-        "max_usd": "1", "workers": "2",
-    }  # fmt: skip
+        "cache_mode": "off",
+        "cache_dir": "x",
+        "hosts": "x",
+        "listen": "127.0.0.1:1",
+        "auth": "a:b",
+        "ignore_headers": "x-a",
+        "ignore_query": "a",
+        "ignore_fields": "/a",
+        "cache_control": "exact",
+        "profile": "agents",
+        "save_request": "false",
+        "store_errors": "404",
+        "store_incomplete": "false",
+        "allow_secrets_in_responses": "true",
+        "max_age": "1",
+        "max_body": "1",
+        "coalesce": "off",
+        "repeat": "sequence",
+        "websocket": "pass",
+        "miss_status": "404",
+        "redis_url": "redis://localhost",
+        "remote": "s3://bucket/prefix",
+        "import": "x",
+        "max_live": "5",
+        "max_usd": "1",
+        "workers": "2",
+    }
     assert set(other) == {setting.name for setting in SETTINGS}
     default = _parse()
     for name, text in other.items():
@@ -271,7 +295,7 @@ def test_workers(text: str, workers: int | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "two", "100"])
-def test_no_workers(text: str) -> None:
-    """What is no number of them says what is."""
+def test_an_invalid_number_of_workers(text: str) -> None:
+    """An invalid number is refused with the valid ones."""
     with pytest.raises(UsageError, match=r"PROVIDER_PROXY_WORKERS: .*write 1 to 64, or auto"):
         _parse(workers=text)

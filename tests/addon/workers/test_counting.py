@@ -73,8 +73,10 @@ def test_two_processes_are_the_sum() -> None:
     assert (counts.connections, counts.over_budget, counts.unexplained) == (3, 5, 7)
     assert counts.used == {"k": 3, "k-1": 0, "k-2": 0}
     assert {key: (m.times, m.follows) for key, m in counts.missed.items()} == {
-        "m": (4, 2), "m-1": (1, 0), "m-2": (1, 0),
-    }  # fmt: skip
+        "m": (4, 2),
+        "m-1": (1, 0),
+        "m-2": (1, 0),
+    }
     assert counts.missed["m-2"].line == "line 2"
 
 

@@ -120,9 +120,16 @@ def test_requests_fail_once_the_other_end_is_gone() -> None:
     _tell(story, lambda *_: forever())
 
 
-@pytest.mark.parametrize("frame", [
-    b"\xff\xff\xff\xff", b"\0\0\0\2{]", b"\0\0\0\2[]", b"\0\0\0\x0e[-7,\"\",\"none\"]", b"\0\0\0\1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\xff\xff\xff\xff",
+        b"\0\0\0\2{]",
+        b"\0\0\0\2[]",
+        b'\0\0\0\x0e[-7,"","none"]',
+        b"\0\0\0\1",
+    ],
+)
 def test_a_malformed_frame_closes_the_channel(frame: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """Too long, not JSON, not three members, a result of no request, cut short."""
 

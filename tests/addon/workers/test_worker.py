@@ -27,9 +27,13 @@ class _Process:
             environ = {name: value for name, value in os.environ.items() if "PROXY" not in name.upper()}
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "addon.workers.worker"],
-                stdin=theirs.fileno(), stderr=subprocess.PIPE, text=True, cwd=folder,
-                env=environ | {"XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": os.pathsep.join(sys.path)},
-            )  # fmt: skip
+                stdin=theirs.fileno(),
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=folder,
+                env=environ
+                | {"XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
         self._file = self._ours.makefile("rwb")
 
     def say(self, *frame: Any) -> None:
