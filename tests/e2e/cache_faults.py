@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from cache_store.disk.database_check import DATABASE
 from cache_store.disk.disk_store import DiskStore
-from cache_store.disk.safe_disk import DATABASE
 
 # Root may write whatever permissions say, unless this is taken from it.
 OBEYS_PERMISSIONS = (
