@@ -110,8 +110,6 @@ def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
         store.close()
 
 
-
-
 def make_host(options: HostOptions) -> Host:
     """The proxy of this process; it starts the other workers if `options` ask for several."""
     from addon.host.host import Host

@@ -13,7 +13,8 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -96,24 +97,40 @@ def check_database(directory: Path, timeout: float = 2.0, *, read_only: bool = F
         if read_only:
             raise StoreUnavailable(f"{directory} cannot be written and holds no cache")
         return
-    connection = (
-        connect_to_read(directory, timeout)
-        if read_only
-        else sqlite3.connect(path, timeout=timeout, isolation_level=None)
-    )
+    if not read_only and has_log(directory):
+        # A connection that may write removes the log of a damaged database when it closes.
+        with (
+            suppress(sqlite3.OperationalError),
+            _sound(path),
+            closing(connect_to_read(directory, timeout)) as peek,
+        ):
+            peek.execute("SELECT 1 FROM sqlite_master")
     try:
-        _check_contents(connection, path)
-        if not read_only:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+        with _sound(path), closing(_connect(directory, timeout, read_only=read_only)) as connection:
+            _check_contents(connection, path)
+            if not read_only:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"{path} cannot be used right now: {error}") from error
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError as error:
         raise DamagedStore(
             f"{path} is damaged or not a database ({error}); move it away, or restore it from a backup"
         ) from error
-    finally:
-        connection.close()
+
+
+def _connect(directory: Path, timeout: float, *, read_only: bool) -> sqlite3.Connection:
+    if read_only:
+        return connect_to_read(directory, timeout)
+    return sqlite3.connect(directory / DATABASE, timeout=timeout, isolation_level=None)
 
 
 def set_damaged_aside(directory: Path) -> Path | None:
