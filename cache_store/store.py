@@ -1,8 +1,8 @@
-"""The interface of every store."""
+"""What every store can do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ __all__ = ["Store", "StoreStats"]
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """The number of entries in a store, and the bytes that they take."""
+    """What a store holds: entries, and the bytes that they take."""
 
     entries: int
     bytes: int
@@ -22,24 +22,14 @@ class StoreStats:
 class Store(Protocol):
     """Entries by key. Every method may raise StoreUnavailable, and `get` an EntryError."""
 
-    @property
-    def local(self) -> Store:
-        """The tier on this machine: the store itself, unless other machines share a tier behind it."""
-
     def open(self) -> None:
-        """Make the store ready; does nothing if it is."""
+        """Make it ready; does nothing where it is."""
 
     def get(self, key: str) -> Entry | None:
         """The entry under `key`."""
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
-        """Store `entry`; False if an entry newer than `began_at` (Unix seconds) was kept."""
-
-    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Store those of `entries` that win (`cache_store.entry.wins`) against the entries under their keys.
-
-        Returns the stored ones, maybe without their bodies.
-        """
+        """Store `entry`; False where a newer one than `began_at` (Unix seconds) was kept."""
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
@@ -54,7 +44,7 @@ class Store(Protocol):
         """Every entry that can be used."""
 
     def stats(self) -> StoreStats:
-        """What the store holds."""
+        """What it holds."""
 
     def close(self) -> None:
-        """Release files and connections."""
+        """Let go of files and connections."""

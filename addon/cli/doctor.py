@@ -136,7 +136,7 @@ def _reached(counts: RunCounts) -> list[Check]:
         found = ", ".join(f"{host} {count}" for host, count in sorted(reached.items()))
         checks.append(("reached", True, found))
     else:
-        hint = "its client ignores HTTPS_PROXY, or it asked no provider: use the base URL door (see README)"
+        hint = "its client ignores HTTPS_PROXY, or it asked no provider: set its base URL (docs/clients.md)"
         checks.append(("reached", False, f"no request to a provider host reached the proxy; {hint}"))
     for host, count in sorted(counts.tls_refused.items()):
         hint = "the client does not trust the CA: it reads another CA variable than those that `env` prints"

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests import readme_tables
+from tests import docs_tables
 from tests.bench import calls, diagnosis, hits, identities, starting, storage, streams, suite
 from tests.bench.machine import machine, versions
 from tests.bench.processes import Absent
@@ -84,21 +84,21 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measure and show; or with --readme put a result into the README."""
+    """Measure and show; or with --readme put a result into docs/measured.md."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--short", action="store_true", help="under two minutes; figures are rough (default)")
     how.add_argument("--full", action="store_true", help="five rounds, about 20 minutes")
     how.add_argument("--show", type=Path, metavar="JSON", help="print a result's tables again")
     how.add_argument(
-        "--readme", type=Path, metavar="JSON", help="write a result and its picture into the README"
+        "--readme", type=Path, metavar="JSON", help="write a result and its picture into docs/measured.md"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write results.json and hits.svg there")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections alone")
     arguments = parser.parse_args()
     if arguments.readme:
         _save(json.loads(arguments.readme.read_text("utf-8")), RESULTS.parent)
-        readme_tables.main()
+        docs_tables.main()
         return
     if arguments.show:
         show(json.loads(arguments.show.read_text("utf-8")))

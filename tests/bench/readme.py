@@ -1,4 +1,4 @@
-"""The README's part of a result, and the picture. Pure: text from what was measured."""
+"""The part of a result that docs/measured.md shows, and the picture. Pure: text from what was measured."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.bench.words import goal_table, number, setting
 
 __all__ = ["RESULTS", "drawn", "rendered"]
 
-# What the README shows; `tests/readme_tables.py` renders it, a test compares.
+# The result that docs/measured.md shows; `tests/docs_tables.py` renders it, and a test compares.
 RESULTS = Path(__file__).with_name("results.json")
 
 TITLES = {"CONNECT": "HTTPS through CONNECT", "plain": "plain http (no other door at LiteLLM and nginx)"}
-INTRODUCTION = """![hits per second relative to stock mitmdump](tests/bench/hits.svg)
+INTRODUCTION = """![hits per second relative to stock mitmdump](../tests/bench/hits.svg)
 
 Each figure is a median over interleaved rounds of one run, and a ratio against a baseline of that run: machines
 differ, ratios less so. Baseline: stock `mitmdump -q` whose addon answers a constant, or tees a stream.

@@ -1,4 +1,4 @@
-"""Tables of a result, as rows of text: for the terminal and for the README alike. Pure."""
+"""Tables of a result, as rows of text: for the terminal and for docs/measured.md. Pure."""
 
 from __future__ import annotations
 

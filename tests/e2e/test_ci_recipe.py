@@ -1,4 +1,4 @@
-"""The steps of the README's GitHub workflow, against a bucket on disk."""
+"""The steps of the GitHub workflow in docs/ci.md, against a bucket on disk."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ def _github_env(path: Path) -> dict[str, str]:
 
 
 def _workflow() -> dict[str, Any]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     found = re.search(r"```yaml\n(name: llm-tests\n.*?)```", text, re.DOTALL)
     if found is None:
-        pytest.fail("the README has no workflow named llm-tests")
+        pytest.fail("docs/ci.md has no workflow named llm-tests")
     workflow: dict[str, Any] = yaml.safe_load(found[1])
     return workflow
 

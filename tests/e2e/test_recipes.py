@@ -1,4 +1,4 @@
-"""The README's recipes for replaying Vertex and Azure AD suites with made-up credentials."""
+"""The recipes in docs/secrets.md for replaying Vertex and Azure AD suites with made-up credentials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 from tests.e2e.conftest import ROOT, Proxy
 from tests.e2e.upstream import Exchange, Upstream, chat_answer
 
-RECIPES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+RECIPES = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "secrets.md").read_text(encoding="utf-8"), re.DOTALL
+)
 
 ASK = {
     "genai": 'print(client.models.generate_content(model="gemini-2.5-flash", contents="hello").text)',
@@ -37,7 +39,7 @@ def script(exchange: Exchange) -> None:
 def test_a_recipe_records_with_one_token_and_replays_with_another(
     client: str, start_proxy: Callable[..., Proxy], start_upstream: Callable[..., Upstream], tmp_path: Path
 ) -> None:
-    """Recorded with a real-looking token, replayed offline with the made-up one of the README."""
+    """Recorded with a real-looking token, replayed offline with the made-up one of the docs."""
     if client == "genai":
         pytest.importorskip("google.genai")
     (recipe,) = [code for code in RECIPES if f" import {client}\n" in code]

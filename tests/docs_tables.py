@@ -1,7 +1,8 @@
-"""The README's tables as the code has them. `python tests/readme_tables.py` puts them into the README."""
+"""The generated parts of README.md and docs/. `python tests/docs_tables.py` writes them into the pages."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -10,12 +11,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-README = ROOT / "README.md"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def tables() -> dict[str, str]:
     """Markdown by the name of its block."""
-    found = {
+    blocks = {
         "modes": _modes(),
         "settings": _settings(),
         "hosts": _hosts(),
@@ -24,15 +30,23 @@ def tables() -> dict[str, str]:
         "response-headers": _response_headers(),
         "never-cached": _never_cached(),
         "commands": _commands(),
+        "rooms": _rooms(),
+        "imports": _imports(),
     }
-    return found | _measured()
+    return blocks | _measured()
 
 
-def block(text: str, name: str) -> str:
-    """What stands between a block's markers."""
-    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
-    assert found, f"the README has no block {name}"
-    return found.group(1)
+def block(name: str) -> str:
+    """The text between a block's markers, on the one page that has them."""
+    texts = [
+        text
+        for page in PAGES
+        for text in re.findall(
+            rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", page.read_text(encoding="utf-8"), re.DOTALL
+        )
+    ]
+    assert len(texts) == 1, f"{len(texts)} pages have the block {name}"
+    return texts[0]
 
 
 def _table(*rows: tuple[str, ...]) -> str:
@@ -127,13 +141,79 @@ def _measured() -> dict[str, str]:
     return {"measured": rendered(json.loads(RESULTS.read_text(encoding="utf-8")))}
 
 
+def _rooms() -> str:
+    rows = []
+    for room in _room_order():
+        folder = ROOT / room.replace(".", "/")
+        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        shown = path.relative_to(ROOT).as_posix().removesuffix("__init__.py")
+        rows.append((f"`{shown}`", " ".join(text.split("\n\n")[0].split())))
+    return _table(("room", "does"), *rows)
+
+
+def _imports() -> str:
+    """A Mermaid graph of the rooms: an arrow is an import that no path of other arrows implies."""
+    from tests import test_house as house
+
+    order = _room_order()
+    arrows: dict[str, set[str]] = {room: set() for room in order}
+    for path in house.MODULES:
+        room = house._room(house._name(path))
+        for name in house._modules_imported(path):
+            other = house._room(name)
+            if name in house.NAMES and other != room and other in arrows and room in arrows:
+                arrows[room].add(other)
+    lines = ["```mermaid", "graph TD"]
+    for package in ("addon", "cache_store"):
+        lines.append(f"  subgraph {package}")
+        lines += [
+            f'    {_node(room)}["{room.removeprefix(package + ".")}"]'
+            for room in order
+            if room.startswith(package)
+        ]
+        lines.append("  end")
+    for room in order:
+        implied = {far for near in arrows[room] for far in _reach(near, arrows)}
+        lines += [f"  {_node(room)} --> {_node(other)}" for other in order if other in arrows[room] - implied]
+    return "\n".join([*lines, "```"]) + "\n"
+
+
+def _room_order() -> list[str]:
+    from tests.test_house import MAY_IMPORT
+
+    return list(MAY_IMPORT)
+
+
+def _node(room: str) -> str:
+    return room.replace(".", "_")
+
+
+def _reach(room: str, arrows: dict[str, set[str]]) -> set[str]:
+    """Every room that `room` reaches through its arrows."""
+    reached: set[str] = set()
+    waiting = list(arrows[room])
+    while waiting:
+        other = waiting.pop()
+        if other not in reached:
+            reached.add(other)
+            waiting += arrows[other]
+    return reached
+
+
 def main() -> None:
     """Write every block."""
-    text = README.read_text(encoding="utf-8")
-    for name, content in tables().items():
-        old = f"<!-- {name} -->\n{block(text, name)}<!-- /{name} -->"
-        text = text.replace(old, f"<!-- {name} -->\n{content}<!-- /{name} -->")
-    README.write_text(text, encoding="utf-8")
+    blocks = tables()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for name, content in blocks.items():
+            text = re.sub(
+                rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+                lambda m, c=content: m[1] + c + m[2],
+                text,
+                flags=re.DOTALL,
+            )
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
