@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
 
-__all__ = ["SCHEMA", "Entry", "Headers", "header_value", "is_expired", "recorded_seconds"]
+__all__ = ["Entry", "Headers", "header_value", "is_expired", "recorded_seconds", "wins"]
 
-SCHEMA = 1
+_SCHEMA = 1
 _MAGIC = b"PPE"
 _LENGTHS = struct.Struct(">IIQ")
 _START = len(_MAGIC) + 1 + _LENGTHS.size
@@ -98,7 +98,7 @@ class Entry:
             ensure_ascii=False,
         ).encode("utf-8", "surrogatepass")
         lengths = _LENGTHS.pack(len(meta), len(self.request_json), len(self.body))
-        pieces = (_MAGIC + bytes([SCHEMA]) + lengths + meta, self.request_json, self.body)
+        pieces = (_MAGIC + bytes([_SCHEMA]) + lengths + meta, self.request_json, self.body)
         digest = hashlib.sha256()
         for piece in pieces:
             digest.update(piece)
@@ -183,19 +183,32 @@ def _lengths(data: bytes) -> tuple[int, int, int]:
     """Of the description, the request and the body of the entry that begins with `data`."""
     if len(data) < _START or not data.startswith(_MAGIC):
         raise CorruptEntry("an entry is cut short or is not one of ours")
-    if data[len(_MAGIC)] != SCHEMA:
-        raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {SCHEMA}")
+    if data[len(_MAGIC)] != _SCHEMA:
+        raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {_SCHEMA}")
     meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)
     return meta_len, request_len, body_len
 
 
 def is_expired(entry: Entry, max_age: float | None) -> bool:
-    """Whether `entry` is `max_age` seconds old or older. A negative age (a clock set back) counts as 0."""
+    """Whether `entry` is at least `max_age` seconds old. A recording time in the future counts as now."""
     return max_age is not None and max(0.0, time.time() - entry.recorded_at) >= max_age
 
 
 def recorded_seconds(raw: object, now: float) -> float:
-    """The time of recording that a foreign entry names, in Unix seconds; `now` where `raw` is not a usable time."""
+    """The recording time that a foreign entry states, in Unix seconds; `now` if `raw` is not a usable time."""
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 < raw <= _LATEST:
         return now
     return float(raw)
+
+
+def wins(entry: Entry, there: Entry | None, now: float) -> bool:
+    """Whether `entry` replaces the entry that is `there` under its key when recordings are merged.
+
+    The later recording wins; a time after `now` (Unix seconds) counts as `now`. At equal times the greater digest
+    wins. This is one total order, on disk, in Redis, in packs and in buckets, so that machines that merge the same
+    entries in any order end up with the same ones.
+    """
+    if there is None:
+        return True
+    new, old = min(entry.recorded_at, now), min(there.recorded_at, now)
+    return new > old or (new == old and entry.pieces()[-1] > there.pieces()[-1])

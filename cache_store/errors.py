@@ -4,7 +4,8 @@ ProviderProxyError                what a user can act on; its text is one line t
 ├── UsageError                    wrong setting, flag or argument (exit status 2)
 ├── StoreError                    the cache as a whole
 │   ├── StoreUnavailable          locked, full, read-only or gone; the same call may work later
-│   ├── ForeignStore              not ours, or holds what we never wrote: refused, nothing read or removed
+│   ├── DamagedStore              the database cannot be read; it may be moved aside
+│   ├── ForeignStore              not ours, or holds content that we never write: refused, nothing read or removed
 │   └── NewerStore                written by a newer provider-proxy
 ├── TransferError                 a pack, file or bucket that cannot be read or written; nothing was merged
 └── EntryError                    one entry
@@ -14,6 +15,7 @@ ProviderProxyError                what a user can act on; its text is one line t
 
 __all__ = [
     "CorruptEntry",
+    "DamagedStore",
     "EntryError",
     "ForeignStore",
     "NewerStore",
@@ -42,8 +44,12 @@ class StoreUnavailable(StoreError):
     """The cache cannot be read or written right now (locked, full, read-only, gone)."""
 
 
+class DamagedStore(StoreError):
+    """The database file is damaged; moved aside, an empty one can take its place."""
+
+
 class ForeignStore(StoreError):
-    """The directory holds what provider-proxy never writes; it is refused unread."""
+    """The directory holds content that provider-proxy never writes; it is refused unread."""
 
 
 class NewerStore(StoreError):

@@ -1,8 +1,8 @@
-"""What every store can do."""
+"""The interface of every store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ __all__ = ["Store", "StoreStats"]
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """What a store holds: entries, and the bytes that they take."""
+    """The number of entries in a store, and the bytes that they take."""
 
     entries: int
     bytes: int
@@ -22,14 +22,24 @@ class StoreStats:
 class Store(Protocol):
     """Entries by key. Every method may raise StoreUnavailable, and `get` an EntryError."""
 
+    @property
+    def local(self) -> Store:
+        """The tier on this machine: the store itself, unless other machines share a tier behind it."""
+
     def open(self) -> None:
-        """Make it ready; does nothing where it is."""
+        """Make the store ready; does nothing if it is."""
 
     def get(self, key: str) -> Entry | None:
         """The entry under `key`."""
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
-        """Store `entry`; False where a newer one than `began_at` (Unix seconds) was kept."""
+        """Store `entry`; False if an entry newer than `began_at` (Unix seconds) was kept."""
+
+    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Store those of `entries` that win (`cache_store.entry.wins`) against the entries under their keys.
+
+        Returns the stored ones, maybe without their bodies.
+        """
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
@@ -44,7 +54,7 @@ class Store(Protocol):
         """Every entry that can be used."""
 
     def stats(self) -> StoreStats:
-        """What it holds."""
+        """What the store holds."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Release files and connections."""

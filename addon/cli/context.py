@@ -87,7 +87,7 @@ def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
             f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
         )
     store = open_store(settings)
-    _open(store)
+    store.local.open()  # a shared tier is opened only by what needs it
     try:
         yield store
     finally:
@@ -103,18 +103,11 @@ def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
     if settings.cache_dir is None:
         raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing; name a directory")
     store = open_store(settings)
-    _open(store)
+    store.local.open()  # a shared tier is opened only by what needs it
     try:
         yield store
     finally:
         store.close()
-
-
-def _open(store: Store) -> None:
-    """Open the tier on this machine; one that others share is asked only by what needs it."""
-    from cache_store.tiers.tiered_store import TieredStore
-
-    (store.near if isinstance(store, TieredStore) else store).open()
 
 
 def make_host(options: HostOptions) -> Host:

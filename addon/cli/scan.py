@@ -13,7 +13,7 @@ from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading
 from addon.cli.output import print_json, say
 from addon.redaction.scanning import Leak, scan_bytes, scan_entry
-from cache_store.disk.safe_disk import DATABASE
+from cache_store.disk.database_check import DATABASE
 from cache_store.errors import EntryError, UsageError
 
 __all__ = ["scan"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,7 +14,6 @@ from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import find_orphans, remove_orphans
 from cache_store.errors import EntryError, TransferError
 from cache_store.store import Store
-from cache_store.tiers.tiered_store import TieredStore
 from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["verify"]
@@ -60,7 +58,7 @@ def _check(store: Store) -> tuple[int, dict[str, str]]:
     for key in list(store.keys()):
         count += 1
         try:
-            entry = _near(store).get(key)
+            entry = store.local.get(key)
             if entry is None:
                 bad[key] = "its file is gone"
             else:
@@ -71,7 +69,7 @@ def _check(store: Store) -> tuple[int, dict[str, str]]:
 
 
 def _orphans(store: Store, *, remove: bool) -> dict[str, int]:
-    near = _near(store)
+    near = store.local
     if not isinstance(near, DiskStore):
         return {}
     return remove_orphans(near.directory) if remove else find_orphans(near.directory)
@@ -85,7 +83,7 @@ def _about(orphans: dict[str, int], *, removed: bool) -> str:
 
 def _move_aside(store: Store, bad: dict[str, str]) -> list[str]:
     """Remove the bad ones, their bytes kept beside where there are any; the keys."""
-    near = _near(store)
+    near = store.local
     if not isinstance(near, DiskStore):
         return []
     folder = near.directory / _ASIDE
@@ -107,7 +105,3 @@ def _keep(folder: Path, key: str, data: bytes) -> None:
         (folder / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}.entry").write_bytes(data)
     except OSError as error:
         raise TransferError(f"{folder} cannot be written: {error.strerror}; nothing was removed") from error
-
-
-def _near(store: Store) -> Any:
-    return store.near if isinstance(store, TieredStore) else store

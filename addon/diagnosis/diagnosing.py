@@ -13,7 +13,7 @@ from addon.diagnosis.remedies import RERECORD, remedy
 from addon.diagnosis.shortening import shortened
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
-from cache_store.nearest.nearest_index import Held
+from cache_store.nearest.nearest_index import HostEndpoints
 from cache_store.nearest.sketch import Sketch, sketch
 
 __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved"]
@@ -40,7 +40,7 @@ class Candidates(Protocol):
     def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
         """The keys of at most `most` entries that resemble `wanted`, the best first."""
 
-    def held(self, host: str) -> Held:
+    def endpoints_of(self, host: str) -> HostEndpoints:
         """The endpoints of `host` that have entries, with the number of each."""
 
 
@@ -137,7 +137,7 @@ def diagnose(
         if best is None or _closeness(diagnosis) > _closeness(best):
             best, compared = diagnosis, entry.request_json
     if best is None:
-        held = store.held(wanted.host)
+        held = store.endpoints_of(wanted.host)
         if answered:
             counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
             held = [(endpoint, number) for endpoint, number in counted if number]
@@ -221,7 +221,7 @@ def _closeness(diagnosis: Diagnosis) -> tuple[bool, int, int, int]:
     )
 
 
-def _nothing_near(held: Held, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
+def _nothing_near(held: HostEndpoints, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
     advice = f". Record it: {rerecord}" if rerecord else ""
     if not saved:
         return _UNSAVED + advice

@@ -26,21 +26,22 @@ class Hit:
 
 
 class OwnAnswer(NamedTuple):
-    """Answer with this JSON of our own."""
+    """Answer with this JSON of our own. `retryable`: an equal request may succeed a moment later."""
 
     status: int
     body: bytes
     cache_status: str
+    retryable: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
-        """The answer's headers, our marks last."""
-        return {
-            "content-type": "application/json",
-            "x-should-retry": "false",
-            CACHE_HEADER: "false",
-            STATUS_HEADER: self.cache_status,
-        }
+        """The answer's headers, our marks last.
+
+        OpenAI's and Anthropic's SDKs retry a 5xx unless `x-should-retry` is false.
+        """
+        final = {} if self.retryable else {"x-should-retry": "false"}
+        marks = {CACHE_HEADER: "false", STATUS_HEADER: self.cache_status}
+        return {"content-type": "application/json", **final, **marks}
 
 
 @dataclass(slots=True)

@@ -2,20 +2,31 @@
 
 The door's path names the provider, as in `/https/api.openai.com/v1/models`. It is for clients that ignore proxy
 variables, such as Node 20's fetch and aiohttp's default session.
+
+A web page in the developer's browser can reach this address, too. `admits` keeps other sites out: by Host if a
+foreign name was made to resolve to this machine (DNS rebinding), by Origin and Sec-Fetch-Site if a page sends
+requests across sites. https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-__all__ = ["STATS", "Page", "Target", "page_for", "parse_door"]
+__all__ = ["PAGE_HEADERS", "STATS", "Page", "Target", "admits", "page_for", "parse_door"]
 
 STATS = "/-/stats"
 
+PAGE_HEADERS = {"cross-origin-resource-policy": "same-origin"}
+"""Headers of every answer to a direct request: no page of another site may embed or read it."""
+
 _DOOR = re.compile(r"/(https?)/(\[[0-9A-Fa-f:.]+\]|[^/\s:@?#\[\]]+)(?::(\d{1,5}))?((?:[/?].*)?)", re.DOTALL)
+
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^/\s:@?#\[\],]+))(?::\d{1,5})?")
 
 
 class Target(NamedTuple):
@@ -46,11 +57,55 @@ def parse_door(path: str) -> Target | None:
     return Target(scheme, host.strip("[]").lower(), number, rest if rest.startswith("/") else f"/{rest}")
 
 
+def admits(
+    host: str,
+    origin: str | None,
+    sec_fetch_site: str | None,
+    names: Collection[str],
+    origins: Collection[str] = (),
+) -> bool:
+    """Whether a direct request may be answered.
+
+    `host` is the Host header or `:authority`, with or without a port; the others are the headers' values, None if
+    absent. `names` are the listen address and further names of this proxy, `origins` the web origins that may use
+    it, all in lower case. Loopback names and addresses are always its own. If it listens on every address, then any
+    address is its own, because DNS rebinding needs a name.
+    """
+    name = _host_name(host)
+    if name is None or not _is_own(name, names):
+        return False
+    if origin is not None:
+        origin = origin.lower()
+        # Another port of the same host is another origin, and maybe another user's.
+        return origin in origins or origin.partition("://")[2] == host.lower()
+    return sec_fetch_site in (None, "same-origin", "none")
+
+
+def _is_own(name: str, names: Collection[str]) -> bool:
+    if name == "localhost" or name in names:
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    listens_everywhere = "0.0.0.0" in names or "::" in names  # noqa: S104 -- compared, not listened on
+    mapped = getattr(address, "ipv4_mapped", None)
+    return listens_everywhere or (mapped or address).is_loopback
+
+
+def _host_name(host: str) -> str | None:
+    """The name in a Host header, in lower case and without a final dot; None if the header is malformed."""
+    match = _HOST.fullmatch(host)
+    return (match[1] or match[2]).lower().removesuffix(".") if match else None
+
+
 def page_for(target: str, stats: Callable[[], dict[str, Any]]) -> Page | None:
     """The page at `target`, with or without a query, or None. `stats` gives the run's figures."""
     path = target.partition("?")[0]
     if path == "/-/healthz":
-        return Page(b"ok\n", {"content-type": "text/plain"})
+        return Page(b"ok\n", {"content-type": "text/plain", **PAGE_HEADERS})
     if path == STATS:
-        return Page(json.dumps(stats(), indent=1).encode(), {"content-type": "application/json"})
+        return Page(
+            json.dumps(stats(), indent=1).encode(), {"content-type": "application/json", **PAGE_HEADERS}
+        )
     return None

@@ -19,6 +19,7 @@ from addon.settings.settings import Settings
 from cache_store.errors import ProviderProxyError
 
 __all__ = [
+    "FOREIGN_SITE",
     "NO_SUCH_PAGE",
     "bad_mode",
     "bypassed",
@@ -72,7 +73,7 @@ _ERRNO = re.compile(r"\[Errno (\d{1,3})\]")
 def unreachable(host: str, error: str) -> OwnAnswer:
     """The answer for a provider that did not answer; `error` is mitmproxy's message."""
     message = f"provider-proxy: {host} did not answer: {_cause(error)}"
-    return _answer(502, "provider_proxy_unreachable", message, bypass_status("unreachable"))
+    return _retryable(_answer(502, "provider_proxy_unreachable", message, bypass_status("unreachable")))
 
 
 def _cause(error: str) -> str:
@@ -117,7 +118,8 @@ def bad_mode(error: ProviderProxyError) -> OwnAnswer:
 def cache_unavailable(error: ProviderProxyError, status: int) -> OwnAnswer:
     """The answer where the cache cannot be read and the mode sends nothing."""
     message = f"provider-proxy: {error}"
-    return _answer(status, "provider_proxy_cache_unavailable", message, bypass_status("cache-unavailable"))
+    cache_status = bypass_status("cache-unavailable")
+    return _retryable(_answer(status, "provider_proxy_cache_unavailable", message, cache_status))
 
 
 def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
@@ -132,7 +134,7 @@ def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
     if forwards:
         return None
     message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-    return _answer(502, "provider_proxy_fault", message, bypass_status("fault"))
+    return _retryable(_answer(502, "provider_proxy_fault", message, bypass_status("fault")))
 
 
 def _answer(status: int, kind: str, message: str, cache_status: str, **more: Any) -> OwnAnswer:
@@ -141,6 +143,20 @@ def _answer(status: int, kind: str, message: str, cache_status: str, **more: Any
     body = json.dumps({"type": "error", "error": error}, ensure_ascii=False).encode("utf-8", "replace")
     return OwnAnswer(status, body, cache_status)
 
+
+def _retryable(answer: OwnAnswer) -> OwnAnswer:
+    """The answer to a request that may succeed next time; misses and refusals do not."""
+    return answer._replace(retryable=True)
+
+
+FOREIGN_SITE = _answer(
+    403,
+    "provider_proxy_foreign_site",
+    "provider-proxy: refused: the Host header is not one of this proxy's own names, or a page of another web site "
+    "sent the request; if they are yours, add the name to PROVIDER_PROXY_NAMES or the origin to "
+    "PROVIDER_PROXY_ORIGINS",
+    bypass_status("foreign-site"),
+)
 
 NO_SUCH_PAGE = _answer(
     404,

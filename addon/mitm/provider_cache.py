@@ -103,7 +103,7 @@ class ProviderCache:
             return
         if self._raw is None and self.settings.workers != 1:
             logger.warning("PROVIDER_PROXY_WORKERS is 1 inside mitmproxy, mitmdump and mitmweb")
-        ctx.options.update(connection_strategy="lazy")
+        ctx.options.update(connection_strategy="lazy", **self._http_layer.options)
         # mitmproxy 12.2.0 lacks this option. A value other than the default is the user's own.
         if "tcp_timeout" in ctx.options and ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):
             ctx.options.update(tcp_timeout=IDLE_SECONDS)

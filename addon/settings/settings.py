@@ -57,6 +57,17 @@ SETTINGS: tuple[Setting, ...] = (
         "a `+` at the start adds to the built-in provider list",
     ),
     Setting("listen", "127.0.0.1:8080", "address and port; port 0 is any free one"),
+    Setting(
+        "names",
+        "",
+        "more host names by which clients reach the proxy's base URLs, comma-separated; loopback names "
+        "and the listen address are known",
+    ),
+    Setting(
+        "origins",
+        "",
+        "web origins whose pages may use the base URLs, comma-separated, as `http://localhost:3000`",
+    ),
     Setting("auth", "", "`user:password` that clients must send; needed to listen beyond loopback"),
     Setting("ignore_headers", "", "more headers left out of the identity, comma-separated"),
     Setting("ignore_query", "", "more query parameters left out of the identity, comma-separated"),
@@ -130,6 +141,8 @@ class Settings:
     max_usd: Decimal | None = None
     remote: str = ""
     import_dir: Path | None = None
+    names: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
     workers: int | None = 1  # None: as many as there are processors
 
     @classmethod
@@ -174,6 +187,8 @@ class Settings:
             remote=value["remote"],
             import_dir=Path(value["import"]).expanduser() if value["import"] else None,
             workers=_of("workers", value, _parse_workers),
+            names=_of("names", value, _parse_names) | {host.lower()},
+            origins=_of("origins", value, _parse_origins),
         )
 
     def websocket_passes(self, mode: Mode) -> bool:
@@ -238,6 +253,20 @@ def _parse_listen(text: str) -> tuple[str, int]:
             f"PROVIDER_PROXY_LISTEN: {quoted(text)} is not an address; write 127.0.0.1:8080 or 127.0.0.1:0"
         )
     return host.strip("[]"), int(port)
+
+
+def _parse_names(text: str) -> frozenset[str]:
+    names = [name.strip().lower().strip("[]").removesuffix(".") for name in text.split(",") if name.strip()]
+    if not all(re.fullmatch(r"[^\s/?#@:]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", name) for name in names):
+        raise ValueError("is not a list of host names; write gateway.internal,proxy")
+    return frozenset(names)
+
+
+def _parse_origins(text: str) -> frozenset[str]:
+    origins = [origin.strip().lower().removesuffix("/") for origin in text.split(",") if origin.strip()]
+    if not all(re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", origin) for origin in origins):
+        raise ValueError("is not a list of web origins; write http://localhost:3000")
+    return frozenset(origins)
 
 
 def _parse_bool(text: str) -> bool:

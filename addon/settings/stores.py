@@ -1,4 +1,4 @@
-"""The store that the settings ask for."""
+"""Opens the store that the settings ask for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from cache_store.tiers.memory_store import MemoryStore
 __all__ = ["open_for_run", "open_store"]
 
 
-def open_store(settings: Settings) -> Store:
-    """The store that `settings` ask for, not opened yet: disk or memory, with Redis behind it if a URL is set.
+def open_store(settings: Settings, *, replaces_damaged: bool = False) -> Store:
+    """The store that `settings` ask for, not opened yet: on disk or in memory, with Redis behind it if it is set.
 
-    Raises UsageError for an unusable Redis URL.
+    With `replaces_damaged`, an empty cache takes the place of a damaged one. Raises UsageError for a Redis URL that
+    cannot be used.
     """
     near: Store = (
-        MemoryStore(max_age=settings.max_age) if settings.cache_dir is None else DiskStore(settings.cache_dir)
+        MemoryStore(max_age=settings.max_age)
+        if settings.cache_dir is None
+        else DiskStore(settings.cache_dir, replaces_damaged=replaces_damaged)
     )
     if not settings.redis_url:
         return near
@@ -30,16 +33,18 @@ def open_store(settings: Settings) -> Store:
 
 
 def open_for_run(settings: Settings, staged_run: str | None = None) -> tuple[Store, StagedStore | None]:
-    """The store of a run, not opened yet, and the same as a StagedStore if it is staged under the id `staged_run`.
+    """The store of a run, not opened yet; and the same store if it is staged, under the run id `staged_run`.
 
-    Removes the leftovers of staged runs that crashed. A staged run uses the disk only: other machines see none of
-    it. Raises UsageError for an unusable Redis URL.
+    Removes what crashed staged runs left behind. A staged run keeps to the disk: other machines see nothing of it.
+    A mode that may go to the provider is not stopped by a damaged cache. Raises UsageError for a Redis URL that
+    cannot be used.
     """
+    replaces_damaged = settings.cache_mode.forwards
     if settings.cache_dir is None:
         return open_store(settings), None
-    near = DiskStore(settings.cache_dir)
+    near = DiskStore(settings.cache_dir, replaces_damaged=replaces_damaged)
     clean_staging(near.directory)
     if staged_run is None:
-        return open_store(settings), None
+        return open_store(settings, replaces_damaged=replaces_damaged), None
     staged = StagedStore(near, staged_run)
     return staged, staged

@@ -7,7 +7,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from cache_store.disk.safe_disk import DATABASE
+from cache_store.disk.database_check import DATABASE
 from cache_store.errors import UsageError
 
 __all__ = ["TENSORZERO_FILE", "WRITTEN", "Format", "format_of", "format_to_write"]

@@ -1,112 +1,81 @@
-"""Entries in a diskcache directory: the embedded default, shared safely by processes on one machine."""
+"""Entries in a diskcache directory: the default store, shared safely by the processes of one machine."""
 
 from __future__ import annotations
 
-import logging
-import math
 import os
-import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from diskcache import Cache, Timeout
+from diskcache import Timeout
 
-from cache_store.disk.closing_cache import ClosingCache
+from cache_store.disk.cache_handles import READ_SECONDS, CacheHandles, database_errors
 from cache_store.disk.decoded_entries import DecodedEntries
-from cache_store.disk.read_only_cache import ReadOnlyCache, is_writable
-from cache_store.disk.safe_disk import (
-    DATABASE,
-    FORMAT,
-    FORMAT_KEY,
-    SETTINGS,
-    Pieces,
-    SafeDisk,
-    check_database,
-)
+from cache_store.disk.merging import is_newer, merge_newer, merge_run, read_entry, read_head, write_entry
 from cache_store.entry import Entry
-from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
-from cache_store.nearest.nearest_index import Held, NearestIndex, missing
+from cache_store.errors import EntryError, StoreUnavailable
+from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex, catch_up
 from cache_store.nearest.sketch import Sketch
-from cache_store.store import StoreStats
+from cache_store.store import Store, StoreStats
 
 __all__ = ["DiskStore"]
 
-logger = logging.getLogger(__name__)
-
-# A locked database never holds the event loop: past these, a read is a miss and a write is not stored.
-READ_SECONDS = 0.05
-WRITE_SECONDS = 2.0
-# Two staged runs may end at once.
-MERGE_SECONDS = 60.0
-
-# One miss waits this long at most for an index that has to be made.
-CATCH_UP_SECONDS = 0.5
-
-KEY_PREFIX = "pp"
-
-type _Caches = tuple[Cache, Cache] | tuple[ReadOnlyCache, ReadOnlyCache]
-
-_NOWHERE = (-1, -1)
+_MERGE_SECONDS = 60.0  # two staged runs may end at once
+_CATCH_UP_SECONDS = 0.5  # how long one miss waits at most for the index of nearest entries
+_KEY_PREFIX = "pp"
 
 
 class DiskStore:
     """Entries in one directory. Open it after any fork.
 
-    A directory that cannot be written is read, and opened anew once it can be.
-    Every method raises StoreUnavailable where the database is locked, full, read-only or gone, and opens it
-    anew at the next call. `open` also raises ForeignStore, NewerStore and UsageError.
+    A directory that cannot be written, or that lies on a full disk, is served from, and opened again once it can be
+    written. Every method raises StoreUnavailable if the database is locked, full, read-only or gone, and opens it
+    again at the next call. `open` also raises DamagedStore, ForeignStore, NewerStore and UsageError. With
+    `replaces_damaged`, a damaged database is renamed and an empty one takes its place.
     """
 
-    def __init__(self, directory: Path) -> None:
-        # As diskcache reads it, so that what is checked is what is opened.
-        self._decoded = DecodedEntries()
+    def __init__(self, directory: Path, *, replaces_damaged: bool = False) -> None:
+        # diskcache expands these, so what is checked must be expanded too.
         self.directory = Path(os.path.expandvars(directory.expanduser()))
-        self._lock = threading.Lock()
-        self._caches: _Caches | None = None
-        self._past: list[Cache | ReadOnlyCache] = []
-        self._place = _NOWHERE
+        self._decoded = DecodedEntries()
+        self._handles = CacheHandles(self.directory, self._on_open, replaces_damaged=replaces_damaged)
         self._index = NearestIndex(self.directory)
-        self._caught_up = False
+        self._index_is_complete = False
+
+    @property
+    def local(self) -> Store:
+        """This store."""
+        return self
 
     def open(self) -> None:
-        """Open or make the directory; does nothing where it is open."""
-        self._opened()
+        """Open or create the directory; does nothing if it is open."""
+        self._handles.opened()
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key`. Raises EntryError for one that cannot be used."""
-        with _mapped():
-            data = self._opened(READ_SECONDS)[0].get(key)
+        """The entry under `key`. Raises EntryError if it cannot be used."""
+        with database_errors():
+            data = self._handles.opened(READ_SECONDS).quick.get(key)
         if data is None:
             return None
         entry = self._decoded.find(key, data)
         if entry is None:
-            entry = Entry.decode(data)
-            if entry.key != key:
-                raise CorruptEntry("an entry lies under another entry's key")
+            entry = read_entry(data, key)
             self._decoded.add(key, data, entry)
         return entry
 
     def head(self, key: str) -> Entry | None:
-        """The entry under `key` with an empty body, which is not read where it is long: nothing but the form of the
-        rest was checked. Raises EntryError as `get` does."""
-        with _mapped():
-            file = self._opened(READ_SECONDS)[0].get(key, read=True)
-            if file is None:
-                return None
-            with file:
-                entry = Entry.read_head(file)
-        if entry.key != key:
-            raise CorruptEntry("an entry lies under another entry's key")
-        return entry
+        """The entry under `key` with an empty body. A long body is not read, so its checksum is not checked.
+
+        Raises EntryError if the rest cannot be used.
+        """
+        with database_errors():
+            return read_head(self._handles.opened(READ_SECONDS).quick, key)
 
     def raw(self, key: str) -> bytes | None:
-        """The bytes under `key` as they lie there; None where they cannot be read."""
+        """The stored bytes under `key`; None if they cannot be read."""
         try:
-            with _mapped():
-                data: bytes | None = self._opened()[0].get(key)
+            with database_errors():
+                data: bytes | None = self._handles.opened().patient.get(key)
         except (EntryError, StoreUnavailable):
             return None
         return data
@@ -114,70 +83,54 @@ class DiskStore:
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
         """Store `entry`; True if it was stored.
 
-        False where the entry that is there was recorded after `began_at` (Unix seconds, when the request of
-        `entry` began): a slow old request never beats a newer one. A time of recording in the future is a
-        clock that was set back, and counts as old.
+        False if the entry under its key was recorded after `began_at` (Unix seconds, when the request of `entry`
+        began): the answer to an old, slow request never replaces a newer one.
         """
-        pieces = entry.pieces()
-        with _mapped():
-            cache = self._writer()
+        with database_errors():
+            cache = self._handles.writer()
             with cache.transact():
-                if began_at is not None and self._is_newer(entry.key, began_at):
+                if began_at is not None and is_newer(cache, entry.key, began_at):
                     return False
-                _set(cache, entry.key, pieces)
+                write_entry(cache, entry)
         self._index.add(entry)
         return True
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
-        with _mapped():
-            removed = bool(self._writer().delete(key))
+        with database_errors():
+            removed = bool(self._handles.writer().delete(key))
         self._index.remove(key)
         return removed
+
+    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Store those of `entries` that are newer than the entries under their keys, in one transaction.
+
+        Returns the stored ones without their bodies. The index takes them in when it is next asked.
+        """
+        with database_errors():
+            return merge_newer(self._handles.writer(), entries)
 
     def merge(self, entries: Iterable[Entry], removals: Iterable[Entry]) -> int:
         """Remove what `removals` name and store `entries`, all in one step or not at all; how many were stored.
 
-        What was recorded here after an entry, or after a removal's own time, stays.
+        An entry that was recorded here after a removal's time, or after the entry under its key, stays.
         """
-        with _mapped():
-            cache = self._writer(MERGE_SECONDS)
-            began = time.monotonic()
+        with database_errors():
+            cache = self._handles.writer(_MERGE_SECONDS)
+            until = time.monotonic() + _MERGE_SECONDS
             while True:
                 try:
-                    with cache.disk.removing_later(), cache.transact():
-                        return self._merge(cache, list(removals), entries)
+                    # It waits for the lock before it takes anything from the iterables.
+                    removed, stored = merge_run(cache, entries, removals)
+                    break
                 except Timeout:
-                    if time.monotonic() - began > MERGE_SECONDS:
+                    if time.monotonic() > until:
                         raise
-
-    def _merge(self, cache: Cache, removals: list[Entry], entries: Iterable[Entry]) -> int:
-        for gone in removals:
-            if not self._is_newer(gone.key, gone.recorded_at):
-                cache.delete(gone.key)
-                self._index.remove(gone.key)
-        taken = 0
-        for entry in entries:
-            if not self._is_newer(entry.key, entry.recorded_at):
-                _set(cache, entry.key, entry.pieces())
-                self._index.add(entry)
-                taken += 1
-        return taken
-
-    def put_newer(self, entries: Iterable[Entry]) -> int:
-        """Store those of `entries` that are newer than what is there, in one transaction; how many were stored.
-
-        For many: the index of nearest entries takes them in when it is next asked.
-        """
-        stored = 0
-        with _mapped():
-            cache = self._writer()
-            with cache.disk.removing_later(), cache.transact():
-                for entry in entries:
-                    if not self._is_newer(entry.key, math.nextafter(entry.recorded_at, 0)):
-                        _set(cache, entry.key, entry.pieces())
-                        stored += 1
-        return stored
+        for key in removed:
+            self._index.remove(key)
+        for entry in stored:
+            self._index.add(entry)
+        return len(stored)
 
     def clear(self) -> int:
         """Remove every entry; how many there were."""
@@ -185,8 +138,8 @@ class DiskStore:
 
     def keys(self) -> Iterator[str]:
         """Every entry's key, in the order of first recording."""
-        with _mapped():
-            yield from (key for key in self._opened()[1] if key.startswith(KEY_PREFIX))
+        with database_errors():
+            yield from (key for key in self._handles.opened().patient if key.startswith(_KEY_PREFIX))
 
     def iterate(self) -> Iterator[Entry]:
         """Every entry that can be used, in the order of first recording."""
@@ -199,152 +152,32 @@ class DiskStore:
                 yield entry
 
     def stats(self) -> StoreStats:
-        """How many entries there are, and how many bytes the directory takes."""
-        with _mapped():
-            cache = self._opened()[1]
+        """How many entries there are, and the size of the directory."""
+        with database_errors():
+            cache = self._handles.opened().patient
             return StoreStats(entries=len(cache) - 1, bytes=cache.volume())
 
-    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
-        """Keys of the entries most like `wanted`, best first; looks at no entry."""
+    def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
+        """The keys of the entries most like `wanted`, best first. Reads no entry."""
         self._catch_up()
-        return self._index.nearest(wanted, most)
+        return self._index.nearest(wanted, limit)
 
-    def held(self, host: str) -> Held:
-        """What there is of `host`: its most used endpoints, with the number of entries each."""
+    def endpoints_of(self, host: str) -> HostEndpoints:
+        """The most used endpoints of `host`, with the number of entries each."""
         self._catch_up()
-        return self._index.held(host)
+        return self._index.endpoints_of(host)
 
     def close(self) -> None:
-        """Close the database; the next call opens it again. Each thread has connections of its own to close."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        self._past += self._caches or ()
-        self._caches = None
-        for cache in self._past:
-            cache.close()
+        """Close the database; the next call opens it again. Other threads' connections close with their threads."""
+        self._handles.close()
         self._index.close()
-        self._caught_up = False
+
+    def _on_open(self, is_read_only: bool) -> None:
+        self._index.close()
+        self._index = NearestIndex(None if is_read_only else self.directory)
+        self._index_is_complete = False
 
     def _catch_up(self) -> None:
-        """Take in what was stored without an index (an older version's cache, a crash), for a bounded time."""
-        if self._caught_up:
-            return
-        self._opened(READ_SECONDS)  # a hint: nobody who writes shall wait for it
-        until = time.monotonic() + CATCH_UP_SECONDS
-        if self.stats().entries != self._index.count():
-            lacking, gone = missing(self.keys(), self._index)
-            for key in gone:
-                self._index.remove(key)
-            for key in lacking:
-                if time.monotonic() > until:
-                    return
-                with suppress(EntryError):
-                    if (entry := self.head(key)) is not None:
-                        self._index.add(entry)
-        self._caught_up = True
-
-    def _is_newer(self, key: str, began_at: float) -> bool:
-        try:
-            there = self.head(key)
-            if there is None or not began_at < there.recorded_at <= time.time():
-                return False
-            return self.get(key) is not None  # one that cannot be used is in nobody's way
-        except EntryError:
-            return False
-
-    def _opened(self, seconds: float = WRITE_SECONDS) -> _Caches:
-        """The caches for reading and for writing, which differ in how long they wait for a lock; the same, of
-        another kind, where nothing can be written. Opens them where that is due, in at most `seconds`.
-        """
-        caches = self._caches
-        if caches is None or not self._is_current(caches):
-            until = time.monotonic() + seconds
-            if not self._lock.acquire(timeout=seconds):
-                raise StoreUnavailable("the cache is being opened")
-            try:
-                caches = self._caches
-                if caches is None or not self._is_current(caches):
-                    self._close()
-                    caches = self._caches = self._open(max(0.0, until - time.monotonic()))
-            finally:
-                self._lock.release()
-        return caches
-
-    def _writer(self, seconds: float = WRITE_SECONDS) -> Cache:
-        cache = self._opened(seconds)[1]
-        if isinstance(cache, ReadOnlyCache):
-            raise StoreUnavailable(f"the cache {self.directory} is read-only")
-        return cache
-
-    def _is_current(self, caches: _Caches) -> bool:
-        if self._place != _place(self.directory):
-            return False
-        return not isinstance(caches[0], ReadOnlyCache) or caches[0].is_current
-
-    def _open(self, seconds: float) -> _Caches:
-        _make_directory(self.directory)
-        with _mapped():
-            if not is_writable(self.directory):
-                return self._open_to_read(seconds)
-            check_database(self.directory, seconds)
-            reader, writer = (
-                ClosingCache(str(self.directory), timeout=seconds, disk=SafeDisk, **SETTINGS)
-                for seconds in (READ_SECONDS, WRITE_SECONDS)
-            )
-            if writer.get(FORMAT_KEY) is None:
-                writer.set(FORMAT_KEY, FORMAT)
-            self._place = _place(self.directory)
-        self._index = NearestIndex(self.directory)
-        return reader, writer
-
-    def _open_to_read(self, seconds: float) -> tuple[ReadOnlyCache, ReadOnlyCache]:
-        check_database(self.directory, seconds, read_only=True)
-        cache = ReadOnlyCache(self.directory, READ_SECONDS)
-        self._place = _place(self.directory)
-        self._index = NearestIndex(None)
-        logger.info("the cache %s is read-only: it is served from, and nothing is stored", self.directory)
-        return cache, cache
-
-
-def _set(cache: Cache, key: str, pieces: tuple[bytes, ...]) -> None:
-    if sum(map(len, pieces)) < cache.disk_min_file_size:
-        cache.set(key, b"".join(pieces))
-    else:
-        cache.set(key, Pieces(pieces), read=True)
-
-
-def _place(directory: Path) -> tuple[int, int]:
-    # A database that was deleted, or mounted over, lives on unseen in our open handle; its number tells.
-    try:
-        found = os.stat(f"{directory}/{DATABASE}")  # noqa: PTH116 - on the path of every hit
-    except OSError:
-        return _NOWHERE
-    return found.st_dev, found.st_ino
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if directory.stat().st_mode & 0o077:  # from an artefact, say; what is in it is the owner's alone
-            with suppress(OSError):
-                directory.chmod(0o700)
-        readable = os.access(directory, os.R_OK | os.X_OK)
-    except OSError as error:
-        raise UsageError(
-            f"the cache directory {directory} cannot be made ({error.strerror}); set PROVIDER_PROXY_CACHE_DIR"
-        ) from error
-    if not readable:
-        raise UsageError(f"the cache directory {directory} cannot be read; set PROVIDER_PROXY_CACHE_DIR")
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """Foreign errors become ours at this edge."""
-    try:
-        yield
-    except Timeout as error:
-        raise StoreUnavailable("the cache is locked by another process") from error
-    except (sqlite3.Error, OSError) as error:
-        raise StoreUnavailable(f"the cache cannot be used right now: {error}") from error
+        if not self._index_is_complete:
+            self._handles.opened(READ_SECONDS)  # the index is a hint: do not wait for a writer
+            self._index_is_complete = catch_up(self._index, self, _CATCH_UP_SECONDS)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from cache_store.disk.safe_disk import DATABASE, VALUE_FILE, connect_to_read
+from cache_store.disk.database_check import DATABASE, connect_to_read
+from cache_store.disk.safe_disk import VALUE_FILE
 from cache_store.errors import StoreUnavailable
 
 __all__ = ["GRACE", "find_orphans", "remove_orphans"]

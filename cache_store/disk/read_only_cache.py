@@ -1,20 +1,24 @@
-"""A cache directory that cannot be written, read for its entries; diskcache's `Cache` writes whenever it opens."""
+"""Reads a cache directory that cannot be written; diskcache's own `Cache` writes whenever it opens one."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cache_store.disk.safe_disk import DATABASE, SafeDisk, connect_to_read, has_log
+from cache_store.disk.database_check import DATABASE, connect_to_read, has_log
+from cache_store.disk.safe_disk import SafeDisk
 
 __all__ = ["ReadOnlyCache", "is_writable"]
 
+_FULL_DISK_SECONDS = 5.0  # how often a full disk is tried again
+
 
 def is_writable(directory: Path) -> bool:
-    """Whether the database in `directory` can be written, or made."""
+    """Whether the database in `directory` may be written or created."""
     database = directory / DATABASE
     return _may_write(directory) and (_may_write(database) or not database.exists())
 
@@ -24,22 +28,32 @@ def _may_write(path: Path) -> bool:
 
 
 class ReadOnlyCache:
-    """What reads of diskcache's `Cache`. Every method may raise sqlite3.Error; it may be used in any thread."""
+    """The reading methods of diskcache's `Cache`. Every method may raise sqlite3.Error. Threads may share it.
 
-    def __init__(self, directory: Path, seconds: float) -> None:
+    `timeout` is how long it waits for a lock, in seconds. `is_disk_full` says that the directory may be written but
+    the disk is full.
+    """
+
+    def __init__(self, directory: Path, timeout: float, *, is_disk_full: bool) -> None:
         self._directory = directory
         self._had_log = has_log(directory)
-        self._connection = connect_to_read(directory, seconds)
+        self._retry_at = time.monotonic() + _FULL_DISK_SECONDS if is_disk_full else None
+        self._connection = connect_to_read(directory, timeout)
         self._lock = threading.Lock()
         self.disk = SafeDisk(str(directory))
 
     @property
     def is_current(self) -> bool:
-        """False once it can be written, here or by somebody else: it is to be opened anew."""
+        """False once the cache may have become writable, or somebody else writes it: it must be opened again."""
+        if self._retry_at is not None:
+            return time.monotonic() < self._retry_at
         return has_log(self._directory) == self._had_log and not is_writable(self._directory)
 
     def get(self, key: str, *, read: bool = False) -> Any:
-        """The value under `key` (bytes), with `read` as a binary file; None for none. Raises CorruptEntry."""
+        """The value under `key` as bytes, or with `read` as a binary file; None if there is none.
+
+        Raises CorruptEntry.
+        """
         rows = self._read("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
         if not rows:
             return None
@@ -47,7 +61,7 @@ class ReadOnlyCache:
         try:
             return self.disk.fetch(mode, filename, value, read)
         except OSError:
-            return None  # its file is gone: as with diskcache, a miss
+            return None  # the value file is gone: a miss, as with diskcache
 
     def __iter__(self) -> Iterator[str]:
         for key, raw in self._read("SELECT key, raw FROM Cache ORDER BY rowid"):
@@ -57,7 +71,7 @@ class ReadOnlyCache:
         return int(self._read("SELECT count(*) FROM Cache")[0][0])
 
     def volume(self) -> int:
-        """The bytes of the database and of the value files."""
+        """The size of the database and the value files in bytes."""
         (files,) = self._read("SELECT total(size) FROM Cache")[0]
         return (self._directory / DATABASE).stat().st_size + int(files)
 

@@ -1,7 +1,8 @@
-"""Which entries are like a request: an index of sketches beside the cache, kept up with every put and remove.
+"""Finds the entries most like a request, in an index of sketches beside the cache.
 
-It only ever proposes keys, which are then read from the store like any other: whatever a foreign index says, it
-can neither answer a request nor name a file. One that is not exactly ours is removed and made anew.
+Every put and remove updates it. It only proposes keys, which are then read from the store like any other: whatever
+a foreign index says, it can neither answer a request nor name a file. An index that is not exactly ours is removed
+and made again.
 """
 
 from __future__ import annotations
@@ -12,23 +13,27 @@ import sqlite3
 import stat
 import struct
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cache_store.entry import Entry
+from cache_store.errors import EntryError
 from cache_store.nearest.sketch import Sketch, sketch
+from cache_store.store import StoreStats
 
-__all__ = ["INDEX", "Held", "NearestIndex", "missing"]
+__all__ = ["INDEX", "HostEndpoints", "IndexedStore", "NearestIndex", "catch_up"]
 
 INDEX = "nearest.db"
+"""The name of the index file in the cache directory."""
 
 logger = logging.getLogger(__name__)
 
-type Held = list[tuple[str, int]]
-"""Endpoints (method and path) of a host, with the number of entries each."""
+type HostEndpoints = list[tuple[str, int]]
+"""Endpoints (method and path) of one host, with the number of entries each."""
 
 _SIDE_FILES = ("", "-journal", "-wal", "-shm")
 _ENTRIES = (
@@ -40,15 +45,28 @@ _FEATURES = (
     " WITHOUT ROWID"
 )
 _SCHEMA = (_ENTRIES, "CREATE INDEX entry_place ON entry (host, endpoint)", _FEATURES)
-_WAIT = 0.2  # seconds for another process's lock; past it the index goes without
-_POSTINGS = 40  # entries that share one feature and are looked at; a feature of more says little
+_WAIT = 0.2  # seconds to wait for another process's lock; after that the update is skipped
+_MAX_ENTRIES = 40  # entries read for one feature; a feature that more entries share says little
 _CANDIDATES = 64
-_COMMON = 0.1  # what such a feature counts
-_KEY = 200
+_COMMON = 0.1  # the weight of such a feature
+_KEY = 200  # longest key
+
+
+class IndexedStore(Protocol):
+    """A store whose entries an index follows."""
+
+    def keys(self) -> Iterator[str]:
+        """Every entry's key."""
+
+    def head(self, key: str) -> Entry | None:
+        """The entry under `key` without its body. Raises EntryError."""
+
+    def stats(self) -> StoreStats:
+        """How many entries there are."""
 
 
 class NearestIndex:
-    """The index in `directory`, or in memory for None. Opened by its first use; never raises."""
+    """The index in `directory`, or in memory if that is None. Its first use opens it. No method raises."""
 
     def __init__(self, directory: Path | None) -> None:
         self._open: sqlite3.Connection | None = None
@@ -56,57 +74,57 @@ class NearestIndex:
         self._lock = threading.Lock()
 
     def add(self, entry: Entry) -> None:
-        """Take `entry` in; one whose key is there already is left as it is."""
-        found = sketch(entry.label, entry.request_json)
+        """Add `entry` unless its key is already there."""
+        sketched = sketch(entry.label, entry.request_json)
         with self._lock, suppress(sqlite3.Error):
-            _add(self._opened(), entry.key, found)
+            _add(self._opened(), entry.key, sketched)
 
     def remove(self, key: str) -> None:
-        """Take an entry out."""
+        """Remove the entry under `key`."""
         with self._lock, suppress(sqlite3.Error):
             _remove(self._opened(), key)
 
     def keys(self) -> set[str]:
-        """Every key that is in it."""
+        """Every key in the index."""
         with self._lock, suppress(sqlite3.Error):
             return {str(key) for (key,) in self._opened().execute("SELECT key FROM entry")}
         return set()
 
     def count(self) -> int:
-        """How many entries are in it; -1 where it cannot be read."""
+        """How many entries the index holds; -1 if it cannot be read."""
         with self._lock, suppress(sqlite3.Error):
             return int(self._opened().execute("SELECT count(*) FROM entry").fetchone()[0])
         return -1
 
-    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
-        """Keys of the entries most like `wanted`, best first.
+    def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
+        """The keys of the entries most like `wanted`, best first.
 
-        Same method, host and path come first; among them the longest shared beginning of the conversation, then
-        what they share otherwise.
+        Entries with the same method, host and path come first; among them, those that share the longest beginning
+        of the conversation; then those that share most of the rest.
         """
         with self._lock, suppress(sqlite3.Error):
-            return _nearest(self._opened(), wanted, most)
+            return _nearest(self._opened(), wanted, limit)
         return []
 
-    def held(self, host: str, most: int = 5) -> Held:
-        """What the store holds for `host`."""
+    def endpoints_of(self, host: str, limit: int = 5) -> HostEndpoints:
+        """The most used endpoints of `host`, with the number of entries each."""
         query = (
             "SELECT endpoint, count(*) FROM entry WHERE host = ? AND endpoint NOT LIKE '- %'"
             " GROUP BY endpoint ORDER BY 2 DESC LIMIT ?"
         )
         with self._lock, suppress(sqlite3.Error):
-            return [(str(e)[:_KEY], int(n)) for e, n in self._opened().execute(query, (host, most))]
+            return [(str(e)[:_KEY], int(n)) for e, n in self._opened().execute(query, (host, limit))]
         return []
 
     def close(self) -> None:
-        """Close it; the next call opens it again."""
+        """Close the index; the next call opens it again."""
         with self._lock:
             if self._open is not None:
                 self._open.close()
                 self._open = None
 
     def __del__(self) -> None:
-        # An index in memory lives as long as its store, which nobody need close.
+        # Nobody has to close a store in memory, so its index closes itself.
         if self._open is not None:
             self._open.close()
 
@@ -122,22 +140,22 @@ def _open(path: Path | None) -> sqlite3.Connection:
     try:
         if not _plain(path):
             _clear(path)
-        found = _if_ours(_connect(path))
-        if found is None:
-            logger.info("the index of requests is made anew")
+        opened = _if_ours(_connect(path))
+        if opened is None:
+            logger.info("the index of requests is made again")
             _clear(path)
-            found = _if_ours(_connect(path))
+            opened = _if_ours(_connect(path))
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
-    if found is None:
+    if opened is None:
         raise sqlite3.OperationalError("the index of requests cannot be made")
-    return found
+    return opened
 
 
 def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
-    """The connection where its schema is ours or still empty; else it is closed.
+    """The connection if its schema is ours or still empty; otherwise None, and the connection is closed.
 
-    Raises OperationalError where the database is locked, or cannot be written: another time.
+    Raises OperationalError if the database is locked or cannot be written: a later call may succeed.
     """
     try:
         if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -175,12 +193,12 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
     rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 16").fetchall()
     if {sql for (sql,) in rows} != set(_SCHEMA):
         return False
-    connection.execute("PRAGMA synchronous = OFF")  # what a crash loses is a hint
+    connection.execute("PRAGMA synchronous = OFF")  # a crash loses hints only
     return True
 
 
 def _plain(path: Path) -> bool:
-    """Whether the files are plain ones. A rollback journal is never ours, and SQLite would act on it."""
+    """Whether all files are plain files. A rollback journal is never ours, and SQLite would act on it."""
     for suffix in _SIDE_FILES:
         try:
             mode = Path(f"{path}{suffix}").lstat().st_mode
@@ -196,14 +214,14 @@ def _clear(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-def _add(connection: sqlite3.Connection, key: str, found: Sketch) -> None:
-    features = (*found.chain, *found.loose)
+def _add(connection: sqlite3.Connection, key: str, sketched: Sketch) -> None:
+    features = (*sketched.chain, *sketched.loose)
     blob = struct.pack(f">{len(features)}q", *features)
     connection.execute("BEGIN IMMEDIATE")
     try:
         row = connection.execute(
             "INSERT OR IGNORE INTO entry (key, host, endpoint, features) VALUES (?, ?, ?, ?) RETURNING id",
-            (key, found.host, found.endpoint, blob),
+            (key, sketched.host, sketched.endpoint, blob),
         ).fetchone()
         if row is not None:
             connection.executemany(
@@ -227,11 +245,11 @@ def _remove(connection: sqlite3.Connection, key: str) -> None:
         connection.execute("COMMIT")
 
 
-def _nearest(connection: sqlite3.Connection, wanted: Sketch, most: int) -> list[str]:
+def _nearest(connection: sqlite3.Connection, wanted: Sketch, limit: int) -> list[str]:
     scores, depths = _scored(connection, wanted)
     latest = connection.execute(
         "SELECT id FROM entry WHERE host = ? AND endpoint = ? ORDER BY id DESC LIMIT ?",
-        (wanted.host, wanted.endpoint, most),
+        (wanted.host, wanted.endpoint, limit),
     )
     for (entry,) in latest:
         scores[entry] += 0
@@ -242,11 +260,11 @@ def _nearest(connection: sqlite3.Connection, wanted: Sketch, most: int) -> list[
             is_same = row[1:] == (wanted.host, wanted.endpoint)
             ranked.append((is_same, depths(entry), scores[entry], entry, row[0]))
     ranked.sort(reverse=True)
-    return [key for *_, key in ranked[:most]]
+    return [key for *_, key in ranked[:limit]]
 
 
 def _is_request(row: tuple[Any, ...]) -> bool:
-    """Whether a row is a request's; one without a method is a note of the cache's own."""
+    """Whether a row stands for a request; a row without a method is one of the cache's own notes."""
     key, _, endpoint = row
     return isinstance(key, str) and len(key) <= _KEY and not str(endpoint).startswith("- ")
 
@@ -254,21 +272,21 @@ def _is_request(row: tuple[Any, ...]) -> bool:
 def _scored(
     connection: sqlite3.Connection, wanted: Sketch
 ) -> tuple[defaultdict[int, float], Callable[[int], int]]:
-    """Candidates with a score, and how to tell how long a beginning of the conversation one shares."""
+    """Candidates with their scores, and a function: how many first messages of the conversation does one share?"""
     scores: defaultdict[int, float] = defaultdict(float)
     depths: defaultdict[int, int] = defaultdict(int)
-    full: list[tuple[int, int]] = []  # beginnings that more entries share than were read
+    full: list[tuple[int, int]] = []  # beginnings that are shared by more entries than were read
     for depth, feature in enumerate(wanted.chain, 1):
-        found = _postings(connection, feature)
-        for entry in found:
+        entries = _entries_with(connection, feature)
+        for entry in entries:
             scores[entry] += 1
             depths[entry] = depth
-        if len(found) == _POSTINGS:
+        if len(entries) == _MAX_ENTRIES:
             full.append((depth, feature))
     for feature in wanted.loose:
-        found = _postings(connection, feature)
-        for entry in found:
-            scores[entry] += _COMMON if len(found) == _POSTINGS else 1
+        entries = _entries_with(connection, feature)
+        for entry in entries:
+            scores[entry] += _COMMON if len(entries) == _MAX_ENTRIES else 1
     longest_full = full[-2:]
 
     def depth_of(entry: int) -> int:
@@ -278,9 +296,9 @@ def _scored(
     return scores, depth_of
 
 
-def _postings(connection: sqlite3.Connection, feature: int) -> list[int]:
+def _entries_with(connection: sqlite3.Connection, feature: int) -> list[int]:
     query = "SELECT entry FROM feature WHERE feature = ? LIMIT ?"
-    return [entry for (entry,) in connection.execute(query, (feature, _POSTINGS)) if type(entry) is int]
+    return [entry for (entry,) in connection.execute(query, (feature, _MAX_ENTRIES)) if type(entry) is int]
 
 
 def _shares(connection: sqlite3.Connection, feature: int, entry: int) -> bool:
@@ -288,8 +306,21 @@ def _shares(connection: sqlite3.Connection, feature: int, entry: int) -> bool:
     return connection.execute(query, (feature, entry)).fetchone() is not None
 
 
-def missing(there: Iterable[str], index: NearestIndex) -> tuple[list[str], set[str]]:
-    """What an index lacks, and what it should not have, when the store has the keys `there`."""
-    known = index.keys()
-    present = set(there)
-    return [key for key in present if key not in known], known - present
+def catch_up(index: NearestIndex, store: IndexedStore, seconds: float) -> bool:
+    """Bring `index` in line with `store` for at most `seconds`; whether it is complete.
+
+    They differ after a bulk load, a crash, or work by an older version.
+    """
+    until = time.monotonic() + seconds
+    if store.stats().entries == index.count():
+        return True
+    indexed, stored = index.keys(), set(store.keys())
+    for key in indexed - stored:
+        index.remove(key)
+    for key in stored - indexed:
+        if time.monotonic() > until:
+            return False
+        with suppress(EntryError):
+            if (entry := store.head(key)) is not None:
+                index.add(entry)
+    return True

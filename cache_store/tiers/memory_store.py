@@ -1,16 +1,16 @@
-"""Entries in memory, least recently used out first: what `PROVIDER_PROXY_CACHE_DIR=:memory:` keeps."""
+"""Entries in memory, the least recently used dropped first: the store for `PROVIDER_PROXY_CACHE_DIR=:memory:`."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from cache_store.entry import Entry, is_expired
-from cache_store.nearest.nearest_index import Held, NearestIndex
+from cache_store.entry import Entry, is_expired, wins
+from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex
 from cache_store.nearest.sketch import Sketch
-from cache_store.store import StoreStats
+from cache_store.store import Store, StoreStats
 
 __all__ = ["MemoryStore"]
 
@@ -22,17 +22,22 @@ class MemoryStore:
     """
 
     def __init__(self, max_entries: int = 1000, max_age: float | None = None) -> None:
-        self._max = max(1, max_entries)
+        self._max_entries = max(1, max_entries)
         self._max_age = max_age
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = threading.Lock()
         self._index = NearestIndex(None)
 
+    @property
+    def local(self) -> Store:
+        """This store."""
+        return self
+
     def open(self) -> None:
-        """There is nothing to open."""
+        """Nothing to open."""
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key`, now the most recently used."""
+        """The entry under `key`, which becomes the most recently used."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -45,21 +50,38 @@ class MemoryStore:
             return entry
 
     def head(self, key: str) -> Entry | None:
-        """The same: its body is at hand."""
+        """The entry under `key`, with its body: it is in memory anyway."""
         return self.get(key)
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
-        """Store `entry`; False where one recorded after `began_at` (Unix seconds) was kept."""
+        """Store `entry`; False if the entry under its key was recorded after `began_at` (Unix seconds)."""
         with self._lock:
             there = self._entries.get(entry.key)
             if there is not None and began_at is not None and began_at < there.recorded_at <= time.time():
                 return False
-            self._entries[entry.key] = entry
-            self._entries.move_to_end(entry.key)
-            while len(self._entries) > self._max:
-                self._index.remove(self._entries.popitem(last=False)[0])
+            self._put(entry)
         self._index.add(entry)
         return True
+
+    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Store those of `entries` that win against the entries under their keys; the stored ones."""
+        with self._lock:
+            stored = [entry for entry in entries if self._put_if_it_wins(entry)]
+        for entry in stored:
+            self._index.add(entry)
+        return stored
+
+    def _put_if_it_wins(self, entry: Entry) -> bool:
+        if not wins(entry, self._entries.get(entry.key), time.time()):
+            return False
+        self._put(entry)
+        return True
+
+    def _put(self, entry: Entry) -> None:
+        self._entries[entry.key] = entry
+        self._entries.move_to_end(entry.key)
+        while len(self._entries) > self._max_entries:
+            self._index.remove(self._entries.popitem(last=False)[0])
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
@@ -73,32 +95,32 @@ class MemoryStore:
         with self._lock:
             count = len(self._entries)
             self._entries.clear()
-        self._index.close()  # it is in memory, too: the next one is empty
+        self._index.close()  # the index is in memory too: the next one is empty
         return count
 
     def keys(self) -> Iterator[str]:
-        """Every entry's key, least recently used first."""
+        """Every entry's key, the least recently used first."""
         with self._lock:
             return iter(list(self._entries))
 
     def iterate(self) -> Iterator[Entry]:
-        """Every entry, least recently used first."""
+        """Every entry, the least recently used first."""
         with self._lock:
             return iter(list(self._entries.values()))
 
-    def nearest(self, wanted: Sketch, most: int = 3) -> list[str]:
-        """Keys of the entries most like `wanted`, best first."""
-        return self._index.nearest(wanted, most)
+    def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
+        """The keys of the entries most like `wanted`, best first."""
+        return self._index.nearest(wanted, limit)
 
-    def held(self, host: str) -> Held:
-        """What there is of `host`: its most used endpoints, with the number of entries each."""
-        return self._index.held(host)
+    def endpoints_of(self, host: str) -> HostEndpoints:
+        """The most used endpoints of `host`, with the number of entries each."""
+        return self._index.endpoints_of(host)
 
     def stats(self) -> StoreStats:
-        """How many entries, and the bytes of their bodies."""
+        """The number of entries, and the size of their bodies."""
         with self._lock:
             return StoreStats(len(self._entries), sum(entry.size for entry in self._entries.values()))
 
     def close(self) -> None:
-        """Entries go with the process."""
+        """Close the index. The entries stay until the process ends."""
         self._index.close()

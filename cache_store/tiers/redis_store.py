@@ -7,14 +7,14 @@ server at any one step, none is retried, and no message holds the URL, which may
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
-from cache_store.store import StoreStats
+from cache_store.store import Store, StoreStats
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -50,6 +50,11 @@ class RedisStore:
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"
 
+    @property
+    def local(self) -> Store:
+        """This store."""
+        return self
+
     def open(self) -> None:
         """Ask the server whether it is there."""
         with self._mapped():
@@ -70,6 +75,10 @@ class RedisStore:
             if began_at is None:
                 return bool(self._client.set(PREFIX + entry.key, data))
             return self._put_unless_newer(entry.key, data, began_at)
+
+    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Store those of `entries` that win against the entries under their keys; the stored ones."""
+        return [entry for entry in entries if self.put(entry, entry.recorded_at)]
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ class TieredStore:
         self._gone: dict[str, None] = {}  # could not be removed from the far tier
         self._removals = 0
 
+    @property
+    def local(self) -> Store:
+        """The near tier."""
+        return self.near
+
     def open(self) -> None:
         """Open both. Raises StoreUnavailable where the far tier cannot be reached; the near one is open then."""
         self.near.open()
@@ -71,6 +76,10 @@ class TieredStore:
         except StoreError:
             pass  # counted in `health`
         return True
+
+    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Store in the near tier those of `entries` that win against the entries under their keys."""
+        return self.near.put_newer(entries)
 
     def remove(self, key: str) -> bool:
         """Remove from both tiers. Raises StoreUnavailable where the far one could not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,6 +18,7 @@ from addon.environment.ca import ensure_ca
 from addon.host.host import Host
 from addon.host.options import HostOptions
 from cache_store.disk.disk_store import DiskStore
+from tests.addon.h2_client import H2Client
 
 CHAT = (
     b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
@@ -87,11 +89,15 @@ class Client:
 
 @dataclass
 class Provider:
-    """Counts and answers requests. `script` may be replaced: it gets the request's head and the writer."""
+    """Counts and answers requests. `script` may be replaced: it gets the request's head and the writer.
+
+    `seen` has the head of each request and `bodies` its body, as its framing says (RFC 9112, 6.3).
+    """
 
     port: int = 0
     tls_port: int = 0
     seen: list[bytes] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     script: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]] | None = None
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,16 +105,9 @@ class Provider:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (
-                        int(line.split(b":")[1])
-                        for line in head.lower().split(b"\r\n")
-                        if line.startswith(b"content-le")
-                    ),
-                    0,
-                )
-                await reader.readexactly(length)
+                body = await _body(head.lower(), reader)
                 self.seen.append(head)
+                self.bodies.append(body)
                 await (self.script or self.chat)(head, writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
@@ -126,14 +125,27 @@ class Provider:
             writer.write(body)
 
 
+async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    if b"transfer-encoding: chunked" in head:
+        while size := int(await reader.readline(), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        while await reader.readline() != b"\r\n":
+            pass  # trailers
+        return body
+    length = re.search(rb"\r\ncontent-length: (\d+)", head)
+    return await reader.readexactly(int(length[1])) if length else b""
+
+
 class Proxied:
     """A proxy, its provider, and clients of it."""
 
-    def __init__(self, host: Host, provider: Provider, roots: ssl.SSLContext, folder: Path) -> None:
+    def __init__(self, host: Host, provider: Provider, ca: Path, folder: Path) -> None:
         self.host = host
+        self.ca = ca
         self._folder = folder
         self.provider = provider
-        self.roots = roots
+        self.roots = ssl.create_default_context(cafile=ca)
         self.clients: list[Client] = []
 
     async def client(self) -> Client:
@@ -151,6 +163,18 @@ class Proxied:
         assert status == 200
         await client.writer.start_tls(self.roots, server_hostname="localhost")
         return client
+
+    async def h2(self, *, window: bool = True) -> H2Client:
+        """A new HTTP/2 connection to the provider, over CONNECT and TLS."""
+        client = await self.client()
+        await client.send(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % self.provider.tls_port)
+        status, _ = await client.head()
+        assert status == 200
+        context = ssl.create_default_context(cafile=self.ca)
+        context.set_alpn_protocols(["h2"])
+        await client.writer.start_tls(context, server_hostname="localhost")
+        authority = f"localhost:{self.provider.tls_port}"
+        return H2Client(client.reader, client.writer, authority, window=window)
 
     def request(
         self,
@@ -211,7 +235,7 @@ async def _proxied(folder: Path, options: dict[str, Any], raw: dict[str, str]) -
     running = asyncio.create_task(host.run(ready.set, until=finished))
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
-    proxied = Proxied(host, provider, ssl.create_default_context(cafile=str(ca)), folder / "cache")
+    proxied = Proxied(host, provider, ca, folder / "cache")
     try:
         if ready.is_set():
             async with asyncio.timeout(60):

@@ -55,7 +55,7 @@ _SEND = (
 
 OUR_LAYER = Feature(
     "Our HTTP layer",
-    "the base-URL door and /-/ pages are closed, error pages are mitmproxy's, and hits are slower",
+    "the base-URL door and /-/ pages are closed, HTTP/2 is off, error pages are mitmproxy's, and hits are slower",
     (
         Name(_LAYER, "NextLayer.layer"),
         Name("mitmproxy.proxy.context", "Context.layers"),
@@ -94,6 +94,15 @@ EXCHANGE_ERRORS = Feature(
         Name(_EVENTS, "ResponseEndOfMessage.__init__", ("self", "stream_id")),
         Name(_EVENTS, "ResponseHeaders.__init__", ("self", "stream_id", "response", "end_stream")),
         Name(_EVENTS, "ResponseProtocolError"),
+    ),
+)
+FRAMING = Feature(
+    "Framing an HTTP/2 client's request for an HTTP/1.1 provider",
+    "HTTP/2 is turned off",
+    (
+        Name(_HTTP, "HttpStream.flow"),
+        Name(_HTTP, "HttpStream.make_server_connection", ("self",)),
+        Name(_HTTP1, "Http1Client.send", _EVENT, ("transfer-encoding", "chunked")),
     ),
 )
 HELD_END = Feature(
@@ -246,6 +255,7 @@ FEATURES = (
     OUR_LAYER,
     DIRECT_REQUESTS,
     EXCHANGE_ERRORS,
+    FRAMING,
     HELD_END,
     HOOKS_IN_PLACE,
     ONE_WRITE,

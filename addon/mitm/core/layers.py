@@ -78,6 +78,10 @@ def _layer_class(features: frozenset[Feature]) -> type[_OurLayer]:
         from addon.mitm.core.exchange_errors import ExchangeErrors
 
         streams.append(ExchangeErrors)
+    if internals.FRAMING in features:
+        from addon.mitm.core.framing import Framing
+
+        streams.append(Framing)
     if internals.HELD_END in features:
         from addon.mitm.core.held_end import HeldEnd
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from addon.mitm.core import internals
 
@@ -24,6 +24,12 @@ class OurHttpLayer:
         self._clients: set[str] = set()
         self._features = frozenset(feature for feature in internals.FEATURES if internals.usable(feature))
         internals.warn_of_changes()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The mitmproxy options that are needed where a feature is not usable."""
+        frames = {internals.OUR_LAYER, internals.FRAMING} <= self._features
+        return {} if frames else {"http2": False}
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Replace mitmproxy's HTTP layer."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from addon.exchange.direct import Target, page_for, parse_door
+from addon.exchange.direct import Target, admits, page_for, parse_door
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,86 @@ def test_a_long_path_takes_no_time() -> None:
 
 def test_ready_and_figures() -> None:
     """Both pages, with a query too; nothing else is a page."""
-    assert page_for("/-/healthz?x=1", dict) == (b"ok\n", {"content-type": "text/plain"})
+    ready = page_for("/-/healthz?x=1", dict)
+    assert ready is not None
+    assert ready.body == b"ok\n"
     page = page_for("/-/stats", lambda: {"hits": 3})
     assert page is not None
     assert json.loads(page.body) == {"hits": 3}
     for target in ("/", "/-/", "/-/healthz/", "/https/api.openai.com/v1", "", "//-/stats"):
         assert page_for(target, dict) is None
+
+
+def test_no_other_site_may_embed_a_page() -> None:
+    """Both pages say so, and neither allows a cross-origin read."""
+    for target in ("/-/healthz", "/-/stats"):
+        page = page_for(target, dict)
+        assert page is not None
+        assert page.headers["cross-origin-resource-policy"] == "same-origin"
+        assert not any(name.startswith("access-control") for name in page.headers)
+
+
+NAMES = frozenset({"127.0.0.1", "gateway.internal"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:8080", "127.0.0.1", "localhost:8080", "LOCALHOST", "localhost.", "[::1]:8080", "127.9.9.9",
+        "[::ffff:127.0.0.1]:1", "gateway.internal:80", "Gateway.Internal.",
+    ],
+)  # fmt: skip
+def test_a_client_that_uses_an_own_name_is_admitted(host: str) -> None:
+    """Loopback names, the listen address and the names of the setting, on any port."""
+    assert admits(host, None, None, NAMES)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:8080", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.1.5:8080",
+        "xlocalhost", "", "localhost, evil.example", "user@localhost", "localhost/x", "evil.example#localhost",
+        "0.0.0.0:8080", "2130706433", "127.1", "[evil]", "localhost:port", "localhost..", "localhost:8080:8080",
+        "gateway.internal\n", "\u00fcber",
+    ],
+)  # fmt: skip
+def test_a_foreign_host_is_refused(host: str) -> None:
+    """A page whose name was made to resolve to this machine, and anything that is not exactly a host."""
+    assert not admits(host, None, None, NAMES)
+    assert not admits(host, f"http://{host}", "same-origin", NAMES)
+
+
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", "::"])
+def test_a_proxy_that_listens_everywhere_has_every_address(everywhere: str) -> None:
+    """But no name that is not its own."""
+    assert admits("192.168.1.5:8080", None, None, {everywhere})
+    assert admits("[fd00::1]", None, None, {everywhere})
+    assert not admits("evil.example", None, None, {everywhere})
+
+
+@pytest.mark.parametrize(
+    ("origin", "site", "is_admitted"),
+    [
+        (None, None, True),
+        (None, "none", True),
+        (None, "same-origin", True),
+        (None, "same-site", False),
+        (None, "cross-site", False),
+        (None, "", False),
+        (None, "Same-Origin, none", False),
+        ("http://localhost:8080", "same-origin", True),
+        ("HTTP://LOCALHOST:8080", None, True),
+        ("http://localhost:3000", "same-site", False),
+        ("http://localhost", None, False),
+        ("https://evil.example", "cross-site", False),
+        ("https://evil.example", None, False),
+        ("null", None, False),
+        ("", None, False),
+        ("https://app.example", "cross-site", True),
+        ("https://app.example:444", "cross-site", False),
+        ("https://app.example.evil.example", "cross-site", False),
+    ],
+)
+def test_pages_of_other_sites_are_refused(origin: str | None, site: str | None, is_admitted: bool) -> None:
+    """A page may use the proxy from its own origin, or from an origin of the setting."""
+    assert admits("localhost:8080", origin, site, NAMES, {"https://app.example"}) is is_admitted

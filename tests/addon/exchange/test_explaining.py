@@ -36,7 +36,7 @@ class SlowStore:
             raise self.error
         return []
 
-    def held(self, host: str) -> list[tuple[str, int]]:
+    def endpoints_of(self, host: str) -> list[tuple[str, int]]:
         return []
 
 

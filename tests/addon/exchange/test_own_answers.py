@@ -12,7 +12,7 @@ from addon.exchange.decisions import Forward, OwnAnswer
 from addon.messages import WireRequest
 from addon.settings.modes import Mode
 from addon.settings.settings import Settings
-from cache_store.errors import StoreUnavailable
+from cache_store.errors import StoreUnavailable, UsageError
 
 REQUEST = WireRequest("GET", "https", "api.openai.com", 443, "/v1/realtime", (), b"")
 
@@ -57,6 +57,23 @@ def test_an_own_answer_is_marked() -> None:
         "x-provider-proxy-cache": "false",
         "cache-status": 'provider-proxy; fwd=miss; key="pp1-a"',
     }
+
+
+@pytest.mark.parametrize(
+    ("answer", "retryable"),
+    [
+        (own_answers.unreachable("h.example", "server closed connection"), True),
+        (own_answers.cache_unavailable(StoreUnavailable("locked"), 502), True),
+        (own_answers.fault(Mode.REQUIRE_HIT, None), True),
+        (own_answers.bad_mode(UsageError("no such mode")), False),
+        (own_answers.NO_SUCH_PAGE, False),
+        (own_answers.FOREIGN_SITE, False),
+    ],
+)
+def test_only_misses_and_refusals_say_that_a_retry_cannot_help(answer: OwnAnswer, retryable: bool) -> None:
+    """An SDK retries where the next try may succeed: one connection failure must not become final."""
+    assert ("x-should-retry" not in answer.headers) is retryable
+    assert answer.headers["x-provider-proxy-cache"] == "false"
 
 
 def test_a_message_may_hold_anything() -> None:

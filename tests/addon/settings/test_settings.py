@@ -19,6 +19,8 @@ DEFAULTS = {
     "PROVIDER_PROXY_CACHE_DIR": ".provider-proxy/cache",
     "PROVIDER_PROXY_HOSTS": "",
     "PROVIDER_PROXY_LISTEN": "127.0.0.1:8080",
+    "PROVIDER_PROXY_NAMES": "",
+    "PROVIDER_PROXY_ORIGINS": "",
     "PROVIDER_PROXY_AUTH": "",
     "PROVIDER_PROXY_IGNORE_HEADERS": "",
     "PROVIDER_PROXY_IGNORE_QUERY": "",
@@ -259,6 +261,8 @@ def test_every_setting_is_read() -> None:
         "hosts": "x",
         "listen": "127.0.0.1:1",
         "auth": "a:b",
+        "names": "a",
+        "origins": "http://a",
         "ignore_headers": "x-a",
         "ignore_query": "a",
         "ignore_fields": "/a",
@@ -299,3 +303,23 @@ def test_an_invalid_number_of_workers(text: str) -> None:
     """An invalid number is refused with the valid ones."""
     with pytest.raises(UsageError, match=r"PROVIDER_PROXY_WORKERS: .*write 1 to 64, or auto"):
         _parse(workers=text)
+
+
+def test_the_proxys_own_names_and_origins() -> None:
+    """The listen address is a name; letter case, brackets, a final dot and a final slash do not matter."""
+    settings = _parse(
+        names="Gateway.internal., [FD00::1]", origins="http://LOCALHOST:3000/, https://app.example"
+    )
+    assert settings.names == {"127.0.0.1", "gateway.internal", "fd00::1"}
+    assert settings.origins == {"http://localhost:3000", "https://app.example"}
+    assert _parse().names == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [{"names": "http://a"}, {"names": "a:80"}, {"origins": "localhost:3000"}, {"origins": "http://a/b"}],
+)
+def test_what_is_not_a_name_or_an_origin_is_refused(raw: dict[str, str]) -> None:
+    """The message says which form is wanted."""
+    with pytest.raises(UsageError, match="is not a list of"):
+        _parse(**raw)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from addon.settings.settings import Settings
-from addon.settings.stores import open_store
+from addon.settings.stores import open_for_run, open_store
 from cache_store.disk.disk_store import DiskStore
-from cache_store.errors import UsageError
+from cache_store.errors import DamagedStore, UsageError
 from cache_store.tiers.memory_store import MemoryStore
 from cache_store.tiers.redis_store import RedisStore
 from cache_store.tiers.tiered_store import TieredStore
@@ -40,3 +40,21 @@ def test_a_bad_url_is_refused() -> None:
     assert "p4ss" not in repr(settings)
     with pytest.raises(UsageError, match="PROVIDER_PROXY_REDIS_URL"):
         open_store(settings)
+
+
+@pytest.mark.parametrize(("mode", "starts"), [("read-write", True), ("read-only-require-hit", False)])
+def test_a_damaged_cache_stops_only_a_mode_that_needs_it(tmp_path: Path, mode: str, starts: bool) -> None:
+    """A mode that may go to the provider starts with an empty cache and keeps the damaged file; the other refuses."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "cache.db").write_bytes(b"garbage" * 1000)
+    settings = Settings.parse({"cache_dir": str(tmp_path / "cache"), "cache_mode": mode})
+    for staged in (None, "0" * 32):
+        store, _ = open_for_run(settings, staged)
+        if starts:
+            store.open()
+            assert list(store.keys()) == []
+            assert len(list((tmp_path / "cache").glob("cache.db.damaged-*"))) == 1
+        else:
+            with pytest.raises(DamagedStore):
+                store.open()
+        store.close()

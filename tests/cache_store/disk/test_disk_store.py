@@ -6,24 +6,22 @@ import contextlib
 import os
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
-import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import diskcache
 import pytest
 
-from cache_store.disk.disk_store import READ_SECONDS, WRITE_SECONDS, DiskStore
-from cache_store.disk.safe_disk import DATABASE, SETTINGS, SafeDisk
+from cache_store.disk.database_check import DATABASE
+from cache_store.disk.disk_store import DiskStore
+from cache_store.disk.safe_disk import SETTINGS, SafeDisk
 from cache_store.entry import Entry
-from cache_store.errors import CorruptEntry, StoreUnavailable, UsageError
+from cache_store.errors import CorruptEntry, StoreUnavailable
 
 ENTRY = Entry(
     key="pp1-a",
@@ -166,40 +164,6 @@ def test_a_long_answer_is_not_copied_to_be_stored(store: DiskStore) -> None:
     assert store.get(entry.key) == entry
 
 
-def test_a_batch_that_fails_leaves_what_was_there(store: DiskStore) -> None:
-    """No row of it is stored, and no file is gone that a row names; one that succeeds leaves no file behind."""
-    long = replace(ENTRY, body=os.urandom(2**20 + 1), recorded_at=1000.0)
-    newer = replace(long, body=os.urandom(2**20 + 2), recorded_at=2000.0)
-    store.put(long)
-
-    def broken() -> Iterator[Entry]:
-        yield newer
-        raise RuntimeError("in the middle")
-
-    with pytest.raises(RuntimeError):
-        store.put_newer(broken())
-    assert store.get(ENTRY.key) == long
-    assert store.put_newer([newer]) == 1
-    assert store.get(ENTRY.key) == newer
-    assert len(_files(store.directory)) == 1
-
-
-def test_a_batch_that_fails_takes_no_other_threads_file_along(store: DiskStore) -> None:
-    """What another thread stores while the batch waits for its turn is not the batch's."""
-    long = replace(ENTRY, body=os.urandom(2**20 + 1))
-    assert store.put_newer([]) == 0
-
-    def meanwhile() -> None:
-        other = threading.Thread(target=lambda: (store.put(long), store.close()))
-        other.start()
-        other.join()
-        raise RuntimeError("no turn came")
-
-    with pytest.raises(RuntimeError), store._opened()[1].disk.removing_later():
-        meanwhile()
-    assert store.get(ENTRY.key) == long
-
-
 def test_a_value_file_that_is_gone_is_a_miss(store: DiskStore) -> None:
     """Somebody removed the file: there is no entry, and a new one can be put."""
     long = replace(ENTRY, body=os.urandom(2**20 + 1))
@@ -279,148 +243,6 @@ def test_without_a_beginning_an_entry_is_always_replaced(store: DiskStore) -> No
     store.put(replace(ENTRY, recorded_at=time.time()))
     assert store.put(ENTRY) is True
     assert store.get(ENTRY.key) == ENTRY
-
-
-# -- the directory ------------------------------------------------------------
-
-
-def test_the_directory_is_made_for_its_user_alone(tmp_path: Path) -> None:
-    """The directory is 0700 whatever the umask."""
-    before = os.umask(0)
-    try:
-        store = DiskStore(tmp_path / "deep" / "cache")
-        store.open()
-        store.close()
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "deep" / "cache").stat().st_mode) == 0o700
-
-
-def test_a_file_in_the_place_of_the_directory_is_wrong_use(tmp_path: Path) -> None:
-    """A cache path that is a file, or lies below one, is one line that names the variable; the file stays."""
-    (tmp_path / "file").write_bytes(b"mine")
-    for path in (tmp_path / "file", tmp_path / "file" / "cache"):
-        with pytest.raises(UsageError, match="PROVIDER_PROXY_CACHE_DIR"):
-            DiskStore(path).open()
-    assert (tmp_path / "file").read_bytes() == b"mine"
-
-
-def test_a_name_that_diskcache_would_expand_is_expanded_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """diskcache expands variables in its directory: what is checked must be what is opened."""
-    monkeypatch.setenv("CACHE_OF_TEST", "real")
-    store = DiskStore(tmp_path / "$CACHE_OF_TEST")
-    store.put(ENTRY)
-    store.close()
-    assert (tmp_path / "real" / DATABASE).exists()
-    assert not (tmp_path / "$CACHE_OF_TEST").exists()
-
-
-def test_an_unreadable_directory_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory that may not be entered is named, with the variable that chooses another."""
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(UsageError, match="cannot be read"):
-        DiskStore(tmp_path / "cache").open()
-
-
-@pytest.mark.parametrize("what", ["database", "directory"])
-def test_a_database_that_was_deleted_while_open_is_made_again(store: DiskStore, what: str) -> None:
-    """The next call after a deletion works on a new database, not on the deleted one."""
-    store.put(ENTRY)
-    if what == "database":
-        for path in store.directory.glob(f"{DATABASE}*"):
-            path.unlink()
-    else:
-        for path in store.directory.iterdir():
-            path.unlink()
-        store.directory.rmdir()
-    assert store.get(ENTRY.key) is None
-    assert store.put(ENTRY) is True
-    other = DiskStore(store.directory)
-    assert other.get(ENTRY.key) == ENTRY
-    other.close()
-
-
-def test_a_directory_that_somebody_replaced_is_looked_at_again(store: DiskStore, tmp_path: Path) -> None:
-    """Another database in the place of ours is served from, after the same checks."""
-    other = DiskStore(tmp_path / "other")
-    other.put(replace(ENTRY, body=b"other"))
-    other.close()
-    store.put(ENTRY)
-    for path in store.directory.iterdir():
-        path.unlink()
-    (tmp_path / "other" / DATABASE).rename(store.directory / DATABASE)
-    assert store.get(ENTRY.key) == replace(ENTRY, body=b"other")
-
-
-def test_a_closed_store_opens_again(store: DiskStore) -> None:
-    """`close` ends with nothing lost; twice does no harm."""
-    store.put(ENTRY)
-    store.close()
-    store.close()
-    assert store.get(ENTRY.key) == ENTRY
-
-
-# -- locks --------------------------------------------------------------------
-
-
-def test_a_locked_database_gives_up_soon_and_works_again_after(store: DiskStore) -> None:
-    """A write waits 2 s at most; once the lock is gone everything works again."""
-    store.put(ENTRY)
-    with _locked(store.directory):
-        assert store.get(ENTRY.key) == ENTRY  # a lock for writing does not keep readers out (WAL)
-        assert WRITE_SECONDS * 0.8 < _seconds(lambda: store.put(ENTRY)) < WRITE_SECONDS + 1
-    assert store.put(replace(ENTRY, body=b"after")) is True
-    assert store.remove(ENTRY.key) is True
-
-
-def test_a_read_never_waits_long(store: DiskStore) -> None:
-    """Opening for a read waits 50 ms at most where another process holds the database."""
-    store.put(ENTRY)
-    store.close()
-    with _locked(store.directory):
-        for _ in range(3):
-            assert _seconds(lambda: store.get(ENTRY.key)) < READ_SECONDS + 0.25
-    assert store.get(ENTRY.key) == ENTRY
-
-
-def test_a_read_does_not_wait_for_a_write_that_opens(store: DiskStore) -> None:
-    """While a writer's thread waits for the lock, a read in the event loop's thread gives up by itself."""
-    store.close()
-    with _locked(store.directory):
-        writer = threading.Thread(target=lambda: _seconds(lambda: store.put(ENTRY)))
-        writer.start()
-        time.sleep(0.2)
-        assert _seconds(lambda: store.get(ENTRY.key)) < READ_SECONDS + 0.25
-        writer.join()
-
-
-def test_what_is_only_a_hint_holds_up_no_write(store: DiskStore) -> None:
-    """While somebody asks what is like a request, a write to a locked database gives up as soon as alone."""
-    store.close()
-    with _locked(store.directory):
-        asking = threading.Thread(target=lambda: _seconds(lambda: store.held("host")))
-        asking.start()
-        time.sleep(0.01)
-        assert _seconds(lambda: store.put(ENTRY)) < WRITE_SECONDS + 0.5
-        asking.join()
-
-
-def test_a_full_disk_is_unavailable(store: DiskStore) -> None:
-    """What SQLite cannot write is StoreUnavailable, and what was there stays."""
-    store.put(ENTRY)
-    pages = _pragma(store, "page_count")
-    _pragma(store, f"max_page_count = {pages}")
-    with pytest.raises(StoreUnavailable, match="full"):
-        store.put(replace(ENTRY, key="pp1-b", body=os.urandom(500_000)))
-    _pragma(store, "max_page_count = 1000000")
-    assert store.get(ENTRY.key) == ENTRY
-    assert store.put(replace(ENTRY, key="pp1-b")) is True
-
-
-def _pragma(store: DiskStore, pragma: str) -> Any:
-    return store._opened()[1]._sql(f"PRAGMA {pragma}").fetchone()[0]
 
 
 # -- processes ----------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_a_directory_that_cannot_be_written_has_heads(
     """Reading them needs no more than reading entries."""
     store.put(replace(ENTRY, body=LARGE))
     store.close()
-    monkeypatch.setattr("cache_store.disk.disk_store.is_writable", lambda _: False)
+    monkeypatch.setattr("cache_store.disk.cache_handles.is_writable", lambda _: False)
     monkeypatch.setattr("cache_store.disk.read_only_cache.is_writable", lambda _: False)
     assert store.head("pp1-a") == replace(ENTRY, body=b"")
 
@@ -90,7 +90,7 @@ def test_what_has_no_sound_head_is_corrupt(damage, error) -> None:  # type: igno
 def test_a_head_under_another_key_is_corrupt(store: DiskStore) -> None:
     """As the whole entry would be."""
     store.put(ENTRY)
-    store._writer().set("pp1-b", ENTRY.encode())
+    store._handles.writer().set("pp1-b", ENTRY.encode())
     with pytest.raises(EntryError):
         store.head("pp1-b")
 
@@ -102,7 +102,7 @@ def test_a_newer_recording_that_cannot_be_used_is_in_nobodys_way(store: DiskStor
     damaged = bytearray(newer.encode())
     damaged[-40] ^= 1
     assert store.put(ENTRY, began_at=5.0) is False
-    store._writer().set("pp1-a", bytes(damaged))
+    store._handles.writer().set("pp1-a", bytes(damaged))
     assert store.put(ENTRY, began_at=5.0) is True
     assert store.get("pp1-a") == ENTRY
 

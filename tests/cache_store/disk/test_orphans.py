@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cache_store.disk.database_check import DATABASE
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import GRACE, find_orphans, remove_orphans
-from cache_store.disk.safe_disk import DATABASE
 from cache_store.entry import Entry
 from cache_store.errors import StoreUnavailable
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cache_store.disk import read_only_cache
+from cache_store.disk.database_check import DATABASE
 from cache_store.disk.disk_store import DiskStore
-from cache_store.disk.safe_disk import DATABASE
 from cache_store.entry import Entry
 from cache_store.errors import ForeignStore, StoreUnavailable
 from cache_store.nearest.sketch import sketch
@@ -70,7 +70,7 @@ def test_a_read_only_directory_is_served_from(store: DiskStore) -> None:
             lambda: store.put(ENTRY), lambda: store.remove(ENTRY.key), lambda: store.put_newer([ENTRY]),
             lambda: store.merge([ENTRY], []), store.clear,
         ):  # fmt: skip
-            with pytest.raises(StoreUnavailable, match="is read-only"):
+            with pytest.raises(StoreUnavailable, match="cannot be written"):
                 write()
 
 

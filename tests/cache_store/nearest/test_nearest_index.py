@@ -50,14 +50,14 @@ def test_puts_and_removes_keep_it_up(store: DiskStore | MemoryStore) -> None:
     store.put(entry("pp1-a", "the weather in one town", "and more"))
     store.put(entry("pp1-b", "something else altogether here"))
     assert store.nearest(wanted("the weather in one town", "and less"))[0] == "pp1-a"
-    assert store.held("h.example") == [("POST /v1/chat", 2)]
+    assert store.endpoints_of("h.example") == [("POST /v1/chat", 2)]
     store.remove("pp1-a")
     assert store.nearest(wanted("the weather in one town", "and less")) == ["pp1-b"]
     store.put(entry("pp1-a", "the weather in one town", "and more"))
     assert store.nearest(wanted("the weather in one town", "and less"))[0] == "pp1-a"
     store.clear()
     assert store.nearest(wanted("the weather in one town")) == []
-    assert store.held("h.example") == []
+    assert store.endpoints_of("h.example") == []
 
 
 def test_what_memory_lets_go_of_is_not_proposed() -> None:
@@ -78,7 +78,7 @@ def test_notes_of_the_caches_own_are_no_requests(store: DiskStore | MemoryStore)
     """An entry without a method is neither proposed nor counted."""
     store.put(entry("pp1-a", "a question", method="-"))
     assert store.nearest(wanted("a question")) == []
-    assert store.held("h.example") == []
+    assert store.endpoints_of("h.example") == []
 
 
 def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
@@ -194,5 +194,5 @@ def test_threads_share_it(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert index.held("h.example") == [("POST /v1/chat", 40)]
+    assert index.endpoints_of("h.example") == [("POST /v1/chat", 40)]
     index.close()

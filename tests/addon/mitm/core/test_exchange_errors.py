@@ -36,7 +36,7 @@ async def test_our_page_when_connecting_fails_keeps_the_connection_usable(
             assert answer.status == 502
             assert answer.from_cache == "false"
             assert answer.headers["cache-status"] == "provider-proxy; fwd=bypass; detail=unreachable"
-            assert answer.headers["x-should-retry"] == "false"
+            assert "x-should-retry" not in answer.headers  # the next try may reach it
             if method != "HEAD":
                 error = json.loads(answer.body)["error"]
                 assert error["code"] == "provider_proxy_unreachable"

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mitmproxy import ctx
 
 from addon.mitm.core import internals
-from addon.mitm.core.internals import DIRECT_REQUESTS, FEATURES, OUR_LAYER, Feature, Name
+from addon.mitm.core.internals import DIRECT_REQUESTS, FEATURES, FRAMING, OUR_LAYER, Feature, Name
 
 
 def _change(monkeypatch: pytest.MonkeyPatch, feature: Feature) -> Feature:
@@ -29,8 +30,8 @@ async def test_a_changed_name_costs_its_own_feature_alone(
     caplog: pytest.LogCaptureFixture,
     feature: Feature,
 ) -> None:
-    """One warning says what is lost. Requests are recorded and replayed, and the base-URL door stays open unless it
-    is the door's own feature."""
+    """One warning says what is lost. Requests are recorded and replayed; the base-URL door stays open and HTTP/2 stays
+    on unless it is their own feature."""
     _change(monkeypatch, feature)
     with caplog.at_level(logging.WARNING):
         async with proxied(cache_mode="read-write") as p:
@@ -42,6 +43,7 @@ async def test_a_changed_name_costs_its_own_feature_alone(
             direct = p.raw(f"POST /http/127.0.0.1:{p.provider.port}/v1/chat/completions", b"{}")
             closed = feature in (OUR_LAYER, DIRECT_REQUESTS)
             assert (await (await p.client()).ask(direct)).from_cache == (None if closed else "true")
+            assert ctx.options.http2 is (feature not in (OUR_LAYER, FRAMING))
     (record,) = [record for record in caplog.records if "this mitmproxy differs" in record.getMessage()]
     assert f"(mitmproxy.master.Master.was_never_there is gone), so {feature.without};" in record.getMessage()
 
