@@ -7,6 +7,7 @@ free.
 from __future__ import annotations
 
 import importlib.util
+import threading
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -72,42 +73,41 @@ class ModelCosts:
 
 @dataclass(slots=True)
 class Tally:
-    """Answers by model. `settle` looks up their prices; its first call loads the price list."""
+    """Answers by model. `settle` looks up their prices; its first call loads the price list.
+
+    Threads may share it.
+    """
 
     models: dict[str, ModelCosts] = field(default_factory=dict)
     _pending: list[tuple[str, str, dict[str, Any], int]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, host: str, model: str, usage: dict[str, Any] | None, times: int = 1) -> None:
         """Count an answer of `host`, `times` times; its price is unknown until `settle`."""
-        name = model[:200] or "?"
-        if name not in self.models and len(self.models) >= _MOST_MODELS:
-            name = "other"
-        row = self.models.setdefault(name, ModelCosts(name))
-        row.answers += times
-        row.unknown += times
-        if usage is None:
-            return
-        tokens = tokens_of(usage)
-        row.input_tokens += tokens[0] * times
-        row.output_tokens += tokens[1] * times
-        if len(self._pending) < _MOST_PENDING:
-            self._pending.append((host, name, usage, times))
+        with self._lock:
+            row = self._row(model[:200] or "?")
+            row.answers += times
+            row.unknown += times
+            if usage is None:
+                return
+            tokens = tokens_of(usage)
+            row.input_tokens += tokens[0] * times
+            row.output_tokens += tokens[1] * times
+            if len(self._pending) < _MOST_PENDING:
+                self._pending.append((host, row.model, usage, times))
 
     def settle(self) -> None:
         """Look up the prices of the answers added since the last call."""
-        pending, self._pending = self._pending, []
-        for host, model, usage, times in pending:
+        for host, model, usage, times in self.hand_over():
             price = _price_of(host, model, usage)
             if price is not None:
-                self.models[model].usd += price * times
-                self.models[model].unknown -= times
+                with self._lock:
+                    self.models[model].usd += price * times
+                    self.models[model].unknown -= times
 
     def add_row(self, other: ModelCosts) -> None:
         """Add another tally's row."""
-        name = other.model
-        if name not in self.models and len(self.models) >= _MOST_MODELS:
-            name = "other"
-        row = self.models.setdefault(name, ModelCosts(name))
+        row = self._row(other.model)
         row.answers += other.answers
         row.unknown += other.unknown
         row.input_tokens += other.input_tokens
@@ -115,15 +115,20 @@ class Tally:
         row.usd += other.usd
 
     def hand_over(self) -> list[Any]:
-        """The answers without a price yet, for another tally's `take_over`; other threads may add meanwhile."""
-        pending = self._pending[:]
-        del self._pending[: len(pending)]
+        """The answers without a price yet, for another tally's `take_over`."""
+        with self._lock:
+            pending, self._pending = self._pending, []
         return pending
 
     def take_over(self, pending: Iterable[Any]) -> None:
         """Look up another tally's prices at the next `settle`. Its rows were added before."""
         for host, name, usage, times in pending:
             self._pending.append((host, name if name in self.models else "other", usage, times))
+
+    def _row(self, model: str) -> ModelCosts:
+        is_new = model not in self.models
+        name = "other" if is_new and len(self.models) >= _MOST_MODELS else model
+        return self.models.setdefault(name, ModelCosts(name))
 
     @property
     def usd(self) -> Decimal:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Iterable
+from functools import partial
+from typing import Any
 
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.exchange import own_answers
@@ -16,19 +18,25 @@ from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
+from addon.exchange.lanes import Lanes, decoded_size
 from addon.exchange.lookup import Lookup
 from addon.exchange.store_access import StoreAccess
-from addon.exchange.storing import Storing
+from addon.exchange.storing import Answer, Storing
 from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
+from addon.redaction.credentials_seen import Credential
 from addon.settings.modes import Mode, Serves, mode_for_request
 from addon.settings.settings import Settings
-from cache_store.entry import Entry
+from cache_store.entry import Entry, header_value
 from cache_store.errors import StoreError, UsageError
 
 __all__ = ["Answering"]
+
+# A longer body is read in a thread; one with a content-encoding always is, because it may decode to anything.
+_INLINE_BYTES = 64 * 1024
+_ENCODING = b"content-encoding"
 
 
 class Answering:
@@ -51,6 +59,12 @@ class Answering:
         self._taint.learn_proxy_auth(settings.auth)
         self._lookup = Lookup(settings, store, peer, counts.run)
         self._storing = Storing(settings, store, peer, counts)
+        self._lanes = Lanes("identity")
+
+    def close(self) -> None:
+        """Finish the explanations."""
+        self._lanes.close()
+        self.explaining.close()
 
     # -- requests -------------------------------------------------------------
 
@@ -69,30 +83,57 @@ class Answering:
         except UsageError as error:
             counts.errors += 1
             return own_answers.bad_mode(error)
-        new = self._taint.learn(request)
-        telling = self._peer.share(new) if new else None
-        if telling is not None:
-            return self._decide_after(telling, request, mode, bypass, counts)
+        if len(request.body) > _INLINE_BYTES or (request.body and header_value(request.headers, _ENCODING)):
+            return self._decide_off_the_loop(request, mode, bypass, counts)
+        sharing = self._share(self._taint.learn(request))
+        if sharing is not None:
+            return self._decide_after(sharing, request, mode, bypass, counts)
         return self._decide(request, mode, bypass, counts)
 
-    async def _decide_after(
-        self, telling: Awaitable[None], request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
+    async def _decide_off_the_loop(
+        self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
     ) -> Decision:
-        await telling
+        """Decide on a request whose body may take seconds to read, while smaller ones go on."""
+        size = partial(decoded_size, request.body, header_value(request.headers, _ENCODING))
+        if sharing := self._share(await self._lanes.run(size, partial(self._taint.learn, request))):
+            await sharing
+        mode, bypass, over = self._restrict(request, mode, bypass)
+        if bypass:
+            return await self._bypass(request, mode, bypass, counts, over)
+        forward = Forward(request, mode, "")
+        forward.identity = await self._lanes.run(size, partial(identify, request, self.settings.identity))
+        decision = self._answer(forward, counts, over)
+        return await decision if isinstance(decision, Awaitable) else decision
+
+    def _share(self, new: list[Credential]) -> Awaitable[Any] | None:
+        return self._peer.share(new) if new else None
+
+    async def _decide_after(
+        self, sharing: Awaitable[Any], request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
+    ) -> Decision:
+        await sharing
         decision = self._decide(request, mode, bypass, counts)
         return await decision if isinstance(decision, Awaitable) else decision
 
     def _decide(
         self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
     ) -> Decision | Awaitable[Decision]:
-        over = self._peer.spent() if mode.forwards else ""
-        if over:
-            mode = Mode.REQUIRE_HIT
-        bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
+        mode, bypass, over = self._restrict(request, mode, bypass)
         if bypass:
             return self._bypass(request, mode, bypass, counts, over)
         forward = Forward(request, mode, "")
         forward.identity = identify(request, self.settings.identity)
+        return self._answer(forward, counts, over)
+
+    def _restrict(self, request: WireRequest, mode: Mode, bypass: str) -> tuple[Mode, str, str]:
+        """The mode that the budget leaves, why the cache is not asked, and which bound is reached; '' for none."""
+        over = self._peer.spent() if mode.forwards else ""
+        if over:
+            mode = Mode.REQUIRE_HIT
+        bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
+        return mode, bypass, over
+
+    def _answer(self, forward: Forward, counts: HostCounts, over: str) -> Decision | Awaitable[Decision]:
         entry = self._lookup.at_hand(forward)
         return self._hit(forward, entry, counts) if entry else self._look_up(forward, counts, over)
 
@@ -158,12 +199,16 @@ class Answering:
 
     # -- live answers ---------------------------------------------------------
 
-    async def keep(self, forward: Forward, answer: LiveAnswer) -> NotStored | None:
-        """Store the whole answer to `forward`; None is success, otherwise why it is not stored."""
+    async def keep(self, forward: Forward, live: LiveAnswer, *, cut_off: bool = False) -> NotStored | None:
+        """Store the whole answer to `forward`; None is success, otherwise why it is not stored.
+
+        `cut_off`: the client left after its terminal event, before the last byte.
+        """
+        answer = Answer(live, forward.recording, cut_off=cut_off)
         counts = self._counts.host(forward.request.host)
         elapsed = time.monotonic() - forward.started
         counts.live_seconds += elapsed
-        counts.live_bytes += len(answer.body)
+        counts.live_bytes += len(live.body)
         if forward.identity is None:
             return None
         reason: NotStored | None = NotStored.MODE
@@ -187,7 +232,8 @@ class Answering:
             recording, head = forward.recording, forward.head
             # An error may belong to one credential, which only `keep` sorts out.
             if recording and recording.finished and head and 200 <= head.status < 300:
-                self._count_end(forward, self._storing.put_last(forward, recording.seen(head)))
+                answer = Answer(head, recording, cut_off=True)
+                self._count_end(forward, self._storing.put_last(forward, answer))
                 self._end_flight(forward, Outcome.ABANDONED)
             else:
                 self.give_up(forward, NotStored.CUT_OFF)

@@ -71,7 +71,7 @@ class RunLife:
     def close(self, settings: Settings, answering: Answering) -> None:
         """Finish the explanations and writes, look at the entries that were used, and close the store."""
         assert self.store is not None
-        answering.explaining.close()
+        answering.close()
         self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
         if self.reports:
             self.store.finish(lambda store: self.end.look(store, self.counts))

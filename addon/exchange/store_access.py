@@ -1,7 +1,7 @@
 """Access to the store during a run. Its faults never fail a live request: each is logged and counted once.
 
-Reads are inline, because they take microseconds; writes have a thread of their own. So has a second tier, and no
-request waits longer than _FAR_SECONDS for it.
+Reads are inline, because they take microseconds; writes have threads, by size. A second tier has threads of its
+own, and no request waits longer than _FAR_SECONDS for it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from addon.accounting.counts import RunCounts
 from addon.diagnosis import Candidates
+from addon.exchange.lanes import Lanes, Size
 from addon.judging.reasons import NotStored
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, ProviderProxyError, StoreError, StoreUnavailable
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class StoreAccess:
-    """A store with a thread for writing; counts and logs its faults."""
+    """A store with threads for writing; counts and logs its faults."""
 
     def __init__(self, store: Store, counts: RunCounts) -> None:
         self._tiers = store if isinstance(store, TieredStore) else None
@@ -47,7 +48,7 @@ class StoreAccess:
         self._closed = False
         self._gave_up = (0.0, "")  # when a write last waited in vain, and why
         self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cache-writer")
+        self._lanes = Lanes("cache-writer")
 
     async def find(self, key: str) -> Entry | None:
         """The entry under `key` in any tier. Waits only if a second tier must be asked.
@@ -82,8 +83,10 @@ class StoreAccess:
                 raise
             raise StoreUnavailable(str(error)) from error
 
-    async def put(self, make: Callable[[], Entry | NotStored], began_at: float) -> NotStored | None:
-        """Make an entry and store it, both in the writer's thread; None is success."""
+    async def put(
+        self, make: Callable[[], Entry | NotStored], began_at: float, size: Size = 0
+    ) -> NotStored | None:
+        """Make an entry from `size` bytes and store it, both in a writer's thread; None is success."""
 
         def work() -> Entry | NotStored:
             made = make()
@@ -92,7 +95,7 @@ class StoreAccess:
             return made if self._store.put(made, began_at) else NotStored.NEWER_ENTRY
 
         try:
-            made = await self._in_thread(self._in_turn(work))
+            made = await self._lanes.run(size, self._in_turn(work))
         except ProviderProxyError as error:
             self._fault("write", error)
             return NotStored.STORE_FAILED
@@ -107,7 +110,7 @@ class StoreAccess:
         try:
             if self._tiers is not None:
                 self._tiers.forget(key)
-            await self._in_thread(self._in_turn(lambda: self._store.remove(key)))
+            await self._lanes.run(0, self._in_turn(lambda: self._store.remove(key)))
             if self._tiers is not None:
                 await self._from_far("remove", Kind.WRITE, partial(self._tiers.far_remove, key))
         except ProviderProxyError as error:
@@ -118,15 +121,16 @@ class StoreAccess:
         """The first tier, if it can tell which of its entries are like a request."""
         return self._store if isinstance(self._store, Candidates) else None
 
-    async def in_background(self, work: Callable[[], None]) -> None:
-        """Do `work` in the writer's thread, unless the store is closed."""
+    async def in_background(self, work: Callable[[], None], size: Size = 0) -> None:
+        """Do `work` on `size` bytes in a writer's thread, unless the store is closed."""
         if not self._closed:
-            await self._in_thread(work)
+            await self._lanes.run(size, work)
 
     def finish(self, work: Callable[[Store], None]) -> None:
         """Do `work` with the first tier after all earlier writes; log it if it fails."""
         try:
-            self._writer.submit(work, self._store).result()
+            self._lanes.drain()
+            self._lanes.submit(0, lambda: work(self._store)).result()
         except Exception:
             logger.exception("the end of the run could not be counted")
 
@@ -137,8 +141,7 @@ class StoreAccess:
     def close(self) -> None:
         """Finish the writes and close the store."""
         self._closed = True
-        self._writer.submit(self._store.close)
-        self._writer.shutdown(wait=True)
+        self._lanes.close(self._store.close)
         self._far.shutdown(wait=False, cancel_futures=True)
         self._whole.close()
 
@@ -180,9 +183,6 @@ class StoreAccess:
                 raise
 
         return in_turn
-
-    async def _in_thread[T](self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     def _fault(self, what: str, error: ProviderProxyError) -> None:
         self._counts.cache_faults[what] += 1

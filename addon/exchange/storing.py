@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 from addon.accounting.costs import add_live
 from addon.accounting.counts import RunCounts
 from addon.exchange.coordination import Peer
 from addon.exchange.decisions import Forward
+from addon.exchange.lanes import Size, decoded_size
+from addon.exchange.recording import Recording
 from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
@@ -22,10 +24,25 @@ from addon.policy.variants import (
     rejection_mark_key,
 )
 from addon.settings.settings import Settings
-from cache_store.entry import Entry
+from cache_store.entry import Entry, header_value
 from cache_store.store import Store
 
-__all__ = ["Storing"]
+__all__ = ["Answer", "Storing"]
+
+
+class Answer:
+    """A live answer whose bytes are put together in the thread that needs them: that may take seconds."""
+
+    def __init__(self, head: LiveAnswer, recording: Recording | None, *, cut_off: bool) -> None:
+        self.head = head
+        self.whole = cache(partial(recording.seen, head) if recording and cut_off else lambda: head)
+        """The answer; as its client saw it, if that left at the terminal event."""
+
+    @property
+    def size(self) -> Size:
+        """The length of its decoded body."""
+        encoding = header_value(self.head.headers, b"content-encoding")
+        return partial(decoded_size, self.head.body, encoding) if encoding else len(self.head.body)
 
 
 class Storing:
@@ -37,29 +54,30 @@ class Storing:
         self._peer = peer
         self._counts = counts
 
-    async def put(self, forward: Forward, answer: LiveAnswer, elapsed: float) -> NotStored | None:
+    async def put(self, forward: Forward, answer: Answer, elapsed: float) -> NotStored | None:
         """Store the whole answer to `forward`, which took `elapsed` seconds; None is success."""
         if forward.recording is not None and forward.recording.too_large:
             return NotStored.TOO_LARGE
         digest = (
             credential_digest(forward.request) if self._settings.store_errors & CREDENTIAL_STATUSES else ""
         )
-        is_apart = answer.status in CREDENTIAL_STATUSES
+        is_apart = answer.head.status in CREDENTIAL_STATUSES
         if is_apart and await self._peer.was_accepted(digest):
             return NotStored.STATUS
         await self._peer.sync()
         key = rejection_key(forward.key, digest) if is_apart else forward.key
-        reason = await self._store.put(self._maker(forward, answer, elapsed, key), forward.began_at)
+        make = self._maker(forward, answer, elapsed, key)
+        reason = await self._store.put(make, forward.began_at, answer.size)
         if reason is None:
             self._counts.used.setdefault(key, 0)
         if is_apart and reason is None and (removed := forward.removed) is not None:
             # The error belongs to this credential alone; the entry that made way for the answer was another's.
-            await self._store.put(lambda: removed, forward.began_at)
+            await self._store.put(lambda: removed, forward.began_at, removed.size)
         if digest:
-            await self._remember(forward.request.host, digest, answer.status)
+            await self._remember(forward.request.host, digest, answer.head.status)
         return reason
 
-    def put_last(self, forward: Forward, answer: LiveAnswer) -> NotStored | None:
+    def put_last(self, forward: Forward, answer: Answer) -> NotStored | None:
         """Store a success at the end of the run, once what was begun is written; None is success."""
         make = self._maker(forward, answer, time.monotonic() - forward.started, forward.key)
         reason: NotStored | None = NotStored.STORE_FAILED  # if the store raises
@@ -77,20 +95,20 @@ class Storing:
             self._counts.used.setdefault(forward.key, 0)
         return reason
 
-    async def count_cost(self, forward: Forward, answer: LiveAnswer) -> None:
-        """Add what the answer cost to the run's counts."""
-        await self._store.in_background(partial(self._add_cost, forward, answer))
+    async def count_cost(self, forward: Forward, answer: Answer) -> None:
+        """Add the cost of an answer to the run's counts."""
+        await self._store.in_background(partial(self._add_cost, forward, answer), answer.size)
         await self._peer.pay()
 
-    def _add_cost(self, forward: Forward, answer: LiveAnswer) -> None:
+    def _add_cost(self, forward: Forward, answer: Answer) -> None:
         assert forward.identity is not None
         whole = forward.recording is None or not forward.recording.too_large
-        add_live(self._counts.spent, forward.identity, answer, self._settings.max_body, whole=whole)
+        add_live(self._counts.spent, forward.identity, answer.whole(), self._settings.max_body, whole=whole)
         if self._settings.max_usd is not None:
             self._counts.spent.settle()
 
     def _maker(
-        self, forward: Forward, answer: LiveAnswer, elapsed: float, key: str
+        self, forward: Forward, answer: Answer, elapsed: float, key: str
     ) -> Callable[[], Entry | NotStored]:
         assert forward.identity is not None
         origin = Origin(
@@ -102,7 +120,7 @@ class Storing:
             recorded_at=time.time(),
             elapsed=elapsed,
         )
-        return partial(entry_or_reason, origin, answer, self._settings, self._peer.taint)
+        return lambda: entry_or_reason(origin, answer.whole(), self._settings, self._peer.taint)
 
     async def _remember(self, host: str, digest: str, status: int) -> None:
         """Remember whether `host` takes this credential."""

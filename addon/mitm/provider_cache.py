@@ -311,10 +311,8 @@ class ProviderCache:
         answer = LiveAnswer(
             response.status_code, response.reason, response.headers.fields, response.data.content or b""
         )
-        if recorded is not None and flow.error is not None:
-            answer = recorded.seen(answer)
         try:
-            reason = await self.answering.keep(forward, answer)
+            reason = await self.answering.keep(forward, answer, cut_off=flow.error is not None)
         except Exception:
             logger.exception("provider-proxy failed to store an answer of %s", flow.request.host)
             self._give_up(forward, NotStored.STORE_FAILED)

@@ -145,7 +145,7 @@ def _ended() -> Iterator[None]:
     yield
     while Run.alive:
         run = Run.alive.pop()
-        run.answering.explaining.close()
+        run.answering.close()
         run.access.close()
 
 

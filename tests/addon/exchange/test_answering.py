@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+import threading
 
 import pytest
 
+from addon.exchange import answering
 from addon.exchange.decisions import Forward, Hit, OwnAnswer
+from addon.identity import Identity, IdentityRules, identify
 from addon.judging.reasons import NotStored
+from addon.messages import WireRequest
 from addon.settings.modes import Mode
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
@@ -306,3 +312,55 @@ async def test_giving_up_in_a_mode_that_stores_nothing_counts_nothing(memory: Me
     run = Run(memory, cache_mode="read-only")
     run.answering.give_up(await run.forward(), NotStored.CUT_OFF)
     assert "not_stored" not in run.host
+
+
+# -- big bodies beside small ones ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "big",
+    [
+        chat_request("x" * 2**21),
+        chat_request(headers=((b"content-encoding", b"gzip"),), body=gzip.compress(bytes(2**26))),
+    ],
+    ids=["long", "bomb"],
+)
+async def test_a_big_request_does_not_hold_up_small_ones(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch, big: WireRequest
+) -> None:
+    """The event loop and requests of usual size go on while its body is read."""
+    reading, release = threading.Event(), threading.Event()
+
+    def slowly(request: WireRequest, rules: IdentityRules) -> Identity:
+        if request is big:
+            reading.set()
+            assert release.wait(60)
+        return identify(request, rules)
+
+    monkeypatch.setattr(answering, "identify", slowly)
+    run = Run(memory)
+    asking = asyncio.create_task(run.forward(big))
+    await asyncio.to_thread(reading.wait, 60)
+    assert await run.record("small") is None
+    assert await run.hit() == "small"
+    middling = chat_request("x" * 2**17)
+    assert await run.record("middling", middling) is None
+    assert await run.hit(middling) == "middling"
+    assert not asking.done()
+    release.set()
+    assert (await asking).identity == identify(big, run.answering.settings.identity)
+
+
+async def test_a_credential_in_a_big_body_is_known_before_the_request_is_sent(memory: MemoryStore) -> None:
+    """Reading it in a thread changes nothing: an answer that repeats the credential is not stored."""
+    secret = "Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0Ks"
+    body = json.dumps({"api_key": secret, "filler": "x" * 2**17}).encode()
+    run = Run(memory)
+    assert await run.record(f"Your key is {secret}.", chat_request(body=body)) is NotStored.SECRET
+
+
+async def test_a_big_request_that_is_never_cached_is_a_bypass(memory: MemoryStore) -> None:
+    """It is not identified at all."""
+    run = Run(memory)
+    assert (await run.forward(chat_request("x" * 2**17, target="/oauth/token"))).identity is None
+    assert (await run.forward(chat_request("x" * 2**17), asked="off")).identity is None

@@ -88,7 +88,7 @@ class _Process:
         return await self.answering.keep(forward, _answer(text, status))
 
     def close(self) -> None:
-        self.answering.explaining.close()
+        self.answering.close()
         self.access.close()
 
 

@@ -257,7 +257,7 @@ def test_closing_finishes_the_writes(tmp_path: Path, counts: RunCounts) -> None:
 
 
 def test_closing_closes_the_store(counts: RunCounts) -> None:
-    """In the writer's thread and here: each has connections of its own."""
+    """In each writing thread and here: every thread has connections of its own."""
     store = _Broken()
     StoreAccess(store, counts).close()
-    assert store.closed == 2
+    assert store.closed == 4

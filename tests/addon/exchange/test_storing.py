@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import threading
 import time
 
 import pytest
 
+from addon.exchange import storing
 from addon.exchange.decisions import Forward
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
+from addon.policy.keeping import Origin, entry_or_reason
+from addon.redaction import Taint
+from addon.settings.settings import Settings
+from cache_store.entry import Entry
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import (
@@ -104,3 +111,46 @@ async def test_a_last_answer_that_could_not_be_stored_is_not_counted_as_stored(
     run.answering.finish([forward])
     assert "stored" not in run.host
     assert run.host["not_stored"] == {reason: 1}
+
+
+@pytest.mark.parametrize("is_encoded", [False, True])
+async def test_small_answers_pass_big_ones(
+    store: Store, monkeypatch: pytest.MonkeyPatch, is_encoded: bool
+) -> None:
+    """While a big answer is judged, small ones are stored; a few kilobytes that decode to megabytes are big."""
+    judging, release = threading.Event(), threading.Event()
+
+    def slowly(origin: Origin, live: LiveAnswer, settings: Settings, taint: Taint) -> Entry | NotStored:
+        if live is big:
+            judging.set()
+            assert release.wait(60)
+        return entry_or_reason(origin, live, settings, taint)
+
+    monkeypatch.setattr(storing, "entry_or_reason", slowly)
+    big = chat_answer("x" * 2**23)
+    if is_encoded:
+        headers = (*big.headers, (b"content-encoding", b"gzip"))
+        big = LiveAnswer(200, "OK", headers, gzip.compress(big.body))
+    run = Run(store)
+    keeping = asyncio.create_task(run.answering.keep(await run.forward(chat_request("Other")), big))
+    await asyncio.to_thread(judging.wait, 60)
+    assert await run.record("small") is None
+    assert await run.hit() == "small"
+    assert not keeping.done()
+    release.set()
+    assert await keeping is None
+    assert len(list(store.keys())) == 2
+
+
+async def test_what_was_begun_is_stored_before_the_run_ends(store: Store) -> None:
+    """An encoded answer is measured in one thread and stored in another; the end waits for both."""
+    run = Run(store)
+    big = chat_answer("x" * 2**23)
+    encoded = LiveAnswer(200, "OK", (*big.headers, (b"content-encoding", b"gzip")), gzip.compress(big.body))
+    forward = await run.forward()
+    keeping = asyncio.create_task(run.answering.keep(forward, encoded))
+    await asyncio.sleep(0)  # it has been handed on, and no more
+    seen: list[str] = []
+    run.access.finish(lambda store: seen.extend(store.keys()))
+    assert seen == [forward.key]
+    assert await keeping is None
