@@ -14,12 +14,12 @@ _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 async def run_child(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The exit status of `command`: 127 where there is none, 126 where it cannot be run, 128+n for signal n."""
+    """The exit status of `command`: 127 if it is not found, 126 if it cannot be run, 128+n for signal n."""
     signals = _Signals(asyncio.get_running_loop())
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environ)
     except FileNotFoundError:
-        say(f"provider-proxy: {command[0]}: there is no such command", err=True)
+        say(f"provider-proxy: {command[0]}: command not found", err=True)
         return 127
     except OSError as error:
         say(f"provider-proxy: {command[0]}: {error.strerror}", err=True)
@@ -30,12 +30,12 @@ async def run_child(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 class _Signals:
-    """Hands our signals to the command, which ends before us. Those that come before it runs are kept for it."""
+    """Passes our signals on to the command, which ends before us; it gets earlier ones once it runs."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._early: list[int] = []
         self._send: Callable[[int], None] = self._early.append
-        # Ctrl-C reaches the whole terminal group by itself; we wait for the command to end of it.
+        # The terminal sends Ctrl-C to the whole process group; we wait until it has ended the command.
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         for number in _FORWARDED:
             loop.add_signal_handler(number, self._received, number)
@@ -44,7 +44,7 @@ class _Signals:
         self._send(number)
 
     def go_to(self, process: asyncio.subprocess.Process) -> None:
-        """From now on they go to `process`."""
+        """Send signals to `process` from now on."""
         self._send = process.send_signal
         for number in self._early:
             process.send_signal(number)

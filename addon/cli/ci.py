@@ -38,13 +38,13 @@ _LOG = "proxy.log"
 def ci(**flags: Any) -> None:
     """Start a proxy in the background and print the exports, for `eval "$(provider-proxy ci)"`.
 
-    Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state lie in .provider-proxy/.
+    Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state are in .provider-proxy/.
     """
     gates = take_gates(flags)
     settings = Settings.parse(raw_from_flags(**flags))
     if read_background(STATE_FOLDER) is not None:
-        raise UsageError("a background proxy runs here already; stop it with `provider-proxy stop`")
-    _lead_past_the_dead()
+        raise UsageError("a background proxy is already running here; stop it with `provider-proxy stop`")
+    _ignore_dead_proxy()
     background = _start(flags, gate_arguments(gates))
     changes = client_changes(settings, background.url, os.environ)
     _to_github(changes)
@@ -54,9 +54,9 @@ def ci(**flags: Any) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def stop(*, as_json: bool) -> None:
-    """Stop the proxy that `ci` started, and print what it did.
+    """Stop the proxy that `ci` started, and print its report.
 
-    Exits with 3 where a gate failed that `ci` was given.
+    Exits with 3 if a gate that was given to `ci` failed.
     """
     from addon.report.publishing import read_last_run, to_github
     from addon.report.table import render_report
@@ -68,9 +68,9 @@ def stop(*, as_json: bool) -> None:
         os.kill(background.pid, signal.SIGTERM)
     if not _wait(lambda: not is_claimed(STATE_FOLDER), _STOP_SECONDS):
         raise ProviderProxyError(
-            f"the proxy (process {background.pid}) does not stop; end it and look at its log"
+            f"the proxy (process {background.pid}) does not stop; kill it and look at {STATE_FOLDER / _LOG}"
         )
-    # Later steps must not look for a proxy that is gone; the bundle of roots stays good.
+    # Later steps must not use a proxy that is gone; the bundle of roots stays valid.
     _to_github(EnvChanges(set=background.before, unset=()))
     report = read_last_run(STATE_FOLDER)
     if as_json:
@@ -82,11 +82,11 @@ def stop(*, as_json: bool) -> None:
         sys.exit(FAILED_STATUS)
 
 
-def _lead_past_the_dead() -> None:
-    """Where a proxy died here, later steps have it in their variables still: to a new one it is no way out, nor
-    what `stop` is to set back.
+def _ignore_dead_proxy() -> None:
+    """Replace a proxy that died here in this process's variables: it is not upstream of the new one, and `stop`
+    must not restore it.
     """
-    dead = take_dead(STATE_FOLDER, keep=True)  # a start that fails leaves it to `stop`
+    dead = take_dead(STATE_FOLDER, keep=True)  # kept for `stop` if the start fails
     if dead is None:
         return
     own = dead.url.removeprefix("http://")
@@ -98,10 +98,10 @@ def _lead_past_the_dead() -> None:
 def _nothing_to_stop() -> ProviderProxyError:
     dead = take_dead(STATE_FOLDER)
     if dead is None:
-        return UsageError("no background proxy runs here; `provider-proxy ci` starts one")
+        return UsageError("no background proxy is running here; `provider-proxy ci` starts one")
     _to_github(EnvChanges(set=dead.before, unset=()))
     return ProviderProxyError(
-        f"the background proxy (process {dead.pid}) died, and its report with it; see {STATE_FOLDER / _LOG}"
+        f"the background proxy (process {dead.pid}) died without a report; see {STATE_FOLDER / _LOG}"
     )
 
 
@@ -132,7 +132,7 @@ def _start(flags: dict[str, str | None], gates: list[str]) -> Background:
     if background is None or background.pid != process.pid:
         process.kill()
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = lines[-1].removeprefix("provider-proxy: ") if lines else "it said nothing"
+        reason = lines[-1].removeprefix("provider-proxy: ") if lines else "it printed nothing"
         raise UsageError(f"the background proxy did not start: {reason}")
     return background
 

@@ -12,7 +12,8 @@ from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["COMMANDS", "main"]
 
-# Name → module in this package and the command in it; loaded when called, so that none pays for another.
+# Name → module in this package and command in it. Loaded when called, so that no command waits for another's
+# imports.
 COMMANDS = {
     "serve": "serve:serve",
     "run": "run:run",
@@ -56,11 +57,11 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="provider-proxy", prog_name="provider-proxy")
 def cli() -> None:
-    """Record the answers of LLM providers once, replay them from disk ever after."""
+    """Record the answers of LLM providers once, and replay them from disk afterwards."""
 
 
 def main() -> None:
-    """The console script: errors are one line on stderr, exit status 2 for wrong usage, else 1."""
+    """Run the command line: an error is one line on stderr, with exit status 2 for wrong usage and 1 otherwise."""
     try:
         status = cli.main(prog_name="provider-proxy", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,4 +1,4 @@
-"""What the commands share: settings from flags, environment and file, and the store."""
+"""What commands share: settings from flags, environment and file, and the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 _MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
 
 
-# The flags of commands that start a proxy, by the setting that each gives.
+# The flags of commands that start a proxy, by setting.
 PROXY_FLAGS = {
     "cache_mode": "--mode",
     "cache_dir": "--cache-dir",
@@ -52,36 +52,36 @@ def _flag(setting: str) -> Callable[[Any], Any]:
 
 
 def proxy_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of commands that start a proxy."""
+    """Decorate a command that starts a proxy with its flags."""
     for setting in reversed(PROXY_FLAGS):
         command = _flag(setting)(command)
     return command
 
 
 def cache_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flag of commands that look into a cache."""
+    """Decorate a command that reads a cache with its flag."""
     decorated: Callable[..., Any] = _flag("cache_dir")(command)
     return decorated
 
 
 def raw_from_flags(**flags: str | None) -> dict[str, str]:
-    """Settings as text: flags, then the environment, then the file in the working directory."""
+    """Settings as text: from flags, else the environment, else the file in the working directory."""
     return raw_settings(os.environ, Path.cwd(), flags)
 
 
 def read_settings(**flags: str | None) -> Settings:
-    """The same, parsed."""
+    """Settings from flags, environment and file, parsed."""
     return Settings.parse(raw_from_flags(**flags))
 
 
 @contextmanager
 def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
-    """The store that the settings name. Raises UsageError where there is none yet."""
+    """The store that the settings name. Raises UsageError if it does not exist."""
     from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
     if settings.cache_dir is None:
-        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing to look at; name a directory")
+        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
     if not settings.cache_dir.exists():
         raise UsageError(
             f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
@@ -96,12 +96,12 @@ def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
 
 @contextmanager
 def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
-    """The store that the settings name, made where there is none yet."""
+    """The store that the settings name, made if it does not exist."""
     from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
     if settings.cache_dir is None:
-        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing; name a directory")
+        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
     store = open_store(settings)
     store.local.open()  # a shared tier is opened only by what needs it
     try:

@@ -1,4 +1,4 @@
-"""`demo`: the whole story offline, with a sample provider that ships with the tool."""
+"""`demo`: records and replays offline, with a sample provider that comes with the tool."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class _Step:
 
 @click.command()
 def demo() -> None:
-    """Record and replay a sample provider, streaming included, with nothing leaving this machine."""
+    """Record and replay a sample provider, streaming included. Nothing leaves this machine."""
     log_to_stderr()
-    logging.getLogger("addon").setLevel(logging.ERROR)  # the miss is part of the story, which tells it itself
+    logging.getLogger("addon").setLevel(logging.ERROR)  # the demo prints the miss itself
     with tempfile.TemporaryDirectory(prefix="provider-proxy-demo-") as folder:
         steps = asyncio.run(_story(Path(folder)))
     _print(steps)
@@ -50,12 +50,12 @@ def demo() -> None:
 
 async def _story(folder: Path) -> list[_Step]:
     provider = SampleProvider(folder)
-    say(f"A sample provider answers on {provider.url}; its cache lies in a temporary folder.")
+    say(f"A sample provider answers on {provider.url}; its cache is in a temporary folder.")
     live = [("question", _QUESTION, False), ("streamed", _QUESTION, True)]
     again = [*live, ("a new question", "What was never asked?", False)]
     steps = await _with_proxy(folder, provider, "read-old-write-new", "on", live)
     provider.stop()
-    say("The provider is switched off; a second proxy serves what the first one recorded.")
+    say("The provider is now off; a second proxy serves what the first one recorded.")
     say("")
     return steps + await _with_proxy(folder, provider, "read-only-require-hit", "off", again)
 
@@ -136,21 +136,21 @@ def _print(steps: list[_Step]) -> None:
     print_table(("request", "provider", "status", CACHE_HEADER, "time"), rows, right=("status", "time"))
     miss = json.loads(steps[-1].body)["error"]["message"]
     say("")
-    say("The last one was never recorded, so it is refused and says why:")
+    say("The last request was never recorded, so it is refused, and the answer says why:")
     say(f"  {miss}")
     say("")
     say("Next: provider-proxy run -- pytest")
 
 
 def _check(steps: list[_Step]) -> None:
-    """The story is told by what happened; if it did not happen so, the demo fails."""
+    """Fail the demo unless everything happened as it should."""
     live, streamed, hit, streamed_hit, miss = steps
-    told = (
+    as_expected = (
         live.cache == streamed.cache == "false"
         and hit.cache == streamed_hit.cache == "true"
         and hit.body == live.body
         and streamed_hit.body == streamed.body
         and miss.status == 502
     )
-    if not told:
-        raise click.ClickException("the demo did not go as it should; please report the table above")
+    if not as_expected:
+        raise click.ClickException("the demo failed; please report the table above")

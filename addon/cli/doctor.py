@@ -1,4 +1,4 @@
-"""`doctor`: is everything in place, and do a command's requests really reach the proxy?"""
+"""`doctor`: checks the set-up, and whether a command's requests reach the proxy."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ type Check = tuple[str, bool, str]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def doctor(*, as_json: bool, command: tuple[str, ...], **flags: str | None) -> None:
-    """Check CA, port and cache; with COMMAND also whether its requests reach the proxy.
+    """Check CA, port and cache, and whether the requests of COMMAND reach the proxy.
 
-    A missing CA variable or an ignored proxy variable is a silent bypass: the command works, and goes live.
-    Exit status 1 where something is wrong.
+    A command that ignores the proxy variables works and goes live, and nothing else tells you. Exits with 1 if a
+    check fails.
     """
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
@@ -126,7 +126,7 @@ def _check_command(raw: dict[str, str], command: tuple[str, ...]) -> list[Check]
     log_to_stderr()
     status, counts = asyncio.run(run_command(raw, command))
     checks = [("command", status == 0, f"{command[0]} ended with {status}")]
-    return [*checks, *_reached(counts)] if counts is not None else checks
+    return [*checks, *_reached(counts)]
 
 
 def _reached(counts: RunCounts) -> list[Check]:
@@ -136,10 +136,10 @@ def _reached(counts: RunCounts) -> list[Check]:
         found = ", ".join(f"{host} {count}" for host, count in sorted(reached.items()))
         checks.append(("reached", True, found))
     else:
-        hint = "its client ignores HTTPS_PROXY, or it asked no provider: set its base URL (docs/clients.md)"
+        hint = "the client ignores HTTPS_PROXY, or asked no provider; set its base URL (docs/clients.md)"
         checks.append(("reached", False, f"no request to a provider host reached the proxy; {hint}"))
     for host, count in sorted(counts.tls_refused.items()):
-        hint = "the client does not trust the CA: it reads another CA variable than those that `env` prints"
+        hint = "the client does not trust the CA; it reads a CA variable that `env` does not print"
         checks.append(("trust", False, f"{host} {count}: {hint}"))
     for host, count in sorted(counts.tunnelled.items()):
         checks.append(

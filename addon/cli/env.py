@@ -20,9 +20,9 @@ __all__ = ["env"]
 @proxy_options
 @click.option("--format", "fmt", type=click.Choice(sorted(FORMATS)), default="sh", show_default=True)
 def env(*, fmt: str, **flags: str | None) -> None:
-    """Print what a client needs to find the proxy and to trust it.
+    """Print the environment with which a client finds the proxy and trusts it.
 
-    The address is that of the background proxy where one runs here, else PROVIDER_PROXY_LISTEN.
+    The address is that of the background proxy if one runs here, else PROVIDER_PROXY_LISTEN.
     """
     settings = read_settings(**flags)
     background = read_background(STATE_FOLDER)
@@ -32,7 +32,5 @@ def env(*, fmt: str, **flags: str | None) -> None:
         host = f"[{settings.listen_host}]" if ":" in settings.listen_host else settings.listen_host
         url = f"http://{host}:{settings.listen_port}"
     else:
-        raise UsageError(
-            "PROVIDER_PROXY_LISTEN names no fixed port; start the proxy with `provider-proxy ci`"
-        )
+        raise UsageError("PROVIDER_PROXY_LISTEN has no fixed port; start the proxy with `provider-proxy ci`")
     write_output(render(client_changes(settings, url, os.environ), fmt))

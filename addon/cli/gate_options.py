@@ -1,4 +1,4 @@
-"""The flags of `run` and `ci` that fail a run."""
+"""The flags of `run` and `ci` that make a run fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
     try:
         return None if value is None else parse_rate(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no rate from 0 to 1; write 0.95") from None
+        raise click.BadParameter(f"{value!r} is not a rate from 0 to 1; write 0.95") from None
 
 
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -27,22 +27,22 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "callback": _rate,
             "metavar": "RATE",
-            "help": "Fail (exit 3) where less than this part are hits, e.g. 0.95.",
+            "help": "Fail (exit 3) if the rate of hits is lower, e.g. 0.95.",
         },
     ),
     (
         "--max-misses",
-        {"type": click.IntRange(0), "metavar": "N", "help": "Fail where there are more misses."},
+        {"type": click.IntRange(0), "metavar": "N", "help": "Fail if there are more misses."},
     ),
-    ("--fail-on-unused", {"is_flag": True, "help": "Fail where the cache has an entry that was not used."}),
-    ("--fail-on-tunnel", {"is_flag": True, "help": "Fail where a host was tunnelled that is not allowed."}),
+    ("--fail-on-unused", {"is_flag": True, "help": "Fail if the cache has an entry that was not used."}),
+    ("--fail-on-tunnel", {"is_flag": True, "help": "Fail if a host was tunnelled that is not allowed."}),
     ("--allow-tunnel", {"multiple": True, "metavar": "HOSTS", "help": "Host globs that may be tunnelled."}),
-    ("--allow-misses", {"is_flag": True, "help": "In read-only-require-hit, a miss alone fails nothing."}),
+    ("--allow-misses", {"is_flag": True, "help": "In read-only-require-hit, do not fail because of misses."}),
 )
 
 
 def gate_options(*, hidden: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The flags; `take_gates` takes them out of a command's keywords again."""
+    """A decorator that adds the flags to a command; `take_gates` reads them."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, attributes in reversed(_OPTIONS):
@@ -53,20 +53,20 @@ def gate_options(*, hidden: bool = False) -> Callable[[Callable[..., Any]], Call
 
 
 def take_gates(flags: dict[str, Any]) -> Gates:
-    """The gates in `flags`, which are left with the settings alone."""
-    given = {name.strip("-").replace("-", "_"): None for name, _ in _OPTIONS}
-    values = {name: flags.pop(name) for name in given}
+    """Take the gates out of a command's `flags`; the flags of settings stay."""
+    names = [name.strip("-").replace("-", "_") for name, _ in _OPTIONS]
+    values = {name: flags.pop(name) for name in names}
     globs = [glob.strip() for text in values.pop("allow_tunnel") for glob in text.split(",")]
     return Gates(**values, allow_tunnel=tuple(glob for glob in globs if glob))
 
 
 def gates_for(gates: Gates, settings: Settings) -> Gates:
-    """The same with the budgets, which are settings."""
+    """`gates` and the budgets, which are settings."""
     return replace(gates, max_live=settings.max_live, max_usd=settings.max_usd)
 
 
 def gate_arguments(gates: Gates) -> list[str]:
-    """The flags as they were typed, for another process."""
+    """The flags as typed, for another process."""
     arguments = []
     for name, attributes in _OPTIONS:
         value = getattr(gates, name.strip("-").replace("-", "_"))

@@ -1,4 +1,4 @@
-"""`run -- COMMAND`: a proxy for as long as one command runs."""
+"""`run -- COMMAND`: a proxy that runs as long as a command does."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "run_command"]
 
-_COMMAND = 160  # characters of the command that a miss's remedy repeats
+_COMMAND = 160  # characters of the command in the advice that a miss gives
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What `run` was asked for beside the proxy."""
+class _RunOptions:
+    """The options of `run` that are not settings of the proxy."""
 
     staged: bool = False
     receipt: Path | None = None
@@ -53,21 +53,19 @@ class _Wanted:
     "--commit",
     type=click.Choice(["always", "on-success"]),
     default="always",
-    help="on-success: what the run records counts only where it exits with 0.",
+    help="on-success: keep what the run records only if it exits with 0.",
 )
 @click.option(
-    "--receipt", type=click.Path(path_type=Path), help="Write which entries were used to this file."
+    "--receipt", type=click.Path(path_type=Path), help="Write the entries that were used to this file."
 )
-@click.option(
-    "--locked", type=click.Path(path_type=Path), help="Fail where an entry is not as this file says."
-)
+@click.option("--locked", type=click.Path(path_type=Path), help="Fail if an entry differs from this file.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
     *, command: tuple[str, ...], commit: str, receipt: Path | None, locked: Path | None, **flags: Any
 ) -> None:
-    """Start a proxy, run COMMAND with it, stop the proxy and report.
+    """Start a proxy, run COMMAND with it, stop the proxy and print a report.
 
-    Written `run [OPTIONS] -- COMMAND…`. The exit status is the command's, or 3 where it passed and a gate failed.
+    Write `run [OPTIONS] -- COMMAND…`. The exit status is the command's, or 3 if it passed and a gate failed.
     """
     if not command:
         raise click.UsageError("no command after `--`; write provider-proxy run -- pytest")
@@ -78,9 +76,9 @@ def run(
     if receipt is not None:
         _check_writable(receipt)
     lock = read_receipt(locked) if locked is not None else None
-    wanted = _Wanted(commit == "on-success", receipt, lock, gates.fail_on_unused)
+    options = _RunOptions(commit == "on-success", receipt, lock, gates.fail_on_unused)
     log_to_stderr()
-    status, cache = asyncio.run(_run(raw, settings, command, wanted))
+    status, cache = asyncio.run(_run(raw, settings, command, options))
     flush_log()
     failed = failures(gates_for(gates, settings), cache.counts)
     if lock is not None:
@@ -88,16 +86,16 @@ def run(
     cache.counts.failed_gates = failed
     if status == 0 and failed:
         status = FAILED_STATUS
-    settled = _settle(cache.life.staged, status)
-    _report(cache, wanted)
+    status_after_merge = _commit_or_discard(cache.life.staged, status)
+    _report(cache, options)
     stored = cache.counts.total().stored
-    if wanted.staged and status != 0 and stored:
+    if options.staged and status != 0 and stored:
         say(f"discarded: {plural(stored, 'stored answer')} (--commit on-success)", err=True)
-    sys.exit(settled)
+    sys.exit(status_after_merge)
 
 
-def _settle(staged: StagedStore | None, status: int) -> int:
-    """Merge or drop what was staged; the exit status, which is 1 where a merge fails."""
+def _commit_or_discard(staged: StagedStore | None, status: int) -> int:
+    """Merge or discard what was staged; the exit status, which is 1 if a merge fails."""
     if staged is None:
         return status
     try:
@@ -111,42 +109,42 @@ def _settle(staged: StagedStore | None, status: int) -> int:
     return status
 
 
-def _report(cache: ProviderCache, wanted: _Wanted) -> None:
+def _report(cache: ProviderCache, options: _RunOptions) -> None:
     from addon.report.publishing import publish
     from cache_store.atomic_file import replace_file
 
     print_lines(publish(STATE_FOLDER, cache.counts), err=True)
-    if wanted.receipt is None:
+    if options.receipt is None:
         return
     text = receipt_text(cache.life.end.used, upstream=cache.counts.connections > 0)
     try:
-        replace_file(wanted.receipt, text.encode())
+        replace_file(options.receipt, text.encode())
     except OSError as error:
-        say(f"provider-proxy: {wanted.receipt} cannot be written: {error.strerror}", err=True)
+        say(f"provider-proxy: {options.receipt} cannot be written: {error.strerror}", err=True)
 
 
 def _check_writable(path: Path) -> None:
-    """Raise UsageError before anything starts, rather than lose a receipt at the end."""
+    """Raise UsageError before the start, rather than lose a receipt at the end."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"the receipt {path} cannot be written; name a file in a folder that is there")
+        raise UsageError(f"the receipt {path} cannot be written; name a file in an existing folder")
 
 
 async def run_command(raw: dict[str, str], command: Sequence[str]) -> tuple[int, RunCounts]:
-    """The exit status of `command`, run behind a proxy of its own, and what the proxy did."""
+    """Run `command` with a proxy of its own; its exit status, and the proxy's counts."""
     raw = {"listen": "127.0.0.1:0", **raw}
-    status, cache = await _run(raw, Settings.parse(raw), command, _Wanted())
+    status, cache = await _run(raw, Settings.parse(raw), command, _RunOptions())
     return status, cache.counts
 
 
 async def _run(
-    raw: dict[str, str], settings: Settings, command: Sequence[str], wanted: _Wanted
+    raw: dict[str, str], settings: Settings, command: Sequence[str], options: _RunOptions
 ) -> tuple[int, ProviderCache]:
-    """The exit status of `command`, run behind a proxy of its own, and the proxy's cache, which is closed."""
+    """Run `command` with a proxy of its own; its exit status, and the proxy's cache, which is closed."""
     host = make_host(host_options(raw, settings, os.environ))
-    host.cache.life.end = EndOfRun(unused=wanted.unused)
-    host.cache.life.stages = wanted.staged
-    host.cache.life.rerecord = _rerecord(command)
+    host.cache.life.end = EndOfRun(unused=options.unused)
+    host.cache.life.stages = options.staged
+    host.cache.life.rerecord = _record_command(command)
     finished = asyncio.Event()
     child: asyncio.Task[int] | None = None
 
@@ -168,8 +166,8 @@ async def _child(command: Sequence[str], settings: Settings, host: Host, finishe
         finished.set()
 
 
-def _rerecord(command: Sequence[str]) -> str:
-    """The command that records what is missing, with no secret in it."""
+def _record_command(command: Sequence[str]) -> str:
+    """The command that records what is missing, without secrets."""
     from addon.redaction.redact import redact_text
 
     typed = redact_text(" ".join(shlex.join(command).split()))

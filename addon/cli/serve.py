@@ -24,18 +24,18 @@ __all__ = ["serve"]
 @click.command()
 @proxy_options
 @gate_options(hidden=True)
-@click.option("--web", is_flag=True, help="Run under mitmweb, to look at the traffic in a browser.")
+@click.option("--web", is_flag=True, help="Run under mitmweb, to watch the traffic in a browser.")
 @click.option("--background", is_flag=True, hidden=True, help="Started by ci: state instead of exports.")
 @click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED)
 def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **flags: Any) -> None:
     """Run the proxy until Ctrl-C, and print the lines to export.
 
-    What follows `--` goes to mitmproxy: `serve -- --set onboarding=false -w flows.mitm -s my_addon.py`.
+    Arguments after `--` go to mitmproxy: `serve -- --set onboarding=false -w flows.mitm -s my_addon.py`.
     """
     gates = take_gates(flags)
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
-    if web:  # which writes its log itself
+    if web:  # mitmweb has a log of its own
         sys.exit(_serve_web(raw, settings, mitmproxy_options))
     log_to_stderr()
     asyncio.run(_serve(raw, settings, mitmproxy_options, gates if background else None))
@@ -44,13 +44,13 @@ def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **
 async def _serve(
     raw: dict[str, str], settings: Settings, arguments: tuple[str, ...], background: Gates | None
 ) -> None:
-    """Serve until a signal comes. `background` are the gates of a proxy that `ci` started, None is no such one."""
+    """Serve until a signal. `background` holds the gates of a proxy that `ci` started; None is any other proxy."""
     from addon.accounting.run_end import EndOfRun
     from addon.environment.client_env import PROXY_VARIABLES
     from addon.host.background import Background, claim, forget
     from addon.report.publishing import publish, write_last_run
 
-    # Before anything else, in the environment as it was: the exports must lead through what we found.
+    # First of all, in the environment as it was: requests must go through the proxy that it names.
     host = make_host(host_options(raw, settings, os.environ, arguments))
 
     state = -1
@@ -69,7 +69,7 @@ async def _serve(
     await host.run(ready)
     flush_log()
     counts = host.cache.counts
-    if background is not None:  # `stop` shows it
+    if background is not None:  # `stop` prints the report
         counts.failed_gates = failures(gates_for(background, settings), counts)
         write_last_run(STATE_FOLDER, counts)
         forget(state)
@@ -83,7 +83,7 @@ def _print_exports(settings: Settings, url: str) -> None:
     cache = settings.cache_dir or "memory"
     say(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")
     write_output(render(client_changes(settings, url, os.environ), "sh"))
-    say("# Ctrl-C stops it and prints what it did.")
+    say("# Ctrl-C stops it and prints a report.")
 
 
 def _serve_web(raw: dict[str, str], settings: Settings, arguments: tuple[str, ...]) -> int:

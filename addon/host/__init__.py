@@ -1,1 +1,1 @@
-"""The process that `serve` and `run` are: mitmproxy's Master, the log and the state of a background proxy."""
+"""The proxy process of `serve` and `run`: mitmproxy's Master, the log, and the state of a background proxy."""

@@ -1,4 +1,4 @@
-"""How many processes a run may have, and why not as many as were asked for."""
+"""How many processes a run has, and why that is fewer than the setting asks for."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def processors() -> int:
 
 
 def shares_ports() -> bool:
-    """Whether the system hands connections to all processes that listen on one port; macOS takes the option, too,
-    and gives all of them to one.
+    """Whether the system distributes connections among all processes that listen on one port.
+
+    macOS accepts the socket option too, but gives all connections to one process.
     """
     return sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT")
 
@@ -28,22 +29,22 @@ def shares_ports() -> bool:
 def how_many(
     settings: Settings, *, arguments: bool, shares: bool, usable: bool, cpus: int
 ) -> tuple[int, str]:
-    """How many, and one line where that is fewer than asked for.
+    """The number of processes, and one line if that is fewer than the setting asks for.
 
-    `arguments`: mitmproxy was given some of its own (scripts and files belong to one process). `shares`: the
-    system shares ports. `usable`: mitmproxy can be made to. `cpus` is what `auto` stands for.
+    `arguments`: the user passes mitmproxy arguments (scripts and files work in one process only). `shares`: the
+    system shares ports. `usable`: this mitmproxy can listen on a shared port. `cpus` is the value of `auto`.
     """
     wanted = cpus if settings.workers is None else settings.workers
     if wanted == 1:
         return 1, ""
     if settings.cache_dir is None:
-        why = "a cache in memory belongs to one process; name a directory in PROVIDER_PROXY_CACHE_DIR"
+        why = "a cache in memory is private to one process; set PROVIDER_PROXY_CACHE_DIR to a directory"
     elif arguments:
-        why = "what follows -- (scripts, files) belongs to one process"
+        why = "mitmproxy's scripts and files (after --) work in one process only"
     elif not shares:
-        why = "processes share a port on Linux only"
+        why = "processes can share a port on Linux only"
     elif not usable:
-        why = "this release of mitmproxy is not known; use one that pyproject.toml names"
+        why = "this release of mitmproxy is not supported; install one that pyproject.toml allows"
     else:
         return wanted, ""
     return 1, f"{_WANTED}={settings.workers or 'auto'} is 1 here: {why}"

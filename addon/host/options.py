@@ -1,4 +1,4 @@
-"""What a proxy needs before it starts: CA, roots, the way through a company's proxy; and what its clients need."""
+"""What a proxy needs before it starts (CA, roots, a company's proxy), and the environment of its clients."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from addon.environment.trust import upstream_roots, write_bundle
 from addon.environment.upstream_proxy import upstream_proxy
 from addon.settings.settings import Settings
 
-__all__ = ["STATE_FOLDER", "HostOptions", "client_changes", "host_options", "with_auth"]
+__all__ = ["STATE_FOLDER", "HostOptions", "client_changes", "host_options"]
 
 logger = logging.getLogger(__name__)
 
-# Log, state and the last run's report; relative to where the user works.
+# Log, state and the last run's report; relative to the working directory.
 STATE_FOLDER = Path(".provider-proxy")
 
 
 @dataclass(frozen=True)
 class HostOptions:
-    """What a host is started with.
+    """The options of a host.
 
-    `raw` are the settings as text. `mitmproxy` are options that the way of starting calls for; `arguments` are
-    what the user wrote after `--`. `bypasses` says which host and port are reached past the company's proxy.
-    `workers` is how many processes there are to be.
+    `raw` are the settings as text, `mitmproxy` its options, `arguments` what the user typed after `--`. `bypasses`
+    says whether a host and port are reached directly rather than through the company's proxy. `workers` is the
+    number of processes.
     """
 
     raw: Mapping[str, str]
@@ -42,7 +42,7 @@ class HostOptions:
 
 @dataclass(frozen=True)
 class _Files:
-    """The CA and the bundles; their names depend on the roots that the environment names."""
+    """The CA's certificate and the bundles, whose names depend on the roots that the environment names."""
 
     ca: Path
     bundle: Path
@@ -60,7 +60,7 @@ def _files(environ: Mapping[str, str]) -> _Files:
 def host_options(
     raw: Mapping[str, str], settings: Settings, environ: Mapping[str, str], arguments: Sequence[str] = ()
 ) -> HostOptions:
-    """What to start a host with. Raises UsageError for a CA or a company's proxy that cannot be used."""
+    """The options of a host. Raises UsageError for an unusable CA or company's proxy."""
     files = _files(environ)
     mitmproxy: dict[str, Any] = {
         "confdir": str(files.ca.parent),
@@ -84,7 +84,7 @@ def host_options(
 
 
 def _workers(settings: Settings, arguments: Sequence[str]) -> int:
-    """How many processes there will be; fewer than were asked for are said in one line."""
+    """The number of processes; a warning says why it is fewer than the setting asks for."""
     from addon.host.how_many import how_many, processors, shares_ports
     from addon.mitm.core.internals import SHARED_PORT, usable
 
@@ -101,16 +101,16 @@ def _workers(settings: Settings, arguments: Sequence[str]) -> int:
 
 
 def client_changes(settings: Settings, url: str, environ: Mapping[str, str]) -> EnvChanges:
-    """The environment in which a client finds the proxy at `url` and trusts it."""
+    """The changes to `environ` with which a client finds the proxy at `url` and trusts it."""
     files = _files(environ)
     bundle = write_bundle(environ, files.ca, files.bundle)
     return client_environment(
-        environ, proxy_url=with_auth(url, settings.auth), bundle=bundle, rules=settings.hosts
+        environ, proxy_url=_with_auth(url, settings.auth), bundle=bundle, rules=settings.hosts
     )
 
 
-def with_auth(url: str, auth: str) -> str:
-    """`url` with `user:password` in it, where there is one."""
+def _with_auth(url: str, auth: str) -> str:
+    """`url` with `auth` (`user:password`) in it, if that is not empty."""
     if not auth:
         return url
     user, _, password = auth.partition(":")

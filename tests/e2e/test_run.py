@@ -70,7 +70,7 @@ def test_a_command_that_does_not_exist(environ: dict[str, str], tmp_path: Path) 
     """127 and one line."""
     done = provider_proxy("run", "--", "no-such-command-here", environ=environ, folder=tmp_path)
     assert done.returncode == 127
-    assert done.stderr.splitlines()[0] == "provider-proxy: no-such-command-here: there is no such command"
+    assert done.stderr.splitlines()[0] == "provider-proxy: no-such-command-here: command not found"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -167,7 +167,7 @@ def test_stop_says_that_the_proxy_died(environ: dict[str, str], tmp_path: Path) 
     assert (stopped.returncode, stopped.stdout) == (1, "")
     assert f"the background proxy (process {pid}) died" in stopped.stderr
     again = provider_proxy("stop", environ=environ, folder=tmp_path)
-    assert (again.returncode, "no background proxy runs here" in again.stderr) == (2, True)
+    assert (again.returncode, "no background proxy is running here" in again.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("background")

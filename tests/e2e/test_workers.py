@@ -335,8 +335,8 @@ def test_a_busy_port_is_not_shared_with_a_stranger(start_proxy: Start, upstream:
 
 
 @pytest.mark.parametrize(("settings", "arguments", "why"), [
-    ({"cache_dir": ":memory:"}, (), "a cache in memory belongs to one process"),
-    ({}, ("-w", "flows.mitm"), "what follows -- (scripts, files) belongs to one process"),
+    ({"cache_dir": ":memory:"}, (), "a cache in memory is private to one process"),
+    ({}, ("-w", "flows.mitm"), "mitmproxy's scripts and files (after --) work in one process only"),
 ])  # fmt: skip
 def test_what_means_one_worker(
     settings: dict[str, str],

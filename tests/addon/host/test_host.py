@@ -107,7 +107,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     ("raw", "says"),
     [
         ({"cache_mode": "sometimes"}, "not a cache mode"),
-        ({"hosts": "a b"}, "no host"),
+        ({"hosts": "a b"}, "not a host"),
         ({"max_age": "x"}, "MAX_AGE"),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_bad_setting_is_one_line(tmp_path: Path, raw: dict[str, str], says: st
 def test_a_cache_that_cannot_be_used_is_one_line(tmp_path: Path, mode: str) -> None:
     """A file in the place of the directory, and a directory of somebody else's, end the start in every mode."""
     (tmp_path / "cache").touch()
-    with pytest.raises(UsageError, match="cannot be made"):
+    with pytest.raises(UsageError, match="cannot be created"):
         _run(_options(tmp_path, {"cache_mode": mode}))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "cache.db").write_bytes(b"no database " * 1000)

@@ -18,7 +18,7 @@ def _many(raw: dict[str, str], **changes: bool | int) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("workers", "count"), [("1", 1), ("2", 2), ("64", 64), ("auto", 4), ("AUTO", 4)])
 def test_as_many_as_asked_for(workers: str, count: int) -> None:
-    """`auto` is one for each processor."""
+    """`auto` is one per processor."""
     assert _many({"workers": workers}) == (count, "")
 
 
@@ -27,15 +27,15 @@ def test_as_many_as_asked_for(workers: str, count: int) -> None:
     ("raw", "changes", "why"),
     [
         ({"cache_dir": ":memory:"}, {}, "a cache in memory"),
-        ({}, {"arguments": True}, "what follows --"),
+        ({}, {"arguments": True}, "scripts and files"),
         ({}, {"shares": False}, "on Linux only"),
         ({}, {"usable": False}, "this release of mitmproxy"),
     ],
 )
-def test_what_allows_for_one_only(
+def test_reasons_for_a_single_process(
     workers: str, raw: dict[str, str], changes: dict[str, bool], why: str
 ) -> None:
-    """One line says why; nothing is said where one was asked for, or `auto` has one processor."""
+    """One line says why; none is printed if one was asked for, or `auto` finds one processor."""
     count, line = _many({"workers": workers} | raw, **changes)
     assert count == 1
     assert line.startswith(f"PROVIDER_PROXY_WORKERS={workers} is 1 here: ")
@@ -46,7 +46,7 @@ def test_what_allows_for_one_only(
 
 
 def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At least one processor; ports are shared on Linux, and not where the system is another."""
+    """There is at least one processor; ports are shared on Linux only."""
     assert processors() >= 1
     assert shares_ports() == (sys.platform == "linux")
     monkeypatch.setattr(how_many_module.sys, "platform", "darwin")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from addon.host.options import client_changes, host_options, with_auth
+from addon.host.options import client_changes, host_options
 from addon.settings.settings import Settings
 from cache_store.errors import UsageError
 
@@ -112,9 +112,9 @@ def test_environments_with_other_roots_have_bundles_of_their_own(
         ("", "http://h:1"),
         ("a:b", "http://a:b@h:1"),
         ("a b:c/d", "http://a%20b:c%2Fd@h:1"),
-        ("a:", "http://a:@h:1"),
     ],
 )
-def test_a_url_with_a_password(auth: str, url: str) -> None:
-    """Quoted as a URL has it."""
-    assert with_auth("http://h:1", auth) == url
+def test_a_url_with_a_password(auth: str, url: str, environ: dict[str, str]) -> None:
+    """The clients' URL has it, percent-encoded."""
+    changes = client_changes(Settings.parse({"auth": auth}), "http://h:1", environ)
+    assert changes.set["HTTPS_PROXY"] == url
