@@ -120,7 +120,8 @@ class CacheHandles:
                     raise
                 aside = set_damaged_aside(self._directory)
                 if aside is not None:
-                    logger.error(
+                    # A warning: an error that is logged while the proxy starts would end the start.
+                    logger.warning(
                         "%s; it was renamed to %s, and an empty cache takes its place", error, aside.name
                     )
                 handles = self._open_database(seconds)

@@ -20,6 +20,7 @@ from addon.environment.ca import ensure_ca
 from addon.host.host import Host
 from addon.host.options import HostOptions
 from addon.mitm.core.dispatch import LeanAddonManager
+from addon.settings.modes import Mode
 from cache_store.disk.disk_store import DiskStore
 from cache_store.errors import UsageError
 
@@ -119,16 +120,37 @@ def test_a_bad_setting_is_one_line(tmp_path: Path, raw: dict[str, str], says: st
 
 
 @pytest.mark.parametrize("mode", ["read-write", "read-only-require-hit"])
-def test_a_cache_that_cannot_be_used_is_one_line(tmp_path: Path, mode: str) -> None:
-    """A file in the place of the directory, and a directory of somebody else's, end the start in every mode."""
+def test_a_file_in_place_of_the_cache_is_one_line(tmp_path: Path, mode: str) -> None:
+    """It ends the start in every mode."""
     (tmp_path / "cache").touch()
-    with pytest.raises(UsageError, match="cannot be created"):
+    with pytest.raises(UsageError, match="cannot be created") as refused:
         _run(_options(tmp_path, {"cache_mode": mode}))
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "cache.db").write_bytes(b"no database " * 1000)
-    with pytest.raises(UsageError, match="not a cache database") as refused:
-        _run(_options(tmp_path, {"cache_mode": mode, "cache_dir": str(tmp_path / "other")}))
     assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_cache_ends_the_start_of_a_replaying_run(tmp_path: Path) -> None:
+    """In one line; the file is left as it is, since nothing else could answer."""
+    damaged = b"no database " * 1000
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "cache.db").write_bytes(damaged)
+    with pytest.raises(UsageError, match="damaged or not a database") as refused:
+        _run(_options(tmp_path, {"cache_mode": "read-only-require-hit"}))
+    assert "\n" not in str(refused.value)
+    assert (tmp_path / "cache" / "cache.db").read_bytes() == damaged
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode.forwards])
+def test_a_damaged_cache_does_not_end_the_start_of_a_live_run(
+    tmp_path: Path, mode: Mode, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The proxy starts with an empty cache and says so; the damaged file is kept under another name."""
+    damaged = b"no database " * 1000
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "cache.db").write_bytes(damaged)
+    assert _run(_options(tmp_path, {"cache_mode": str(mode)})).url
+    kept = list((tmp_path / "cache").glob("cache.db.damaged-*"))
+    assert [path.read_bytes() for path in kept] == [damaged]
+    assert "an empty cache takes its place" in caplog.text
 
 
 def test_mitmproxys_own_arguments_are_taken(tmp_path: Path) -> None:
