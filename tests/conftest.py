@@ -1,8 +1,13 @@
-"""The order of the whole suite, and the event loop of its async tests."""
+"""The order of the whole suite, the event loop of its async tests, and the profile of its property tests."""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
+
+# No deadline: on a loaded machine a slow example says nothing about the code.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

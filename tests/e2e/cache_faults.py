@@ -154,13 +154,13 @@ def deleted(cache: Path) -> Iterator[None]:
 
 def change_row(cache: Path, sql: str, *values: object) -> None:
     """Change rows of entries in place."""
-    with contextlib.closing(sqlite3.connect(cache / DATABASE, timeout=10)) as database, database:
+    with contextlib.closing(sqlite3.connect(cache / DATABASE, timeout=120)) as database, database:
         database.execute(sql, values)
 
 
 def value_file(cache: Path, key: str) -> Path:
     """The file in which the entry under `key` lies."""
-    with contextlib.closing(sqlite3.connect(cache / DATABASE, timeout=10)) as database:
+    with contextlib.closing(sqlite3.connect(cache / DATABASE, timeout=120)) as database:
         ((name,),) = database.execute("SELECT filename FROM Cache WHERE key = ?", (key,))
     return cache / name
 

@@ -28,7 +28,7 @@ def ask(proxy: Proxy, text: str = "hello", url: str = CHAT_URL, **headers: str) 
             url,
             json={"model": "gpt-4.1", "messages": [{"role": "user", "content": text}]},
             headers={"authorization": "Bearer test"} | {n.replace("_", "-"): v for n, v in headers.items()},
-            timeout=30,
+            timeout=120,
         )
 
 

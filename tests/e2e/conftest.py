@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pytest
 import trustme
 
 from tests.e2e import upstream as upstreams
-from tests.e2e import warm
+from tests.e2e.command import COMMAND
 from tests.e2e.upstream import Script, Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +37,7 @@ def clean_environ(**more: str) -> dict[str, str]:
 class Proxy:
     """A running `provider-proxy serve`, and how clients reach it."""
 
-    process: subprocess.Popen[str] | warm.Process
+    process: subprocess.Popen[str]
     url: str
     bundle: str
     folder: Path
@@ -60,7 +59,7 @@ class Proxy:
     def stop(self, number: int = signal.SIGTERM) -> str:
         """End it; what it printed at its end."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=120)
         return errors
 
 
@@ -123,7 +122,7 @@ def launch(
     assert process.stdout is not None
     first = process.stdout.readline()
     if not first.startswith("# provider-proxy listens on "):
-        raise AssertionError(f"no proxy: {first!r} {process.communicate(timeout=10)}")
+        raise AssertionError(f"no proxy: {first!r} {process.communicate(timeout=120)}")
     exports = []
     while not (line := process.stdout.readline()).startswith("# Ctrl-C"):
         exports.append(line.rstrip("\n"))
@@ -133,12 +132,9 @@ def launch(
 
 def _started(
     arguments: list[str], env: dict[str, str], folder: Path, before: tuple[str, ...]
-) -> subprocess.Popen[str] | warm.Process:
-    # What another command starts, or what other Python files are given to, is an interpreter of its own.
-    if warm.POSSIBLE and not before and env.get("PYTHONPATH") != str(RESOLVE):
-        return warm.Process(arguments, env, folder)
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*before, sys.executable, "-m", "addon.cli", *arguments],
+        [*before, *COMMAND, *arguments],
         env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -147,7 +143,7 @@ def end(proxy: Proxy) -> None:
     """End a proxy whatever became of it."""
     if proxy.process.poll() is None:
         proxy.process.kill()
-    proxy.process.communicate(timeout=10)
+    proxy.process.communicate(timeout=120)
 
 
 @pytest.fixture
@@ -183,7 +179,7 @@ def module_proxy(
         end(proxy)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether `condition` holds within `seconds`."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -16,7 +16,7 @@ from tests.e2e.conftest import Proxy, wait_for
 def figures(proxy: Proxy) -> dict[str, Any]:
     """`/-/stats`, on a connection of its own."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{proxy.url}/-/stats", timeout=10) as answer:
+    with opener.open(f"{proxy.url}/-/stats", timeout=120) as answer:
         found: dict[str, Any] = json.loads(answer.read())
     return found
 

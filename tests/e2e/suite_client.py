@@ -14,6 +14,6 @@ def ask(messages: list[dict[str, Any]] | str, **more: Any) -> dict[str, Any]:
     body = json.dumps({"model": "gpt-4.1", "messages": talk} | more).encode()
     headers = {"content-type": "application/json", "authorization": "Bearer test"}
     request = urllib.request.Request(os.environ["TEST_URL"], body, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         found: dict[str, Any] = json.loads(answer.read())
         return found

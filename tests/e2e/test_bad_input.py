@@ -12,7 +12,7 @@ import pytest
 
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
-from tests.e2e.command import cold_provider_proxy as provider_proxy
+from tests.e2e.command import provider_proxy as provider_proxy
 
 
 def refused(*arguments: str, environ: dict[str, str], folder: Path) -> str:

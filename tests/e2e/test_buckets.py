@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.clients import ask, cached
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Upstream
 from tests.s3_server import BUCKET, Gateway, running_s3
@@ -35,7 +35,7 @@ def command(
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = environ | s3.environ() | {"PROVIDER_PROXY_REMOTE": f"s3://{BUCKET}/{tmp_path.name}"} | variables
         return subprocess.run(
-            [sys.executable, "-m", "addon.cli", *arguments], env=env, cwd=tmp_path, capture_output=True, text=True,
+            [*COMMAND, *arguments], env=env, cwd=tmp_path, capture_output=True, text=True,
             timeout=90,
         )  # fmt: skip
 

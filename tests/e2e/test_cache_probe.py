@@ -113,7 +113,7 @@ def test_the_verdict_over_two_recorded_requests(
                 sent = {"messages": [m | {"content": [{"text": m["content"]}]} for m in (USER, asked)]}
             else:
                 sent = body | {"messages": [USER, asked]} | ({"stream": True} if streamed else {})
-            client.post(stream_url if streamed and stream_url else url, json=sent, timeout=30)
+            client.post(stream_url if streamed and stream_url else url, json=sent, timeout=120)
     assert "stored" in proxy.stop()
     command = ["cache-probe", provider, "--model", model, "--from-cache"]
     done = provider_proxy(*command, environ=proxy.environ, folder=tmp_path)

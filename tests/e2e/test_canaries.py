@@ -128,20 +128,20 @@ def send_everything(proxy: Proxy) -> None:
                 "nested": {"password": canary("password")},
             }
             client.post(
-                url + path, params=query, json=body, headers=headers, allow_redirects=False, timeout=30
+                url + path, params=query, json=body, headers=headers, allow_redirects=False, timeout=120
             )
         # Where no credential belongs, so that nothing is known by its place: in what a miss would show.
         auth = {"authorization": f"Bearer {canary('prompt')}"}
         for text in ("nothing", f"this: {canary('prompt')}"):
             client.post(
-                url + "/chat", json={"model": "m", "text": f"My key is {text}"}, headers=auth, timeout=30
+                url + "/chat", json={"model": "m", "text": f"My key is {text}"}, headers=auth, timeout=120
             )
-        client.post(f"{url}/{canary('prompt')}", json={"model": "m"}, headers=auth, timeout=30)
-        client.post(url + "/form", data={"client_secret": canary("form-secret"), "a": "b"}, timeout=30)
+        client.post(f"{url}/{canary('prompt')}", json={"model": "m"}, headers=auth, timeout=120)
+        client.post(url + "/form", data={"client_secret": canary("form-secret"), "a": "b"}, timeout=120)
         client.post(
-            url + "/multipart", data={"api_key": canary("multipart-secret")}, files={"f": b"x"}, timeout=30
+            url + "/multipart", data={"api_key": canary("multipart-secret")}, files={"f": b"x"}, timeout=120
         )
-        client.get(url + "/basic", auth=("user", canary("basic-password")), timeout=30)
+        client.get(url + "/basic", auth=("user", canary("basic-password")), timeout=120)
 
 
 def quietly(call: Callable[[], object]) -> str:
@@ -244,7 +244,7 @@ def test_no_canary_in_our_own_messages(start_proxy: Start, tmp_path: Path) -> No
                 f"https://unreachable.invalid/v1/{canary('bearer')}?key={quote(canary('key'))}",
                 json={"password": canary("password"), "text": f"My key is {canary('bearer')}"},
                 headers={"authorization": f"Bearer {canary('bearer')}"},
-                timeout=30,
+                timeout=120,
             )
         assert answer.status_code == 502
         printed = answer.text + str(answer.headers) + proxy.stop()
@@ -274,7 +274,7 @@ def test_what_is_no_answer_is_not_repeated(
     printed = ""
     with session(proxy) as client:
         for path in ("/status", "/header", "/length", "/cut"):
-            answer = client.get(f"https://api.openai.com{path}", headers=headers, timeout=30)
+            answer = client.get(f"https://api.openai.com{path}", headers=headers, timeout=120)
             assert (answer.status_code, "did not answer" in answer.text) == (502, True)
             printed += answer.text + str(answer.headers)
     printed += proxy.stop()
@@ -286,13 +286,13 @@ def test_an_unsaved_request_changes_no_key(start_proxy: Start, upstream: Upstrea
     """With SAVE_REQUEST=false nothing of the request but its label is kept, and the entry is still a hit."""
     proxy = start_proxy(upstream, "read-write", save_request="false")
     with session(proxy) as client:
-        client.post("https://api.openai.com/v1/x", json={"prompt": "PROMPT-IN-CLEAR"}, timeout=30)
+        client.post("https://api.openai.com/v1/x", json={"prompt": "PROMPT-IN-CLEAR"}, timeout=120)
     proxy.stop()
     assert not any(b"PROMPT-IN-CLEAR" in text for _, text in bytes_below(tmp_path))
     with session(start_proxy(None, "read-only-require-hit")) as client:
         assert (
             client.post(
-                "https://api.openai.com/v1/x", json={"prompt": "PROMPT-IN-CLEAR"}, timeout=30
+                "https://api.openai.com/v1/x", json={"prompt": "PROMPT-IN-CLEAR"}, timeout=120
             ).status_code
             == 200
         )
@@ -321,7 +321,7 @@ def test_answers_that_hand_out_credentials_are_never_stored(
     proxy = start_proxy(upstream, "read-write")
     with session(proxy) as client:
         for _ in range(2):
-            assert client.post(f"https://api.openai.com{path}", json={}, timeout=30).json() == answer
+            assert client.post(f"https://api.openai.com{path}", json={}, timeout=120).json() == answer
     assert upstream.count == 2
 
 
@@ -330,14 +330,14 @@ def test_never_cached_requests_are_refused_in_require_hit(start_proxy: Start) ->
     from misses; a WebSocket gets a 426."""
     proxy = start_proxy(None, "read-only-require-hit", hosts="+http://169.254.169.254")
     with session(proxy) as client:
-        metadata = client.get("http://169.254.169.254/latest/meta-data/", timeout=30)
-        refused = client.post("https://api.openai.com/v1/oauth/token", json={}, timeout=30)
+        metadata = client.get("http://169.254.169.254/latest/meta-data/", timeout=120)
+        refused = client.post("https://api.openai.com/v1/oauth/token", json={}, timeout=120)
         upgrade = client.get(
-            "https://api.openai.com/v1/responses", timeout=30,
+            "https://api.openai.com/v1/responses", timeout=120,
             headers={"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
                      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="},
         )  # fmt: skip
-        stats = client.get(f"{proxy.url}/-/stats", proxies={"http": "", "https": ""}, timeout=30).json()
+        stats = client.get(f"{proxy.url}/-/stats", proxies={"http": "", "https": ""}, timeout=120).json()
     assert (refused.status_code, metadata.status_code, upgrade.status_code) == (502, 502, 426)
     assert metadata.headers["cache-status"].endswith("detail=cloud-metadata")
     assert (stats["total"]["refused"], stats["total"]["misses"]) == (3, 0)

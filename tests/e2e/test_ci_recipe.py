@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import ROOT
 from tests.e2e.upstream import Upstream
 
 CLIENT = """
 import os, requests
 body = {"model": "gpt-4.1", "messages": [{"role": "user", "content": os.environ["QUESTION"]}]}
-answer = requests.post(os.environ["PROVIDER"], json=body, headers={"authorization": "Bearer t"}, timeout=30)
+answer = requests.post(os.environ["PROVIDER"], json=body, headers={"authorization": "Bearer t"}, timeout=120)
 print("cached:", answer.headers["x-provider-proxy-cache"])
 answer.raise_for_status()
 """
@@ -62,12 +63,12 @@ class Runner:
 
     @staticmethod
     def _step(script: str, env: dict[str, str], machine: Path) -> subprocess.CompletedProcess[str]:
-        script = script.replace(WRAPPER, f"{shlex.quote(sys.executable)} -m addon.cli").replace(
+        script = script.replace(WRAPPER, shlex.join(COMMAND)).replace(
             "pytest", f"{shlex.quote(sys.executable)} client.py"
         )
         script = script.replace("sleep $pause", "sleep 0.1")
         return subprocess.run(
-            ["bash", "-e", "-c", script], env=env, cwd=machine, capture_output=True, text=True, timeout=60
+            ["bash", "-e", "-c", script], env=env, cwd=machine, capture_output=True, text=True, timeout=120
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.azure_server import KEY, Azure, running_azure
+from tests.e2e.command import COMMAND
 from tests.gcs_server import Gcs, running_gcs
 from tests.s3_server import BUCKET
 
@@ -50,7 +50,7 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
 
     def run(command: str, cache: str, *options: str, **variables: str) -> Done:
         return subprocess.run(
-            [sys.executable, "-m", "addon.cli", command, "--cache-dir", cache, *options],
+            [*COMMAND, command, "--cache-dir", cache, *options],
             env=environment | variables, cwd=tmp_path, capture_output=True, text=True, timeout=90,
         )  # fmt: skip
 
@@ -110,12 +110,12 @@ def test_jobs_at_once_lose_nothing(environment: dict[str, str], run: Run, tmp_pa
 
     def at_once(*options: str) -> None:
         jobs = [
-            subprocess.Popen([sys.executable, "-m", "addon.cli", "push", "--cache-dir", name, *options],
+            subprocess.Popen([*COMMAND, "push", "--cache-dir", name, *options],
                              env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
             for name in ("one", "two")
         ]  # fmt: skip
         for job in jobs:
-            _, said = job.communicate(timeout=60)
+            _, said = job.communicate(timeout=120)
             assert (job.returncode, said.count("\n")) == (0, 1), said
 
     _fill(tmp_path / "one", _entry(1))

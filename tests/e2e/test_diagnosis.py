@@ -150,7 +150,7 @@ def test_nothing_near_says_what_there_is(start_proxy: Start, upstream: Upstream)
     proxy.stop()
     proxy = start_proxy(upstream, "read-only-require-hit")
     with session(proxy) as client:
-        answer = client.get("https://api.anthropic.com/v1/models", timeout=30).json()["error"]
+        answer = client.get("https://api.anthropic.com/v1/models", timeout=120).json()["error"]
     assert "Nothing is recorded for api.anthropic.com" in answer["message"]
     assert answer["nearest"] is None
 

@@ -23,7 +23,7 @@ Start = Callable[..., Proxy]
 def direct(proxy: Proxy, path: str, host: str | None = None, method: str = "GET") -> tuple[int, bytes]:
     """A request to the proxy's own port in origin form, with a Host header of choice."""
     address = urlsplit(proxy.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=20)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=120)
     with contextlib.closing(connection):
         connection.putrequest(method, path, skip_host=True)
         connection.putheader("host", host or address.netloc)
@@ -41,12 +41,12 @@ def test_both_doors_share_entries(start_proxy: Start, upstream: Upstream) -> Non
         client.proxies = {}
         client.headers["authorization"] = "Bearer test"
         assert cached(ask(proxy, "hello")) == "false"
-        assert cached(client.post(door, json=body, timeout=20)) == "true"
+        assert cached(client.post(door, json=body, timeout=120)) == "true"
         other = body | {"model": "gpt-4.1-mini"}
-        assert cached(client.post(door, json=other, timeout=20)) == "false"
+        assert cached(client.post(door, json=other, timeout=120)) == "false"
         client.proxies = {"https": proxy.url}
         url = "https://api.openai.com/v1/chat/completions"
-        assert cached(client.post(url, json=other, timeout=20)) == "true"
+        assert cached(client.post(url, json=other, timeout=120)) == "true"
     assert [host for _, host, _, _ in upstream.seen] == ["api.openai.com", "api.openai.com"]
     assert {path for _, _, path, _ in upstream.seen} == {"/v1/chat/completions"}
 
@@ -88,7 +88,7 @@ def test_an_absolute_url_to_the_proxy_itself_is_no_door_for_others(
     """A proxied (absolute-form) request is told from a direct one: it is relayed to the host that it names."""
     proxy = start_proxy(upstream, "read-write")
     with session(proxy) as client:
-        answer = client.get("http://not-a-provider.example/-/healthz", timeout=20)
+        answer = client.get("http://not-a-provider.example/-/healthz", timeout=120)
     assert answer.text != "ok\n"
 
 
@@ -108,12 +108,12 @@ def test_other_hosts_are_tunnelled_untouched(
     """A host that is not intercepted keeps its own certificate and is not marked, but it is counted."""
     proxy = start_proxy(upstream, "read-only-require-hit")
     with session(proxy) as client:
-        answer = client.get("https://not-a-provider.example/v1/x", verify=str(certificates[1]), timeout=20)
+        answer = client.get("https://not-a-provider.example/v1/x", verify=str(certificates[1]), timeout=120)
         assert answer.status_code == 200
         assert "x-provider-proxy-cache" not in answer.headers
         with pytest.raises(requests.exceptions.SSLError):
             client.get("https://not-a-provider.example/", verify=proxy.environ["XDG_DATA_HOME"]
-                       + "/provider-proxy/mitmproxy-ca-cert.pem", timeout=20)  # fmt: skip
+                       + "/provider-proxy/mitmproxy-ca-cert.pem", timeout=120)  # fmt: skip
     assert "tunnelled: not-a-provider.example 2" in proxy.stop()
 
 
@@ -124,7 +124,7 @@ def test_plain_http_to_other_hosts_is_relayed_unmarked(
     plain = start_upstream(lambda e: e.answer("plain", content_type="text/plain"), tls=False)
     proxy = start_proxy(None, "read-write")
     with session(proxy) as client:
-        answer = client.get(f"http://127.0.0.1:{plain.port}/x", timeout=20)
+        answer = client.get(f"http://127.0.0.1:{plain.port}/x", timeout=120)
     assert (answer.text, plain.count) == ("plain", 1)
     assert "x-provider-proxy-cache" not in answer.headers
     assert "tunnelled: 127.0.0.1 1" in proxy.stop()
@@ -152,7 +152,7 @@ def test_http2_and_http1_clients_share_entries(start_proxy: Start, upstream: Ups
         command = ["curl", "-sS", version, "-x", proxy.url, "--cacert", proxy.bundle, "-o", "/dev/null",
                    "-H", "content-type: application/json", "-H", "authorization: Bearer test", "-d", body,
                    "-w", "%{http_version} %header{x-provider-proxy-cache}", CHAT_URL]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         seen.append(done.stdout)
     assert seen == ["2 false", "1.1 true"]
     assert cached(ask(proxy)) == "true"
@@ -226,7 +226,7 @@ def test_bodies_are_replayed_to_a_client_that_takes_no_compression(
     proxy = start_proxy(upstream, "read-write")
     with session(proxy) as client:
         url = "https://api.openai.com/v1/models"
-        assert client.get(url, timeout=20).json() == {"ok": True}
-        plain = client.get(url, headers={"accept-encoding": "identity"}, timeout=20)
+        assert client.get(url, timeout=120).json() == {"ok": True}
+        plain = client.get(url, headers={"accept-encoding": "identity"}, timeout=120)
     assert (plain.json(), cached(plain), upstream.count) == ({"ok": True}, "true", 1)
     assert "content-encoding" not in plain.headers

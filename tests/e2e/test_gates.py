@@ -83,7 +83,7 @@ def test_a_tunnelled_host(
     other = start_upstream()
     code = (
         "import os, urllib.request as u;"
-        f"u.urlopen('https://127.0.0.1:{other.port}/models', timeout=20).read()"
+        f"u.urlopen('https://127.0.0.1:{other.port}/models', timeout=120).read()"
     )
     command = ["env", "-u", "NO_PROXY", "-u", "no_proxy", "python3", "-c", code]
     done = provider_proxy("run", "--fail-on-tunnel", "--", *command, environ=env, folder=tmp_path)
@@ -150,7 +150,7 @@ def test_refused_telemetry_is_no_miss(start_proxy: Callable[..., Proxy], upstrea
         client.trust_env = False
         answer = client.get(
             "https://api.openai.com/v1/realtime", headers={"upgrade": "websocket", "connection": "upgrade"},
-            proxies={"https": proxy.url}, verify=proxy.bundle, timeout=20,
+            proxies={"https": proxy.url}, verify=proxy.bundle, timeout=120,
         )  # fmt: skip
     assert answer.status_code == 426
     proxy.stop()
@@ -177,7 +177,7 @@ def test_ci_gives_its_gates_to_stop(
         client.post(
             f"https://localhost:{upstream.port}/v1/chat/completions",
             json={"model": "gpt-4.1", "messages": [{"role": "user", "content": "new"}]},
-            proxies={"https": exports["HTTPS_PROXY"].strip("'")}, verify=exports["SSL_CERT_FILE"].strip("'"), timeout=20,
+            proxies={"https": exports["HTTPS_PROXY"].strip("'")}, verify=exports["SSL_CERT_FILE"].strip("'"), timeout=120,
         )  # fmt: skip
     stopped = provider_proxy("stop", environ=env, folder=tmp_path)
     assert stopped.returncode == status, stopped.stderr

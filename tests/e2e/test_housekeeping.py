@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +21,7 @@ from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.last_used import note_used
 from cache_store.entry import Entry
 from tests.e2e.clients import ask, cached
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import Proxy, clean_environ
 from tests.e2e.upstream import Upstream, chat_answer, chat_events, message_events
 
@@ -39,9 +39,9 @@ def command(tmp_path: Path) -> Command:
             **{f"PROVIDER_PROXY_{name.upper()}": value for name, value in settings.items()}
         )
         return subprocess.run(
-            [sys.executable, "-m", "addon.cli", *arguments],
+            [*COMMAND, *arguments],
             env=environ | {"XDG_DATA_HOME": str(tmp_path / "data")},
-            cwd=tmp_path, capture_output=True, text=True, timeout=60,
+            cwd=tmp_path, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
 
     return run

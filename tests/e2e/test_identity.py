@@ -79,7 +79,7 @@ def test_a_b_a(
         client.headers["authorization"] = "Bearer test"
         before, counts = upstream.count, []
         for sent in (a, b, a):
-            client.post(url, json=sent, timeout=30)
+            client.post(url, json=sent, timeout=120)
             counts.append(upstream.count - before)
     assert counts == [1, 2, 2]
 
@@ -100,9 +100,9 @@ def test_spelling_does_not_matter(shared: tuple[Proxy, Upstream]) -> None:
             headers = {"Content-Type": "application/json", "x-stainless-retry-count": str(number),
                        "user-agent": f"sdk/{number}", "traceparent": f"00-{number}", "X-Request-Id": str(number),
                        "authorization": f"Bearer key-number-{number}-0123456789"}  # fmt: skip
-            answer = client.post(url, data=text.encode(), headers=headers, timeout=30)
+            answer = client.post(url, data=text.encode(), headers=headers, timeout=120)
         headers |= {"content-encoding": "gzip", "CONTENT-TYPE": "application/json; charset=utf-8"}
-        answer = client.post(url, data=gzip.compress(spellings[0].encode()), headers=headers, timeout=30)
+        answer = client.post(url, data=gzip.compress(spellings[0].encode()), headers=headers, timeout=120)
     assert answer.headers["x-provider-proxy-cache"] == "true"
     assert upstream.count - before == 1
 
@@ -121,7 +121,7 @@ def test_cache_breakpoints(shared: tuple[Proxy, Upstream]) -> None:
     before, counts = upstream.count, []
     with session(proxy) as client:
         for sent in (body(short, None), body(None, short), body(None, None), body(None, long)):
-            client.post(ANTHROPIC[0], json=sent, timeout=30)
+            client.post(ANTHROPIC[0], json=sent, timeout=120)
             counts.append(upstream.count - before)
     assert counts == [1, 1, 2, 3]
 
@@ -133,7 +133,7 @@ def test_multipart_without_its_boundary(shared: tuple[Proxy, Upstream]) -> None:
     with session(proxy) as client:
         for content in (b"abc", b"abc", b"abd"):
             files = {"file": ("a.txt", content, "text/plain")}
-            client.post("https://api.openai.com/v1/files", files=files, data={"purpose": "x"}, timeout=30)
+            client.post("https://api.openai.com/v1/files", files=files, data={"purpose": "x"}, timeout=120)
             counts.append(upstream.count - before)
     assert counts == [1, 1, 2]
 
@@ -145,13 +145,13 @@ def test_ignored_fields_and_dropping_the_rule(start_proxy: Start, upstream: Upst
     proxy = start_proxy(upstream, "read-write", ignore_fields="/metadata/run")
     with session(proxy) as client:
         cached = [
-            client.post(OPENAI[0], json=b, timeout=30).headers["x-provider-proxy-cache"]
+            client.post(OPENAI[0], json=b, timeout=120).headers["x-provider-proxy-cache"]
             for b in (body, other)
         ]
     assert cached == ["false", "true"]
     proxy.stop()
     with session(start_proxy(None, "read-only-require-hit")) as client:
-        assert client.post(OPENAI[0], json=body, timeout=30).status_code == 502
+        assert client.post(OPENAI[0], json=body, timeout=120).status_code == 502
 
 
 def test_bedrock_by_boto3_hits_on_the_second_call(
@@ -178,5 +178,5 @@ def test_bedrock_by_boto3_hits_on_the_second_call(
     environ = proxy.client_environ() | {"AWS_ACCESS_KEY_ID": "AKIA0123456789ABCDEF", "AWS_EC2_METADATA_DISABLED": "true",
                                         "AWS_SECRET_ACCESS_KEY": "s" * 40, "AWS_SESSION_TOKEN": "t" * 60}  # fmt: skip
     seen = [subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True,
-                           timeout=60).stdout.strip() for _ in range(2)]  # fmt: skip
+                           timeout=120).stdout.strip() for _ in range(2)]  # fmt: skip
     assert seen == ["false", "true"]

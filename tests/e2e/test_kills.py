@@ -6,7 +6,6 @@ import os
 import random
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,7 +17,7 @@ import pytest
 
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
-from tests.e2e.command import provider_proxy
+from tests.e2e.command import COMMAND, provider_proxy
 from tests.e2e.conftest import wait_for
 from tests.s3_server import BUCKET, Gateway, running_s3
 
@@ -55,7 +54,7 @@ def _new_rows(cache: Path) -> int:
 
 def _start(command: str, cache: Path, environ: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "addon.cli", command, "--cache-dir", str(cache), *options],
+        [*COMMAND, command, "--cache-dir", str(cache), *options],
         env=environ, cwd=cache.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ _NOT_BLOCKING = "import os, sys; os.set_blocking(2, False); os.execv(sys.argv[1]
 def refuse_the_ca(proxy: Proxy) -> None:
     """A client that does not trust the proxy's CA, which is a line in its log."""
     address = urlsplit(proxy.url)
-    with socket.create_connection((address.hostname, address.port or 0), timeout=5) as raw:
+    with socket.create_connection((address.hostname, address.port or 0), timeout=120) as raw:
         raw.sendall(b"CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com\r\n\r\n")
         raw.recv(1024)
         with pytest.raises(ssl.SSLCertVerificationError):

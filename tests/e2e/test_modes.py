@@ -151,7 +151,7 @@ def test_which_statuses_are_stored(
     for _ in range(2):
         answer = requests.request(
             method, "https://api.openai.com/v1/files/f1", proxies={"https": proxy.url}, verify=proxy.bundle,
-            allow_redirects=False, timeout=20,
+            allow_redirects=False, timeout=120,
         )  # fmt: skip
         assert answer.status_code == status
     assert upstream.count == (1 if stored else 2)
@@ -173,10 +173,10 @@ def test_images_fetched_by_the_way_are_relayed(
     proxy = start_proxy(upstream, "read-write")
     with session(proxy) as client:
         for _ in range(2):
-            image = client.get("https://api.openai.com/img.png", timeout=20)
+            image = client.get("https://api.openai.com/img.png", timeout=120)
         for _ in range(2):
             made = client.post(
-                "https://api.openai.com/v1/images/generations", json={"prompt": "x"}, timeout=20
+                "https://api.openai.com/v1/images/generations", json={"prompt": "x"}, timeout=120
             )
     assert (cached(image), cached(made), upstream.count) == ("false", "true", 3)
     assert image.headers["cache-status"].endswith("; detail=media")
@@ -236,7 +236,7 @@ def test_provider_out_of_reach_is_a_marked_502(start_proxy: Start, upstream: Ups
     proxy = start_proxy(upstream, "read-write")
     upstream.stop()
     with session(proxy) as client:
-        down = [client.post(CHAT_URL, json={"model": "m"}, timeout=20) for _ in range(2)]
+        down = [client.post(CHAT_URL, json={"model": "m"}, timeout=120) for _ in range(2)]
     assert [d.status_code for d in down] == [502, 502]
     assert cached(down[0]) == "false"
     assert down[0].headers["cache-status"] == "provider-proxy; fwd=bypass; detail=unreachable"

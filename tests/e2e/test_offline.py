@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import ask, cached
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Upstream
 
@@ -21,7 +22,7 @@ def ask(text):
     request = urllib.request.Request("https://api.openai.com/v1/chat/completions", json.dumps(body).encode(),
                                      {"content-type": "application/json", "authorization": "Bearer test"})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.headers["x-provider-proxy-cache"]
     except urllib.error.HTTPError as error:
         return error.code, error.headers["x-provider-proxy-cache"]
@@ -47,10 +48,10 @@ def test_replay_without_any_route(
     assert cached(ask(recording)) == "false"
     recording.stop()
     environ = recording.environ | {"PROVIDER_PROXY_CACHE_MODE": "read-only-require-hit"}
-    command = [sys.executable, "-m", "addon.cli", "run", "--", sys.executable, "-c", CLIENT]
+    command = [*COMMAND, "run", "--", sys.executable, "-c", CLIENT]
     script = f'ip link set lo up 2>/dev/null || ifconfig lo up; exec {subprocess.list2cmdline(command[:6])} -c "$CLIENT"'
     done = subprocess.run(["unshare", "-rn", "sh", "-c", script], env=environ | {"CLIENT": CLIENT}, cwd=tmp_path,
-                          capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert done.stdout == "(200, 'true') (502, 'false')\n", done.stderr
 
 
@@ -71,7 +72,7 @@ def test_no_connection_and_no_name_lookup(
     assert cached(ask(proxy)) == "true"
     assert ask(proxy, "other").status_code == 502
     proxy.stop()
-    tracer.communicate(timeout=20)
+    tracer.communicate(timeout=120)
     calls = [line for line in log.read_text().splitlines() if "AF_INET" in line or "AF_UNIX" in line]
     assert calls == []
 

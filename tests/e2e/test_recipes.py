@@ -57,6 +57,6 @@ def test_a_recipe_records_with_one_token_and_replays_with_another(
 def run(code: str, proxy: Proxy, folder: Path) -> str:
     """What the code prints behind `proxy`."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=proxy.client_environ(), cwd=folder,
-                          capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from addon.accounting.counts import RunCounts
 from addon.report.html_page import render_html
 from addon.report.publishing import write_last_run
 from tests.e2e.clients import ask, session
-from tests.e2e.command import provider_proxy
+from tests.e2e.command import COMMAND, provider_proxy
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.upstream import Exchange, Upstream, chat_answer
 
@@ -55,7 +54,7 @@ def test_the_numbers_are_the_providers_own(
     answers = [ask(proxy, text) for text in questions]
     with session(proxy) as client:
         unknown = {"model": "house-model-1", "messages": [{"role": "user", "content": "unknown"}]}
-        answers.append(client.post("https://api.openai.com/v1/chat/completions", json=unknown, timeout=30))
+        answers.append(client.post("https://api.openai.com/v1/chat/completions", json=unknown, timeout=120))
     printed = proxy.stop()
     report = report_of(proxy)
     total = report["total"]
@@ -91,12 +90,12 @@ def test_a_signal_leaves_a_report(number: int, start_proxy: Callable[..., Proxy]
 def test_a_run_that_is_terminated_leaves_a_report(environ: dict[str, str], tmp_path: Path) -> None:
     """SIGTERM ends the command, and `run` still writes its report."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "addon.cli", "run", "--", "sh", "-c", "touch ready; exec sleep 30"],
+        [*COMMAND, "run", "--", "sh", "-c", "touch ready; exec sleep 30"],
         env=environ, cwd=tmp_path, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert wait_for((tmp_path / "ready").exists, 20)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 143
     assert (tmp_path / ".provider-proxy" / "last-run.json").exists()
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from addon.host.background import is_claimed
-from tests.e2e.command import cold_provider_proxy as provider_proxy
+from tests.e2e.command import COMMAND
+from tests.e2e.command import provider_proxy as provider_proxy
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.upstream import Upstream
 
@@ -22,7 +23,7 @@ ASK = """
 import json, os, ssl, sys, urllib.request
 body, headers = json.dumps({"model": "m"}).encode(), {"content-type": "application/json"}
 request = urllib.request.Request(sys.argv[1], body, headers)
-with urllib.request.urlopen(request, timeout=20) as answer:
+with urllib.request.urlopen(request, timeout=120) as answer:
     print(answer.headers["x-provider-proxy-cache"], answer.read().decode())
 """
 
@@ -78,13 +79,13 @@ def test_signals_reach_the_command(number: int, environ: dict[str, str], tmp_pat
     """A signal sent to `run` is the command's to handle; nothing is left running."""
     script = f"trap 'echo caught; exit 5' {number}; echo $$; while :; do sleep 0.05; done"
     process = subprocess.Popen(
-        [sys.executable, "-m", "addon.cli", "run", "--", "sh", "-c", script],
+        [*COMMAND, "run", "--", "sh", "-c", script],
         env=environ, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     child = int(process.stdout.readline())
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=120)
     assert (output, process.returncode) == ("caught\n", 5)
     assert not Path(f"/proc/{child}").exists()
 
@@ -92,7 +93,7 @@ def test_signals_reach_the_command(number: int, environ: dict[str, str], tmp_pat
 def test_ctrl_c_waits_for_the_command(environ: dict[str, str], tmp_path: Path) -> None:
     """Ctrl-C goes to the whole group: the command ends by it, and `run` still reports."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "addon.cli", "run", "--", "sh", "-c",
+        [*COMMAND, "run", "--", "sh", "-c",
          "trap 'sleep 0.3; echo tidied; exit 9' INT; echo ready; while :; do sleep 0.05; done"],
         env=environ, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -100,7 +101,7 @@ def test_ctrl_c_waits_for_the_command(environ: dict[str, str], tmp_path: Path) -
     assert process.stdout is not None
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=120)
     assert (output, process.returncode) == ("tidied\n", 9)
     assert "provider-proxy, mode" in errors
 
@@ -128,7 +129,7 @@ def test_ci_and_stop(local: Upstream, environ: dict[str, str], tmp_path: Path) -
     script = f'{started.stdout}\n{command} "$ASK" {ask_command(local)[-1]}'
     for cached in ("false", "true"):
         done = subprocess.run(["sh", "-c", script], env=environ | {"ASK": ASK}, capture_output=True, text=True,
-                              check=True, timeout=30)  # fmt: skip
+                              check=True, timeout=120)  # fmt: skip
         assert done.stdout.split()[0] == cached
     shown = provider_proxy("env", "--format", "json", environ=environ, folder=tmp_path)
     assert json.loads(shown.stdout)["HTTPS_PROXY"] in started.stdout
@@ -227,8 +228,8 @@ def test_doctor_finds_a_silent_bypass(local: Upstream, environ: dict[str, str], 
     command = ["env", "-u", "HTTPS_PROXY", "-u", "https_proxy", *ask_command(local)]
     environ["PROVIDER_PROXY_LISTEN"] = "127.0.0.1:0"
     bypass = ASK.replace(
-        "urllib.request.urlopen(request, timeout=20)",
-        "urllib.request.urlopen(request, timeout=20, context=ssl._create_unverified_context())",
+        "urllib.request.urlopen(request, timeout=120)",
+        "urllib.request.urlopen(request, timeout=120, context=ssl._create_unverified_context())",
     )
     bypass = bypass.replace('answer.headers["x-provider-proxy-cache"]', '"-"')
     done = provider_proxy("doctor", "--", *command[:5], sys.executable, "-c", bypass, ask_command(local)[-1],

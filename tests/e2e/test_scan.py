@@ -24,7 +24,7 @@ def test_scan_fails_on_a_secret_and_passes_without(
     for allow, status in (("false", 0), ("true", 1)):
         proxy = start_proxy(upstream, "read-write", allow_secrets_in_responses=allow)
         with session(proxy) as client:
-            client.post("https://api.openai.com/v1/x", json={}, timeout=30)
+            client.post("https://api.openai.com/v1/x", json={}, timeout=120)
         proxy.stop()
         done = provider_proxy("scan", "--json", environ=proxy.environ, folder=tmp_path)
         assert done.returncode == status, done.stdout

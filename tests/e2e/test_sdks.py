@@ -120,7 +120,7 @@ def test_httpx(start_proxy: Start, upstream: Upstream) -> None:
     """httpx records and replays, on one connection."""
     proxy = start_proxy(upstream, "read-write")
     context = ssl.create_default_context(cafile=proxy.bundle)
-    with httpx.Client(proxy=proxy.url, verify=context, trust_env=False, timeout=20) as client:
+    with httpx.Client(proxy=proxy.url, verify=context, trust_env=False, timeout=120) as client:
         answers = [client.post(CHAT_URL, json={"model": "m"}) for _ in range(3)]
     assert [a.headers["x-provider-proxy-cache"] for a in answers] == ["false", "true", "true"]
     assert len({a.content for a in answers}) == 1
@@ -132,7 +132,7 @@ def test_curl_with_nothing_but_the_environment(start_proxy: Start, upstream: Ups
     proxy = start_proxy(upstream, "read-write")
     command = ["curl", "-sS", "--compressed", "-d", '{"model": "m"}', "-H", "content-type: application/json",
                "-w", "%header{x-provider-proxy-cache}", "-o", "/dev/null", CHAT_URL]  # fmt: skip
-    seen = [subprocess.run(command, env=proxy.client_environ(), capture_output=True, text=True, timeout=30,
+    seen = [subprocess.run(command, env=proxy.client_environ(), capture_output=True, text=True, timeout=120,
                            check=True).stdout for _ in range(2)]  # fmt: skip
     assert seen == ["false", "true"]
 

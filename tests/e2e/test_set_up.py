@@ -60,7 +60,7 @@ class _Tree:
     def run(self, *arguments: str, script: Path | None = None) -> tuple[int, str, str]:
         """Its status, stdout and stderr."""
         process = self.start(*arguments, script=script)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
     def has_begun_to_install(self) -> bool:
@@ -195,7 +195,7 @@ def test_two_at_once(tree: _Tree) -> None:
     """Of two first starts one sets up, the other waits for it and says so."""
     tree.environ["SLOW"] = "1"
     both = [tree.start("ls") for _ in range(2)]
-    said = sorted(process.communicate(timeout=30)[1] for process in both)
+    said = sorted(process.communicate(timeout=120)[1] for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert tree.log() == ["venv", *INSTALLED]
     assert "setting up" in said[0]

@@ -6,14 +6,13 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import provider_proxy
+from tests.e2e.command import COMMAND, provider_proxy
 from tests.e2e.suites import contents, environment, last_run, suite
 from tests.e2e.upstream import Exchange, Upstream, chat_answer
 
@@ -109,7 +108,7 @@ def test_a_killed_run_leaves_the_cache_as_it_was(
     )
     before = contents(tmp_path)
     env["PROVIDER_PROXY_CACHE_MODE"] = "write-only"
-    command = [sys.executable, "-m", "addon.cli", *STAGED, "--", *suite(tmp_path, more="\n    assert False")]
+    command = [*COMMAND, *STAGED, "--", *suite(tmp_path, more="\n    assert False")]
     seen = upstream.count
     for delay in random.Random().sample([1.0, 1.4, 1.8, 2.2, 2.6, 3.0], 4):
         process = subprocess.Popen(
@@ -118,7 +117,7 @@ def test_a_killed_run_leaves_the_cache_as_it_was(
         )  # fmt: skip
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=20)
+        process.wait(timeout=120)
         assert contents(tmp_path) == before
     assert upstream.count > seen, "no run got as far as its first request"
     assert provider_proxy("run", "--", "true", environ=env, folder=tmp_path).returncode == 0
@@ -133,7 +132,7 @@ def test_two_staged_runs_at_once(upstream: Upstream, environ: dict[str, str], tm
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        command = [sys.executable, "-m", "addon.cli", *STAGED, "--cache-dir", str(tmp_path / ".provider-proxy/cache"),
+        command = [*COMMAND, *STAGED, "--cache-dir", str(tmp_path / ".provider-proxy/cache"),
                    "--", *suite(folder, f" of {name}", count=12)]  # fmt: skip
         runs.append(
             subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

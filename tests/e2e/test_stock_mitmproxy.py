@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.e2e.clients import CHAT_URL
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import MAP_HOSTS, ROOT, Proxy, wait_for
 from tests.e2e.upstream import Upstream
 
@@ -61,14 +62,14 @@ def test_the_script_works_in(
             client.trust_env = False
             client.proxies = {"https": f"http://127.0.0.1:{port}"}
             client.verify = str(tmp_path / "conf" / "mitmproxy-ca-cert.pem")
-            seen = [client.post(CHAT_URL, json={"model": "m"}, timeout=20) for _ in range(2)]
+            seen = [client.post(CHAT_URL, json={"model": "m"}, timeout=120) for _ in range(2)]
         assert [answer.headers["x-provider-proxy-cache"] for answer in seen] == ["false", "true"]
         if program == "mitmweb":
-            flows = requests.get(f"http://127.0.0.1:{web}/flows?token=test-password", timeout=20).json()
+            flows = requests.get(f"http://127.0.0.1:{web}/flows?token=test-password", timeout=120).json()
             assert "hit; key=" in flows[-1]["comment"]
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     if program == "mitmdump":
         assert re.search(r"api\.openai\.com +2 +1 +1", (tmp_path / "log").read_text())
 
@@ -79,7 +80,7 @@ def test_a_bad_setting_stops_stock_mitmdump(environ: dict[str, str], tmp_path: P
     mitmdump = str(Path(sys.executable).with_name("mitmdump"))
     command = [mitmdump, "-s", str(SCRIPT), "-p", "0", "--set", f"confdir={tmp_path}"]
     done = subprocess.run(
-        command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 1
     assert "did you mean PROVIDER_PROXY_CACHE_MODE?" in done.stdout + done.stderr
@@ -89,7 +90,7 @@ def test_serve_web_runs_mitmweb(upstream: Upstream, environ: dict[str, str], tmp
     """`serve --web` is mitmweb with the cache in it; its log, and the report in it, are written once."""
     port, web = free_port(), free_port()
     environ |= {"TEST_UPSTREAM_PORT": str(upstream.port), "PROVIDER_PROXY_CACHE_MODE": "read-write"}
-    command = [sys.executable, "-m", "addon.cli", "serve", "--web", "--listen", f"127.0.0.1:{port}", "--",
+    command = [*COMMAND, "serve", "--web", "--listen", f"127.0.0.1:{port}", "--",
                "-s", str(MAP_HOSTS), "--web-port", str(web), "--no-web-open-browser"]  # fmt: skip
     process = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
@@ -99,11 +100,11 @@ def test_serve_web_runs_mitmweb(upstream: Upstream, environ: dict[str, str], tmp
         with requests.Session() as client:
             client.trust_env = False
             client.proxies, client.verify = {"https": f"http://127.0.0.1:{port}"}, str(ca)
-            seen = [client.post(CHAT_URL, json={"model": "m"}, timeout=20) for _ in range(2)]
+            seen = [client.post(CHAT_URL, json={"model": "m"}, timeout=120) for _ in range(2)]
         assert [answer.headers["x-provider-proxy-cache"] for answer in seen] == ["false", "true"]
     finally:
         process.terminate()
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=120)
     assert f"export HTTPS_PROXY=http://127.0.0.1:{port}" in output
     assert (output + errors).count("provider-proxy, mode read-write, 2 requests") == 1
 
@@ -118,7 +119,7 @@ def test_options_after_the_dashes_reach_mitmproxy(
         client.trust_env = False
         client.proxies, client.verify = {"https": proxy.url}, proxy.bundle
         for _ in range(2):
-            client.post(CHAT_URL, json={"model": "m"}, timeout=20)
+            client.post(CHAT_URL, json={"model": "m"}, timeout=120)
     time.sleep(0.1)
     proxy.stop()
     from mitmproxy.io import FlowReader

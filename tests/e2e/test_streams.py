@@ -26,7 +26,7 @@ def read_stream(proxy: Proxy, text: str = "hello") -> tuple[bytes, str, list[flo
     started = time.monotonic()
     with session(proxy) as client:
         body = {"model": "gpt-4.1", "stream": True, "messages": [{"role": "user", "content": text}]}
-        with client.post(CHAT_URL, json=body, stream=True, timeout=30) as answer:
+        with client.post(CHAT_URL, json=body, stream=True, timeout=120) as answer:
             pieces, times = [], []
             for piece in answer.iter_content(None):
                 pieces.append(piece)

@@ -6,7 +6,6 @@ import json
 import shutil
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import requests
 import yaml
 
 from tests.e2e.clients import CHAT_URL, ask, cached, session
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events, default_script
 
@@ -25,8 +25,8 @@ SECRET = "sk-proj-" + "Zx9" * 14
 
 def _run(environ: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "addon.cli", *arguments], env=environ, cwd=folder, capture_output=True, text=True,
-        timeout=60,
+        [*COMMAND, *arguments], env=environ, cwd=folder, capture_output=True, text=True,
+        timeout=120,
     )  # fmt: skip
 
 

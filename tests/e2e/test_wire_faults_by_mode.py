@@ -150,7 +150,7 @@ def http2_statuses(proxy: Proxy) -> Counter[str]:
     )
     command = ["curl", "--parallel", "--parallel-max", "50", "-K", "-"]
     done = subprocess.run(
-        command, input="next\n".join(blocks), text=True, capture_output=True, check=True, timeout=60
+        command, input="next\n".join(blocks), text=True, capture_output=True, check=True, timeout=120
     )
     return Counter(done.stdout.split("\n")[:-1])
 
@@ -175,7 +175,7 @@ def test_faults_on_the_wire(
         started = time.monotonic()
         assert http2_statuses(proxy) == {"200 2" if mode.forwards else "502 2": 50}
         assert time.monotonic() - started < 8  # five at a time would take ten
-    counts = requests.get(f"{proxy.url}/-/stats", timeout=10).json()
+    counts = requests.get(f"{proxy.url}/-/stats", timeout=120).json()
     assert counts["total"]["not_stored"] == (NOT_STORED if mode.stores else {})
     assert counts["cache_faults"] == {}
     assert bool(upstream.count) == bool(counts["connections"]) == mode.forwards

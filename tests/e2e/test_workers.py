@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import ask, cached
+from tests.e2e.command import COMMAND
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.crew import Reach, figures, is_alive, workers
 from tests.e2e.test_concurrency import slow
@@ -95,7 +96,7 @@ def test_answers_that_are_not_kept_release_all(
     """When the first answer is a 429, waiters at both processes go by themselves, at once."""
 
     def busy(exchange: Exchange) -> None:
-        time.sleep(0.5)
+        time.sleep(3)
         exchange.json({"error": {"message": "slow down"}}, 429)
 
     upstream = start_upstream(busy)
@@ -106,7 +107,7 @@ def test_answers_that_are_not_kept_release_all(
         answers = list(pool.map(lambda client: client.ask(), connections))
     assert {status for status, _, _ in answers} == {429}
     assert upstream.count == 6
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 15  # in turn they would wait 18
 
 
 def test_a_sequence_is_counted_over_all(reach: Reach, start_proxy: Start, upstream: Upstream) -> None:
@@ -309,15 +310,15 @@ def test_nothing_is_left_running(
     began = time.monotonic()
     if how == "SIGKILL":
         proxy.process.kill()
-        errors = proxy.process.communicate(timeout=20)[1]
+        errors = proxy.process.communicate(timeout=120)[1]
     else:
         if how == "twice":
             proxy.process.send_signal(signal.SIGTERM)
         errors = proxy.stop(signal.SIGINT if how.startswith("SIGINT") else signal.SIGTERM)
         assert proxy.process.returncode == 0
     assert "Traceback" not in errors
-    assert wait_for(lambda: not any(is_alive(pid) for pid in pids), 10)
-    assert time.monotonic() - began < 10
+    assert wait_for(lambda: not any(is_alive(pid) for pid in pids))
+    assert time.monotonic() - began < 60
     thread.join(10)
 
 
@@ -325,9 +326,9 @@ def test_a_busy_port_is_not_shared_with_a_stranger(start_proxy: Start, upstream:
     """A second run with workers on the same port does not start."""
     proxy = start_proxy(upstream, workers="2")
     second = subprocess.run(
-        [sys.executable, "-m", "addon.cli", "serve", "--workers", "2",
+        [*COMMAND, "serve", "--workers", "2",
          "--listen", proxy.url.removeprefix("http://")],
-        env=proxy.environ, cwd=proxy.folder, capture_output=True, text=True, timeout=30, check=False,
+        env=proxy.environ, cwd=proxy.folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert second.returncode == 2
     assert "address already in use" in second.stderr
@@ -360,7 +361,7 @@ def test_a_short_command_does_not_wait(environ: dict[str, str], tmp_path: Path) 
 
     def run(count: str) -> float:
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", "addon.cli", "run", "--workers", count, "--", "true"],
+        done = subprocess.run([*COMMAND, "run", "--workers", count, "--", "true"],
                               env=environ, cwd=tmp_path, capture_output=True, text=True, check=True)  # fmt: skip
         assert "Traceback" not in done.stderr
         assert "warning" not in done.stderr
@@ -394,7 +395,7 @@ def test_staged_runs_receipts_and_gates(environ: dict[str, str], upstream: Upstr
     )
     env = environ | {"TEST_UPSTREAM_PORT": str(upstream.port), "PROVIDER_PROXY_WORKERS": "2"}
     env["PYTHONPATH"] = str(Path(__file__).with_name("resolve"))
-    base = [sys.executable, "-m", "addon.cli", "run", "--mode", "read-write", "--receipt", "used.json"]
+    base = [*COMMAND, "run", "--mode", "read-write", "--receipt", "used.json"]
 
     def run(status: int, *options: str) -> subprocess.CompletedProcess[str]:
         command = [*base, *options, "--", sys.executable, "-c", f"import time; time.sleep(1)\n{script}"]

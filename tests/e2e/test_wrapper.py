@@ -149,7 +149,7 @@ def test_signals_reach_the_command(user: _User) -> None:
     assert process.stdout
     pid, url = process.stdout.readline().split()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 9
     assert not _runs(int(pid))
     assert not _answers(url)
@@ -163,7 +163,7 @@ def test_serve_in_the_foreground(user: _User) -> None:
     url = line.split("=", 1)[1].strip().strip("'")
     assert _answers(url)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "requests" in err
     assert not _answers(url)
@@ -235,7 +235,7 @@ def _answers(url: str) -> bool:
     """Whether a proxy says that it is healthy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/-/healthz", timeout=5) as answer:
+        with opener.open(f"{url}/-/healthz", timeout=120) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -60,7 +60,7 @@ def survives(request: WireRequest) -> None:
     taint.found_in(identity.request_json)
 
 
-@settings(max_examples=400, deadline=2000)
+@settings(max_examples=400)
 @given(ANY_REQUEST)
 def test_any_request(request: WireRequest) -> None:
     """No request raises."""

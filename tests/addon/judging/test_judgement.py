@@ -175,7 +175,7 @@ def test_no_setting_makes_a_passing_error_an_answer(status, ask):
     assert ask(body, status=status, store_errors=frozenset({status})).reason is not None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(MEDIA), st.sampled_from(["GET", "POST"]), st.binary(max_size=200))
 def test_no_bytes_make_it_raise(media, method, body):
     """Any body of any type gets a judgement."""
@@ -201,7 +201,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(VALUES, min_size=1, max_size=4), st.booleans())
 def test_no_json_makes_it_raise(values, store_incomplete):
     """Members of every grammar with values of the wrong type get a judgement, in every media type."""
