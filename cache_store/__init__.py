@@ -1,1 +1,1 @@
-"""Everything at rest: entries, stores, transfer. Knows nothing of `addon` or mitmproxy."""
+"""Everything at rest: entries, stores, transfer. Knows neither `addon` nor mitmproxy."""

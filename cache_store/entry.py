@@ -1,11 +1,11 @@
-"""One stored answer, and the bytes that it is kept as.
+"""One stored answer, and its form in bytes.
 
-Layout (big endian), made so that a hit decodes only the small `meta` part:
+The layout is big endian. A hit decodes only the small `meta` part:
 
     b"PPE" schema:u8 | meta_len:u32 request_len:u32 body_len:u64 | meta | request | body | sha256(all before)
 
-`meta` and `request` are UTF-8 JSON. Header values are bytes on the wire; in JSON they are text by latin-1,
-which maps every byte to one character and back.
+`meta` and `request` are UTF-8 JSON. Headers are bytes on the wire, and latin-1 text in JSON: that maps every byte
+to one character and back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAGIC = b"PPE"
 _LENGTHS = struct.Struct(">IIQ")
 _START = len(_MAGIC) + 1 + _LENGTHS.size
 _DIGEST = 32
-_LATEST = 2.0**37  # Unix seconds, the year 6325: what formats as a date, and no float oddity passes
+_LATEST = 2.0**37  # Unix seconds, the year 6325: later times do not format as dates
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -41,9 +41,9 @@ def header_value(headers: Headers, name: bytes) -> str:
 class Entry:
     """A whole, successful answer under a key.
 
-    Times are Unix seconds, `elapsed` is seconds from the request's end to the answer's end when it was live.
-    `request` is the redacted request as `addon.identity` saves it ({} where saving is off: then only
-    `label` says what it was). `judged` says by which rule the answer counted as whole.
+    `recorded_at` is in Unix seconds. `elapsed` is how many seconds the live answer took, from the request's end to
+    the answer's end. `request_json` is the redacted request as `addon.identity` saves it, or {} if saving is off;
+    then only `label` says what it was. `judged` names the rule by which the answer counted as whole.
     """
 
     key: str
@@ -60,18 +60,18 @@ class Entry:
 
     @property
     def request(self) -> dict[str, Any]:
-        """The saved request; {} where requests are not saved. Raises CorruptEntry for what is no JSON object."""
+        """The saved request; {} if it was not saved. Raises CorruptEntry if it is not a JSON object."""
         try:
             saved = json.loads(self.request_json)
         except (ValueError, RecursionError) as error:
             raise CorruptEntry("an entry's request does not parse") from error
         if not isinstance(saved, dict):
-            raise CorruptEntry("an entry's request is no JSON object")
+            raise CorruptEntry("an entry's request is not a JSON object")
         return saved
 
     @property
     def size(self) -> int:
-        """Bytes of the answer's body."""
+        """The size of the body in bytes."""
         return len(self.body)
 
     def encode(self) -> bytes:
@@ -79,7 +79,7 @@ class Entry:
         return b"".join(self.pieces())
 
     def pieces(self) -> tuple[bytes, ...]:
-        """The bytes to store, not joined: a long body is not copied."""
+        """The bytes to store, not joined, so that a long body is not copied."""
         meta = json.dumps(
             {
                 "key": self.key,
@@ -108,9 +108,8 @@ class Entry:
     def decode(cls, data: bytes, now: float | None = None) -> Self:
         """The entry in `data`.
 
-        With `now` (Unix seconds), for what others may have written, a time of recording is read as
-        `recorded_seconds` reads it. Raises CorruptEntry where the bytes do not add up and UnknownSchema for
-        another schema's entry.
+        Pass `now` (Unix seconds) for entries that others may have written: it replaces a recording time that is not
+        usable. Raises CorruptEntry if the bytes do not add up, and UnknownSchema for another schema.
         """
         meta_len, request_len, body_len = _lengths(data)
         view = memoryview(data)
@@ -126,9 +125,9 @@ class Entry:
 
     @classmethod
     def read_head(cls, file: BinaryIO) -> Self:
-        """The entry in `file` with an empty body: as that is not read, nothing says that the rest is sound.
+        """The entry in `file` with an empty body. The body is not read, so the checksum is not checked.
 
-        Raises CorruptEntry and UnknownSchema, as `decode` does.
+        Raises CorruptEntry if the rest does not add up, and UnknownSchema for another schema.
         """
         meta_len, request_len, _ = _lengths(file.read(_START))
         meta, request_json = file.read(meta_len), file.read(request_len)
@@ -138,35 +137,35 @@ class Entry:
 
     @classmethod
     def _from_meta(cls, meta: bytes, request_json: bytes, body: bytes, now: float | None) -> Self:
-        # The checksum holds against accidents only: a directory from elsewhere may carry any meta it likes.
+        # The checksum protects against accidents only: a directory from elsewhere may hold any meta it likes.
         try:
-            found = json.loads(meta)
+            fields = json.loads(meta)
             recorded_at = (
-                float(found["recorded_at"])
+                float(fields["recorded_at"])
                 if now is None
-                else recorded_seconds(found.get("recorded_at"), now)
+                else recorded_seconds(fields.get("recorded_at"), now)
             )
             entry = cls(
-                key=str(found["key"]),
-                status=int(found["status"]),
-                reason=str(found["reason"]),
-                headers=tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in found["headers"]),
+                key=str(fields["key"]),
+                status=int(fields["status"]),
+                reason=str(fields["reason"]),
+                headers=tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in fields["headers"]),
                 body=body,
                 recorded_at=recorded_at,
-                elapsed=float(found["elapsed"]),
-                run=str(found["run"]),
-                label={str(k): str(v) for k, v in found["label"].items()},
-                judged=str(found["judged"]),
+                elapsed=float(fields["elapsed"]),
+                run=str(fields["run"]),
+                label={str(k): str(v) for k, v in fields["label"].items()},
+                judged=str(fields["judged"]),
                 request_json=request_json,
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("an entry's description does not parse") from error
         if not entry._is_sound():
-            raise CorruptEntry("an entry's description holds what no answer has")
+            raise CorruptEntry("an entry's description holds values that no answer has")
         return entry
 
     def _is_sound(self) -> bool:
-        """Whether it can be sent and listed: no header ends its line early, every time is a time."""
+        """Whether the entry can be sent and listed: no header ends its line early, every time is a time."""
         texts = [part for header in self.headers for part in header] + [
             self.reason.encode("utf-8", "replace")
         ]
@@ -180,9 +179,9 @@ class Entry:
 
 
 def _lengths(data: bytes) -> tuple[int, int, int]:
-    """Of the description, the request and the body of the entry that begins with `data`."""
+    """The lengths of the description, the request and the body of the entry that starts with `data`."""
     if len(data) < _START or not data.startswith(_MAGIC):
-        raise CorruptEntry("an entry is cut short or is not one of ours")
+        raise CorruptEntry("an entry is cut short, or another program wrote it")
     if data[len(_MAGIC)] != _SCHEMA:
         raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {_SCHEMA}")
     meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)

@@ -1,14 +1,14 @@
 """The exceptions of provider-proxy.
 
-ProviderProxyError                what a user can act on; its text is one line that says what to do
-├── UsageError                    wrong setting, flag or argument (exit status 2)
-├── StoreError                    the cache as a whole
-│   ├── StoreUnavailable          locked, full, read-only or gone; the same call may work later
-│   ├── DamagedStore              the database cannot be read; it may be moved aside
-│   ├── ForeignStore              not ours, or holds content that we never write: refused, nothing read or removed
-│   └── NewerStore                written by a newer provider-proxy
-├── TransferError                 a pack, file or bucket that cannot be read or written; nothing was merged
-└── EntryError                    one entry
+ProviderProxyError                a user can act on it; its text is one line that says what to do
+├── UsageError                    a wrong setting, flag or argument (exit status 2)
+├── StoreError                    the cache as a whole cannot be used
+│   ├── StoreUnavailable          it is locked, full, read-only or gone; the same call may work later
+│   ├── DamagedStore              the database file is damaged; it may be moved aside
+│   ├── ForeignStore              it holds content that we never write; nothing was read or removed
+│   └── NewerStore                a newer provider-proxy wrote it
+├── TransferError                 a pack, file or bucket cannot be read or written
+└── EntryError                    one entry cannot be used
     ├── CorruptEntry              its bytes do not add up
     └── UnknownSchema             its schema version is not known here
 """
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class ProviderProxyError(Exception):
-    """Something that a user can act on; its text is one line."""
+    """An error that a user can act on; its text is one line."""
 
 
 class UsageError(ProviderProxyError):
@@ -57,11 +57,11 @@ class NewerStore(StoreError):
 
 
 class TransferError(ProviderProxyError):
-    """A pack, a file or a bucket cannot be read or written; nothing of it was merged."""
+    """A pack, a file or a bucket cannot be read or written."""
 
 
 class EntryError(ProviderProxyError):
-    """One entry cannot be used; to a lookup it is a miss."""
+    """One entry cannot be used; a look-up treats it as a miss."""
 
 
 class CorruptEntry(EntryError):
@@ -69,4 +69,4 @@ class CorruptEntry(EntryError):
 
 
 class UnknownSchema(EntryError):
-    """An entry's schema version is not known to this version."""
+    """This version does not know an entry's schema version."""

@@ -1,1 +1,1 @@
-"""Reads what other tools recorded and turns it into entries, by the same rules as live answers."""
+"""Imports recordings: other tools' formats become entries by the same rules as live answers."""

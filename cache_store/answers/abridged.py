@@ -1,7 +1,7 @@
-"""A large answer with the same shape and none of its bulk, so that to read it takes little memory beside it.
+"""Shortens a large answer but keeps its shape, so that parsing it takes little extra memory.
 
-What an answer says of itself stands in short texts and numbers. Images, audio, files and embeddings make answers
-of many megabytes, whose text and value would each take as much again.
+The fields that describe an answer are short texts and numbers. Images, audio, files and embeddings make an answer
+large, and parsing them would take their size twice more.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import re
 __all__ = ["LARGE", "abridged_events", "abridged_json"]
 
 LARGE = 1024 * 1024
-"""Bytes; what is shorter is left as it is."""
+"""Bytes. A shorter answer is left as it is."""
 
 _STEP = 64 * 1024
 _SHORT_TEXT = rb'"[^"\\]{0,1024}+(?:\\.[^"\\]{0,1024}+){0,64}+"'
 _LONG_TEXT = re.compile(rb'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
 _LONG_LIST = rb"\[(?=[ \t\n\r]*+[-0-9])[-+0-9.eE, \t\n\r]{256,}+\]"
 _NUMBERS = re.compile(_LONG_LIST)
-# Up to the next long text or long list of numbers; so many at a time, as other threads wait meanwhile.
+# Up to the next long text or long list of numbers. Bounded, because other threads wait while it matches.
 _KEPT = re.compile(rb'(?:[^"\[]++|(?!%s)\[|%s){0,4096}+' % (_LONG_LIST, _SHORT_TEXT), re.DOTALL)
 _LONG_DATA = re.compile(rb"^data:([^\n]{65536,}+)", re.MULTILINE)
 
@@ -28,8 +28,8 @@ _LONG_DATA = re.compile(rb"^data:([^\n]{65536,}+)", re.MULTILINE)
 def abridged_json(body: bytes) -> bytes:
     """JSON (UTF-8) with `"..."` for its long texts and `[0]` for its long lists of numbers.
 
-    What is no JSON stays so. `body` itself where it is not large, or where that would not make it much smaller.
-    Raises ValueError where a long text is none.
+    Invalid JSON stays invalid. Returns `body` itself if it is not large or would not become much smaller. Raises
+    ValueError if a long text or list is malformed.
     """
     return body if len(body) <= LARGE else _abridged(body, 0, len(body))
 
@@ -56,20 +56,20 @@ def _abridged(body: bytes, start: int, end: int) -> bytes:
 
 
 def _after(pattern: re.Pattern[bytes], body: bytes, at: int, end: int) -> int:
-    found = pattern.match(body, at, end)
-    if found is None:
-        raise ValueError("a text that has no end, or what no text may hold")
-    return found.end()
+    match = pattern.match(body, at, end)
+    if match is None:
+        raise ValueError("a text is not terminated or holds a forbidden character")
+    return match.end()
 
 
 def _check_numbers(body: bytes, start: int, end: int) -> None:
     while start < end:
         stop = body.rfind(b",", start, start + _STEP) if end - start > _STEP else end
         if stop < 0 or not json.loads(b"[%b]" % body[start:stop]):
-            raise ValueError("a list with a comma too many")
+            raise ValueError("a list has a comma too many")
         start = stop + 1
     if start == end:
-        raise ValueError("a list that ends in a comma")
+        raise ValueError("a list ends in a comma")
 
 
 def _check_utf8(body: bytes, start: int, end: int) -> None:
@@ -80,7 +80,7 @@ def _check_utf8(body: bytes, start: int, end: int) -> None:
 
 
 def abridged_events(body: bytes) -> bytes:
-    """A stream of server-sent events with `abridged_json` in place of its long lines of data."""
+    """A stream of server-sent events with every long data line shortened as `abridged_json` does."""
     if len(body) <= LARGE:
         return body
     parts: list[bytes] = []

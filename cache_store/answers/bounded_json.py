@@ -1,4 +1,4 @@
-"""JSON from elsewhere, read so that it can be written again: strict, and of bounded depth."""
+"""Reads untrusted JSON: strictly, with bounded nesting, and so that it can be written again."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import math
 import sys
 from typing import Any, NoReturn
 
-__all__ = ["MAX_DEPTH", "loads"]
+__all__ = ["loads"]
 
-# Far beyond any provider's answer; Python's own limit differs between reading and writing, and by version.
-MAX_DEPTH = 100
+# Far beyond any provider's answer. Python's own limit differs between reading and writing, and by version.
+_MAX_DEPTH = 100
 
 
 def loads(text: str | bytes) -> Any:
-    """The JSON value in `text` (UTF-8 where it is bytes); raises ValueError in words for anything else.
+    """The JSON value in `text` (UTF-8 if it is bytes). Raises ValueError with a readable message for anything else.
 
-    NaN and Infinity are refused (RFC 8259, 6), as is what is nested deeper than MAX_DEPTH. A number that
-    Python can not hold (`1e999`, thousands of digits) stays the text it was written as, so that it can be
-    shown again.
+    NaN and Infinity (RFC 8259, section 6) and nesting deeper than 100 levels are refused. A number that Python
+    cannot hold (`1e999`, thousands of digits) becomes the text it was written as, so that it can be shown again.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")
@@ -26,8 +25,8 @@ def loads(text: str | bytes) -> Any:
         value = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not _within(value, MAX_DEPTH):
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    if not _within(value, _MAX_DEPTH):
+        raise ValueError(f"it is nested deeper than {_MAX_DEPTH} levels")
     return value
 
 
@@ -46,7 +45,7 @@ def _int(text: str) -> int | str:
 
 
 def _within(value: Any, levels: int) -> bool:
-    """Whether `value` nests at most `levels` deep: itself recursive, but no further than that."""
+    """Whether `value` nests at most `levels` deep."""
     if not isinstance(value, dict | list):
         return True
     if levels == 0:

@@ -1,7 +1,7 @@
-"""Undoing content encodings strictly: to their very end, and never beyond a bound.
+"""Undoes content encodings strictly: to their very end, and never beyond a limit.
 
-Most decoders (mitmproxy's for gzip among them) return what they have when the input stops early. A cut answer
-must not pass for a whole one, so here an encoding whose own end was not seen is an error.
+Most decoders (mitmproxy's gzip decoder among them) return what they have when the input stops early. A cut answer
+must not pass for a whole one, so an encoding without its own end is an error here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["BadCoding", "TooLarge", "codings_of", "decode", "is_zlib", "zstd_dec
 _CHUNK = 64 * 1024
 _STEP = 4 * 1024 * 1024
 _MAX_CODINGS = 4
-# Each further member copies what is left of its chunk: without a bound, 64 MiB of empty ones take minutes.
+# Each further member copies the rest of its chunk: without a bound, 64 MiB of empty members take minutes.
 _MAX_MEMBERS = 10_000
-# RFC 9659: no more is needed to decode `zstd` over HTTP, and a frame may claim any window it likes.
+# RFC 9659: this is enough to decode `zstd` over HTTP, and a frame may claim any window it likes.
 _ZSTD_WINDOW_LOG = 23
 # RFC 8878, 3.1.1.2: no block decodes to more than this, and none takes fewer than 4 bytes (RLE).
 _ZSTD_BLOCK = 128 * 1024
@@ -26,7 +26,7 @@ _ZSTD_SMALLEST_BLOCK = 4
 
 
 class BadCoding(ValueError):
-    """The body does not decode to its very end, or its encoding is not known."""
+    """The body does not decode to its very end, or its encoding is unknown."""
 
 
 class TooLarge(BadCoding):
@@ -34,20 +34,20 @@ class TooLarge(BadCoding):
 
 
 def decode(raw: bytes, encoding: str, limit: int) -> bytes:
-    """`raw` without the codings that a content-encoding header value names (RFC 9110, 8.4), last one first.
+    """`raw` without the codings in a content-encoding header value (RFC 9110, 8.4), the last one first.
 
-    Knows identity, gzip, x-gzip, deflate (zlib's and raw), br and zstd, alone or in a comma list. Raises
-    TooLarge once any step gives more than `limit` bytes (what it holds by then is little more than that), and
-    BadCoding where a coding is unknown, damaged, cut short or followed by something.
+    Knows identity, gzip, x-gzip, deflate (zlib and raw), br and zstd, alone or in a comma list. Raises TooLarge once
+    a step gives more than `limit` bytes, without holding much more, and BadCoding if a coding is unknown, damaged,
+    cut short or followed by other bytes.
     """
     if not raw:
-        return raw  # nothing was encoded: an answer to HEAD names the coding of a body that it does not carry
+        return raw  # an answer to HEAD names the coding of a body that it does not carry
     codings = codings_of(encoding)
     if len(codings) > _MAX_CODINGS:
         raise BadCoding("a content-encoding names too many codings")
     for coding in reversed(codings):
         if coding not in _DECODERS:
-            raise BadCoding("the content-encoding is not known")
+            raise BadCoding("the content-encoding is unknown")
         raw = _DECODERS[coding](raw, limit)
     if len(raw) > limit:
         raise TooLarge(f"the body is longer than {limit} bytes")
@@ -55,18 +55,18 @@ def decode(raw: bytes, encoding: str, limit: int) -> bytes:
 
 
 def codings_of(encoding: str) -> list[str]:
-    """The codings that a content-encoding header value names, in lower case, without `identity`."""
+    """The codings in a content-encoding header value, in lower case, without `identity`."""
     codings = (part.strip() for part in encoding.lower().split(","))
     return [coding for coding in codings if coding not in ("", "identity")]
 
 
 def is_zlib(start: bytes) -> bool:
-    """Whether a body of coding `deflate` starts as zlib's format does (RFC 1950, 2.2); some servers send it raw."""
+    """Whether a `deflate` body starts with a zlib header (RFC 1950, section 2.2); some servers send it raw."""
     return len(start) > 1 and start[0] & 0x0F == zlib.DEFLATED and (start[0] << 8 | start[1]) % 31 == 0
 
 
 class _Output:
-    """Collects decoded bytes up to a limit. BytesIO hands out its buffer without a copy."""
+    """Collects decoded bytes up to a limit. BytesIO returns its buffer without a copy."""
 
     def __init__(self, limit: int) -> None:
         self._buffer = io.BytesIO()
@@ -74,7 +74,7 @@ class _Output:
 
     @property
     def room(self) -> int:
-        """How many bytes to ask a decoder for: at most one more than may come, so that an excess shows."""
+        """How many bytes to ask a decoder for: one more than is allowed, so that an excess shows."""
         return min(_STEP, self._limit - self._buffer.tell() + 1)
 
     def add(self, data: bytes) -> None:
@@ -87,7 +87,7 @@ class _Output:
 
 
 def _members(raw: bytes, limit: int, new: Callable[[], Any], many: bool) -> bytes:
-    """Decodes with decompressors of the standard library's shape: `decompress(data, max_length)`, `eof` …"""
+    """Decode with decompressors of the standard library's interface: `decompress(data, max_length)`, `eof`."""
     output = _Output(limit)
     decoder = new()
     members = 1
@@ -113,7 +113,7 @@ def _members(raw: bytes, limit: int, new: Callable[[], Any], many: bool) -> byte
         decoded = decoder.decompress(pending, room)
         output.add(decoded)
         has_more = len(decoded) == room
-        # zlib hands back what it did not use; the others keep it.
+        # zlib hands back unused input; the others keep it.
         pending = getattr(decoder, "unconsumed_tail", b"")
 
 
@@ -142,12 +142,12 @@ def _br(raw: bytes, limit: int) -> bytes:
                 raise BadCoding("something follows the end of the compressed body")
             decoded = decoder.process(raw[at : at + _CHUNK], output_buffer_limit=output.room)
             output.add(decoded)
-            # It may hold back output although it has taken in all of its input.
+            # It may hold back output although it has read all of its input.
             while not decoder.is_finished() and (decoded or not decoder.can_accept_more_data()):
                 decoded = decoder.process(b"", output_buffer_limit=output.room)
                 output.add(decoded)
     except TypeError as error:
-        raise BadCoding("this brotli cannot bound its output; 1.2 can") from error
+        raise BadCoding("this version of brotli cannot bound its output; install 1.2 or later") from error
     except brotli.error as error:
         raise BadCoding("the compressed body is damaged") from error
     if not decoder.is_finished():
@@ -165,14 +165,14 @@ def _zstd(raw: bytes, limit: int) -> bytes:
 
 
 def zstd_decompressor() -> Any:
-    """A decompressor of the standard library's shape."""
+    """A zstd decompressor with the standard library's interface."""
     import zstandard
 
     return _Bounded(zstandard.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj())
 
 
 class _Bounded:
-    """A zstandard decompressor, which knows no max_length, fed so little at a time that it keeps to one."""
+    """Gives a zstandard decompressor a max_length, by feeding it so little at a time that it cannot exceed it."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner

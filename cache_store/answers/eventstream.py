@@ -1,7 +1,8 @@
-"""Frames of `application/vnd.amazon.eventstream`, Amazon's binary event stream encoding.
+"""Parses frames of `application/vnd.amazon.eventstream`, Amazon's binary event stream encoding.
 
-A frame, big endian: total length u32, headers length u32, CRC-32 of these 8 bytes, headers, payload, CRC-32
-of all before it. Limits and header types are botocore's (`botocore/eventstream.py`), the oracle in the tests.
+A frame, big endian: total length u32, headers length u32, CRC-32 of these 8 bytes, headers, payload, CRC-32 of
+everything before it. Limits and header types are those of botocore (`botocore/eventstream.py`), which the tests
+compare with.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _CRC = struct.Struct(">I")
 _U16 = struct.Struct(">H")
 _MAX_HEADERS = 128 * 1024
 _MAX_PAYLOAD = 24 * 1024 * 1024
-# Type byte to the fixed-width integers: byte, short, integer, long, timestamp (milliseconds since 1970).
+# Fixed-width integers by type byte: byte, short, integer, long, timestamp (milliseconds since 1970).
 _INTEGERS = {2: struct.Struct(">b"), 3: struct.Struct(">h"), 4: struct.Struct(">i"), 5: struct.Struct(">q")}
 _INTEGERS[8] = _INTEGERS[5]
 _BYTES, _STRING, _UUID = 6, 7, 9
@@ -26,23 +27,23 @@ type HeaderValue = bool | int | str | bytes
 
 
 class BrokenFrame(ValueError):
-    """The bytes are not whole frames up to their very end."""
+    """The bytes are not a sequence of whole frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame; both of its checksums were right."""
+    """One frame whose two checksums were right."""
 
     headers: dict[str, HeaderValue]
     payload: bytes
 
 
 def frames(body: bytes) -> list[Frame]:
-    """The frames of a whole body, in order; [] for an empty one.
+    """The frames of a whole body, in order; [] for an empty body.
 
-    Raises BrokenFrame where a checksum or a length is wrong, or where the body ends inside a frame.
+    Raises BrokenFrame if a checksum or a length is wrong, or if the body ends inside a frame.
     """
-    found = []
+    parsed = []
     view = memoryview(body)
     while view:
         total, headers_length = _prelude(view)
@@ -52,13 +53,13 @@ def frames(body: bytes) -> list[Frame]:
         if zlib.crc32(view[:payload_end]) != crc:
             raise BrokenFrame("a frame's checksum is wrong")
         headers = _headers(bytes(view[_PRELUDE.size : headers_end]))
-        found.append(Frame(headers, bytes(view[headers_end:payload_end])))
+        parsed.append(Frame(headers, bytes(view[headers_end:payload_end])))
         view = view[total:]
-    return found
+    return parsed
 
 
 def _prelude(view: memoryview) -> tuple[int, int]:
-    """Total and headers length of the frame at the start of `view`, which holds all of it."""
+    """Total length and headers length of the frame at the start of `view`. Checks that the frame is all there."""
     if len(view) < _PRELUDE.size + _CRC.size:
         raise BrokenFrame("the body ends inside a frame's prelude")
     total, headers_length, crc = _PRELUDE.unpack_from(view)
@@ -90,7 +91,7 @@ def _headers(data: bytes) -> dict[str, HeaderValue]:
 
 
 def _value(data: bytes, at: int) -> tuple[HeaderValue, int]:
-    """The typed value at `at`, and where it ends (maybe beyond the data: the caller checks that)."""
+    """The typed value at `at`, and where it ends. The end may lie beyond the data; the caller checks."""
     kind = data[at]
     at += 1
     if kind in (0, 1):

@@ -1,4 +1,4 @@
-"""What kind of body an answer has: by its content-type, and by its first bytes where that says little."""
+"""Tells the kind of a body from its content-type, and from its first bytes if the type says little."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ _MARKUP = re.compile(
 )
 _BOM = b"\xef\xbb\xbf"
 _EVENT_START = re.compile(rb"(?::[^\r\n]*[\r\n]+)*(?:data|event): ?")
-# How far into a body its first bytes are looked for.
-_START = 2048
+_START = 2048  # bytes of a body that are looked at
 
 
 def essence_of(headers: Headers) -> str:
-    """The media type in lower case without parameters; '' where there is none."""
+    """The media type in lower case, without parameters; '' if there is none."""
     for name, value in headers:
         if name.lower() == b"content-type":
             return value.decode("latin-1").partition(";")[0].strip().lower()
@@ -49,7 +48,7 @@ def essence_of(headers: Headers) -> str:
 
 
 def kind_of(essence: str, body: bytes) -> Kind:
-    """How to read a body that is not empty."""
+    """The kind of a body that is not empty."""
     start = body[:_START].removeprefix(_BOM)
     if essence in ("text/html", "application/xhtml+xml") or _MARKUP.match(start):
         return Kind.HTML
@@ -60,7 +59,7 @@ def kind_of(essence: str, body: bytes) -> Kind:
     if _LINES.match(essence):
         return Kind.LINES
     if essence in ("application/json", "text/json") or essence.endswith("+json"):
-        # Some gateways mark a stream so, and the SDKs, which do not look at the type, read it all the same.
+        # Some gateways label a stream so, and the SDKs read it anyway: they do not look at the type.
         return Kind.EVENTS if _EVENT_START.match(start) else Kind.JSON
     if essence.startswith("image/") or essence == "application/pdf":
         return Kind.PICTURE
@@ -70,7 +69,7 @@ def kind_of(essence: str, body: bytes) -> Kind:
 
 
 def _kind_by_start(start: bytes, otherwise: Kind) -> Kind:
-    """The kind of a body whose type says nothing of its shape: files are often sent as octet-stream or text."""
+    """The kind of a body whose type does not tell its shape: files are often sent as octet-stream or text."""
     if start.lstrip().startswith(b"{"):
         return Kind.JSON
     if otherwise is Kind.TEXT and _EVENT_START.match(start):

@@ -1,6 +1,6 @@
-"""Undoing a content encoding while the answer passes, to see how far it has come.
+"""Undoes a content encoding while the answer streams by, to see how far it has come.
 
-Nothing here says that an answer is whole: an encoding's own end and its checksum are `content_coding`'s to see.
+It does not tell whether an answer is whole: only `content_coding` checks an encoding's own end and checksum.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from cache_store.answers.content_coding import codings_of, is_zlib, zstd_decompr
 
 __all__ = ["PassingDecoder"]
 
-_MOST = 4 * 1024 * 1024  # bytes from one chunk; no stream of events comes near it
+_MAX_CHUNK = 4 * 1024 * 1024  # decoded bytes of one chunk; no stream of events comes near it
 
 type _Step = Callable[[bytes], bytes]
 
 
 class PassingDecoder:
-    """Decodes chunk by chunk, until it has lost its way: what is damaged, unknown, unfolds beyond all measure or
-    follows the encoding's end gives b"".
+    """Decodes chunk by chunk. It gives b"" from the first chunk on that is damaged, in an unknown coding, far too
+    large when decoded, or after the encoding's end.
     """
 
     __slots__ = ("_step",)
@@ -32,27 +32,27 @@ class PassingDecoder:
 
     @property
     def is_lost(self) -> bool:
-        """Whether there was anything that was not decoded."""
+        """Whether a chunk could not be decoded."""
         return self._step is None
 
     def __call__(self, chunk: bytes) -> bytes:
-        """What `chunk` adds to the decoded answer."""
+        """The decoded bytes of `chunk`."""
         if self._step is None:
             return b""
         try:
             return self._step(chunk)
-        except Exception:  # noqa: BLE001 - each library has errors of its own
+        except Exception:  # noqa: BLE001 - each library raises its own errors
             self._step = None
             return b""
 
 
 def _standard(decoder: Any) -> _Step:
     def step(chunk: bytes) -> bytes:
-        found: bytes = decoder.decompress(chunk, _MOST)
+        found: bytes = decoder.decompress(chunk, _MAX_CHUNK)
         if decoder.unused_data:
-            raise ValueError("something behind the end")
+            raise ValueError("bytes follow the end")
         if decoder.unconsumed_tail:
-            raise ValueError("too much from one chunk")
+            raise ValueError("one chunk decodes to too much")
         return found
 
     return step
@@ -77,14 +77,14 @@ def _brotli() -> _Step:
 
     def step(chunk: bytes) -> bytes:
         if chunk and decoder.is_finished():
-            raise ValueError("something behind the end")
-        found: bytes = decoder.process(chunk, output_buffer_limit=_MOST)
+            raise ValueError("bytes follow the end")
+        found: bytes = decoder.process(chunk, output_buffer_limit=_MAX_CHUNK)
         more = found
-        while more and len(found) <= _MOST and not decoder.is_finished():
-            more = decoder.process(b"", output_buffer_limit=_MOST)
+        while more and len(found) <= _MAX_CHUNK and not decoder.is_finished():
+            more = decoder.process(b"", output_buffer_limit=_MAX_CHUNK)
             found += more
-        if len(found) > _MOST:
-            raise ValueError("too much from one chunk")
+        if len(found) > _MAX_CHUNK:
+            raise ValueError("one chunk decodes to too much")
         return found
 
     return step

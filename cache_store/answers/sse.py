@@ -1,6 +1,6 @@
-"""Server-sent events, as WHATWG's HTML standard (section 9.2.6) parses them, over a whole body.
+"""Parses the server-sent events of a whole body, as the WHATWG HTML standard does (section 9.2.6).
 
-The chunks of a stream are joined before they come here, so where the network split them cannot matter.
+The chunks of a stream are joined first, so it does not matter where the network split them.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["MAX_EVENTS", "Event", "Parsed", "parse"]
+__all__ = ["Event", "Parsed", "parse"]
 
-# An event costs some hundred bytes of memory and may take 7 of body: past this many nothing more is read.
-MAX_EVENTS = 500_000
+# An event takes some hundred bytes of memory and as few as 7 bytes of body. Later events are not read.
+_MAX_EVENTS = 500_000
 _BLANK_LINES = re.compile(r"\n*")
 _DONE = "[DONE]"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One dispatched event; `name` is its `event:` field, '' where it has none."""
+    """One dispatched event. `name` is its `event:` field, '' without one."""
 
     name: str
     data: str
@@ -28,8 +28,8 @@ class Event:
 class Parsed:
     """The events of a body.
 
-    `at_boundary`: nothing but comments and blank lines follows the last event, so the body was not cut inside
-    one (and it had no more than MAX_EVENTS). `valid_utf8`: no byte had to be replaced by U+FFFD.
+    `at_boundary`: only comments and blank lines follow the last event, so the body was not cut inside an event, and
+    it had at most 500,000 events. `valid_utf8`: no byte had to be replaced by U+FFFD.
     """
 
     events: tuple[Event, ...]
@@ -38,15 +38,15 @@ class Parsed:
 
 
 def parse(body: bytes) -> Parsed:
-    """The events of a whole body; never raises, time linear in its length.
+    """The events of a whole body. Never raises, and takes time linear in its length.
 
-    One leniency: a final `data: [DONE]` whose line ends are missing is an event, for some servers close right
-    after it and every client stops there.
+    Unlike in the standard, a final `data: [DONE]` without its line ends is an event: some servers close right after
+    it, and every client stops there.
     """
     text, valid_utf8 = _text(body)
     events: list[Event] = []
     at = _after_blank_lines(text, 0)
-    while (end := text.find("\n\n", at)) >= 0 and len(events) < MAX_EVENTS:
+    while (end := text.find("\n\n", at)) >= 0 and len(events) < _MAX_EVENTS:
         if (event := _event(text[at:end])) is not None:
             events.append(event)
         at = _after_blank_lines(text, end)
@@ -58,9 +58,9 @@ def parse(body: bytes) -> Parsed:
 
 
 def _text(body: bytes) -> tuple[str, bool]:
-    """The body as text whose every line ends with LF, and whether all of it was UTF-8."""
+    """The body as text with LF line ends, and whether it was valid UTF-8."""
     if b"\r" in body:
-        # A server that writes CRLF and was cut between the two must not pass for one that writes CR.
+        # A stream with CRLF line ends that was cut between CR and LF must not pass for one with CR line ends.
         whole = body[:-1] if body.endswith(b"\r") and b"\r\n" in body else body
         body = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
@@ -71,12 +71,12 @@ def _text(body: bytes) -> tuple[str, bool]:
 
 def _after_blank_lines(text: str, at: int) -> int:
     blank = _BLANK_LINES.match(text, at)
-    assert blank is not None  # it matches nothing as well
+    assert blank is not None  # the pattern matches the empty string
     return blank.end()
 
 
 def _event(block: str) -> Event | None:
-    """The event that the lines of a block make; None where they hold no data."""
+    """The event in the lines of a block; None without a data line."""
     if block.startswith("data: ") and "\n" not in block:
         return Event("", block[6:])
     name = ""
@@ -91,6 +91,6 @@ def _event(block: str) -> Event | None:
 
 
 def _is_only_comments(rest: str) -> bool:
-    """Whether what follows the last event is nothing, or comments whose lines are whole."""
+    """Whether `rest`, the text after the last event, holds nothing but whole comment lines."""
     lines = rest.split("\n")
     return not lines.pop() and all(line.startswith(":") for line in lines)

@@ -1,6 +1,6 @@
-"""What an answer says: its text and its tool calls, whole or put together from a stream.
+"""Reads the text and the tool calls of an answer, whole or assembled from a stream.
 
-Where each provider puts text, whole (W) and streamed (S); tool calls stand beside it:
+Where each provider puts the text, whole (W) and streamed (S); tool calls are beside it:
 
     OpenAI chat       W `choices[].message`     S `choices[].delta`
     OpenAI Responses  W `output[]`              S the last event's `response`
@@ -12,6 +12,7 @@ Where each provider puts text, whole (W) and streamed (S); tool calls stand besi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ __all__ = ["Spoken", "ToolCall", "spoken"]
 
 @dataclass(slots=True)
 class ToolCall:
-    """A call of a tool: its name, and its arguments as JSON text."""
+    """A tool call: the tool's name, and the arguments as JSON text."""
 
     name: str
     arguments: str = ""
@@ -31,14 +32,14 @@ class ToolCall:
 
 @dataclass(slots=True)
 class Spoken:
-    """What was said. Text of several choices is in their order."""
+    """The text and the tool calls of an answer. Texts of several choices follow one another."""
 
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
 
 
 def spoken(body: bytes, media_type: str) -> Spoken | None:
-    """What `body` says; None where that is not known. Never raises."""
+    """The text and the tool calls in `body`; None if its format is unknown. Never raises."""
     said = Spoken()
     by_place: dict[object, ToolCall] = {}
     known = False
@@ -61,14 +62,14 @@ def _documents(body: bytes, media_type: str) -> Iterator[Any]:
         texts = [body]
     for text in texts:
         try:
-            found = bounded_json.loads(text)
+            value = bounded_json.loads(text)
         except ValueError:
             continue
-        yield from found if isinstance(found, list) else [found]
+        yield from value if isinstance(value, list) else [value]
 
 
 def _take(document: dict[str, Any], said: Spoken, by_place: dict[object, ToolCall]) -> bool:
-    """Add what one document says; whether its kind is known."""
+    """Add the content of one document to `said`; whether its format is known."""
     inner = document.get("response")
     if isinstance(inner, dict):
         if document.get("type") in ("response.completed", "response.incomplete"):
@@ -108,7 +109,7 @@ def _blocks(document: dict[str, Any], said: Spoken, by_place: dict[object, ToolC
 
 
 def _block(block: dict[str, Any], said: Spoken, by_place: dict[object, ToolCall], place: object) -> None:
-    """One block of a message: Anthropic's `tool_use`, Bedrock's `toolUse`, Gemini's `functionCall`, or text."""
+    """Add one block of a message: Anthropic's `tool_use`, Bedrock's `toolUse`, Gemini's `functionCall`, or text."""
     said.text += _text(block.get("text"))
     call = _dict(block.get("toolUse")) or _dict(block.get("functionCall"))
     if block.get("type") == "tool_use":
@@ -121,7 +122,7 @@ def _block(block: dict[str, Any], said: Spoken, by_place: dict[object, ToolCall]
 def _delta(document: dict[str, Any], said: Spoken, by_place: dict[object, ToolCall]) -> bool:
     delta = _dict(document["delta"])
     if document["delta"] and not delta:
-        return False  # a Responses delta; its last event holds it whole
+        return False  # a Responses delta; the last event has it whole
     place = document.get("index", document.get("contentBlockIndex"))
     content = _dict(_dict(delta.get("message")).get("content"))
     said.text += _text(delta.get("text")) + _text(content.get("text"))
@@ -175,8 +176,6 @@ def _add_call(said: Spoken, by_place: dict[object, ToolCall], place: object, nam
 
 
 def _arguments(value: Any) -> str:
-    import json
-
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,6 +1,6 @@
-"""What an answer says of its own cost: the provider's usage object as it stands, and the model's name.
+"""Reads an answer's usage object, its token counts, and the model's name.
 
-Where each provider puts it, whole (W) and streamed (S):
+Where each provider puts the usage, whole (W) and streamed (S):
 
     Anthropic         W `usage`            S `message.usage` of message_start, then `usage` of message_delta
     OpenAI chat       W `usage`            S `usage` of the last chunk (Groq: `x_groq.usage`)
@@ -119,17 +119,17 @@ _ON_TOP = {
     "output_tokens": ("thoughtsTokenCount",),  # Gemini
 }
 _MIN, _MAX = -(2**63), 2**63 - 1
-# What a document must hold to be worth parsing: most events of a stream are text alone.
+# A document without these is not parsed: most events of a stream hold nothing but text.
 _USAGE_HINT = re.compile(r"usage|meta|_count|Metrics", re.IGNORECASE)
 _MODEL_HINT = re.compile(r"model", re.IGNORECASE)
 _SSE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 
 
 def usage_of(body: bytes, media_type: str) -> dict[str, Any] | None:
-    """The usage object of a decoded answer, verbatim; over a stream, later fields replace earlier ones.
+    """The usage object of a decoded answer, unchanged; in a stream, later fields replace earlier ones.
 
-    `media_type` is the content-type header's value, parameters and all. None where the answer carries none;
-    never raises. A null never replaces a value (OpenAI's and Anthropic's chunks have both).
+    `media_type` is the value of the content-type header with its parameters. None if the answer has no usage. Never
+    raises. A null never replaces a value (OpenAI's and Anthropic's chunks have both).
     """
     merged: dict[str, Any] = {}
     metrics: dict[str, Any] | None = None
@@ -142,7 +142,7 @@ def usage_of(body: bytes, media_type: str) -> dict[str, Any] | None:
 
 
 def model_of(body: bytes, media_type: str) -> str | None:
-    """The model that the answer names (a dated name, often); None where it names none. Never raises."""
+    """The model that the answer names, often with a date; None without one. Never raises."""
     for document in _documents(body, media_type, _MODEL_HINT):
         for path in _MODEL_AT:
             name = _at(document, path)
@@ -196,7 +196,7 @@ def _at(document: Any, path: Iterable[str]) -> Any:
 
 
 def _documents(body: bytes, media_type: str, hint: re.Pattern[str]) -> Iterator[_Document]:
-    """The JSON objects that the answer is made of, in order, without what does not parse or lacks the hint."""
+    """The JSON objects in the answer, in order, without those that do not parse or lack the hint."""
     kind = media_type.partition(";")[0].strip().lower()
     if kind == "application/vnd.amazon.eventstream":
         yield from _from_frames(body)
@@ -209,7 +209,7 @@ def _documents(body: bytes, media_type: str, hint: re.Pattern[str]) -> Iterator[
 
 
 def _from_json(body: bytes) -> Iterator[_Document]:
-    """JSON lines as far as they are JSON, or one value (Gemini's stream without `alt=sse` is one array)."""
+    """JSON lines as far as they parse, or one value (Gemini's stream without `alt=sse` is one array)."""
     is_lines = False
     for line in BytesIO(body):
         if line.isspace():
@@ -241,7 +241,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _objects(text: str | bytes) -> list[_Document]:
-    """The object in a JSON text, or those of its array; [] where there is none."""
+    """The object in a JSON text, or the objects of its array; [] if there is none."""
     try:
         value = bounded_json.loads(abridged_json(text) if isinstance(text, bytes) else text)
     except ValueError:

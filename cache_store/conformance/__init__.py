@@ -1,11 +1,7 @@
-"""Does a provider's own prompt cache work on a route, and do its numbers make sense?
+"""Checks whether a provider's own prompt cache works on a route, and whether its numbers make sense.
 
-`capabilities` says which routes cache (a table), `normalise` makes one shape of every provider's token counts,
-`classify` puts a run into one bucket and runs into one verdict, `report` is what is written. `fixture` and
-`entries` are the two sources of runs: a saved file, and recorded answers.
-
-The behaviour is that of the published probe of harn (crate harn-vm, `llm::cache_conformance`, schema version
-1).
+Behaves like the published probe of harn (crate harn-vm, `llm::cache_conformance`, schema version 1). Uses entries
+and the parsers of `cache_store.answers`, and no store.
 """
 
 from cache_store.conformance.entries import NoSuchRoute, probe_entries

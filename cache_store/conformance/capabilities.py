@@ -1,4 +1,4 @@
-"""Which routes cache prompts, from the table in `capabilities.toml`. Nothing else decides support."""
+"""Says which routes cache prompts, from the table in `capabilities.toml` and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Profile", "Route", "Support", "SupportStatus", "Table", "provider_of
 
 
 class SupportStatus(StrEnum):
-    """Unknown (the route is not named) is no proof of no support."""
+    """Whether a route caches prompts. Unknown means that the table does not name it, not that it does not cache."""
 
     SUPPORTED = "cache_supported"
     UNSUPPORTED = "cache_unsupported"
@@ -24,7 +24,7 @@ class SupportStatus(StrEnum):
 
 
 class BreakpointStyle(StrEnum):
-    """How a request asks for caching: not at all (automatic), by a top-level marker, on its last block."""
+    """How a request asks for caching: not at all (automatic), with a top-level marker, or on its last block."""
 
     NONE = "none"
     TOP_LEVEL = "top_level"
@@ -42,7 +42,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A row: globs of provider and model, and what they say of caching. Counts are tokens."""
+    """A row of the table: globs for provider and model, and how they cache. Counts are tokens."""
 
     provider: str
     models: tuple[str, ...]
@@ -58,20 +58,20 @@ class Route:
     basis: InputBasis = InputBasis.INCLUSIVE
 
     def minimum(self, model: str) -> int | None:
-        """The shortest prefix that is cached: the first floor that matches `model`, else the row's own."""
+        """The shortest prefix in tokens that is cached: the first floor that matches `model`, or the row's own."""
         return next((tokens for glob, tokens in self.floors if fnmatchcase(model, glob)), self.min_prefix)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The whole table. `path_basis`: globs of request paths whose wire format fixes the input basis."""
+    """The whole table. `path_basis` has globs of request paths whose wire format fixes the input basis."""
 
     providers: tuple[Provider, ...]
     routes: tuple[Route, ...]
     path_basis: tuple[tuple[str, InputBasis], ...]
 
     def canonical(self, provider: str) -> str:
-        """The table's name for a provider, however it is spelt; lower-case where it has none."""
+        """The table's name for a provider in any spelling; the name in lower case if the table has none."""
         name = provider.strip().lower()
         plain = name.replace("-", "_")
         return next((p.name for p in self.providers if plain == p.name or plain in p.aliases), name)
@@ -86,14 +86,14 @@ class Table:
         )
 
     def basis(self, provider: str, model: str, path: str) -> InputBasis:
-        """What a raw answer's input count counts: by the wire format that its path shows, else by the row."""
+        """Whether a raw input count includes cached tokens: told by the wire format of the path, or by the row."""
         by_path = (basis for glob, basis in self.path_basis if fnmatchcase(path, glob))
         return next(by_path, self.route(provider, model).basis)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What explains a run that read nothing. Field paths are dotted, "" where there is none."""
+    """What may explain a run that read nothing from the cache. Field paths are dotted, "" without a field."""
 
     prompt_caching: bool = False
     cache_breakpoint_style: str = "none"
@@ -105,7 +105,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What the table says of a route. `evidence` is the row's own source, "" where no row was asked."""
+    """What the table says about a route. `evidence` is the row's own source, "" if no row was consulted."""
 
     status: SupportStatus
     provider: str
@@ -116,7 +116,7 @@ class Support:
 
 
 def support_of(provider: str, model: str) -> Support:
-    """Whether a route caches. Of a blank or `auto` provider or a blank model that is unknown, never "no"."""
+    """Whether a route caches. For a blank or `auto` provider or a blank model that is unknown, never "no"."""
     provider, model = provider.strip(), model.strip()
     if not provider or provider.lower() == "auto" or not model:
         return Support(SupportStatus.UNKNOWN, provider, model, "unresolved", Profile())
@@ -131,14 +131,14 @@ def support_of(provider: str, model: str) -> Support:
 
 
 def provider_of_host(host: str) -> str:
-    """The provider whose host this is; "" for one that the table does not know (gateway, local server)."""
+    """The provider that a host belongs to; "" for a host that the table does not know (gateway, local server)."""
     host = host.lower()
     return next((p.name for p in table().providers if any(fnmatchcase(host, glob) for glob in p.hosts)), "")
 
 
 @cache
 def table() -> Table:
-    """The table as it ships. A mistake in it raises here, at the first use."""
+    """The table as shipped. The first use raises if it has a mistake."""
     raw = tomllib.loads(files(__package__).joinpath("capabilities.toml").read_text("utf-8"))
     return Table(
         providers=tuple(
@@ -151,7 +151,7 @@ def table() -> Table:
 
 
 def _route(row: dict[str, Any], raw: dict[str, Any]) -> Route:
-    """A row with the named parts that it shares with others (usage fields, floors) filled in."""
+    """A row, with the parts that it shares with others (usage fields, floors) filled in."""
     fields: dict[str, Any] = {**row, **raw["usage_fields"][row.get("usage", "none")]}
     fields.pop("usage", None)
     fields["models"] = tuple(row["models"])

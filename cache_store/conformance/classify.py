@@ -1,4 +1,4 @@
-"""One bucket for a run, one verdict for a route's runs. The order of the rules is the contract (harn, v1)."""
+"""Puts each run into a bucket, and a route's runs into one verdict. harn v1 fixes the order of the rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["RunClass", "Verdict", "classify", "inconsistency", "verdict_of"]
 
 
 class RunClass(StrEnum):
-    """The bucket of one run; the order here is the order of the report's counts."""
+    """The bucket of one run, in the order of the report's counts."""
 
     CACHE_EFFECTIVE = "cache_effective"
     CACHE_SUPPORTED_MISS = "cache_supported_miss"
@@ -23,7 +23,7 @@ class RunClass(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the runs of a route say together."""
+    """The result for all runs of a route."""
 
     CACHE_EFFECTIVE = "cache_effective"
     CACHE_SUPPORTED_MISS = "cache_supported_miss"
@@ -35,12 +35,12 @@ class Verdict(StrEnum):
 
     @property
     def is_failure(self) -> bool:
-        """A route that should cache and does not, or numbers that cannot be trusted; all else is fine."""
+        """True for a route that should cache and does not, and for numbers that contradict each other."""
         return self in (Verdict.CACHE_SUPPORTED_MISS, Verdict.PROVIDER_FIELD_INCONSISTENT)
 
 
 def inconsistency(usage: CacheUsage) -> str | None:
-    """Why the counts contradict each other, by the first rule that they break; None where they do not."""
+    """The first rule that the counts break; None if they are consistent."""
     prompt, read, write = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
     if min(prompt, usage.output_tokens, read, write) < 0:
         return "negative token count"
@@ -56,7 +56,7 @@ def inconsistency(usage: CacheUsage) -> str | None:
 
 
 def classify(usage: CacheUsage, support: SupportStatus) -> RunClass:
-    """The bucket of one run. Of a run that read nothing `support` decides, never a missing field."""
+    """The bucket of one run. For a run that read nothing, `support` decides, never a missing field."""
     if inconsistency(usage) is not None:
         return RunClass.PROVIDER_FIELD_INCONSISTENT
     if usage.input_tokens == 0:
@@ -75,8 +75,8 @@ def classify(usage: CacheUsage, support: SupportStatus) -> RunClass:
 def verdict_of(runs: Sequence[tuple[int, RunClass]], support: SupportStatus) -> Verdict:
     """The verdict over (index, bucket) of each run.
 
-    An index counts the repeats of one stable prefix and begins at 0, so a run with an index above 0 is a
-    repeat. Only a repeat that read proves the cache; without any repeat nothing is proved of a route that
+    An index counts the repeats of one stable prefix from 0, so a run with an index above 0 is a repeat. Only a
+    repeat that read from the cache proves that it works. Without a repeat, nothing is proved about a route that
     should cache.
     """
     buckets = {bucket for _, bucket in runs}

@@ -1,4 +1,4 @@
-"""Runs out of recorded answers: those of one route, repeats of one stable prefix counted together."""
+"""Makes runs from the recorded answers of one route, counting repeats of one stable prefix together."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NAMED = 8
 
 
 class NoSuchRoute(UsageError):
-    """No recorded entry is of the route, or the route is not named well enough to choose one."""
+    """No recorded entry belongs to the route, or several routes match."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """What is kept of an entry: its answer may be long, and there may be many."""
+    """The parts of an entry that are needed. Answers may be long, and there may be many."""
 
     order: tuple[float, str]
     provider: str
@@ -42,23 +42,24 @@ class _Recorded:
 
     @property
     def model(self) -> str:
-        """The route's own name for the model; "" where neither request nor answer names one."""
+        """The route's name for the model; "" if neither request nor answer names one."""
         return next(iter(self.models), "")
 
 
 def probe_entries(entries: Iterable[Entry], provider: str = "", model: str = "") -> Report:
-    """The report over the recorded answers of a route, in order of recording, by stable prefix.
+    """The report on the recorded answers of a route, in order of recording, by stable prefix.
 
-    `provider` is a name of the capability table (or another: then entries of hosts that the table does not
-    know are meant, such as a gateway's); blank or `auto` is any. `model` is the request's name for it, in any
-    case; blank is any. What is blank is filled in where the entries leave one choice. Raises NoSuchRoute
-    otherwise.
+    `provider` is a name from the capability table; any other name means hosts that the table does not know, such as
+    a gateway's; blank or `auto` means any. `model` is the request's name for the model, in any case; blank means
+    any. A blank is filled in if the entries leave one choice. Raises NoSuchRoute otherwise.
     """
     wanted = "" if provider.strip().lower() == "auto" else provider.strip()
-    found = [one for entry in entries if (one := _recorded(entry)) is not None]
-    chosen = _of_model(_of_provider(found, wanted, model), model)
+    recorded = [one for entry in entries if (one := _recorded(entry)) is not None]
+    chosen = _of_model(_of_provider(recorded, wanted, model), model)
     if not chosen:
-        raise NoSuchRoute(f"no recorded entry is of the route {_name(wanted, model)}; {_listing(found)}")
+        raise NoSuchRoute(
+            f"no recorded entry belongs to the route {_name(wanted, model)}; {_listing(recorded)}"
+        )
     providers = {one.provider for one in chosen} if not wanted else {wanted}
     models = {one.model for one in chosen} if not model.strip() else {model.strip()}
     if len(providers) > 1 or len(models) > 1:
@@ -67,22 +68,22 @@ def probe_entries(entries: Iterable[Entry], provider: str = "", model: str = "")
     return build_report(route_provider, route_model, _runs(chosen, route_provider, route_model))
 
 
-def _of_provider(found: list[_Recorded], wanted: str, model: str) -> list[_Recorded]:
-    """Entries of that provider's hosts (or host); without any, those of hosts that may be anybody's."""
+def _of_provider(recorded: list[_Recorded], wanted: str, model: str) -> list[_Recorded]:
+    """The entries of that provider's hosts, or of that host; if there are none, those of unknown hosts."""
     if not wanted:
-        return found
+        return recorded
     name = table().canonical(wanted)
-    own = [one for one in found if name in (one.provider, one.ask.host)]
-    return own if _of_model(own, model) else [one for one in found if not one.provider]
+    own = [one for one in recorded if name in (one.provider, one.ask.host)]
+    return own if _of_model(own, model) else [one for one in recorded if not one.provider]
 
 
-def _of_model(found: list[_Recorded], model: str) -> list[_Recorded]:
+def _of_model(recorded: list[_Recorded], model: str) -> list[_Recorded]:
     wanted = model.strip().lower()
-    return [one for one in found if not wanted or wanted in (name.lower() for name in one.models)]
+    return [one for one in recorded if not wanted or wanted in (name.lower() for name in one.models)]
 
 
 def _runs(chosen: list[_Recorded], provider: str, model: str) -> Iterable[ObservedRun]:
-    """Groups in the order of their first recording; a run's index counts the repeats within its group."""
+    """Groups in the order of their first recording. A run's index counts the repeats within its group."""
     groups: defaultdict[str, list[_Recorded]] = defaultdict(list)
     for one in sorted(chosen, key=lambda one: one.order):
         groups[one.group].append(one)
@@ -111,7 +112,7 @@ def _recorded(entry: Entry) -> _Recorded | None:
     if not models:
         named = model_of(entry.body, media_type)
         models = (named,) if named else ()
-    # Without the saved request a prefix is not known, and what is not known is not equal.
+    # Without the saved request the prefix is unknown, and unknown prefixes are not equal.
     group = json.dumps([ask.host, models, ask.prefix_sha256 or entry.key])
     return _Recorded(
         order=(entry.recorded_at if math.isfinite(entry.recorded_at) else 0.0, entry.key),
@@ -137,14 +138,14 @@ def _name(provider: str, model: str) -> str:
     return " ".join(_plain(part) for part in (provider or "(any provider)", model.strip() or "(any model)"))
 
 
-def _listing(found: list[_Recorded]) -> str:
-    routes = sorted({(one.provider or one.ask.host, one.model) for one in found})
+def _listing(recorded: list[_Recorded]) -> str:
+    routes = sorted({(one.provider or one.ask.host, one.model) for one in recorded})
     if not routes:
-        return "no answer of a model is recorded here"
+        return "no model's answer is recorded here"
     more = f", and {len(routes) - _NAMED} more" if len(routes) > _NAMED else ""
     return "recorded: " + ", ".join(_name(*route) for route in routes[:_NAMED]) + more
 
 
 def _plain(text: str) -> str:
-    """Fit for one line of a terminal: names come out of recorded requests."""
+    """The text made safe for one line of a terminal: names come from recorded requests."""
     return "".join(char if char.isprintable() else "?" for char in text[:80])

@@ -1,4 +1,4 @@
-"""Runs out of a saved file: a JSON array of runs, or an object with `runs`, maybe `provider` and `model`."""
+"""Makes runs from a saved file: a JSON array of runs, or an object with `runs`, maybe `provider` and `model`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cache_store.errors import ProviderProxyError
 
 __all__ = ["MAX_FIXTURE", "MAX_RUNS", "FixtureError", "probe_fixture"]
 
-# A run is some hundred bytes; a file beyond these is something else.
+# A run takes some hundred bytes; a file beyond these limits is something else.
 MAX_FIXTURE = 16 * 1024 * 1024
 MAX_RUNS = 10_000
 
@@ -19,13 +19,13 @@ _ESTIMATE = "prefix_tokens_estimate"
 
 
 class FixtureError(ProviderProxyError):
-    """A usage fixture that cannot be read, is too large, or has another shape."""
+    """A usage fixture cannot be read, is too large, or has the wrong shape."""
 
 
 def probe_fixture(data: bytes, provider: str = "", model: str = "") -> Report:
-    """The report over a fixture's bytes. Its own provider and model are used where the argument is blank.
+    """The report on a fixture's bytes. Its own provider and model are used if the argument is blank.
 
-    Raises FixtureError. A run that is no object is no error: it is a run that misses its usage.
+    Raises FixtureError. A run that is not an object is not an error: it counts as a run without usage.
     """
     if len(data) > MAX_FIXTURE:
         raise FixtureError(
@@ -52,7 +52,7 @@ def probe_fixture(data: bytes, provider: str = "", model: str = "") -> Report:
 
 
 def _observed(index: int, entry: Any) -> ObservedRun:
-    """A bare usage object is the whole entry; an object with `usage` wraps it."""
+    """The run of one array item: a usage object, or an object that has it under `usage`."""
     if not isinstance(entry, dict) or "usage" not in entry:
         return ObservedRun(index, entry)
     elapsed = entry.get("elapsed_ms")
@@ -65,7 +65,7 @@ def _observed(index: int, entry: Any) -> ObservedRun:
 
 
 def _request(given: Any) -> dict[str, Any] | None:
-    """The known fields of a request identity; None where one has the wrong type: a note is never an error."""
+    """The known fields of a request identity; None if one has the wrong type, because a note is never an error."""
     if not isinstance(given, dict):
         return None
     known = {name: given[name] for name in (*_TEXTS, _ESTIMATE) if given.get(name) is not None}

@@ -12,24 +12,24 @@ __all__ = ["CacheUsage", "InputBasis", "normalise"]
 
 
 class InputBasis(StrEnum):
-    """What a raw input count counts."""
+    """Whether a raw input count includes cached tokens."""
 
-    # Cached tokens are part of it: OpenAI, Gemini, and whatever was normalised before.
+    # It does: OpenAI, Gemini, and everything that was normalised before.
     INCLUSIVE = "inclusive"
-    # Cached tokens come on top of it: Anthropic, Bedrock.
+    # Cached tokens are counted apart: Anthropic, Bedrock.
     FRESH = "fresh"
 
     @classmethod
     def _missing_(cls, value: object) -> InputBasis:
-        raise ValueError(f"{value!r} is no input basis; valid are {', '.join(cls)}")
+        raise ValueError(f"{value!r} is not an input basis; use one of {', '.join(cls)}")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheUsage:
-    """Token counts of one run, kept apart. `input_tokens` is the whole prompt, cached or not.
+    """The token counts of one run. `input_tokens` is the whole prompt, cached or not.
 
-    `cache_supported`: the answer reported cache accounting at all (false means not known, never "nothing was
-    cached"). `missing_fields` are those that the answer did not carry; their counts here are 0.
+    `cache_supported` says whether the answer reported cache counts at all; false means unknown, never "nothing was
+    cached". `missing_fields` names the fields that the answer did not have; their counts here are 0.
     """
 
     input_tokens: int = 0

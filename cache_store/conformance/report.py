@@ -1,4 +1,4 @@
-"""The report over a route's runs: harn's schema version 1; what is added to it is optional."""
+"""The report on a route's runs, in harn's schema version 1 with optional additions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cache_store.conformance.capabilities import Support, SupportStatus, support
 from cache_store.conformance.classify import RunClass, Verdict, classify, inconsistency, verdict_of
 from cache_store.conformance.normalise import CacheUsage, InputBasis, normalise
 
-__all__ = ["SCHEMA_VERSION", "ObservedRun", "Report", "Run", "build_report"]
+__all__ = ["ObservedRun", "Report", "Run", "build_report"]
 
-SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
-    """A run as its source has it. `cached` is a count of read tokens from beside the usage (a header)."""
+    """A run as its source has it. `cached` is a count of cache-read tokens from outside the usage (a header)."""
 
     index: int
     raw_usage: Any
@@ -29,7 +29,7 @@ class ObservedRun:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run with its normalised counts and its bucket; `reason` says why its counts are inconsistent."""
+    """A run with its normalised counts and its bucket. `reason` says why its counts are inconsistent."""
 
     observed: ObservedRun
     usage: CacheUsage
@@ -37,7 +37,7 @@ class Run:
     reason: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """The run as the report has it; what is not known is left out."""
+        """The run as JSON values, without unknown ones."""
         usage = asdict(self.usage)
         usage["missing_fields"] = list(self.usage.missing_fields)
         if not usage["missing_fields"]:
@@ -59,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the runs of a route show."""
+    """The result for one route, with its runs."""
 
     provider: str
     model: str
@@ -74,16 +74,16 @@ class Report:
 
     @property
     def bucket_counts(self) -> dict[str, int]:
-        """Runs by bucket; every bucket is there."""
+        """The number of runs in every bucket."""
         counts = {str(bucket): 0 for bucket in RunClass}
         for run in self.runs:
             counts[run.bucket] += 1
         return counts
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
+        """The report as JSON values."""
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": _SCHEMA_VERSION,
             "provider": self.provider,
             "model": self.model,
             "support": _support_json(self.support),
@@ -95,7 +95,7 @@ class Report:
 
 
 def build_report(provider: str, model: str, observed: Iterable[ObservedRun]) -> Report:
-    """Normalises, classifies and judges the runs of a route, whose support the table decides."""
+    """Normalise, classify and judge the runs of a route. The table decides whether it should cache."""
     support = support_of(provider, model)
     runs = tuple(_run(one, support.status) for one in observed)
     verdict = verdict_of([(run.observed.index, run.bucket) for run in runs], support.status)
@@ -105,7 +105,7 @@ def build_report(provider: str, model: str, observed: Iterable[ObservedRun]) -> 
 def _run(observed: ObservedRun, status: SupportStatus) -> Run:
     raw = observed.raw_usage
     if observed.cached is not None and isinstance(raw, dict):
-        # Last among the names of the read count that are looked at, so a count in the usage itself wins.
+        # The last alias of the read count, so that a count in the usage itself wins.
         raw = {"cacheReadInputTokenCount": observed.cached, **raw}
     usage = normalise(raw, input_basis=observed.input_basis)
     return Run(observed, usage, classify(usage, status), inconsistency(usage))

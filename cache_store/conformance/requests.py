@@ -1,4 +1,4 @@
-"""What a saved request asks: which model, at which endpoint, after which stable prefix."""
+"""Reads from a saved request which model it asks, at which endpoint, after which stable prefix."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cache_store.entry import Entry
 __all__ = ["Ask", "ask_of", "models_of"]
 
 # Endpoints at which a model answers a prompt: Anthropic, OpenAI (chat, legacy, Responses), Gemini and Vertex,
-# Bedrock, Cohere and Ollama, llama.cpp. Token counting, embeddings, files and batches are none, and would
-# pass for runs.
+# Bedrock, Cohere and Ollama, llama.cpp. Token counting, embeddings, files and batches are left out: they would
+# look like runs.
 _ENDPOINT = re.compile(
     r"/(?:messages|(?:chat/)?completions?|responses|converse(?:-stream)?|invoke(?:-with-response-stream)?|chat"
     r"|generate)$|:(?:stream)?(?:generatecontent|rawpredict)$",
@@ -28,7 +28,7 @@ _MODEL_IN_PATH = (r"/model/([^/]+)/", r"/deployments/([^/]+)/", r"/models/([^/:]
 _SYSTEM = ("system", "instructions", "preamble", "systemInstruction", "system_instruction")
 _TOOLS = ("tools", "functions", "toolConfig")
 _HISTORY = ("messages", "contents", "input")
-# What stands before the last message by itself: server-side state, and Cohere v1's own history.
+# State on the server, and Cohere v1's own history: they come before the last message too.
 _STATE = ("previous_response_id", "conversation", "cachedContent", "chat_history", "context")
 
 
@@ -36,7 +36,7 @@ _STATE = ("previous_response_id", "conversation", "cachedContent", "chat_history
 class Ask:
     """A question to a model. `models` are the names that the request has for it, the route's own first.
 
-    `prefix_sha256` is over model, system, tools and all messages but the last; None where requests are not
+    `prefix_sha256` covers model, system, tools and all messages but the last; it is None if the request was not
     saved.
     """
 
@@ -47,7 +47,7 @@ class Ask:
 
 
 def ask_of(entry: Entry) -> Ask | None:
-    """What an entry's request asks; None where its endpoint is not one of a model's. Never raises."""
+    """What an entry's request asks; None if its endpoint is not a model's. Never raises."""
     try:
         saved = bounded_json.loads(entry.request_json)
     except ValueError:
@@ -65,7 +65,7 @@ def ask_of(entry: Entry) -> Ask | None:
 
 
 def models_of(path: str, body: dict[str, Any] | None, label: str = "") -> tuple[str, ...]:
-    """The model's names in a request, each once: of its path (Bedrock, Azure, Gemini), body, label."""
+    """The model's names in a request, each once: from its path (Bedrock, Azure, Gemini), its body and its label."""
     found = [unquote(match[1]) for pattern in _MODEL_IN_PATH if (match := re.search(pattern, path))]
     found += [_text((body or {}).get("model")).removeprefix("models/"), label]
     return tuple(dict.fromkeys(name for name in found if name))

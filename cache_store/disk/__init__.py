@@ -1,1 +1,1 @@
-"""The diskcache directory: the only room that imports diskcache. Treats every file in it as untrusted input."""
+"""The diskcache directory. Only this room imports diskcache, and it treats every file as untrusted input."""

@@ -1,7 +1,7 @@
-"""Entries that were read, kept so that the same bytes need not be checked and parsed again.
+"""Keeps entries that were read, so that the same bytes need not be checked and parsed again.
 
-To compare a long answer with the one that is kept costs a twentieth of its checksum. Of an entry's bytes only what
-the entry itself does not hold is kept beside it.
+Comparing a long answer with the kept one takes a twentieth of the time of its checksum. Beside the entry, only the
+bytes that it does not hold itself are kept.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from cache_store.entry import Entry
 __all__ = ["DecodedEntries"]
 
 _DIGEST = 32
-_MOST_SHARE = 4  # one entry may take a quarter of the room
+_MAX_SHARE = 4  # one entry may take a quarter of the bytes
 
 
 class DecodedEntries:
-    """The latest that came, bounded in number and in bytes. Threads may share it."""
+    """The latest entries, bounded in number and in bytes. Threads may share it."""
 
-    __slots__ = ("_bytes", "_kept", "_lock", "_most_bytes", "_most_entries")
+    __slots__ = ("_bytes", "_kept", "_lock", "_max_bytes", "_max_entries")
 
-    def __init__(self, most_entries: int = 1024, most_bytes: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, max_entries: int = 1024, max_bytes: int = 16 * 1024 * 1024) -> None:
         self._kept: dict[str, tuple[bytes, Entry, bytes]] = {}
         self._bytes = 0
-        self._most_entries = most_entries
-        self._most_bytes = most_bytes
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
 
     def find(self, key: str, data: bytes) -> Entry | None:
-        """The entry under `key` where it was made of these very bytes; else None."""
+        """The entry under `key` if it was decoded from exactly these bytes; otherwise None."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -46,14 +46,14 @@ class DecodedEntries:
         return entry if same else None
 
     def add(self, key: str, data: bytes, entry: Entry) -> None:
-        """Keep `entry`, which `data` was decoded to, instead of an earlier one under `key`."""
-        if len(data) > self._most_bytes // _MOST_SHARE:
+        """Keep `entry`, decoded from `data`, in place of an earlier entry under `key`."""
+        if len(data) > self._max_bytes // _MAX_SHARE:
             return
         head = data[: len(data) - _DIGEST - len(entry.body) - len(entry.request_json)]
         with self._lock:
             self._let_go(key)
             while self._kept and (
-                len(self._kept) >= self._most_entries or self._bytes + len(data) > self._most_bytes
+                len(self._kept) >= self._max_entries or self._bytes + len(data) > self._max_bytes
             ):
                 self._let_go(next(iter(self._kept)))
             self._kept[key] = (head, entry, data[-_DIGEST:])

@@ -1,4 +1,4 @@
-"""When each entry was last used, written once at a run's end, for `prune --unused-since`."""
+"""Notes at a run's end when each entry was last used, for `prune --unused-since`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cache_store.atomic_file import replace_file
 __all__ = ["note_used", "read_last_used"]
 
 _NAME = "last-used.json"
-_MOST = 2**28
+_MAX_FILE = 2**28  # bytes
 
 
 def note_used(cache_dir: Path, keys: Iterable[str], now: float) -> None:
-    """Add that `keys` were used at `now` (Unix seconds); runs that end at once wait for one another.
+    """Note that `keys` were used at `now` (Unix seconds). Runs that end at the same time wait for one another.
 
-    Where it cannot be written nothing fails: their recording's time counts then.
+    Nothing fails if the note cannot be written: the recording time counts then.
     """
     new = dict.fromkeys(keys, int(now))
     if not new:
@@ -33,16 +33,16 @@ def note_used(cache_dir: Path, keys: Iterable[str], now: float) -> None:
         finally:
             os.close(handle)
     except OSError:
-        pass  # a full or read-only disk; there is no harm but an entry that is pruned sooner
+        pass  # a full or read-only disk: an entry may be pruned sooner
 
 
 def read_last_used(cache_dir: Path) -> dict[str, int]:
-    """Unix seconds by key; what cannot be read was never used."""
+    """When each key was last used, in Unix seconds; {} if the note cannot be read."""
     path = cache_dir / _NAME
     try:
-        if path.stat().st_size > _MOST:
+        if path.stat().st_size > _MAX_FILE:
             return {}
-        found = json.loads(path.read_bytes())
-        return {key: value for key, value in found.items() if type(value) is int}
+        noted = json.loads(path.read_bytes())
+        return {key: value for key, value in noted.items() if type(value) is int}
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}

@@ -1,1 +1,1 @@
-"""Finds the recorded request that is nearest to one that missed. Works on saved requests alone."""
+"""Finds the recorded request nearest to one that missed. Works on saved requests alone."""

@@ -1,8 +1,8 @@
-"""A request's sketch: a few dozen numbers that alike requests share, so that the nearest one is found unread.
+"""Sketches of requests: a few dozen numbers that similar requests share, so that the nearest is found unread.
 
-Three kinds of feature: the conversation so far after each message (a chain of hashes, so that a shared one is a
-shared beginning), single messages and other top-level members, and a sample of every text's word triples
-(bottom-k sampling: Broder 1997), so that a text with one word changed still shares most of them.
+There are three kinds of feature. The conversation after each message is a chain of hashes, so that a shared feature
+means a shared beginning. Single messages and other top-level members are hashed whole. Word triples of every text
+are sampled (bottom-k sampling: Broder 1997), so that a text with one changed word still shares most of them.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from zlib import crc32
 __all__ = ["Sketch", "conversation_of", "sketch"]
 
 _CONVERSATIONS = ("messages", "input", "contents")
-_MOST_JSON = 2**23  # bytes; a longer request is known by its label alone
+_MAX_JSON = 2**23  # bytes; the sketch of a longer request is made of its label alone
 _FIRST, _LAST = 48, 16  # messages whose chain is kept
 _ALONE = 16
 _MEMBERS = 16
 _TEXTS = 8
 _TRIPLES = 6
 _WORDS = 4000
-_MOST_TEXTS = 2000
+_MAX_TEXTS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """`chain` are the features of the conversation's beginnings, shortest first; `loose` all the others.
+    """`chain` holds the features of the conversation's beginnings, the shortest first; `loose` all the others.
 
-    `endpoint` is method and path as they are shown. Features are 63-bit numbers that hold for one host only.
+    `endpoint` is method and path as shown to users. Features are 63-bit numbers, comparable within one host only.
     """
 
     host: str
@@ -42,7 +42,7 @@ class Sketch:
 
 
 def sketch(label: Mapping[str, str], request_json: bytes) -> Sketch:
-    """The sketch of a saved request. Never raises; what does not parse is known by its label alone."""
+    """The sketch of a saved request; made of the label alone if the request does not parse. Never raises."""
     host = label.get("host", "")[:200]
     endpoint = f"{label.get('method', '')} {label.get('path', '')}"[:200]
     body = _body(request_json)
@@ -60,8 +60,8 @@ def conversation_of(body: Any) -> list[Any]:
     """The list of messages in a body: `messages`, Responses' `input`, or Gemini's `contents`."""
     for name in _CONVERSATIONS:
         if isinstance(body, dict) and isinstance(body.get(name), list):
-            found: list[Any] = body[name]
-            return found
+            messages: list[Any] = body[name]
+            return messages
     return []
 
 
@@ -77,7 +77,7 @@ class _Features:
 
 
 def _body(request_json: bytes) -> Any:
-    if len(request_json) > _MOST_JSON:
+    if len(request_json) > _MAX_JSON:
         return None
     try:
         saved = json.loads(request_json, parse_float=str, parse_int=str)
@@ -115,25 +115,25 @@ def _dumped(value: Any) -> str:
 
 
 def _sample(value: Any) -> list[int]:
-    """The smallest hashes of three words in a row, over every text in `value`."""
-    found: set[int] = set()
+    """The smallest hashes of three consecutive words, over every text in `value`."""
+    hashes: set[int] = set()
     left = _WORDS
     for text in _texts(value):
         words = [crc32(word.encode("utf-8", "surrogatepass")) for word in text[: left * 16].split()[:left]]
         left -= len(words)
-        found.update(
+        hashes.update(
             (a * 0x9E3779B1 ^ b * 0x85EBCA6B ^ c * 0xC2B2AE35) & 0xFFFFFFFF
             for a, b, c in zip(words, words[1:], words[2:], strict=False)
         )
         if left <= 0:
             break
-    return heapq.nsmallest(_TRIPLES, found)
+    return heapq.nsmallest(_TRIPLES, hashes)
 
 
 def _texts(value: Any) -> Iterator[str]:
     """Every text in `value`, at most a few thousand."""
     stack = [value]
-    for _ in range(_MOST_TEXTS):
+    for _ in range(_MAX_TEXTS):
         if not stack:
             return
         item = stack.pop()
@@ -142,4 +142,4 @@ def _texts(value: Any) -> Iterator[str]:
         elif isinstance(item, dict):
             stack.extend(reversed(item.values()))
         elif isinstance(item, list):
-            stack.extend(reversed(item[:_MOST_TEXTS]))
+            stack.extend(reversed(item[:_MAX_TEXTS]))

@@ -1,1 +1,1 @@
-"""Entries on their way: packs, buckets, directories of files, other tools' formats."""
+"""Moves entries: packs, buckets and directories of files. Uses stores; knows no other tool's format."""

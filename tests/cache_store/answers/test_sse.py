@@ -142,7 +142,7 @@ def _by_the_book(lines):
 
 def test_events_without_number_are_given_up(monkeypatch):
     """Past the bound nothing is read, and the body does not count as ended."""
-    monkeypatch.setattr(sse, "MAX_EVENTS", 3)
+    monkeypatch.setattr(sse, "_MAX_EVENTS", 3)
 
     assert parse(b"data: a\n\n" * 3).at_boundary
     assert not parse(b"data: a\n\n" * 4).at_boundary

@@ -221,9 +221,9 @@ def test_fireworks_counts_its_reads_in_a_header() -> None:
     [
         (
             ("anthropic", "claude-opus-5"),
-            "no recorded entry is of the route anthropic claude-opus-5; recorded: ",
+            "no recorded entry belongs to the route anthropic claude-opus-5; recorded: ",
         ),
-        (("mistral", ""), r"no recorded entry is of the route mistral \(any model\)"),
+        (("mistral", ""), r"no recorded entry belongs to the route mistral \(any model\)"),
         (
             ("", ""),
             "more than one route is recorded, name PROVIDER and --model; recorded: anthropic claude-sonnet-4-6",
@@ -245,7 +245,7 @@ def test_a_route_that_is_not_there_is_an_error_that_names_those_that_are(
 
 def test_an_empty_store_says_so() -> None:
     """Without any entry the error says that nothing is recorded."""
-    with pytest.raises(NoSuchRoute, match="no answer of a model is recorded here"):
+    with pytest.raises(NoSuchRoute, match="answer is recorded here"):
         probe_entries([], "anthropic", "m")
 
 

@@ -130,7 +130,7 @@ def test_a_fresh_basis_hides_no_contradiction(raw: dict[str, int]) -> None:
 
 def test_an_unknown_basis_is_refused_with_the_valid_ones() -> None:
     """A misspelt basis fails loudly."""
-    with pytest.raises(ValueError, match="'net' is no input basis; valid are inclusive, fresh"):
+    with pytest.raises(ValueError, match="'net' is not an input basis; use one of inclusive, fresh"):
         normalise({}, input_basis="net")
 
 

@@ -66,7 +66,7 @@ def test_a_newer_entry_takes_the_place_of_the_older() -> None:
 
 def test_the_oldest_goes_when_there_are_too_many_or_too_many_bytes() -> None:
     """Neither bound is passed, and what takes over a quarter of the room is not kept."""
-    few, small = DecodedEntries(most_entries=2), DecodedEntries(most_bytes=100_000)
+    few, small = DecodedEntries(max_entries=2), DecodedEntries(max_bytes=100_000)
     entries = {key: replace(ENTRY, key=key, body=bytes(20_000)) for key in "abcdefg"}
     for kept in (few, small):
         for key, entry in entries.items():

@@ -12,7 +12,7 @@ import pytest
 
 from cache_store.disk.database_check import DATABASE
 from cache_store.disk.disk_store import DiskStore
-from cache_store.disk.orphans import GRACE, find_orphans, remove_orphans
+from cache_store.disk.orphans import _GRACE, find_orphans, remove_orphans
 from cache_store.entry import Entry
 from cache_store.errors import StoreUnavailable
 
@@ -24,7 +24,7 @@ def _old(path: Path, content: bytes = b"abc") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         path.write_bytes(content)
-    os.utime(path, (time.time() - GRACE - 60,) * 2)
+    os.utime(path, (time.time() - _GRACE - 60,) * 2)
     return path
 
 
@@ -88,7 +88,7 @@ def test_an_unreadable_database_removes_nothing(folder: Path) -> None:
     left = _old(folder / LEFT)
     (folder / DATABASE).write_bytes(b"no database" * 1000)
     for look in (find_orphans, remove_orphans):
-        with pytest.raises(StoreUnavailable, match="cannot be looked through"):
+        with pytest.raises(StoreUnavailable, match="cannot be searched"):
             look(folder)
     assert left.exists()
 
