@@ -36,7 +36,7 @@ class TooLarge(BadCoding):
 def decode(raw: bytes, encoding: str, limit: int) -> bytes:
     """`raw` without the codings in a content-encoding header value (RFC 9110, 8.4), the last one first.
 
-    Knows identity, gzip, x-gzip, deflate (zlib and raw), br and zstd, alone or in a comma list. Raises TooLarge once
+    Knows identity, gzip, x-gzip, deflate (zlib and raw), br and zstd, alone or in a list. Raises TooLarge once
     a step gives more than `limit` bytes, without holding much more, and BadCoding if a coding is unknown, damaged,
     cut short or followed by other bytes.
     """
