@@ -88,16 +88,28 @@ def _hosts() -> str:
 
 def _headers() -> str:
     from addon.identity.denylist import HEADERS
+    from addon.identity.families import PROVIDER_HEADERS
 
     rows = [(verdict.value, _names([place.pattern for place in places])) for verdict, places in HEADERS]
+    providers = _names([place.pattern for place in PROVIDER_HEADERS])
+    rows.insert(1, ("left out for built-in providers; in, as a hash, for other hosts", providers))
     return _table(("in the key?", "headers"), *rows)
 
 
 def _query() -> str:
-    from addon.identity.denylist import QUERY, QUERY_BESIDE_SIG
+    from addon.identity.families import FAMILIES, QUERY_BESIDE_SIG
 
-    credentials = _names([place.pattern for place in QUERY])
-    return f"{credentials}; beside a `sig` also {_names(sorted(QUERY_BESIDE_SIG))}\n"
+    rows = [
+        (
+            family.name,
+            _names(list(family.hosts)),
+            _names([place.pattern for place in family.query]),
+        )
+        for family in FAMILIES
+        if family.query
+    ]
+    table = _table(("provider", "hosts", "left out of the key"), *rows)
+    return f"{table}\nOn Azure, beside a `sig`, also {_names(sorted(QUERY_BESIDE_SIG))}.\n"
 
 
 def _response_headers() -> str:

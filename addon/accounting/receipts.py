@@ -2,7 +2,7 @@
 
     # provider-proxy receipt 1
     upstream: none
-    pp1-<64 hex>  sha256:<64 hex>  2026-11-21T08:22:50Z  POST api.openai.com/v1/chat/completions gpt-4.1
+    pp2-<64 hex>  sha256:<64 hex>  2026-11-21T08:22:50Z  POST api.openai.com/v1/chat/completions gpt-4.1
 
 One line per key, sorted by request, so that a diff shows what changed. The digest is that of the stored entry.
 """

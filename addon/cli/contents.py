@@ -171,7 +171,7 @@ def entry_of(store: Store, short: str) -> Entry:
 
 
 def _full_key(store: Store, short: str) -> str:
-    """The only key that begins with `short`, which may lack the version (`pp1-`)."""
+    """The only key that begins with `short`, which may lack the version (`pp2-`)."""
     known = store.keys()
     keys = [key for key in known if key.startswith(short) or key.partition("-")[2].startswith(short)]
     if short in keys:

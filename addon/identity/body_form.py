@@ -18,7 +18,7 @@ from addon.identity.multipart_form import Part, boundary_of, parts_of
 from addon.redaction.redact import redact_bytes
 from cache_store.answers.content_coding import BadCoding, decode
 
-__all__ = ["Body", "decoded_body", "normal_body", "raw_body"]
+__all__ = ["Body", "decoded_body", "normal_body"]
 
 type Body = Document | dict[str, Any] | None
 
@@ -58,7 +58,7 @@ def normal_body(body: bytes, kept: KeptHeaders, *, is_decoded: bool) -> Body:
             read = _multipart(body, content_type)
     if read is not None:
         return read
-    raw = raw_body(body)
+    raw = _raw_body(body)
     # A reader of the saved request might be able to decode what we could not, and find a secret in it.
     return raw if is_decoded or raw["kind"] == "text" else _digest(body)
 
@@ -99,12 +99,12 @@ def _saved_part(part: Part) -> dict[str, Any]:
     saved: dict[str, Any] = {"name": part.name, "filename": part.filename, "content_type": part.content_type}
     if part.headers:
         saved["headers"] = [list(header) for header in part.headers]
-    raw = raw_body(part.content)
+    raw = _raw_body(part.content)
     kind = raw.pop("kind")
     return saved | ({kind: raw["value"]} if kind == "text" else raw)
 
 
-def raw_body(data: bytes) -> dict[str, Any]:
+def _raw_body(data: bytes) -> dict[str, Any]:
     """A body as its bytes: text unchanged (it is redacted later, with all other text), other data redacted."""
     if len(data) <= _INLINE:
         try:

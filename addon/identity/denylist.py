@@ -1,22 +1,20 @@
 """The denylist: headers and query parameters that are forwarded but not part of the identity, and why.
 
 Unknown names are in the identity. Patterns are lower case, with `*` at one end for anything. The first match
-decides.
+decides. The rows here hold for every host, because they only describe the transport, the client's software, or the
+client's credentials; rows that depend on a provider's API are in `families`.
 """
 
 from __future__ import annotations
 
 import enum
 from functools import lru_cache
+from typing import Any
 
-from addon.redaction.credential_places import (
-    CREDENTIAL_HEADERS,
-    CREDENTIAL_QUERY,
-    Place,
-    looks_like_credential,
-)
+from addon.identity.families import FAMILIES, PROVIDER_HEADERS, UPLOAD_ID, Family
+from addon.redaction.credential_places import CREDENTIAL_HEADERS, Place, looks_like_credential
 
-__all__ = ["HEADERS", "QUERY", "QUERY_BESIDE_SIG", "Verdict", "header_verdict", "query_verdict"]
+__all__ = ["HEADERS", "Verdict", "header_verdict", "leave_out_members", "query_verdict"]
 
 
 class Verdict(enum.Enum):
@@ -47,7 +45,6 @@ _TRANSPORT = (
     Place("content-md5", "a checksum of the body's spelling"),
     Place("content-digest", "a checksum of the body's spelling (RFC 9530)"),
     Place("accept-encoding", "answers are stored decoded"),
-    Place("cookie", "clients echo Set-Cookie: the second call differs from the first"),
     Place("date", "varies by itself"),
     Place("via", "names proxies on the way"),
     Place("forwarded", "names the client's address (RFC 7239)"),
@@ -61,7 +58,6 @@ _TRANSPORT = (
 _TRACING = (
     Place("traceparent", "new on every call (W3C)"),
     Place("tracestate", "new on every call (W3C)"),
-    Place("baggage", "new on every call (W3C, Sentry)"),
     Place("sentry-trace", "new on every call"),
     Place("x-datadog-*", "new on every call"),
     Place("x-amzn-trace-id", "new on every call"),
@@ -72,6 +68,16 @@ _TRACING = (
     Place("newrelic", "new on every call"),
     Place("elastic-apm-traceparent", "new on every call"),
     Place("x-trace-id", "new on every call"),
+    Place("x-request-id", "new on every call"),
+    Place("x-correlation-id", "new on every call"),
+    Place("x-client-request-id", "new on every call (OpenAI, Azure)"),
+    Place("x-ms-client-request-id", "new on every call (Azure)"),
+    Place("x-irid", "new on every call (inspect_ai: its internal request id)"),
+    Place("x-litellm-trace-id", "new on every call (LiteLLM)"),
+    Place("x-portkey-trace-id", "new on every call (Portkey)"),
+    Place("langfuse-trace-id", "new on every call (Langfuse)"),
+    Place("idempotency-key", "new on every call; retries repeat it"),
+    Place("x-idempotency-key", "new on every call; retries repeat it"),
 )
 _TELEMETRY = (
     Place("user-agent", "varies by version, machine, and for boto3 by process"),
@@ -91,24 +97,11 @@ _TELEMETRY = (
     Place("x-ms-lib-capability", "MSAL"),
     Place("request-source", "litellm: version"),
     Place("x-hf-download-counter", "huggingface_hub"),
+    Place("x-claude-code-*", "Claude Code: ids of session and prompt, durations of tool calls"),
     Place("x-codex-window-id", "Codex: new in every window"),
     Place("x-codex-turn-metadata", "Codex: installation id, folder, time"),
     Place("x-gemini-api-privileged-user-id", "Gemini CLI: an installation's id, for statistics"),
     Place("x-provider-proxy-*", "meant for this proxy; never forwarded"),
-)
-_IDS = (
-    Place("request-id", "new on every call"),
-    Place("*-request-id", "new on every call"),
-    Place("*-requestid", "new on every call"),
-    Place("correlation-id", "new on every call"),
-    Place("*-correlation-id", "new on every call"),
-    Place("session-id", "new in every session (Codex)"),
-    Place("session_id", "new in every session (Codex before 0.169)"),
-    Place("*-session-id", "new in every session (Claude Code)"),
-    Place("thread-id", "new in every session (Codex)"),
-    Place("conversation_id", "new in every session (Codex before 0.98)"),
-    Place("idempotency-key", "new on every call; retries repeat it"),
-    Place("x-idempotency-key", "new on every call; retries repeat it"),
 )
 _SELECTORS = (
     Place("openai-organization", "what it may see differs by account (/v1/files)"),
@@ -143,22 +136,15 @@ _HARMLESS = (
 )
 
 HEADERS: tuple[tuple[Verdict, tuple[Place, ...]], ...] = (
-    (Verdict.OUT, _TRANSPORT + _TRACING + _TELEMETRY + _IDS),
+    (Verdict.OUT, _TRANSPORT + _TRACING + _TELEMETRY),
     (Verdict.SELECTOR, _SELECTORS),
     (Verdict.SET, _SETS),
     (Verdict.CLEAR, _HARMLESS),
     (Verdict.CREDENTIAL, CREDENTIAL_HEADERS),
 )
-"""Every known header. A header without a row is `Verdict.HASHED`."""
+"""The known headers of every host. A header without a row, here or in its family, is `Verdict.HASHED`."""
 
-QUERY = CREDENTIAL_QUERY
-"""Query parameters that are left out, except that a credential was sent."""
-
-QUERY_BESIDE_SIG = frozenset(
-    {"se", "sp", "sv", "sr", "st", "spr", "sip", "ss", "srt", "ske", "skoid", "sks", "skt", "sktid", "skv"}
-)
-"""The other parameters of an Azure SAS (times, permissions): left out if `sig` is present."""
-
+_CREDENTIAL_QUERY = tuple(place.pattern for family in FAMILIES for place in family.query)
 _LONGEST = 256
 
 
@@ -171,25 +157,43 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 @lru_cache(maxsize=2048)
-def _header_verdict(name: bytes) -> tuple[Verdict, bytes]:
+def _header_verdict(name: bytes, is_provider: bool) -> tuple[Verdict, bytes]:
     lower = name.lower()
     text = lower.decode("latin-1")
     for verdict, places in HEADERS:
         if any(_matches(text, place.pattern) for place in places):
             return verdict, lower
+    if is_provider and any(_matches(text, place.pattern) for place in PROVIDER_HEADERS):
+        return Verdict.OUT, lower
     return Verdict.HASHED, lower
 
 
-def header_verdict(name: bytes) -> tuple[Verdict, bytes]:
-    """How a header enters the identity, and its name in lower case."""
+def header_verdict(name: bytes, *, is_provider: bool) -> tuple[Verdict, bytes]:
+    """How a header enters the identity, and its name in lower case; `is_provider` if its host has a family."""
     if len(name) > _LONGEST:
         return Verdict.HASHED, name.lower()
-    return _header_verdict(name)
+    return _header_verdict(name, is_provider)
 
 
-def query_verdict(name: str) -> Verdict:
-    """How a query parameter enters the identity: credentials are left out, and names that look like one hashed."""
+def query_verdict(name: str, family: Family | None) -> Verdict:
+    """How a query parameter enters the identity.
+
+    Credentials of the host's family are left out. On other hosts such a parameter may decide the answer, so its
+    value is hashed, like that of any name that looks like a credential.
+    """
     lower = name.lower()
-    if any(_matches(lower, place.pattern) for place in QUERY):
+    if family is not None and any(_matches(lower, place.pattern) for place in family.query):
         return Verdict.CREDENTIAL
-    return Verdict.HASHED if looks_like_credential(lower) else Verdict.CLEAR
+    is_secret = lower == UPLOAD_ID or any(_matches(lower, pattern) for pattern in _CREDENTIAL_QUERY)
+    return Verdict.HASHED if is_secret or looks_like_credential(lower) else Verdict.CLEAR
+
+
+def leave_out_members(body: Any, family: Family | None, path: str) -> None:
+    """Remove from a parsed JSON body, in place, the members that do not affect the answer of `family` at `path`."""
+    if family is None or not isinstance(body, dict):
+        return
+    for place in family.members:
+        if isinstance(body.get(place.pattern), str):
+            del body[place.pattern]
+    if body.get("stream") is False and path.endswith(family.default_stream):
+        del body["stream"]

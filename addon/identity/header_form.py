@@ -23,17 +23,21 @@ _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)', re.
 _OWS = " \t"  # RFC 9110, 5.6.3; `str.strip` would remove more
 
 
-def keep_headers(headers: Headers) -> tuple[KeptHeaders, bool]:
-    """The headers that the key depends on (lower-case name, value as sent), and whether a credential was sent."""
+def keep_headers(headers: Headers, *, is_provider: bool) -> tuple[KeptHeaders, bool]:
+    """The headers that the key depends on (lower-case name, value as sent), and whether a credential was sent.
+
+    `is_provider` if the host belongs to a provider family.
+    """
     names = tuple([name for name, _ in headers])
     is_usual = sum(map(len, names)) <= _USUAL_NAMES
-    places, credentials = _places(names) if is_usual else _places.__wrapped__(names)
+    find = _places if is_usual else _places.__wrapped__
+    places, credentials = find(names, is_provider)
     credential = bool(b"".join([headers[at][1] for at in credentials]).strip())
     return [(name, headers[at][1]) for at, name in places], credential
 
 
 @lru_cache(maxsize=256)
-def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int]]:
+def _places(names: tuple[bytes, ...], is_provider: bool) -> tuple[list[tuple[int, bytes]], list[int]]:
     """The positions (and lower-case names) of the headers that are kept, and the positions of credentials.
 
     Cached, because a client sends the same names with every request. Values are never passed to this function.
@@ -41,7 +45,7 @@ def _places(names: tuple[bytes, ...]) -> tuple[list[tuple[int, bytes]], list[int
     kept: list[tuple[int, bytes]] = []
     credentials: list[int] = []
     for at, name in enumerate(names):
-        verdict, lower = header_verdict(name)
+        verdict, lower = header_verdict(name, is_provider=is_provider)
         if verdict is Verdict.CREDENTIAL:
             credentials.append(at)
         elif verdict is not Verdict.OUT:
@@ -66,7 +70,7 @@ def normal_headers(
     pairs: list[list[str]] = []
     sets: dict[bytes, set[str]] = {}
     for name, raw in kept:
-        verdict, _ = header_verdict(name)
+        verdict, _ = header_verdict(name, is_provider=False)  # those left out are gone already
         value = raw.decode("latin-1").strip(_OWS)
         if verdict is Verdict.SET:
             sets.setdefault(name, set()).update(

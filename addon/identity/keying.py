@@ -7,36 +7,34 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from addon.identity.body_form import Body, decoded_body, normal_body, raw_body
+from addon.identity.body_form import Body, decoded_body, normal_body
 from addon.identity.cache_markers import merged_markers, take_markers
-from addon.identity.canonical_json import MAX_DEPTH, Document, NotCanonical, parse
-from addon.identity.denylist import QUERY_BESIDE_SIG, Verdict, query_verdict
+from addon.identity.canonical_json import Document
+from addon.identity.denylist import Verdict, leave_out_members, query_verdict
+from addon.identity.families import QUERY_BESIDE_SIG, UPLOAD_ID, Family, family_of
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
 from addon.identity.header_form import KeptHeaders, keep_headers, normal_headers, value_of
 from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_query
 from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
-from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, read_head
+from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.messages import WireRequest
 from addon.redaction.credential_places import BODY_FIELDS
-from addon.redaction.redact import hashed, may_hold_secrets
-from cache_store.errors import CorruptEntry
+from addon.redaction.redact import hashed, may_hold_secrets, minted
 
 __all__ = ["Identity", "identify", "key_of_saved"]
 
 _MODEL_IN_PATH = re.compile(r"/(?:models?|deployments)/([^/:]+(?::\d+)?)")
 _LABEL = 200
 _CREDENTIAL_MEMBERS = frozenset({"headers", *BODY_FIELDS})
-# The saved object and its `body` enclose the request's own body.
-_SAVED_DEPTH = MAX_DEPTH + 2
 
 
 class Identity(NamedTuple):
     """A request's identity.
 
-    `key` is `pp1-<64 hex>`. `request_json` is the redacted request as it may be saved: a JSON object in UTF-8, from
-    which the key can be computed again. `label` has `method`, `host`, `path`, and `model` if one was found.
+    `key` is `pp2-<64 hex>`. `request_json` is the redacted request as it may be saved: a JSON object in UTF-8,
+    from which the key can be computed again. `label` has `method`, `host`, `path`, and `model` if one was found.
     """
 
     key: str
@@ -45,11 +43,23 @@ class Identity(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """The redacted part of an identity that does not depend on the body, with the label and a model in the path."""
+    """The redacted part of an identity that does not depend on the body."""
 
     saved: bytes
+    path: str
     label: dict[str, str]
     model: str | None
+
+
+class _HeadSource(NamedTuple):
+    """A request and what was found in its head; `digest` covers all of it but the body."""
+
+    request: WireRequest
+    family: Family | None
+    kept: KeptHeaders
+    credential: bool
+    upload_of: str
+    digest: bytes
 
 
 _MEMO: Memo[Identity] = Memo()
@@ -57,14 +67,19 @@ _MEMO: Memo[Identity] = Memo()
 _HEADS: Memo[_Head] = Memo(max_entries=256, max_bytes=1024 * 1024)
 
 
-def identify(request: WireRequest, rules: IdentityRules) -> Identity:
-    """The identity of `request`. Never raises; the result is the same on every machine and Python version."""
-    kept, credential = keep_headers(request.headers)
-    url = (request.scheme, request.host, request.port, request.target)
+def identify(request: WireRequest, rules: IdentityRules, upload_of: str = "") -> Identity:
+    """The identity of `request`. Never raises; the result is the same on every machine and Python version.
+
+    `upload_of` is the key of the request whose answer minted the `upload_id` of this one; '' if that is not known.
+    """
+    family = family_of(request.host)
+    kept, credential = keep_headers(request.headers, is_provider=family is not None)
+    url = (request.scheme, request.host, request.port, request.target, upload_of)
     head_digest, digest = digests((request.method, url, credential, kept, _rules_digest(rules)), request.body)
     identity = _MEMO.get(digest)
     if identity is None:
-        identity = _identify(request, kept, credential, head_digest, rules)
+        head = _HeadSource(request, family, kept, credential, upload_of, head_digest)
+        identity = _identify(head, rules)
         _MEMO.put(digest, identity, len(identity.request_json))
     return identity
 
@@ -76,57 +91,57 @@ def _rules_digest(rules: IdentityRules) -> str:
 
 def key_of_saved(request_json: bytes, rules: IdentityRules) -> str:
     """The key of a saved request after applying `rules` to it as well. Raises CorruptEntry if it is invalid."""
-    return key_of(resave(request_json, rules))
+    return key_of(_resaved(request_json, rules, redacts=False))
 
 
 def resave(request_json: bytes, rules: IdentityRules) -> bytes:
-    """A saved request as it would have been saved under `rules`. Raises CorruptEntry if it is invalid."""
-    try:
-        document = parse(request_json, _SAVED_DEPTH)
-    except NotCanonical as error:
-        raise CorruptEntry("a saved request is not valid JSON") from error
+    """A saved request as it would be saved today under `rules`. Raises CorruptEntry if it is invalid."""
+    return _resaved(request_json, rules, redacts=True)
+
+
+def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> bytes:
+    document = parse_saved(request_json)
     head, markers, body = read_head(document.value, rules)
-    if body is None or body["kind"] != "json":
-        return dump_saved(head, markers, body)
-    value = document.inner(body["value"])
-    markers = merged_markers(markers, _markers(value, rules))
-    ignore_fields(value.value, rules)
-    return dump_saved(head, markers, value)
+    family = family_of(head["host"])
+    if body is not None and body["kind"] == "json":
+        value = document.inner(body["value"])
+        markers = merged_markers(markers, _take_from_body(value, rules, family, head["path"]))
+        if redacts:
+            value = value.inner(redact_tree(value.value, is_saved=True))
+            redact_members(value.value)
+        ignore_fields(value.value, rules)
+        return dump_saved(head, markers, value)
+    return dump_saved(head, markers, redact_other(body, is_saved=True) if redacts and body else body)
 
 
-def _identify(
-    request: WireRequest, kept: KeptHeaders, credential: bool, head_digest: bytes, rules: IdentityRules
-) -> Identity:
-    plain = decoded_body(request.body, value_of(kept, b"content-encoding"))
+def _identify(source: _HeadSource, rules: IdentityRules) -> Identity:
+    request = source.request
+    plain = decoded_body(request.body, value_of(source.kept, b"content-encoding"))
     content = request.body if plain is None else plain
-    body = normal_body(content, kept, is_decoded=plain is not None)
-    head_key = (head_digest, plain is not None, body is None, _is_multipart(body))
+    body = normal_body(content, source.kept, is_decoded=plain is not None)
+    head_key = (source.digest, plain is not None, body is None, _is_multipart(body))
     head = _HEADS.get(head_key)
     if head is None:
-        head = _redacted_head(
-            _head_members(request, kept, credential, body, is_decoded=plain is not None), rules
-        )
+        head = _redacted_head(source, body, rules, is_decoded=plain is not None)
         _HEADS.put(head_key, head, len(head.saved))
-    model, content_form = _redacted_content(body, content, rules)
-    saved = head.saved + content_form
+    markers = _take_from_body(body, rules, source.family, head.path)
+    model, saved_content = _redacted_content(body, markers, rules)
+    saved = head.saved + saved_content
     model = model or head.model
     label = head.label | {"model": model[:_LABEL]} if model else dict(head.label)
     return Identity(key_of(saved), saved, label)
 
 
-def _redacted_content(body: Body, content: bytes, rules: IdentityRules) -> tuple[str | None, bytes]:
+def _redacted_content(
+    body: Body, markers: list[dict[str, str]], rules: IdentityRules
+) -> tuple[str | None, bytes]:
     """The model named in the body, and the saved form of markers and body after redaction and ignore rules."""
-    markers = _markers(body, rules)
     saved = dump_content(markers, body)
     if body is None:
         return None, saved
     is_clean = isinstance(body, Document) and not may_hold_secrets(saved)
     if not is_clean:
-        try:
-            markers, body = merged_markers(redact_tree(markers), []), _redacted(body)
-        except NotCanonical:
-            # Two names became one: then the body is its bytes, in which both stand.
-            markers, body = [], redact_other(raw_body(content))
+        markers, body = merged_markers(redact_tree(markers), []), _redacted(body)
     if _take_out(body, rules) or not is_clean:
         saved = dump_content(markers, body)
     return _model(body), saved
@@ -148,22 +163,12 @@ def _is_multipart(body: Body) -> bool:
     return isinstance(body, dict) and body["kind"] == "multipart"
 
 
-def _redacted_head(members: dict[str, Any], rules: IdentityRules) -> _Head:
-    members = redact_tree(members)
-    members["headers"] = ignore_headers(members["headers"], rules)
-    members["query"] = ignore_query(members["query"], rules)
-    label = {name: members[name][:_LABEL] for name in ("method", "host", "path")}
-    model = _MODEL_IN_PATH.search(members["path"])
-    return _Head(dump_head(members), label, model[1][:_LABEL] if model else None)
-
-
-def _head_members(
-    request: WireRequest, kept: KeptHeaders, credential: bool, body: Body, *, is_decoded: bool
-) -> dict[str, Any]:
+def _redacted_head(source: _HeadSource, body: Body, rules: IdentityRules, *, is_decoded: bool) -> _Head:
+    request = source.request
     host = normal_host(request.host)
     target = split_target(request.target, host)
-    query, in_query = _query(target.query)
-    return {
+    query, in_query = _query(target.query, source.family)
+    members = {
         "method": printable(request.method.upper()),
         "scheme": printable(request.scheme.lower()),
         "host": host,
@@ -171,22 +176,34 @@ def _head_members(
         "path": target.path,
         "query": query,
         "headers": normal_headers(
-            kept,
+            source.kept,
             has_body=body is not None,
             is_multipart=_is_multipart(body),
             is_decoded=is_decoded,
         ),
-        "credential": credential or in_query or target.userinfo or "@" in request.host,
+        "credential": source.credential or in_query or target.userinfo or "@" in request.host,
     }
+    members = redact_tree(members)
+    if source.upload_of:
+        stand_in = minted(source.upload_of)
+        members["query"] = [[n, stand_in if n == UPLOAD_ID else value] for n, value in members["query"]]
+    members["headers"] = ignore_headers(members["headers"], rules)
+    members["query"] = ignore_query(members["query"], rules)
+    label = {name: members[name][:_LABEL] for name in ("method", "host", "path")}
+    model = _MODEL_IN_PATH.search(members["path"])
+    return _Head(dump_head(members), members["path"], label, model[1][:_LABEL] if model else None)
 
 
-def _query(pairs: list[tuple[str, str | None]]) -> tuple[list[list[str | None]], bool]:
+def _query(pairs: list[tuple[str, str | None]], family: Family | None) -> tuple[list[list[str | None]], bool]:
     """The pairs without credentials, and whether there were any credentials."""
     kept: list[list[str | None]] = []
     credential = False
-    is_signed = any(name.lower() == "sig" and value for name, value in pairs)
+    is_signed = any(
+        name.lower() == "sig" and value and query_verdict(name, family) is Verdict.CREDENTIAL
+        for name, value in pairs
+    )
     for name, value in pairs:
-        verdict = query_verdict(name)
+        verdict = query_verdict(name, family)
         if verdict is Verdict.CREDENTIAL:
             credential = credential or bool(value)
         elif not (is_signed and name in QUERY_BESIDE_SIG):
@@ -194,9 +211,15 @@ def _query(pairs: list[tuple[str, str | None]]) -> tuple[list[list[str | None]],
     return kept, credential
 
 
-def _markers(body: Body, rules: IdentityRules) -> list[dict[str, str]]:
-    if isinstance(body, Document) and "cache_control" in body.notable:
-        return take_markers(body.value) if rules.cache_control is CacheControl.NORMALISE else []
+def _take_from_body(
+    body: Body, rules: IdentityRules, family: Family | None, path: str
+) -> list[dict[str, str]]:
+    """Remove, in place, what does not affect the answer of this provider. Returns the `cache_control` markers."""
+    if family is None or not isinstance(body, Document):
+        return []
+    leave_out_members(body.value, family, path)
+    if "cache_control" in body.notable and rules.cache_control is CacheControl.NORMALISE:
+        return take_markers(body.value)
     return []
 
 

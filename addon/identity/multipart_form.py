@@ -44,7 +44,8 @@ def parts_of(body: bytes, boundary: bytes) -> list[Part] | None:
     """The parts of a body, or None if it is not exactly delimiters and parts from first byte to last."""
     delimiter = b"\r\n--" + boundary
     first, *rest = (b"\r\n" + body).split(delimiter, _MAX_PARTS + 1)
-    if first or not rest or len(rest) > _MAX_PARTS or rest.pop() not in (b"--", b"--\r\n"):
+    # Some clients end with an empty epilogue (form-data-encoder: `--B--\r\n\r\n`), which RFC 2046, 5.1.1 ignores.
+    if first or not rest or len(rest) > _MAX_PARTS or rest.pop().rstrip(b"\r\n") != b"--":
         return None
     parts = [_part(text) for text in rest]
     return None if None in parts else [part for part in parts if part is not None]

@@ -10,27 +10,54 @@ import hashlib
 import json
 from typing import Any
 
-from addon.identity.canonical_json import Document, Number, written
+from addon.identity.canonical_json import MAX_DEPTH, Document, NotCanonical, Number, parse, written
 from addon.identity.ignoring import ignore_headers, ignore_query
 from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
 
-__all__ = ["dump_content", "dump_head", "dump_saved", "key_of", "read_head"]
+__all__ = [
+    "KEY_PREFIX",
+    "dump_content",
+    "dump_head",
+    "dump_saved",
+    "key_of",
+    "old_key_of",
+    "parse_saved",
+    "read_head",
+]
 
-# Any change to what is hashed needs a new version.
-_KEY_PREFIX = "pp1-"
+KEY_PREFIX = "pp2-"
+"""The version of keys. Any change to what is hashed needs a new one."""
 
-_HASHER = hashlib.sha256(b"provider-proxy request identity 1\0")
+_HASHER = hashlib.sha256(b"provider-proxy request identity 2\0")
+_OLD_HASHER = hashlib.sha256(b"provider-proxy request identity 1\0")
+# The saved object and its `body` enclose the request's own body.
+_MAX_DEPTH = MAX_DEPTH + 2
 _HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
 _MARKERS = "cache_control"
 _ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def key_of(saved: bytes) -> str:
-    """The key of a saved form: `pp1-` and 64 hex digits."""
+    """The key of a saved form: `pp2-` and 64 hex digits."""
     hasher = _HASHER.copy()
     hasher.update(saved)
-    return _KEY_PREFIX + hasher.hexdigest()
+    return KEY_PREFIX + hasher.hexdigest()
+
+
+def old_key_of(saved: bytes) -> str:
+    """The key of a saved form in version 1: `pp1-` and 64 hex digits."""
+    hasher = _OLD_HASHER.copy()
+    hasher.update(saved)
+    return f"pp1-{hasher.hexdigest()}"
+
+
+def parse_saved(request_json: bytes) -> Document:
+    """The JSON of a saved request. Raises CorruptEntry if it is not JSON."""
+    try:
+        return parse(request_json, _MAX_DEPTH)
+    except NotCanonical as error:
+        raise CorruptEntry("a saved request is not valid JSON") from error
 
 
 def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:

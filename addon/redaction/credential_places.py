@@ -12,7 +12,6 @@ from typing import NamedTuple
 __all__ = [
     "BODY_FIELDS",
     "CREDENTIAL_HEADERS",
-    "CREDENTIAL_QUERY",
     "Place",
     "looks_like_credential",
 ]
@@ -46,22 +45,6 @@ CREDENTIAL_HEADERS = (
     ),
     Place("helicone-auth", "Helicone gateway"),
     Place("x-litellm-key", "LiteLLM gateway"),
-)
-
-CREDENTIAL_QUERY = (
-    Place("key", "Google APIs, litellm 1.60: `?key=AIza…`"),
-    Place("api_key", "by custom"),
-    Place("api-key", "Azure by query"),
-    Place("apikey", "by custom"),
-    Place("subscription-key", "Azure API Management"),
-    Place("access_token", "RFC 6750 2.3"),
-    Place("sig", "Azure SAS signature"),
-    Place("signature", "CloudFront and older AWS signed URLs"),
-    Place("x-amz-*", "SigV4 in the query: credential, signature, security token, date"),
-    Place("x-goog-credential", "Google Cloud Storage V4 signed URL"),
-    Place("x-goog-signature", "Google Cloud Storage V4 signed URL"),
-    Place("x-goog-date", "Google Cloud Storage V4 signed URL: time of signing"),
-    Place("upload_id", "capability of one resumable upload (google-genai, step 2)"),
 )
 
 # Members of JSON, form and multipart bodies, as words. Joined by hyphens they are the kind that is shown.

@@ -1,8 +1,8 @@
 """Replaces secrets in text, so that the text may be saved and two secrets still give two texts.
 
-A secret becomes `<redacted:KIND:HEX8>`, with the first 8 hex digits of its SHA-256. A value that says nothing
-about the answer becomes `<redacted:KIND>`. A literal `<redacted:` in a request becomes `<redacted::`: KIND is
-never empty, so no request can contain what looks like a redaction.
+A secret becomes `<redacted:KIND:HEX>`, where HEX is the first 32 hex digits (128 bits) of its SHA-256. A literal
+`<redacted:` in a request becomes `<redacted::`, and KIND is never empty, so nothing that a client sends can be
+confused with a redaction. The same holds for `⟦minted:`, which stands for an id that a provider has minted.
 """
 
 from __future__ import annotations
@@ -14,10 +14,21 @@ from collections.abc import Iterator
 from addon.redaction import shapes
 from addon.redaction.credential_places import BODY_FIELDS
 
-__all__ = ["IGNORED", "hashed", "hex8", "may_hold_secrets", "redact_bytes", "redact_text", "redacted"]
+__all__ = [
+    "IGNORED",
+    "hashed",
+    "is_redacted",
+    "may_hold_secrets",
+    "minted",
+    "redact_bytes",
+    "redact_text",
+    "redacted",
+]
 
 _OPEN = b"<redacted:"
-_ESCAPED = b"<redacted::"
+_MINTED = "⟦minted:".encode()
+_LITERALS = (_OPEN, _MINTED)
+_MARKER = re.compile(r"<redacted:[a-z0-9-]+(?::[0-9a-f]{32})?>")
 # Possessive, because `re` stores 160 bytes for each byte that it could go back to.
 _MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]++|\\.)++)"', re.DOTALL)
 # `headers` of an MCP server in a body that is not parsed as JSON: the lines of a batch, a lone surrogate in a
@@ -33,19 +44,28 @@ IGNORED = "<redacted:ignored>"
 """Replaces a value that an ignore rule of the user removed."""
 
 
-def hex8(value: bytes) -> str:
-    """The first 8 hex digits of the SHA-256 of `value`."""
-    return hashlib.sha256(value).hexdigest()[:8]
+def _hex(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()[:32]
 
 
 def hashed(value: bytes) -> str:
-    """`<sha256:HEX8>`, the saved form of a value that is in the identity but not known to be harmless."""
-    return f"<sha256:{hex8(value)}>"
+    """`<sha256:HEX>`, the saved form of a value that is in the identity but not known to be harmless."""
+    return f"<sha256:{_hex(value)}>"
 
 
-def redacted(kind: str, value: bytes | None = None) -> str:
-    """The text that replaces a secret. With `value`, two different secrets give two texts."""
-    return f"<redacted:{kind}>" if value is None else f"<redacted:{kind}:{hex8(value)}>"
+def redacted(kind: str, value: bytes) -> str:
+    """The text that replaces the secret `value`; two different secrets give two texts."""
+    return f"<redacted:{kind}:{_hex(value)}>"
+
+
+def is_redacted(text: str) -> bool:
+    """Whether the whole of `text` is a redaction of ours; always False for text that is not yet redacted."""
+    return text.startswith("<redacted:") and _MARKER.fullmatch(text) is not None
+
+
+def minted(key: str) -> str:
+    """The text that stands for an id that was minted in the answer to the request with `key`."""
+    return f"⟦minted:{key}⟧"
 
 
 def may_hold_secrets(data: bytes) -> bool:
@@ -55,22 +75,29 @@ def may_hold_secrets(data: bytes) -> bool:
     one in the JSON. The reverse does not hold: a private key that ends in another text is reported as well.
     """
     # Searching for one byte is faster than searching for several.
-    return (_OPEN[0] in data and _OPEN in data) or bool(shapes.find(data))
+    return (_OPEN[0] in data and _OPEN in data) or _MINTED in data or bool(shapes.find(data))
 
 
-def redact_bytes(data: bytes, *, members: bool = False) -> bytes:
-    """`data` with every secret shape replaced. Never raises. Different inputs give different results.
+def redact_bytes(data: bytes, *, members: bool = False, is_saved: bool = False) -> bytes:
+    """`data` with every secret shape replaced. Never raises; two different inputs stay different.
 
     `members` is for text that is not JSON or a form as a whole (JSON lines, a damaged document). It also
     replaces the values of members and pairs whose names are those of credentials, and of a server's headers.
+    `is_saved` is for text that has been redacted before: its redactions stay as they are.
     """
     findings = shapes.find(data)
     if members:
-        findings = sorted([*findings, *_members(data)], key=lambda finding: finding.start)
-    return _replaced(data, findings) if findings or _OPEN[0] in data else data
+        named = _members(data)
+        if is_saved:
+            named = (f for f in named if not is_redacted(data[f.start : f.end].decode("utf-8", "replace")))
+        findings = sorted([*findings, *named], key=lambda finding: finding.start)
+    return _replaced(data, findings, () if is_saved else tuple(text for text in _LITERALS if text in data))
 
 
-def _replaced(data: bytes, findings: list[shapes.Finding]) -> bytes:
+def _replaced(data: bytes, findings: list[shapes.Finding], literals: tuple[bytes, ...]) -> bytes:
+    """`data` with the findings replaced, and `literals` escaped between them."""
+    if not findings and not literals:
+        return data
     parts: list[bytes] = []
     at = 0
     for kind, start, end in findings:
@@ -78,8 +105,8 @@ def _replaced(data: bytes, findings: list[shapes.Finding]) -> bytes:
             parts += (data[at:start], redacted(kind, data[start:end]).encode())
             at = end
     parts.append(data[at:])
-    if _OPEN in data:
-        parts[::2] = [part.replace(_OPEN, _ESCAPED) for part in parts[::2]]
+    for literal in literals:
+        parts[::2] = [part.replace(literal, literal + b":") for part in parts[::2]]
     return b"".join(parts)
 
 
@@ -93,11 +120,11 @@ def _members(data: bytes) -> Iterator[shapes.Finding]:
                 yield shapes.Finding("header", *match.span(1))
 
 
-def redact_text(text: str, *, members: bool = False) -> str:
-    """`redact_bytes` for str."""
-    # Most texts are too short for a shape, for a literal `<redacted:` and for a member that holds a credential.
-    if len(text) < (len(_OPEN) if members or "<" in text else shapes.SHORTEST):
+def redact_text(text: str, *, members: bool = False, is_saved: bool = False) -> str:
+    """`text` with secrets replaced; the options are those of `redact_bytes`."""
+    # Most texts are too short for a shape and contain neither a literal nor a member.
+    if len(text) < shapes.SHORTEST and not (members or "<" in text or "⟦" in text):
         return text
     data = text.encode("utf-8", "surrogatepass")
-    clean = redact_bytes(data, members=members)
-    return text if clean is data else clean.decode("utf-8", "surrogatepass")
+    safe = redact_bytes(data, members=members, is_saved=is_saved)
+    return text if safe is data else safe.decode("utf-8", "surrogatepass")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from addon.identity import CacheControl, IdentityRules, key_of_saved
+from addon.identity.old_keys import is_old, old_key_of_saved
 from addon.policy.variants import CREDENTIAL_STATUSES
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry
 
 __all__ = ["check_key"]
 
-# What was ignored when it was recorded is out of the saved request; how markers counted is all that is left open.
-_RULES = tuple(IdentityRules(cache_control=way) for way in CacheControl)
+# Whatever rules it was recorded under, a saved request shows what they left. `exact` takes nothing more out of it.
+_RULES = IdentityRules(cache_control=CacheControl.EXACT)
 
 
 def check_key(entry: Entry) -> None:
@@ -24,7 +25,7 @@ def check_key(entry: Entry) -> None:
     if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
         return
     key, _, nth = entry.key.partition(".")
-    if (nth and not nth.isdecimal()) or all(
-        key_of_saved(entry.request_json, rules) != key for rules in _RULES
-    ):
+    saved = entry.request_json
+    expected = old_key_of_saved(saved) if is_old(key) else key_of_saved(saved, _RULES)
+    if (nth and not nth.isdecimal()) or expected != key:
         raise CorruptEntry("its key does not match its saved request")

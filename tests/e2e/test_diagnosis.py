@@ -117,7 +117,7 @@ def test_later_misses_are_folded_under_the_first(
     printed = proxy.stop()
     assert "4 later misses follow from it" in printed
     assert (
-        printed.count("warning: miss: POST api.openai.com/v1/chat/completions; nearest recorded: pp1-") == 1
+        printed.count("warning: miss: POST api.openai.com/v1/chat/completions; nearest recorded: pp2-") == 1
     )
     report = json.loads((proxy.folder / ".provider-proxy" / "last-run.json").read_text())
     assert [(m["differences"][0]["place"], m["follows"]) for m in report["missed"]] == [

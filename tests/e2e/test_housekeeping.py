@@ -219,7 +219,7 @@ def test_prune_by_lock_files(
 def test_verify_finds_and_moves_what_is_bad(command: Command, cache: Path) -> None:
     """A flipped byte, another schema and a foreign key are told; repaired, the cache is whole."""
     good, flipped, schema, foreign = (_entry(name) for name in ("good", "flipped", "schema", "foreign"))
-    _fill(cache, good, flipped, schema, replace(foreign, key=f"pp1-{1:064x}"))
+    _fill(cache, good, flipped, schema, replace(foreign, key=f"pp2-{1:064x}"))
     with closing(sqlite3.connect(cache / "cache.db")) as database:
         data = bytearray(flipped.encode())
         data[-40] ^= 1
@@ -231,10 +231,10 @@ def test_verify_finds_and_moves_what_is_bad(command: Command, cache: Path) -> No
     found = command("verify", "--json")
     assert found.returncode == 1
     bad = {item["key"]: item["why"] for item in json.loads(found.stdout)["bad"]}
-    assert set(bad) == {flipped.key, schema.key, f"pp1-{1:064x}"}
+    assert set(bad) == {flipped.key, schema.key, f"pp2-{1:064x}"}
     assert "checksum" in bad[flipped.key]
     assert "schema" in bad[schema.key]
-    assert "does not match" in bad[f"pp1-{1:064x}"]
+    assert "does not match" in bad[f"pp2-{1:064x}"]
     assert command("verify", "--repair").returncode == 0
     assert _keys(command) == [good.key]
     assert len(list((cache / "aside").iterdir())) == 3
@@ -293,7 +293,7 @@ def test_rekey_moves_what_another_version_of_the_key_recorded(
 ) -> None:
     """It is a miss before, though its request is the same, and a hit after."""
     ours = _entry("hello")
-    _fill(cache, replace(ours, key=ours.key.replace("pp1-", "pp0-")))
+    _fill(cache, replace(ours, key=ours.key.replace("pp2-", "pp1-")))
     proxy = start_proxy(None, mode="read-only-require-hit")
     assert cached(ask(proxy)) == "false"
     proxy.stop()

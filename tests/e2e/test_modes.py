@@ -71,7 +71,7 @@ def test_require_hit_answers_a_miss_itself(start_proxy: Start, upstream: Upstrea
     assert miss.json()["type"] == "error"
     assert error["type"] == error["code"] == "provider_proxy_cache_miss"
     assert "POST api.openai.com/v1/chat/completions" in error["message"]
-    assert error["key"].startswith("pp1-")
+    assert error["key"].startswith("pp2-")
     assert "nearest" in error
 
 

@@ -33,7 +33,7 @@ def test_a_receipt_and_a_locked_run(upstream: Upstream, environ: dict[str, str],
     assert fewer.returncode == 0
     more = provider_proxy(*locked, "--", *suite(tmp_path, count=4), environ=env, folder=tmp_path)
     assert more.returncode == 3
-    assert "--locked: 1 entry (pp1-" in more.stderr
+    assert "--locked: 1 entry (pp2-" in more.stderr
     assert "is not in the lock file" in more.stderr
     env["PROVIDER_PROXY_CACHE_MODE"] = "write-only"
     assert (

@@ -264,7 +264,7 @@ def test_ls_show_rm_stats(local: Upstream, environ: dict[str, str], tmp_path: Pa
     (entry,) = json.loads(provider_proxy("ls", "--json", environ=environ, folder=tmp_path).stdout)
     assert (entry["host"], entry["path"], entry["status"]) == ("localhost", "/v1/chat/completions", 200)
     assert entry["key"][:12] in provider_proxy("ls", environ=environ, folder=tmp_path).stdout
-    short = entry["key"].removeprefix("pp1-")[:8]
+    short = entry["key"].removeprefix("pp2-")[:8]
     shown = provider_proxy("show", short, environ=environ, folder=tmp_path)
     assert "answer 1" in shown.stdout
     raw = provider_proxy("show", "--raw", entry["key"], environ=environ, folder=tmp_path)

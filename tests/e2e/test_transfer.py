@@ -407,7 +407,7 @@ def _write_foreign_key(folder: Path) -> None:
 
     with closing(DiskStore(folder / "other")) as store:
         entries = list(store.iterate())
-    moved = [entries[0].encode(), replace(entries[1], key=f"pp1-{7:064x}").encode()]
+    moved = [entries[0].encode(), replace(entries[1], key=f"pp2-{7:064x}").encode()]
     write_pack(moved, folder / "foreign.ppack")
 
 

@@ -414,6 +414,6 @@ def test_staged_runs_receipts_and_gates(environ: dict[str, str], upstream: Upstr
     assert upstream.count == 8
     done = run(0, "--max-misses", "0", "--fail-on-unused")
     assert (done.returncode, upstream.count) == (0, 8), done.stderr
-    assert (tmp_path / "used.json").read_text().count("pp1-") == 4
+    assert (tmp_path / "used.json").read_text().count("pp2-") == 4
     assert not list((tmp_path / ".provider-proxy").glob("*.staging"))
     assert _worker_processes(tmp_path) == []

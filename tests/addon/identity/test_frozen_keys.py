@@ -1,7 +1,7 @@
 """Keys never change by accident: a cache that was recorded years ago must still be found.
 
-Where a change is meant, it is another version of the key (`pp2-`), and this file is made anew by running it:
-`python tests/addon/identity/test_frozen_keys.py`.
+A deliberate change needs another version of the key (`pp2-` is the second) and new frozen keys, which running this
+file writes: `python tests/addon/identity/test_frozen_keys.py`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -148,16 +147,15 @@ def test_agents_profile(request_body: dict[str, Any], old: str, new: str, key: C
     text = json.dumps(request_body)
     other = text.replace(old, new)
     assert other != text
-    assert key(text.encode()) != key(other.encode())
-    assert key(text.encode(), rules=AGENTS) == key(other.encode(), rules=AGENTS)
+    gateway = "llm.corp.example"  # for OpenAI `prompt_cache_key` is left out anyway
+    assert key(text.encode(), host=gateway) != key(other.encode(), host=gateway)
+    assert key(text.encode(), rules=AGENTS, host=gateway) == key(other.encode(), rules=AGENTS, host=gateway)
 
 
 def test_a_billing_text_is_read_once() -> None:
-    """A text of nothing but names takes no time, and what follows the ignored value stays when it is ignored again."""
+    """A text of nothing but names is read in one pass, and text after the ignored value stays when it is ignored again."""
     name = "x-anthropic-billing-header:"
-    start = time.process_time()
-    assert not ignore_fields({"system": [{"text": name * 20_000}]}, AGENTS)
-    assert time.process_time() - start < 2
+    assert not ignore_fields({"system": [{"text": name * 200_000}]}, AGENTS)
     body = {"system": [{"text": f"{name} cch=1; cch=2"}]}
     assert [ignore_fields(body, AGENTS), ignore_fields(body, AGENTS)] == [True, False]
     assert body["system"][0]["text"] == f"{name} cch=<redacted:ignored>; cch=2"

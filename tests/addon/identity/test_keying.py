@@ -16,6 +16,7 @@ import zstandard
 from addon.identity import CacheControl, IdentityRules, identify
 from addon.messages import WireRequest
 
+GEMINI = "generativelanguage.googleapis.com"
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5}
 MULTIPART = (
     b'--B\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
@@ -56,7 +57,7 @@ SAME = {
     "host case": ({"body": BODY}, {"body": BODY, "host": "API.OpenAI.com"}),
     "path encoding": ({"target": "/model/v2%3A0"}, {"target": "/model/v2:0"}),
     "query order": ({"target": "/x?a=1&b=2"}, {"target": "/x?b=2&a=1"}),
-    "query key": ({"target": "/x?key=AIzaOne&alt=sse"}, {"target": "/x?alt=sse"}),
+    "query key": ({"target": "/x?key=AIzaOne&alt=sse", "host": GEMINI}, {"target": "/x?alt=sse", "host": GEMINI}),
     "beta order": ({"headers": {"anthropic-beta": "b, a,a"}}, {"headers": {"anthropic-beta": "a,b"}}),
     "accept anything": ({"headers": {"accept": "*/*"}}, {"headers": {"accept": "application/json, */*;q=0.5"}}),
     "accept-language anything": ({"headers": {"accept-language": "*"}}, {}),
@@ -92,7 +93,7 @@ DIFFERENT = {
     "framing of headers": ({"headers": {"x-a": "1", "x-b": "2"}}, {"headers": {"x-a": "12", "x-b": ""}}),
     "no body, an empty one": ({"body": None}, {"body": {}}),
     "null, absent": ({"body": {"a": None}}, {"body": {}}),
-    "false, absent": ({"body": BODY}, {"body": BODY | {"stream": False}}),
+    "false, absent": ({"body": BODY}, {"body": BODY | {"n": False}}),
     "stream": ({"body": BODY | {"stream": True}}, {"body": BODY | {"stream": False}}),
     "0, false": ({"body": {"a": 0}}, {"body": {"a": False}}),
     "1, '1'": ({"body": {"a": 1}}, {"body": {"a": "1"}}),
@@ -156,18 +157,18 @@ def test_the_saved_form(make: Callable[..., WireRequest]) -> None:
     request = make(
         {"model": "m", "n": 1.50, "seed": 12345678901234567890123},
         {"x-route": "fast", "user-agent": "x", "anthropic-version": "2023-06-01", "cookie": "a=b"},
-        target="/v1/x?key=k&b=2&a",
+        target="/v1/x?b=2&a",
     )
     identity = identify(request, IdentityRules())
     assert identity.request_json == (
         b'{"method":"POST","scheme":"https","host":"api.openai.com","port":443,"path":"/v1/x",'
         b'"query":[["a",null],["b","2"]],'
-        b'"headers":[["anthropic-version","2023-06-01"],["content-type","application/json"],["x-route","<sha256:115dc360>"]],'
+        b'"headers":[["anthropic-version","2023-06-01"],["content-type","application/json"],["x-route","<sha256:115dc3606fbf8691fb69f2aefec86f2e>"]],'
         b'"credential":true,'
         b'"body":{"kind":"json","value":{"model":"m","n":1.5,"seed":12345678901234567890123}}}'
     )
     assert identity.label == {"method": "POST", "host": "api.openai.com", "path": "/v1/x", "model": "m"}
-    assert identity.key.startswith("pp1-")
+    assert identity.key.startswith("pp2-")
     assert len(identity.key) == 68
 
 
@@ -272,10 +273,10 @@ def test_markers_are_data_elsewhere(key: Callable[..., str]) -> None:
     assert key({"tools": [{"properties": {"cache_control": CACHED}}]}) != key({"tools": [{"properties": {}}]})
 
 
-def test_credentials_of_the_api_do_not_count(
+def test_credentials_in_a_body_count_and_are_not_saved(
     make: Callable[..., WireRequest], key: Callable[..., str]
 ) -> None:
-    """Where the API has a field for a credential its value is out and never saved; that it is there is in."""
+    """Two credentials of an MCP server are two requests, and neither is saved."""
 
     def mcp(token: str | None) -> dict[str, Any]:
         extra = (
@@ -288,7 +289,7 @@ def test_credentials_of_the_api_do_not_count(
             "refresh_token": token,
         }
 
-    assert key(mcp("SECRET-ONE")) == key(mcp("SECRET-TWO")) != key(mcp(None))
+    assert len({key(mcp("SECRET-ONE")), key(mcp("SECRET-TWO")), key(mcp(None))}) == 3
     saved = identify(make(mcp("SECRET-ONE")), IdentityRules()).request_json
     assert b"SECRET" not in saved
     assert b'"x-team":"<redacted:header:' in saved

@@ -166,7 +166,7 @@ async def test_a_miss_then_a_hit(hooks: Callable[..., _Hooks]) -> None:
     await made.answer(live, _chat())
     cached, status = _marks(live)
     assert (cached, live.comment) == ("false", status)
-    assert status.startswith('provider-proxy; fwd=miss; stored; key="pp1-')
+    assert status.startswith('provider-proxy; fwd=miss; stored; key="pp2-')
     hit = await made.send(_flow())
     assert hit.response is not None
     made.cache.responseheaders(hit)
@@ -246,7 +246,7 @@ async def test_a_require_hit_miss_is_an_own_page(hooks: Callable[..., _Hooks]) -
     assert flow.response.headers["x-should-retry"] == "false"
     cached, status = _marks(flow)
     assert (cached, flow.comment) == ("false", status)
-    assert status.startswith('provider-proxy; fwd=miss; key="pp1-')
+    assert status.startswith('provider-proxy; fwd=miss; key="pp2-')
 
 
 async def test_a_path_that_is_no_text_is_answered_all_the_same(hooks: Callable[..., _Hooks]) -> None:

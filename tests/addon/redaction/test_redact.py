@@ -14,7 +14,6 @@ from addon.redaction import shapes
 from addon.redaction.redact import (
     IGNORED,
     hashed,
-    hex8,
     may_hold_secrets,
     redact_bytes,
     redact_text,
@@ -29,19 +28,18 @@ FRAGMENTS = [
     "eyJhbGciOiJI.eyJzdWIiOiIx.aaaaaaaaaaaaaaaaaaaa", "ghp_" + "a1" * 18, "gsk_" + "b2" * 25, "xoxb-", "1234567890-" * 3,
 ]  # fmt: skip
 PIECES = st.lists(
-    st.sampled_from(["<redacted:", "<redacted::", "aws-key-id:", ">", ":", " ", KEY, KEY[:-1] + "F", IGNORED, "é", "\ud800"])
+    st.sampled_from(["<redacted:", "<redacted::", "⟦minted:", "⟦minted::", "⟧", "aws-key-id:", ">", ":", " ", KEY, KEY[:-1] + "F", IGNORED, "é", "\ud800"])
     | st.text(max_size=3)
 ).map("".join)  # fmt: skip
 
 
 def test_forms() -> None:
-    """A secret shows its kind and 8 digits of its hash; a credential field only its kind."""
-    digits = hashlib.sha256(KEY.encode()).hexdigest()[:8]
-    assert hex8(KEY.encode()) == digits
+    """A secret shows its kind and 128 bits of its hash, and our own markers are escaped."""
+    digits = hashlib.sha256(KEY.encode()).hexdigest()[:32]
     assert redact_text(f"a {KEY} b") == f"a <redacted:aws-key-id:{digits}> b"
     assert redact_text("<redacted:") == "<redacted::"
-    assert redacted("client-secret") == "<redacted:client-secret>"
-    assert hashed(b"v") == f"<sha256:{hashlib.sha256(b'v').hexdigest()[:8]}>"
+    assert redact_text("⟦minted:") == "⟦minted::"
+    assert hashed(b"v") == f"<sha256:{hashlib.sha256(b'v').hexdigest()[:32]}>"
 
 
 @given(PIECES, PIECES)

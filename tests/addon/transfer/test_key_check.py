@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -41,7 +42,7 @@ def test_another_key_is_refused() -> None:
     entry = _entry()
     for bad in (
         replace(entry, request_json=entry.request_json.replace(b'"u"', b'"v"')),
-        replace(entry, key=f"pp1-{0:064x}"),
+        replace(entry, key=f"pp2-{0:064x}"),
         replace(entry, key=f"{entry.key}.x"),
         replace(entry, key="other"),
         replace(entry, request_json=b"[]"),
@@ -51,8 +52,22 @@ def test_another_key_is_refused() -> None:
             check_key(bad)
 
 
+def test_an_entry_of_key_version_1_passes_under_its_own_key() -> None:
+    """It is checked as version 1 did, so that a cache that waits for `rekey` verifies and can be imported."""
+    saved = (
+        b'{"method":"GET","scheme":"https","host":"api.openai.com","port":443,"path":"/v1/models","query":[],'
+        b'"headers":[],"credential":true,"body":null}'
+    )
+    digest = hashlib.sha256(b"provider-proxy request identity 1\0" + saved).hexdigest()
+    entry = replace(_entry(), key=f"pp1-{digest}", request_json=saved)
+    check_key(entry)
+    for bad in (f"pp2-{digest}", f"pp1-{0:064x}"):
+        with pytest.raises(CorruptEntry):
+            check_key(replace(entry, key=bad))
+
+
 def test_what_says_nothing_passes() -> None:
     """Without a saved request, and one credential's 401, there is nothing to compare."""
     entry = _entry()
-    check_key(replace(entry, key=f"pp1-{0:064x}", request_json=b"{}"))
-    check_key(replace(entry, key=f"pp1-{0:064x}", status=401))
+    check_key(replace(entry, key=f"pp2-{0:064x}", request_json=b"{}"))
+    check_key(replace(entry, key=f"pp2-{0:064x}", status=401))
