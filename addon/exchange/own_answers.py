@@ -64,6 +64,7 @@ _CAUSES = (
     ("refusing to prevent request smuggling", "its answer has contradictory headers"),
     ("body_size_limit", "the message is longer than mitmproxy's option body_size_limit"),
     ("refused HTTP CONNECT request", "the upstream proxy refused the connection"),
+    ("this mode sends nothing", "this mode sends nothing to providers"),
     ("Connection killed", "an addon closed the connection"),
     ("connection cancelled", "the connection was cancelled"),
 )

@@ -35,14 +35,14 @@ def refused(*arguments: str, environ: dict[str, str], folder: Path) -> str:
     ("MAX_BODY", "plenty", "64MiB"),
     ("MAX_AGE", "-5", "seconds"),
     ("HOSTS", "https://", "host:port"),
-    ("STORE_ERRORS", "429", "PROVIDER_PROXY_STORE_ERRORS: '429' cannot be kept"),
+    ("STORE_ERRORS", "429", "PROVIDER_PROXY_STORE_ERRORS: '429' cannot be stored"),
     ("IGNORE_FIELDS", "no-pointer", "IGNORE_FIELDS"),
     ("PROFILE", "robots", "agents"),
     ("COALESCE", "sometimes", "wait"),
     ("REPEAT", "often", "sequence"),
     ("WEBSOCKET", "maybe", "refuse"),
     ("MISS_STATUS", "200", "400 to 599"),
-    ("SAVE_REQUEST", "perhaps", "true nor false"),
+    ("SAVE_REQUEST", "perhaps", "write true or false"),
     ("AUTH", "nopassword", "user:password"),
 ])  # fmt: skip
 def test_bad_settings(name: str, value: str, says: str, environ: dict[str, str], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import COMMAND, provider_proxy
+from tests.e2e.conftest import wait_for
 from tests.e2e.suites import contents, environment, last_run, suite
 from tests.e2e.upstream import Exchange, Upstream, chat_answer
 
@@ -109,17 +110,17 @@ def test_a_killed_run_leaves_the_cache_as_it_was(
     before = contents(tmp_path)
     env["PROVIDER_PROXY_CACHE_MODE"] = "write-only"
     command = [*COMMAND, *STAGED, "--", *suite(tmp_path, more="\n    assert False")]
-    seen = upstream.count
-    for delay in random.Random().sample([1.0, 1.4, 1.8, 2.2, 2.6, 3.0], 4):
+    for _ in range(4):
+        seen = upstream.count
         process = subprocess.Popen(
             command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        time.sleep(delay)
+        assert wait_for(lambda seen=seen: upstream.count > seen), "the run never got to its first request"
+        time.sleep(random.uniform(0, 1))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=120)
         assert contents(tmp_path) == before
-    assert upstream.count > seen, "no run got as far as its first request"
     assert provider_proxy("run", "--", "true", environ=env, folder=tmp_path).returncode == 0
     assert staging(tmp_path) == []
     assert contents(tmp_path) == before
