@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from addon.accounting.figures import named
 from addon.accounting.run_end import UsedEntry
+from cache_store.atomic_file import replace_file
 from cache_store.errors import UsageError
 
-__all__ = ["Receipt", "keys_in_receipts", "lock_failures", "read_receipt", "receipt_text"]
+__all__ = ["Receipt", "keys_in_receipts", "lock_failures", "read_receipt", "receipt_text", "rekey_receipt"]
 
 _HEAD = "# provider-proxy receipt 1"
-_LINE = re.compile(r"(pp\d+-[0-9a-f]{64})  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)")
+# A key may be one of a sequence (`.2`).
+_LINE = re.compile(
+    r"(pp\d+-[0-9a-f]{64}(?:\.\d+)?)  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)"
+)
 _UPSTREAM = {"none": False, "opened": True}
 _MOST_BYTES = 2**26
 
@@ -71,6 +75,25 @@ def read_receipt(path: Path) -> Receipt:
         elif line or number < len(lines):
             raise UsageError(f"{path} is broken at line {number}; write it anew with run --receipt")
     return Receipt(digests, upstream)
+
+
+def rekey_receipt(path: Path, moved: Mapping[str, tuple[str, str]]) -> None:
+    """Rewrite the lock file at `path` in one step: `moved` has new key and new digest by old key.
+
+    Raises UsageError if it is not a lock file or cannot be written.
+    """
+    read_receipt(path)
+    head, upstream, *lines = path.read_text("utf-8").split("\n")
+    rewritten: set[tuple[str, str, str]] = set()
+    for line in filter(None, lines):
+        key, digest, recorded, label = line.split("  ", 3)
+        key, digest = moved.get(key, (key, digest.removeprefix("sha256:")))
+        rewritten.add((label, key, f"{key}  sha256:{digest}  {recorded}  {label}"))
+    text = "\n".join([head, upstream, *(line for *_, line in sorted(rewritten))]) + "\n"
+    try:
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise UsageError(f"the lock file {path} cannot be written: {error.strerror}") from error
 
 
 def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:

@@ -1,17 +1,21 @@
-"""`rekey`: every entry under the key that today's rules and settings give its request."""
+"""`rekey`: moves every entry to the key that today's rules and settings give its request."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import click
 
+from addon.accounting.receipts import read_receipt, rekey_receipt
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
 from addon.identity import IdentityRules
 from addon.identity.keying import resave
+from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
 from addon.policy.variants import CREDENTIAL_STATUSES
 from cache_store.entry import Entry
@@ -24,100 +28,142 @@ __all__ = ["rekey"]
 
 @dataclass
 class _Plan:
-    """What would change: the new key by the old one, and new keys at which answers differ."""
+    """What would change.
+
+    `changes` has the new key by the old one. `collisions` are new keys at which answers differ, with the old keys.
+    `stuck` says why an entry of key version 1 cannot get a new key. `unknown` counts entries whose key cannot be
+    computed, because no request is saved or the answer belongs to one credential.
+    """
 
     entries: int = 0
     unknown: int = 0
     changes: dict[str, str] = field(default_factory=dict)
     collisions: dict[str, list[str]] = field(default_factory=dict)
+    stuck: dict[str, str] = field(default_factory=dict)
 
 
 @click.command()
 @cache_options
+@click.option(
+    "--lock",
+    "locks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Also rewrite this lock file (of run --receipt); may be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rekey(*, dry_run: bool, as_json: bool, cache_dir: str | None) -> None:
-    """Compute every key anew from its saved request. Where two different answers would meet, nothing is changed."""
+def rekey(*, locks: tuple[Path, ...], dry_run: bool, as_json: bool, cache_dir: str | None) -> None:
+    """Move every entry to the key that today's rules and settings give its saved request.
+
+    Saved requests are redacted again by today's rules. Entries of which two different answers would meet under one
+    key, and old entries of which too little is saved, stay where they are and are listed.
+    """
     settings = read_settings(cache_dir=cache_dir)
+    for lock in locks:
+        read_receipt(lock)
     with open_store_for_reading(cache_dir) as store:
         plan = _plan(store, settings.identity)
-        done = not dry_run and not plan.collisions
-        if done:
-            _carry_out(store, plan, settings.identity)
-            if plan.changes and settings.cache_dir is not None:
+        if not dry_run:
+            moved = _carry_out(store, plan, settings.identity)
+            for lock in locks:
+                rekey_receipt(lock, moved)
+            if moved and settings.cache_dir is not None:
                 forget_remotes(settings.cache_dir)
     if as_json:
-        print_json({
-            "entries": plan.entries, "unknown": plan.unknown, "changes": plan.changes,
-            "collisions": plan.collisions, "done": done,
-        })  # fmt: skip
+        print_json(
+            {
+                "entries": plan.entries,
+                "unknown": plan.unknown,
+                "changes": plan.changes,
+                "collisions": plan.collisions,
+                "stuck": plan.stuck,
+                "done": not dry_run,
+            }
+        )
     else:
-        _say(plan, done=done)
-    sys.exit(0 if done or dry_run else 1)
+        _print_plan(plan, done=not dry_run)
+    sys.exit(1 if plan.collisions and not dry_run else 0)
 
 
 def _plan(store: Store, rules: IdentityRules) -> _Plan:
     plan = _Plan()
-    answers: dict[str, dict[str, bytes]] = {}
+    answers: dict[str, dict[str, bytes]] = defaultdict(dict)
     for entry in store.iterate():
         plan.entries += 1
-        new = _new_key(entry, rules)
-        if new is None:
-            plan.unknown += 1
-            new = entry.key
-        elif new != entry.key:
+        new = _new_key(entry, rules, plan)
+        answers[new or entry.key][entry.key] = _answer(entry)
+        if new is not None and new != entry.key:
             plan.changes[entry.key] = new
-        answers.setdefault(new, {})[entry.key] = _answer(entry)
-    plan.collisions = {
-        new: sorted(by_old) for new, by_old in answers.items() if len(set(by_old.values())) > 1
-    }
+    for new, by_old in answers.items():
+        if len(set(by_old.values())) > 1:
+            for old in by_old:
+                plan.changes.pop(old, None)
+            if new in by_old and all(is_old(old) for old in by_old if old != new):
+                plan.stuck |= {old: "its request has been recorded again" for old in by_old if old != new}
+            else:
+                plan.collisions[new] = sorted(by_old)
     return plan
 
 
-def _new_key(entry: Entry, rules: IdentityRules) -> str | None:
-    """The key under `rules`; None where the saved request does not say it."""
+def _new_key(entry: Entry, rules: IdentityRules, plan: _Plan) -> str | None:
+    """The key of an entry under `rules`; None if it has to stay, which is noted in `plan`."""
     if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
+        plan.unknown += 1
         return None
-    _, dot, nth = entry.key.partition(".")
+    base, dot, nth = entry.key.partition(".")
     try:
+        if is_old(base) and (why := why_not_carried(entry.request_json)):
+            plan.stuck[entry.key] = why
+            return None
         return key_of(resave(entry.request_json, rules)) + dot + nth
     except EntryError:
+        plan.unknown += 1
         return None
 
 
 def _answer(entry: Entry) -> bytes:
-    """A digest of what a client would get."""
-    import hashlib
-
+    """A digest of what a client would receive."""
     return hashlib.sha256(b"%d\0" % entry.status + entry.body).digest()
 
 
-def _carry_out(store: Store, plan: _Plan, rules: IdentityRules) -> None:
-    """Store each under its new key before the old one goes, so that a kill leaves both, never none."""
-    for entry in _changed(store, plan):
-        new = replace(
-            entry, key=plan.changes[entry.key], request_json=resave(entry.request_json, rules)
-        )  # fmt: skip
-        store.put(new, entry.recorded_at)
-    for old in plan.changes:
+def _carry_out(store: Store, plan: _Plan, rules: IdentityRules) -> dict[str, tuple[str, str]]:
+    """Store each entry under its new key before the old one goes, so that a kill leaves both, never none.
+
+    Returns the new key and the digest of the new entry by the old key.
+    """
+    moved: dict[str, tuple[str, str]] = {}
+    for old, new in plan.changes.items():
+        entry = store.get(old)
+        if entry is None:
+            continue
+        entry = replace(entry, key=new, request_json=resave(entry.request_json, rules))
+        if not store.put(entry, entry.recorded_at):
+            entry = store.get(new) or entry  # a newer one with the same answer is there
         store.remove(old)
+        moved[old] = (new, entry.encode()[-32:].hex())
+    return moved
 
 
-def _changed(store: Store, plan: _Plan) -> Iterator[Entry]:
-    for key in plan.changes:
-        entry = store.get(key)
-        if entry is not None:
-            yield entry
-
-
-def _say(plan: _Plan, *, done: bool) -> None:
+def _print_plan(plan: _Plan, *, done: bool) -> None:
     for new, olds in plan.collisions.items():
         say(f"{new[:16]}  would be the key of different answers: {', '.join(old[:16] for old in olds)}")
+    for old, why in plan.stuck.items():
+        say(f"{old[:16]}  cannot get a new key: {why}")
     changed = "changed" if done else "would change"
     say(
         f"{plan.entries} entries: {len(plan.changes)} {changed}, {len(plan.collisions)} collide, "
-        f"{plan.unknown} without a saved request",
+        f"{len(plan.stuck)} cannot get a new key, {plan.unknown} without a saved request",
         err=True,
     )
-    if plan.collisions and not done:
-        say("nothing was changed; remove one of each with `provider-proxy rm`", err=True)
+    if plan.collisions:
+        say(
+            "of each group that collides, remove all but one with `provider-proxy rm`, then rekey again",
+            err=True,
+        )
+    if plan.stuck:
+        say(
+            "entries that cannot get a new key are never found; record them again, or remove them with "
+            "`provider-proxy rm`",
+            err=True,
+        )

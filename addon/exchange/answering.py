@@ -40,7 +40,10 @@ _ENCODING = b"content-encoding"
 
 
 class Answering:
-    """The cache of one run. `mode` may change while it runs; it applies to later requests."""
+    """The cache of one run. `mode` may change while it runs; it applies to later requests.
+
+    `old_entries` is added to the explanation of a miss that is not forwarded.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Answering:
     ) -> None:
         self.settings = settings
         self.mode = settings.cache_mode
+        self.old_entries = ""
         self.explaining = explaining
         self._counts = counts
         self._peer = peer
@@ -181,7 +185,8 @@ class Answering:
         line = diagnosis.line if diagnosis else ""
         nearest = diagnosis.as_dict() if diagnosis and diagnosis.nearest else None
         why = over or f"mode {forward.mode}"
-        return own_answers.miss(forward.key, place, why, line, nearest, self.settings.miss_status)
+        status = self.settings.miss_status
+        return own_answers.miss(forward.key, place, why, line, nearest, status, self.old_entries)
 
     def _hit(self, forward: Forward, entry: Entry, counts: HostCounts) -> Hit:
         counts.hits += 1

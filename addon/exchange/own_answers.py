@@ -85,18 +85,26 @@ def _cause(error: str) -> str:
 
 
 def miss(
-    key: str, place: str, why: str, diagnosis: str, nearest: dict[str, Any] | None, status: int
+    key: str,
+    place: str,
+    why: str,
+    diagnosis: str,
+    nearest: dict[str, Any] | None,
+    status: int,
+    note: str = "",
 ) -> OwnAnswer:
     """The answer to a miss that is not forwarded.
 
     `place` is method, host and path, `why` what forbids forwarding. `diagnosis` names the nearest recorded request
-    and what to do; without one the message says how to record. `nearest` is its JSON form.
+    and what to do; without one the message says how to record. `nearest` is its JSON form. `note` comes last.
     """
     hint = diagnosis or "Record it once with PROVIDER_PROXY_CACHE_MODE=read-old-write-new."
     message = (
         f"provider-proxy: no recorded answer for {redact_text(place)} ({why}, nothing was sent). "
         f"{hint[:1].upper()}{hint[1:]}"
     )
+    if note:
+        message = f"{message}{'' if message.endswith('.') else '.'} {note}"
     return _answer(status, "provider_proxy_cache_miss", message, miss_status(key), key=key, nearest=nearest)
 
 

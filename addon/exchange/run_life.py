@@ -15,6 +15,7 @@ from addon.exchange.answering import Answering
 from addon.exchange.coordination import Peer, local_peer
 from addon.exchange.coordinator import Coordinator
 from addon.exchange.explaining import Explaining
+from addon.exchange.old_entries import old_entries_note
 from addon.exchange.store_access import StoreAccess
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
@@ -62,7 +63,11 @@ class RunLife:
         coordinator = Coordinator(settings.max_live, settings.max_usd)
         peer = self.peer or local_peer(coordinator, settings, self.counts.spent)
         explaining = Explaining(self.store.candidates, self.counts, peer.taint, self.rerecord)
-        return Answering(settings, self.store, self.counts, explaining, peer)
+        answering = Answering(settings, self.store, self.counts, explaining, peer)
+        answering.old_entries = old_entries_note(store)
+        if answering.old_entries and self.reports:
+            logger.warning("%s", answering.old_entries)
+        return answering
 
     def stats(self) -> dict[str, Any]:
         """This process's figures so far, for JSON."""

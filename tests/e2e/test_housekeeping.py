@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from addon.accounting.receipts import read_receipt, receipt_text
+from addon.accounting.run_end import UsedEntry
 from addon.identity import IdentityRules, identify
+from addon.identity.saved_form import old_key_of
 from addon.messages import WireRequest
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.last_used import note_used
@@ -28,6 +31,8 @@ from tests.e2e.upstream import Upstream, chat_answer, chat_events, message_event
 type Command = Callable[..., subprocess.CompletedProcess[str]]
 
 DAY = 86400
+
+OLD_REQUESTS = Path(__file__).parents[1] / "addon" / "identity" / "old_saved_requests.json"
 
 
 @pytest.fixture
@@ -288,33 +293,101 @@ def test_rekey_follows_the_settings(
     assert cached(answer) == "true"
 
 
+OLD = {row["name"]: row for row in json.loads(OLD_REQUESTS.read_text("utf-8"))}
+
+
+def _old_entry(name: str) -> Entry:
+    """An entry as key version 1 stored it, with the answer to "hello"."""
+    row = OLD[name]
+    return replace(_entry("hello"), key=row["key"], request_json=row["request"].encode())
+
+
 def test_rekey_moves_what_another_version_of_the_key_recorded(
     command: Command, start_proxy: Callable[..., Proxy], cache: Path
 ) -> None:
-    """It is a miss before, though its request is the same, and a hit after."""
+    """An entry of version 1 misses, which the start and the miss explain, and hits after `rekey`."""
     ours = _entry("hello")
-    _fill(cache, replace(ours, key=ours.key.replace("pp2-", "pp1-")))
+    old = replace(ours, key=old_key_of(ours.request_json))
+    _fill(cache, old)
     proxy = start_proxy(None, mode="read-only-require-hit")
-    assert cached(ask(proxy)) == "false"
-    proxy.stop()
+    missed = ask(proxy)
+    assert cached(missed) == "false"
+    note = "1 entry was recorded by an earlier version and is never found: run `provider-proxy rekey`"
+    assert note in missed.json()["error"]["message"]
+    printed = proxy.stop()
+    assert printed.count(f"{note}\n") == 1
+    assert command("verify").stderr.startswith("1 entry, 0 bad")
+    assert old.key[4:12] in command("ls").stdout
     assert command("rekey").stderr.startswith("1 entries: 1 changed")
     assert _keys(command) == [ours.key]
-    assert cached(ask(start_proxy(None, mode="read-only-require-hit"))) == "true"
+    proxy = start_proxy(None, mode="read-only-require-hit")
+    assert cached(ask(proxy)) == "true"
+    assert "earlier version" not in proxy.stop()
 
 
-def test_rekey_refuses_a_collision(command: Command, cache: Path) -> None:
-    """Two different answers never become one entry's."""
-    one, two = _entry("hello", user="alice"), _entry("hello", user="bob")
+def test_rekey_lists_what_cannot_get_a_new_key(command: Command, cache: Path, tmp_path: Path) -> None:
+    """Each entry is moved on its own: those of which too little is saved stay, are never found, and are named."""
+    names = ("chat", "secret in a prompt", "unknown header", "gateway")
+    _fill(cache, *map(_old_entry, names))
+    told = command("rekey")
+    assert told.returncode == 0
+    assert told.stderr.startswith("4 entries: 1 changed, 0 collide, 3 cannot get a new key")
+    for name in names[1:]:
+        assert f"{OLD[name]['key'][:16]}  cannot get a new key: " in told.stdout
+    keys = _keys(command)
+    assert {OLD[name]["key"] for name in names[1:]} < set(keys)
+    assert len([key for key in keys if key.startswith("pp2-")]) == 1
+
+
+def test_rekey_keeps_what_was_recorded_again(command: Command, cache: Path) -> None:
+    """If the same request has a newer answer under its new key, that one stays, and the old entry is named."""
+    ours = _entry("hello")
+    old = replace(ours, key=old_key_of(ours.request_json), body=json.dumps(chat_answer("another")).encode())
+    _fill(cache, ours, old)
+    told = command("rekey")
+    assert (told.returncode, "has been recorded again" in told.stdout) == (0, True)
+    assert sorted(_keys(command)) == sorted([ours.key, old.key])
+
+
+def test_rekey_rewrites_a_lock_file(
+    command: Command, start_proxy: Callable[..., Proxy], cache: Path, tmp_path: Path
+) -> None:
+    """A lock file of the old keys names the new ones afterwards, with the digests of the entries as they are stored."""
+    ours = _entry("hello")
+    old = replace(ours, key=old_key_of(ours.request_json))
+    _fill(cache, old)
+    lock = tmp_path / "tests.lock"
+    used = UsedEntry(
+        old.key, old.encode()[-32:].hex(), old.recorded_at, "POST api.openai.com/v1/chat/completions m"
+    )
+    lock.write_text(receipt_text([used], upstream=False))
+    assert command("rekey", "--dry-run", "--lock", str(lock)).returncode == 0
+    assert old.key in lock.read_text()
+    assert command("rekey", "--lock", str(lock)).returncode == 0
+    store = DiskStore(cache)
+    store.open()
+    entry = store.get(ours.key)
+    store.close()
+    assert entry is not None
+    assert read_receipt(lock).digests == {ours.key: entry.encode()[-32:].hex()}
+    lock.write_text("no lock file\n")
+    assert command("rekey", "--lock", str(lock)).returncode == 2
+
+
+def test_rekey_moves_no_entries_that_collide(command: Command, cache: Path) -> None:
+    """Two different answers never become one entry's; all other entries are moved."""
+    one, two, other = _entry("hello", user="alice"), _entry("hello", user="bob"), _entry("else", user="eve")
     two = replace(two, body=json.dumps(chat_answer("another")).encode())
-    _fill(cache, one, two)
+    _fill(cache, one, two, other)
     refused = command("rekey", ignore_fields="/user")
     assert refused.returncode == 1
     assert "different answers" in refused.stdout
-    assert sorted(_keys(command)) == sorted([one.key, two.key])
-    assert (
-        len(json.loads(command("rekey", "--dry-run", "--json", ignore_fields="/user").stdout)["collisions"])
-        == 1
-    )
+    keys = _keys(command)
+    assert {one.key, two.key} < set(keys)
+    assert other.key not in keys
+    assert len(keys) == 3
+    dry = json.loads(command("rekey", "--dry-run", "--json", ignore_fields="/user").stdout)
+    assert len(dry["collisions"]) == 1
 
 
 def test_rm_takes_short_keys_and_all(command: Command, cache: Path) -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from addon.accounting.receipts import keys_in_receipts, lock_failures, read_receipt, receipt_text
+from addon.accounting.receipts import (
+    keys_in_receipts,
+    lock_failures,
+    read_receipt,
+    receipt_text,
+    rekey_receipt,
+)
 from addon.accounting.run_end import UsedEntry
 from cache_store.errors import UsageError
 
@@ -58,6 +64,24 @@ def test_keys_of_several_files(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / f"{number}.lock").write_text(receipt_text([used(number), used(7)], upstream=False))
     assert keys_in_receipts([tmp_path / "1.lock", tmp_path / "2.lock"]) == {used(n).key for n in (1, 2, 7)}
+
+
+def test_a_lock_file_follows_a_rekey(tmp_path: Path) -> None:
+    """Moved entries get their new key and digest, two that became one are listed once, all others stay."""
+    path = tmp_path / "x.lock"
+    sequence = UsedEntry(f"pp1-{5:064x}.2", "5" * 64, 1795256102.9, "POST h/v1 m")
+    path.write_text(receipt_text([used(1), used(2), used(3, "POST a"), sequence], upstream=False))
+    new = f"pp2-{9:064x}"
+    rekey_receipt(path, {used(1).key: (new, "9" * 64), used(2).key: (new, "9" * 64)})
+    assert read_receipt(path).digests == {
+        used(3).key: used(3).digest,
+        sequence.key: sequence.digest,
+        new: "9" * 64,
+    }
+    assert path.read_text().splitlines()[2].endswith("POST a")
+    before = path.read_text()
+    rekey_receipt(path, {})
+    assert path.read_text() == before
 
 
 @pytest.mark.parametrize("change", ["twice", "cut", "blank", "head"])
