@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from typing import Any
 
-__all__ = ["json_text", "printable", "printable_lines"]
+__all__ = ["json_text", "printable", "printable_lines", "program"]
 
 # Not printable by `str.isprintable`, and harmless: a tab, the no-break and the ideographic space, and the joiners
 # that emoji and several scripts need.
@@ -15,6 +17,11 @@ _HARMLESS = frozenset("\t\xa0\u3000\u200c\u200d")
 # (ActionCommand.cs in actions/runner); Azure Pipelines reads `##vso[`, and TeamCity reads `##teamcity[`.
 _COMMAND_AT_START = re.compile(r"^(\s*):(?=:)")
 _COMMAND_ANYWHERE = re.compile(r"#(?=#(?:vso|teamcity)?\[)", re.IGNORECASE)
+
+
+def program() -> str:
+    """The command as this user typed it: `run-proxy.sh` leaves its own name in RUN_PROXY_SH."""
+    return shlex.quote(os.environ.get("RUN_PROXY_SH") or "provider-proxy")
 
 
 def printable(line: str) -> str:

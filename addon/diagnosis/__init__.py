@@ -1,4 +1,4 @@
-"""Explains a miss: the nearest recorded request, how it differs, and a remedy. Pure; imports `cache_store` only."""
+"""Explains a miss: the nearest recorded request, how it differs, and a remedy. Pure."""
 
 from addon.diagnosis.diagnosing import Candidates, Diagnosis, diagnose, diagnose_saved
 from addon.diagnosis.differences import Difference

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from addon.diagnosis.differences import MOST, Difference, differences, parse_saved, shared_messages
+from addon.diagnosis.differences import (
+    MOST,
+    Difference,
+    differences,
+    parse_saved,
+    pattern_of,
+    shared_messages,
+)
 from addon.diagnosis.kinds import Kind
 from addon.diagnosis.remedies import RERECORD, remedy
 from addon.diagnosis.shortening import shortened
+from addon.printing import program
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.nearest.nearest_index import HostEndpoints
@@ -76,7 +85,7 @@ class Diagnosis:
             if self.shared:
                 first = "first message is" if self.shared == 1 else f"first {self.shared} messages are"
                 line += f" (the conversation's {first} the same)"
-            others = [difference.place for difference in self.differences[1:]]
+            others = _places(self.differences[1:])
             if others:
                 more = ", …" if self.more or len(others) > _NAMED else ""
                 line += f"; it also differs at {', '.join(others[:_NAMED])}{more}"
@@ -195,18 +204,52 @@ def _compared(
     wanted: Sketch,
     rerecord: str,
 ) -> Diagnosis:
-    places = differences(old, new)
+    found = differences(old, new)
+    ignored = [difference for difference in found if difference.kind is Kind.IGNORED]
+    places = [difference for difference in found if difference.kind is not Kind.IGNORED]
+    note = _other_rules(ignored) if ignored else "" if places else _EQUAL
     return Diagnosis(
         key,
         place,
         entry.key,
         entry.recorded_at,
         tuple(places),
-        more=len(places) >= MOST,
+        more=len(found) >= MOST,
         shared=shared_messages(old, new),
-        note="" if places else _EQUAL,
-        remedy=remedy(places[0], rerecord) if places else "",
+        note=note,
+        remedy=remedy(places[0], rerecord, tuple(places[1:])) if places else "",
         wanted=wanted,
+    )
+
+
+def _other_rules(ignored: list[Difference]) -> str:
+    """A note on places that an ignore rule leaves out of one of the two requests only."""
+    now = [difference for difference in ignored if difference.new]
+    if now:
+        return (
+            f"The recording was made before the settings left out {_listed(now)}, so it has another key. "
+            f"`{program()} rekey` moves the recordings to the keys of the present settings"
+        )
+    return (
+        f"The recording was made while the settings left out {_listed(ignored)}. Set them as they were, or record "
+        "it again"
+    )
+
+
+def _listed(differences: Sequence[Difference]) -> str:
+    places = _places(differences)
+    return ", ".join(places[:_NAMED]) + (", …" if len(places) > _NAMED else "")
+
+
+def _places(differences: Sequence[Difference]) -> list[str]:
+    """The places, with one pattern for those that differ in an array index only."""
+    counted = Counter(pattern_of(difference.place) for difference in differences)
+    return list(
+        dict.fromkeys(
+            f"{pattern} ({counted[pattern]} places)" if counted[pattern] > 1 else difference.place
+            for difference in differences
+            for pattern in (pattern_of(difference.place),)
+        )
     )
 
 

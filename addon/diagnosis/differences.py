@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -11,9 +12,10 @@ from typing import Any
 
 from addon.diagnosis.kinds import Kind, kind_of_member, kind_of_text
 from addon.diagnosis.shortening import shared_start, shortened, shown_apart, text_of
+from addon.redaction.redact import IGNORED
 from cache_store.nearest.sketch import conversation_of
 
-__all__ = ["MOST", "Difference", "differences", "parse_saved", "shared_messages"]
+__all__ = ["MOST", "Difference", "differences", "parse_saved", "pattern_of", "shared_messages"]
 
 MOST = 20
 """How many differences are searched for; two requests with more are hardly related."""
@@ -21,6 +23,7 @@ MOST = 20
 _LONGEST_JSON = 2**22  # bytes
 _POINTER = 160
 _HEAD = ("method", "scheme", "host", "port", "path")
+_API_VERSION = re.compile(r"v\d[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class _Number(str):
     """A number as it is written, as a type of its own so that it never equals text with the same digits."""
 
     __slots__ = ()
+
+
+def pattern_of(place: str) -> str:
+    """`place` with `*` for every array index of a JSON Pointer."""
+    return re.sub(r"/\d+(?=/|$)", "/*", place) if place.startswith("/") else place
 
 
 def parse_saved(request_json: bytes) -> dict[str, Any] | None:
@@ -88,7 +96,9 @@ def _all(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
         yield from _bodies(old.get("body"), new.get("body"))
     for name in _HEAD:
         if not _equal(old.get(name), new.get(name)):
-            yield _changed(name, old.get(name), new.get(name), _kind_of_head(name, old))
+            yield _changed(
+                name, old.get(name), new.get(name), _kind_of_head(name, old.get(name), new.get(name))
+            )
     for part, title in (("query", "query"), ("headers", "header")):
         yield from _pairs(title, _grouped(old.get(part)), _grouped(new.get(part)))
     if old.get("credential") != new.get("credential"):
@@ -120,8 +130,19 @@ def _rest(difference: Difference) -> tuple[Kind, str | None, str | None, int, st
     return difference.kind, difference.old, difference.new, difference.same, difference.value
 
 
-def _kind_of_head(name: str, old: dict[str, Any]) -> Kind:
-    return Kind.MODEL if name == "path" and "/model" in text_of(old.get(name, "")) else Kind.CHANGED
+def _kind_of_head(name: str, old: Any, new: Any) -> Kind:
+    """The kind of a changed method, host or path. In a path, it depends on the first segment that differs."""
+    if name != "path" or not isinstance(old, str) or not isinstance(new, str):
+        return Kind.CHANGED
+    before = ""
+    for a, b in zip(old.split("/"), new.split("/"), strict=False):
+        if a != b:
+            if _API_VERSION.fullmatch(a) and _API_VERSION.fullmatch(b):
+                return Kind.API_VERSION
+            names_model = before in ("model", "models", "deployments")
+            return Kind.MODEL if names_model and a.partition(":")[0] != b.partition(":")[0] else Kind.CHANGED
+        before = a
+    return Kind.CHANGED
 
 
 def _grouped(pairs: Any) -> dict[str, list[Any]]:
@@ -136,7 +157,8 @@ def _pairs(title: str, old: dict[str, list[Any]], new: dict[str, list[Any]]) -> 
     for name in sorted(old.keys() | new.keys()):
         if not _equal(old.get(name), new.get(name)):
             a, b = (", ".join(map(str, side[name])) if name in side else None for side in (old, new))
-            yield _changed(f"{title} {shortened(name)}", a, b, None)
+            kind = Kind.API_VERSION if a and b and ("version" in name or "beta" in name) else None
+            yield _changed(f"{title} {shortened(name)}", a, b, kind)
 
 
 def _trees(place: str, old: Any, new: Any) -> Iterator[Difference]:
@@ -236,6 +258,9 @@ def _one_sided(place: str, kind: Kind, value: Any, item: str) -> Difference:
 
 
 def _changed(place: str, old: Any, new: Any, kind: Kind | None) -> Difference:
+    if _is_ignored(old) != _is_ignored(new):
+        marks = [IGNORED if _is_ignored(value) else None for value in (old, new)]
+        return Difference(_cut(place), Kind.IGNORED, marks[0], marks[1])
     same = 0
     if isinstance(old, str) and isinstance(new, str) and type(old) is type(new) is str:
         same = shared_start(old, new)
@@ -253,6 +278,11 @@ def _changed(place: str, old: Any, new: Any, kind: Kind | None) -> Difference:
         same,
         _digest(new),
     )
+
+
+def _is_ignored(value: Any) -> bool:
+    """Whether an ignore rule was applied to a value of the saved request."""
+    return isinstance(value, str) and IGNORED in value
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ class Kind(enum.StrEnum):
     HEX = "random hex"
     PATH = "a path"
     MODEL = "a model name"
+    API_VERSION = "another API version"
     SAMPLING = "a sampling parameter"
     MESSAGE_ADDED = "an added message"
     MESSAGE_REMOVED = "a removed message"
@@ -28,6 +29,7 @@ class Kind(enum.StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
+    IGNORED = "left out by a setting in one of the two requests"
 
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"

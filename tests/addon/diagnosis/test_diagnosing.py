@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from addon.diagnosis import Diagnosis, Kind, diagnose, diagnose_saved
+from addon.identity import IdentityRules, identify
+from addon.messages import WireRequest
+from addon.printing import program
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.diagnosis.conftest import CHAT, entry, identity
 
@@ -45,7 +49,7 @@ def ask(text: str, **more: Any) -> dict[str, Any]:
          "Use a fixed UUID in the test"),
         ("trace 4bf92f3577b34da6", "trace 00f067aa0ba902b7", Kind.HEX, "Use a fixed value in the test"),
         ("in /tmp/pytest-12/data.csv", "in /tmp/pytest-13/data.csv", Kind.PATH, "Use the same path in every run"),
-        ("What is two and two?", "What is two and three?", Kind.CHANGED, "If the change is meant, record it"),
+        ("What is two and two?", "What is two and three?", Kind.CHANGED, "If the change is intended, record it"),
     ],
 )  # fmt: skip
 def test_kinds_of_text(explain: Explain, old: str, new: str, kind: Kind, advice: str) -> None:
@@ -56,27 +60,27 @@ def test_kinds_of_text(explain: Explain, old: str, new: str, kind: Kind, advice:
     assert found.remedy.startswith(advice)
     assert found.remedy.endswith("PROVIDER_PROXY_CACHE_MODE=read-old-write-new")
     assert found.shared == 2
-    assert ("PROVIDER_PROXY_IGNORE_FIELDS=/messages/2/content" in found.remedy) == (kind is not Kind.CHANGED)
+    assert "IGNORE" not in found.remedy
 
 
 @pytest.mark.parametrize(
     ("old", "new", "place", "kind", "advice"),
     [
-        (ask("q"), ask("q", model="gpt-4o"), "/model", Kind.MODEL, "If another model is meant"),
+        (ask("q"), ask("q", model="gpt-4o"), "/model", Kind.MODEL, "If another model is intended"),
         (ask("q", temperature=0), ask("q", temperature=0.5), "/temperature", Kind.SAMPLING, "If the new value"),
-        (ask("q", tools=[TOOL]), ask("q", tools=[TOOL, OTHER]), "/tools/1", Kind.TOOL_ADDED, "The request offers a tool more"),
-        (ask("q", tools=[OTHER, TOOL]), ask("q", tools=[TOOL]), "/tools/0", Kind.TOOL_REMOVED, "The request offers a tool less"),
-        (ask("q", tools=[OTHER, TOOL]), ask("q", tools=[TOOL, OTHER]), "/tools/0", Kind.REORDERED, "Keep the order"),
+        (ask("q", tools=[TOOL]), ask("q", tools=[TOOL, OTHER]), "/tools/1", Kind.TOOL_ADDED, "The request offers a tool"),
+        (ask("q", tools=[OTHER, TOOL]), ask("q", tools=[TOOL]), "/tools/0", Kind.TOOL_REMOVED, "The request lacks a tool"),
+        (ask("q", tools=[OTHER, TOOL]), ask("q", tools=[TOOL, OTHER]), "/tools/0", Kind.REORDERED, "Keep the same order"),
         (ask("q"), ask("q") | {"messages": [*ask("q")["messages"], {"role": "user", "content": "more"}]},
-         "/messages/3", Kind.MESSAGE_ADDED, "The conversation has a message more"),
-        (ask("q"), ask("q") | {"messages": TALK}, "/messages/2", Kind.MESSAGE_REMOVED, "The conversation has a message less"),
+         "/messages/3", Kind.MESSAGE_ADDED, "The conversation has a message"),
+        (ask("q"), ask("q") | {"messages": TALK}, "/messages/2", Kind.MESSAGE_REMOVED, "The conversation lacks a message"),
         ({"model": "m", "input": "x", "previous_response_id": "resp_abcdef0123"},
          {"model": "m", "input": "x", "previous_response_id": "resp_0123abcdef"},
          "/previous_response_id", Kind.ANSWER_ID, "The provider gave this id in an earlier answer"),
         (ask("q") | {"messages": [*TALK, {"role": "tool", "tool_call_id": "call_aaaa1111", "content": "x"}]},
          ask("q") | {"messages": [*TALK, {"role": "tool", "tool_call_id": "call_bbbb2222", "content": "x"}]},
          "/messages/2/tool_call_id", Kind.TOOL_CALL_ID, "The provider gave this id in an earlier answer"),
-        (ask("q", user="a/b~c"), ask("q"), "/user", Kind.REMOVED, "If the change is meant"),
+        (ask("q", user="a/b~c"), ask("q"), "/user", Kind.REMOVED, "If the change is intended"),
         (ask("q", metadata={"a/b~c": "1"}), ask("q", metadata={"a/b~c": 1}), "/metadata/a~1b~0c", Kind.CHANGED, "If the change"),
     ],
 )  # fmt: skip
@@ -91,11 +95,11 @@ def test_kinds_of_members(
 
 def test_header_query_path_and_method(explain: Explain) -> None:
     """What is no body is compared too, and what may be ignored says how."""
-    base = identity(ask("q"), f"{CHAT}?x=1", openai_beta="assistants=v1")
-    found = explain(base, identity(ask("q"), f"{CHAT}?x=2", openai_beta="assistants=v2"))
-    assert [d.place for d in found.differences] == ["query x", "header openai-beta"]
-    assert "PROVIDER_PROXY_IGNORE_QUERY=x" in found.remedy
-    found = explain(base, identity(ask("q"), "/v2/chat?x=1", method="PUT", openai_beta="assistants=v1"))
+    base = identity(ask("q"), f"{CHAT}?t=1", openai_beta="assistants=v1")
+    found = explain(base, identity(ask("q"), f"{CHAT}?t=2", openai_beta="assistants=v2"))
+    assert [d.place for d in found.differences] == ["query t", "header openai-beta"]
+    assert "PROVIDER_PROXY_IGNORE_QUERY=t" in found.remedy
+    found = explain(base, identity(ask("q"), "/v2/chat?t=1", method="PUT", openai_beta="assistants=v1"))
     assert [d.place for d in found.differences] == ["method", "path"]
 
 
@@ -245,3 +249,54 @@ def test_a_request_that_holds_a_credential_is_not_shown(side: str, secret: str) 
     assert "SECRET" not in said
     assert "(bearer)" in found.line
     assert found.place == "POST api.openai.com"
+
+
+def test_a_changed_ignore_rule_is_explained() -> None:
+    """A recording from before an ignore rule is named with the command that moves it, and no marker is shown."""
+    store = MemoryStore()
+    body = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "metadata": {"a_id": "1", "b_id": "2"},
+    }
+    store.put(entry(identity(body)))
+    rules = IdentityRules.parse(ignore_fields="/metadata/*")
+    request = WireRequest(
+        "POST",
+        "https",
+        "api.openai.com",
+        443,
+        CHAT,
+        ((b"content-type", b"application/json"),),
+        json.dumps(body).encode(),
+    )
+    now = identify(request, rules)
+    found = diagnose(now.key, now.request_json, now.label, store)
+    assert (found.differences, found.remedy) == ((), "")
+    assert "before the settings left out /metadata/a_id, /metadata/b_id" in found.note
+    assert "`provider-proxy rekey` moves" in found.note
+    assert "redacted:ignored" not in found.line
+    store.clear()
+    store.put(entry(now))
+    old = identity(body)
+    found = diagnose(old.key, old.request_json, old.label, store)
+    assert found.note.startswith("The recording was made while the settings left out /metadata/a_id")
+    assert "rekey" not in found.note
+
+
+def test_advice_names_the_command_as_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who uses the wrapper is told to use the wrapper."""
+    monkeypatch.setenv("RUN_PROXY_SH", "./run-proxy.sh")
+    assert program() == "./run-proxy.sh"
+    monkeypatch.setenv("RUN_PROXY_SH", "/a b/run-proxy.sh")
+    assert program() == "'/a b/run-proxy.sh'"
+
+
+def test_places_of_one_pattern_are_named_once(explain: Explain) -> None:
+    """The same member of many items is one pattern in the line."""
+    old, new = (
+        {"model": "m", "items": [{"id": f"{name}{at}", "n": at} for at in range(4)], "z": name}
+        for name in "ab"
+    )
+    found = explain(identity(old), identity(new))
+    assert "; it also differs at /items/*/id (3 places), /z" in found.line

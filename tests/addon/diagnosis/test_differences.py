@@ -6,8 +6,11 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from addon.diagnosis.differences import MOST, differences, parse_saved, shared_messages
 from addon.diagnosis.kinds import Kind
+from addon.redaction.redact import IGNORED
 
 
 def saved(value: Any, **more: Any) -> dict[str, Any]:
@@ -103,3 +106,38 @@ def test_what_is_no_saved_request() -> None:
     """None, and no exception."""
     for data in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b"x" * (2**22 + 1)):
         assert parse_saved(data) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("/v1/models/a:generateContent", "/v1beta/models/a:generateContent", Kind.API_VERSION),
+        ("/v1beta/models/a:generateContent", "/v1beta/models/b:generateContent", Kind.MODEL),
+        ("/v1beta/models/a:generateContent", "/v1beta/models/a:streamGenerateContent", Kind.CHANGED),
+        ("/model/a/invoke", "/model/b/invoke", Kind.MODEL),
+        ("/model/a/invoke", "/model/a/converse", Kind.CHANGED),
+        ("/openai/deployments/a/chat", "/openai/deployments/b/chat", Kind.MODEL),
+        ("/v1/files/a", "/v1/files/b", Kind.CHANGED),
+        ("/v1/models", "/v1/models/a", Kind.CHANGED),
+    ],
+)
+def test_kind_of_a_path(old: str, new: str, kind: Kind) -> None:
+    """A version, a model name and anything else in a path are told apart."""
+    (found,) = differences({"path": old}, {"path": new})
+    assert found.kind is kind
+
+
+def test_a_header_that_names_a_version() -> None:
+    """A version or a beta that looks like a date is an API version."""
+    old, new = (
+        {"path": "/", "headers": [["anthropic-version", value]]} for value in ("2023-06-01", "2026-10-21")
+    )
+    (found,) = differences(old, new)
+    assert found.kind is Kind.API_VERSION
+
+
+def test_an_ignored_value_is_not_shown() -> None:
+    """A value that a rule leaves out of one of the two requests has a kind of its own."""
+    old, new = ({"path": "/", "body": {"kind": "json", "value": {"a": text}}} for text in ("x", IGNORED))
+    (found,) = differences(old, new)
+    assert (found.kind, found.place, found.old, found.new) == (Kind.IGNORED, "/a", None, IGNORED)

@@ -40,12 +40,44 @@ def test_what_is_recorded_already_needs_no_recording(kind: Kind, place: str) -> 
 )
 def test_what_varies_may_be_ignored(place: str, setting: str) -> None:
     """The setting is one that the rules take as it is written."""
-    assert f", or {setting}, or " in remedy(Difference(place, Kind.UUID, "a", "b"))
+    assert f", or set {setting}, or " in remedy(Difference(place, Kind.UUID, "a", "b"))
     name, _, value = setting.removeprefix("PROVIDER_PROXY_").partition("=")
     IdentityRules.parse(**{name.lower(): value})
 
 
-@pytest.mark.parametrize("place", ["/model", "/stream", "query alt", "path", "/a…b", "/a,b"])
-def test_what_must_not_or_cannot_be_ignored(place: str) -> None:
-    """A setting that the rules refuse, or that would not be this place, is not recommended."""
-    assert "IGNORE" not in remedy(Difference(place, Kind.UUID, "a", "b"))
+CONTENT = [
+    "/messages/1/content", "/messages/0/content/2/text", "/messages/3/tool_calls/0/function/arguments",
+    "/messages/2/metadata/id", "/system", "/system/0/text", "/instructions", "/prompt", "/input", "/input/0/content",
+    "/input/1/id", "/contents/0/parts/0/text", "/systemInstruction/parts/0/text", "/tools/0/function/description",
+    "/tools/0/name", "/documents/0/text", "/documents/0/id", "/query", "/texts/3", "/inputs", "/text_prompts/0/text",
+    "/messages/0/id", "/response_format/json_schema/name", "/response_format/json_schema/schema/properties/user_id",
+    "/voice", "/n", "/x", "/metadata/question", "/metadata/topic", "/inputText", "/dimensions",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *CONTENT, "/model", "/stream", "query alt", "path", "/a…b", "/a,b", "query q", "query page_token",
+        "header anthropic-version", "header content-type", "header accept", "query api-version",
+        "/metadata/$(reboot)_id", "/metadata/a;b_id", "header x y", "query a&b", "/metadata/a b_id",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [Kind.UUID, Kind.DATE, Kind.CHANGED])
+def test_what_must_not_or_cannot_be_ignored(place: str, kind: Kind) -> None:
+    """Content is never recommended to be ignored, nor what selects the answer, nor a name that a shell would read."""
+    assert "IGNORE" not in remedy(Difference(place, kind, "a", "b"))
+
+
+def test_one_pattern_for_all_indices() -> None:
+    """A setting that fits several places names them all, so that it is not recommended again for the next index."""
+    places = [Difference(f"/requests/{at}/custom_id", Kind.UUID, "a", "b") for at in (0, 3, 7)]
+    assert "IGNORE_FIELDS=/requests/*/custom_id," in remedy(places[0], others=tuple(places[1:]))
+    assert "IGNORE_FIELDS=/requests/0/custom_id," in remedy(places[0])
+
+
+def test_an_api_version_is_not_a_date() -> None:
+    """Nobody is told to freeze a clock because an SDK sends another version."""
+    text = remedy(Difference("header anthropic-version", Kind.API_VERSION, "2023-06-01", "2026-10-21"))
+    assert "clock" not in text
+    assert text.startswith("An upgrade of the SDK")
