@@ -20,6 +20,8 @@ root=$(CDPATH="" cd -P "${script%/*}/" && pwd) || exit 1
 set_up "$root" ""
 
 command=$root/.venv/bin/provider-proxy
+# How this user calls us: messages that name a command spell it so.
+export RUN_PROXY_SH=$0
 case ${1-} in
     "") [ $# -eq 0 ] && set -- serve ;;
     web) shift && set -- serve --web "$@" ;;

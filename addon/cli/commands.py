@@ -8,6 +8,7 @@ import sys
 import click
 
 from addon.cli.output import say
+from addon.printing import program
 from cache_store.errors import ProviderProxyError, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -79,7 +80,8 @@ def main() -> None:
 
 
 def _say(message: str) -> int:
-    say(f"provider-proxy: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split()).replace("`provider-proxy ", f"`{program()} ")
+    say(f"provider-proxy: {line}", err=True)
     return 2
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROXY_FLAGS",
     "cache_options",
+    "how_to_record",
     "make_host",
     "open_store_for_reading",
     "open_store_for_writing",
@@ -108,6 +109,13 @@ def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def how_to_record(mode: str | None) -> str:
+    """Tell how to record what is missing. `mode` is the value of --mode, which beats the environment, or None."""
+    from addon.diagnosis.remedies import RERECORD
+
+    return f"run again with --mode read-old-write-new instead of --mode {mode}" if mode else RERECORD
 
 
 def make_host(options: HostOptions) -> Host:

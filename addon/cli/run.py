@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from addon.accounting.figures import plural
 from addon.accounting.gates import FAILED_STATUS, failures
 from addon.accounting.receipts import Receipt, lock_failures, read_receipt, receipt_text
 from addon.accounting.run_end import EndOfRun
-from addon.cli.context import make_host, proxy_options, raw_from_flags
+from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.output import print_lines, say
 from addon.host.log import flush_log, log_to_stderr
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "run_command"]
 
-_COMMAND = 160  # characters of the command in the advice that a miss gives
-
 
 @dataclass(frozen=True)
 class _RunOptions:
@@ -44,6 +41,7 @@ class _RunOptions:
     receipt: Path | None = None
     lock: Receipt | None = None
     unused: bool = False
+    mode: str | None = None
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -76,7 +74,7 @@ def run(
     if receipt is not None:
         _check_writable(receipt)
     lock = read_receipt(locked) if locked is not None else None
-    options = _RunOptions(commit == "on-success", receipt, lock, gates.fail_on_unused)
+    options = _RunOptions(commit == "on-success", receipt, lock, gates.fail_on_unused, flags["cache_mode"])
     log_to_stderr()
     status, cache = asyncio.run(_run(raw, settings, command, options))
     flush_log()
@@ -144,7 +142,7 @@ async def _run(
     host = make_host(host_options(raw, settings, os.environ))
     host.cache.life.end = EndOfRun(unused=options.unused)
     host.cache.life.stages = options.staged
-    host.cache.life.rerecord = _record_command(command)
+    host.cache.life.rerecord = how_to_record(options.mode)
     finished = asyncio.Event()
     child: asyncio.Task[int] | None = None
 
@@ -164,13 +162,3 @@ async def _child(command: Sequence[str], settings: Settings, host: Host, finishe
         return await run_child(command, apply(os.environ, client_changes(settings, host.url, os.environ)))
     finally:
         finished.set()
-
-
-def _record_command(command: Sequence[str]) -> str:
-    """The command that records what is missing, without secrets."""
-    from addon.redaction.redact import redact_text
-
-    typed = redact_text(" ".join(shlex.join(command).split()))
-    if len(typed) > _COMMAND:
-        typed = f"{typed[:_COMMAND]}…"
-    return f"provider-proxy run --mode read-old-write-new -- {typed}"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from addon.accounting.gates import Gates, failures
-from addon.cli.context import make_host, proxy_options, raw_from_flags
+from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.output import print_lines, say, write_output
 from addon.host.log import flush_log, log_to_stderr
@@ -38,13 +38,21 @@ def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **
     if web:  # mitmweb has a log of its own
         sys.exit(_serve_web(raw, settings, mitmproxy_options))
     log_to_stderr()
-    asyncio.run(_serve(raw, settings, mitmproxy_options, gates if background else None))
+    record = how_to_record(flags["cache_mode"])
+    asyncio.run(_serve(raw, settings, mitmproxy_options, gates if background else None, record))
 
 
 async def _serve(
-    raw: dict[str, str], settings: Settings, arguments: tuple[str, ...], background: Gates | None
+    raw: dict[str, str],
+    settings: Settings,
+    arguments: tuple[str, ...],
+    background: Gates | None,
+    record: str,
 ) -> None:
-    """Serve until a signal. `background` holds the gates of a proxy that `ci` started; None is any other proxy."""
+    """Serve until a signal. `background` holds the gates of a proxy that `ci` started; None is any other proxy.
+
+    `record` tells a user how to record what is missing.
+    """
     from addon.accounting.run_end import EndOfRun
     from addon.environment.client_env import PROXY_VARIABLES
     from addon.host.background import Background, claim, forget
@@ -53,6 +61,7 @@ async def _serve(
     # First of all, in the environment as it was: requests must go through the proxy that it names.
     host = make_host(host_options(raw, settings, os.environ, arguments))
 
+    host.cache.life.rerecord = record
     state = -1
     if background is not None:
         host.cache.life.end = EndOfRun(unused=background.fail_on_unused)

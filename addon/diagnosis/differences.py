@@ -23,6 +23,7 @@ MOST = 20
 _LONGEST_JSON = 2**22  # bytes
 _POINTER = 160
 _HEAD = ("method", "scheme", "host", "port", "path")
+_HASHED = "<sha256:"
 _API_VERSION = re.compile(r"v\d[\w.-]*")
 
 
@@ -158,6 +159,8 @@ def _pairs(title: str, old: dict[str, list[Any]], new: dict[str, list[Any]]) -> 
         if not _equal(old.get(name), new.get(name)):
             a, b = (", ".join(map(str, side[name])) if name in side else None for side in (old, new))
             kind = Kind.API_VERSION if a and b and ("version" in name or "beta" in name) else None
+            if a and b and (a.startswith(_HASHED) or b.startswith(_HASHED)):
+                kind = Kind.CHANGED  # the text is our hash, and tells nothing about the value
             yield _changed(f"{title} {shortened(name)}", a, b, kind)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from addon.accounting.counts import RunCounts
 from addon.accounting.figures import plural, seconds, size
-from addon.printing import printable
+from addon.printing import printable, program
 from addon.report.words import cost_lines, side_lines
 from addon.settings.modes import Mode
 
@@ -64,7 +64,7 @@ def _miss_lines(run: dict[str, Any]) -> list[str]:
         lines.append(f"miss {miss['key'][:12]}… {miss['place']}{_times(miss)}")
         lines.append(f"  {miss['line']}")
     if len(explained) > _MISSES:
-        lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: provider-proxy report")
+        lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: {program()} report")
     return lines
 
 

@@ -93,7 +93,7 @@ def test_a_changed_turn_is_named_in_the_sdks_exception(
         "2026-11-21T10:15:09Z",
         "looks like a timestamp",
         "the conversation's first 7 messages are the same",
-        "PROVIDER_PROXY_IGNORE_FIELDS=/messages/7/content",
+        "Use a fixed time in the test (freeze its clock)",
         "PROVIDER_PROXY_CACHE_MODE=read-old-write-new",
     ):
         assert part in text
