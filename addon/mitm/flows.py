@@ -20,6 +20,7 @@ from addon.settings.modes import MODE_HEADER
 
 __all__ = [
     "broken_off",
+    "failed_at_end",
     "from_provider",
     "mark",
     "own_answer",
@@ -137,6 +138,12 @@ def mark(response: http.Response, cache_status: str) -> None:
 def from_provider(flow: http.HTTPFlow) -> bool:
     """Whether an answer came over a connection. An answer of another addon did not, and is never recorded."""
     return flow.server_conn.timestamp_start is not None
+
+
+def failed_at_end(response: http.Response) -> bool:
+    """Whether a trailer says that the request failed, as gRPC's does."""
+    trailers = response.trailers
+    return trailers is not None and trailers.get("grpc-status", "0") != "0"
 
 
 def streams(response: http.Response) -> bool:

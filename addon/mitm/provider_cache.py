@@ -22,7 +22,7 @@ from addon.exchange.run_life import RunLife
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
 from addon.mitm import flows
-from addon.mitm.core import limits as core_limits
+from addon.mitm.core.crashes import CloseAfterCrash
 from addon.mitm.core.marks import client_left, is_direct
 from addon.mitm.core.swap import OurHttpLayer
 from addon.mitm.core.upstream_connections import allow_more_connections
@@ -51,6 +51,7 @@ class ProviderCache:
         self._at_end = at_end
         self._unusable = ""
         self._http_layer = OurHttpLayer(self.error_page)
+        self._crashes = CloseAfterCrash()
         self._flows: dict[str, Forward | None] = {}
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
@@ -110,7 +111,7 @@ class ProviderCache:
         if not ctx.options.allow_hosts:
             ctx.options.update(allow_hosts=self.settings.hosts.regexes)
         ctx.master.addons.add(self._http_layer)
-        core_limits.explain_crashes()
+        self._crashes.install()
 
     def done(self) -> None:
         """Finish the writes and report. mitmproxy also calls this when the script is reloaded."""
@@ -121,6 +122,7 @@ class ProviderCache:
         self.answering.finish(unfinished)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
+        self._crashes.uninstall()
         if OurHttpLayer.name in ctx.master.addons.lookup:
             ctx.master.addons.remove(self._http_layer)
         if self._at_end is not None:
@@ -251,7 +253,6 @@ class ProviderCache:
                 response.stream = True  # not intercepted: relayed as it comes, without marks
             return
         forward = self._flows[flow.id]
-        core_limits.explain_status(flow.request.host, response.status_code)
         if forward is None or not flows.from_provider(flow) or not flows.streams(response):
             return
         if forward.stores:
@@ -278,6 +279,9 @@ class ProviderCache:
             return None
         if not flows.from_provider(flow):
             self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
+            return None
+        if flows.failed_at_end(flow.response):
+            self._give_up(forward, NotStored.STATUS)
             return None
         return self._keep_and_mark(forward, flow, flow.response)
 

@@ -91,13 +91,15 @@ class Client:
 class Provider:
     """Counts and answers requests. `script` may be replaced: it gets the request's head and the writer.
 
-    `seen` has the head of each request and `bodies` its body, as its framing says (RFC 9112, 6.3).
+    `seen` has the head of each request, `bodies` its body as its framing says (RFC 9112, 6.3), and `trailers` those
+    trailers that came.
     """
 
     port: int = 0
     tls_port: int = 0
     seen: list[bytes] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    trailers: list[bytes] = field(default_factory=list)
     script: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]] | None = None
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,9 +107,11 @@ class Provider:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                body = await _body(head.lower(), reader)
+                body, trailers = await _body(head.lower(), reader)
                 self.seen.append(head)
                 self.bodies.append(body)
+                if trailers:
+                    self.trailers.append(trailers)
                 await (self.script or self.chat)(head, writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
@@ -125,16 +129,16 @@ class Provider:
             writer.write(body)
 
 
-async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
-    body = b""
+async def _body(head: bytes, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    body = trailers = b""
     if b"transfer-encoding: chunked" in head:
         while size := int(await reader.readline(), 16):
             body += (await reader.readexactly(size + 2))[:-2]
-        while await reader.readline() != b"\r\n":
-            pass  # trailers
-        return body
+        while (line := await reader.readline()) != b"\r\n":
+            trailers += line
+        return body, trailers
     length = re.search(rb"\r\ncontent-length: (\d+)", head)
-    return await reader.readexactly(int(length[1])) if length else b""
+    return await reader.readexactly(int(length[1])) if length else b"", b""
 
 
 class Proxied:

@@ -16,27 +16,15 @@ from typing import Any
 
 from mitmproxy import connection, ctx
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.layers.http import HttpLayer
 from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseHeaders
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
-from addon.mitm.core.marks import speaks_http1
 from addon.mitm.core.replacing import Commands
 
-__all__ = ["HeadWithBody", "OneWrite", "acknowledge"]
+__all__ = ["HeadWithBody", "acknowledge"]
 
 _LONG = 65_536  # bytes; to join more costs more than a write does
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has the option, and others wait less
-
-
-class OneWrite(HttpLayer):
-    """An HTTP layer that uses `HeadWithBody` for HTTP/1 clients."""
-
-    def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Start) and speaks_http1(self.context.client):
-            self.connections.setdefault(self.context.client, HeadWithBody(self.context.fork()))
-        stock: Commands = super()._handle_event(event)
-        return stock
 
 
 class HeadWithBody(Http1Server):

@@ -28,7 +28,7 @@ class Name(NamedTuple):
     module: str
     name: str
     parameters: tuple[str, ...] | None = None
-    mentions: tuple[str, ...] = ()
+    mentions: tuple[str | bytes, ...] = ()
 
 
 class Feature(NamedTuple):
@@ -52,6 +52,11 @@ _SEND = (
     Name(_HTTP, "SendHttp"),
     Name(_EVENTS, "ResponseData.__init__", ("self", "stream_id", "data")),
 )
+_TRANSPORT = (
+    Name("mitmproxy.addons.proxyserver", "Proxyserver.connections"),
+    Name(_SERVER, "ConnectionHandler.transports"),
+    Name(_SERVER, "ConnectionIO.writer"),
+)
 
 OUR_LAYER = Feature(
     "Our HTTP layer",
@@ -59,12 +64,18 @@ OUR_LAYER = Feature(
     (
         Name(_LAYER, "NextLayer.layer"),
         Name("mitmproxy.proxy.context", "Context.layers"),
+        Name(_HTTP, "HttpClient.child_layer"),
         Name(_HTTP, "HttpLayer.__init__", ("self", "context", "mode")),
+        Name(_HTTP, "HttpLayer._handle_event", _EVENT),
+        Name(_HTTP, "HttpLayer.connections"),
         Name(_HTTP, "HttpLayer.event_to_child", ("self", "child", "event")),
         Name(_HTTP, "HttpLayer.make_stream", ("self", "stream_id")),
         Name(_HTTP, "HttpLayer.mode"),
+        Name(_HTTP, "HttpLayer.register_connection", ("self", "command")),
         Name(_HTTP, "HttpLayer.streams"),
         Name(_HTTP, "HttpStream.__init__", ("self", "context", "stream_id")),
+        Name(_HTTP1, "Http1Client.__init__", ("self", "context")),
+        Name(_HTTP1, "Http1Server.__init__", ("self", "context")),
     ),
 )
 DIRECT_REQUESTS = Feature(
@@ -130,17 +141,53 @@ ONE_WRITE = Feature(
     "Sending the head of an answer together with its body, and acknowledging a request that comes in pieces",
     "hits are slower, and clients that send head and body apart wait 40 ms",
     (
-        Name(_HTTP, "HttpLayer._handle_event", _EVENT),
-        Name(_HTTP, "HttpLayer.connections"),
-        Name(_HTTP1, "Http1Server.__init__", ("self", "context")),
         Name(_HTTP1, "Http1Server.read_body", _EVENT),
         Name(_HTTP1, "Http1Server.send", _EVENT),
         Name(_HTTP1, "Http1Server.state"),
         Name(_EVENTS, "ResponseHeaders.__init__", ("self", "stream_id", "response", "end_stream")),
         Name("mitmproxy.proxy.commands", "SendData.data"),
-        Name("mitmproxy.addons.proxyserver", "Proxyserver.connections"),
-        Name(_SERVER, "ConnectionHandler.transports"),
-        Name(_SERVER, "ConnectionIO.writer"),
+        *_TRANSPORT,
+    ),
+)
+TRAILERS = Feature(
+    "Relaying HTTP/1.1 trailers",
+    "a trailer ends its exchange: the connection is closed and nothing is stored",
+    (
+        Name(_HTTP1, "Http1Connection.body_reader"),
+        Name(_HTTP1, "Http1Connection.read_body", _EVENT, ("read_eof", "EndOfMessage")),
+        Name(_HTTP1, "Http1Client.send", _EVENT, (b"0\r\n\r\n",)),
+        Name(_HTTP1, "Http1Server.send", _EVENT, (b"0\r\n\r\n",)),
+        Name("mitmproxy.proxy.layers.http._base", "ReceiveHttp"),
+        Name(_EVENTS, "RequestEndOfMessage"),
+        Name(_EVENTS, "RequestTrailers.__init__", ("self", "stream_id", "trailers")),
+        Name(_EVENTS, "ResponseEndOfMessage"),
+        Name(_EVENTS, "ResponseTrailers.__init__", ("self", "stream_id", "trailers")),
+    ),
+)
+INTERIM = Feature(
+    "Skipping a provider's informational answers",
+    "an answer behind a 100 or 103 is lost: the connection is closed and nothing is stored",
+    (
+        Name(_HTTP1, "Http1Client.read_headers", _EVENT, ("maybe_extract_lines",)),
+        Name(_HTTP1, "Http1Client.request"),
+        Name(_HTTP1, "Http1Connection.buf"),
+    ),
+)
+HALF_CLOSED = Feature(
+    "Answering a client that has closed its sending side",
+    "such a client gets no answer",
+    (
+        Name(_HTTP1, "Http1Server._handle_event", _EVENT),
+        Name(_HTTP1, "Http1Server.mark_done", ("self", "request", "response")),
+        Name(_HTTP1, "Http1Server.read_headers", _EVENT),
+        Name(_HTTP1, "Http1Server.request"),
+        Name(_HTTP1, "Http1Server.response"),
+        Name(_HTTP1, "Http1Server.state"),
+        Name(_HTTP1, "Http1Server.wait", _EVENT),
+        Name("mitmproxy.proxy.commands", "RequestWakeup.__init__", ("self", "delay")),
+        Name("mitmproxy.proxy.events", "Wakeup"),
+        Name(_SERVER, "ConnectionIO.reader"),
+        *_TRANSPORT,
     ),
 )
 TUNNEL_BYTES = Feature(
@@ -153,8 +200,6 @@ TUNNEL_BYTES = Feature(
         Name(_LAYER, "NextLayer.layer"),
         Name(_HTTP, "HttpStream.child_layer"),
         Name(_HTTP, "HttpStream.passthrough", _EVENT),
-        Name(_HTTP, "HttpLayer._handle_event", _EVENT),
-        Name(_HTTP, "HttpLayer.connections"),
         Name(_HTTP1, "Http1Server.passthrough", _EVENT),
         Name(_HTTP1, "Http1Server.request"),
         Name(_HTTP1, "Http1Server.state"),
@@ -242,11 +287,13 @@ SHARED_PORT = Feature(
         Name("mitmproxy.options", "Options.__init__", mentions=("server",)),
     ),
 )
-CRASH_LINES = Feature(
-    "One log line where an HTTP/1.1 trailer ends an exchange",
-    "mitmproxy logs a traceback instead",
+CRASHES = Feature(
+    "Closing a client's connection after a crash of mitmproxy's core",
+    "such a client waits until its own timeout",
     (
-        Name(_HTTP1, "Http1Connection.read_body", _EVENT, ("HTTP trailers are not implemented yet.",)),
+        *_TRANSPORT,
+        Name(_SERVER, "ConnectionHandler.close_connection", ("self", "connection", "half_close")),
+        Name(_SERVER, "ConnectionHandler.log", mentions=("peername",)),
         Name(_SERVER, "ConnectionHandler.server_event", _EVENT, ("mitmproxy has crashed!",)),
     ),
 )
@@ -259,6 +306,9 @@ FEATURES = (
     HELD_END,
     HOOKS_IN_PLACE,
     ONE_WRITE,
+    TRAILERS,
+    INTERIM,
+    HALF_CLOSED,
     TUNNEL_BYTES,
     LIGHT_FORK,
     UPSTREAM_CONNECTIONS,
@@ -268,7 +318,7 @@ FEATURES = (
     START_ERRORS,
     LISTEN_ERROR,
     SHARED_PORT,
-    CRASH_LINES,
+    CRASHES,
 )
 
 
@@ -306,7 +356,7 @@ def page() -> str:
 
 def _detail(name: Name) -> str:
     if name.mentions:
-        return " with " + ", ".join(f"`{text.strip()}`" for text in name.mentions)
+        return " with " + ", ".join(f"`{_text(part)}`" for part in name.mentions)
     return f"`({', '.join(name.parameters)})`" if name.parameters is not None else ""
 
 
@@ -320,8 +370,12 @@ def _changed(name: Name) -> str:
         return "is gone"
     if name.parameters is not None and _parameters(value) != name.parameters:
         return "takes other parameters"
-    missing = [text for text in name.mentions if text not in _mentioned(value)]
-    return f"lacks {missing[0].strip()!r}" if missing else ""
+    missing = [part for part in name.mentions if part not in _mentioned(value)]
+    return f"lacks '{_text(missing[0])}'" if missing else ""
+
+
+def _text(part: str | bytes) -> str:
+    return part.strip() if isinstance(part, str) else repr(part)
 
 
 def _code(function: Any) -> Any:

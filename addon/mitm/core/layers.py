@@ -5,16 +5,20 @@ A feature's module is imported only where the feature is usable: it names what a
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from mitmproxy import http
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, RegisterHttpConnection
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
 from addon.mitm.core import internals
 from addon.mitm.core.internals import Feature
+from addon.mitm.core.marks import speaks_http1
 from addon.mitm.core.replacing import Commands
 
 __all__ = ["ErrorPage", "swap_http_layer"]
@@ -45,52 +49,65 @@ def swap_http_layer(next_layer: layer.NextLayer, features: frozenset[Feature], e
 
 class _OurLayer(HttpLayer):
     stream_class: type[HttpStream]
+    server_class: type[Http1Server]
+    client_class: type[Http1Client]
     fork: Callable[[Context], Context]
     error_page: ErrorPage
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Start) and speaks_http1(self.context.client):
+            self.connections.setdefault(self.context.client, self.server_class(self.context.fork()))
+        stock: Commands = super()._handle_event(event)
+        return stock
 
     def make_stream(self, stream_id: int) -> Commands:
         stream = self.streams[stream_id] = self.stream_class(type(self).fork(self.context), stream_id)
         stream.error_page = self.error_page  # type: ignore[attr-defined]  # of `ExchangeErrors`
         yield from self.event_to_child(stream, events.Start())
 
+    def register_connection(self, command: RegisterHttpConnection) -> Commands:
+        # mitmproxy has just made the layer for a new connection to a provider, below those of TLS and proxies.
+        made: layer.Layer | None = self.connections.get(command.connection)
+        while made is not None and type(made) is not Http1Client:
+            made = getattr(made, "child_layer", None)
+        if made is not None:
+            made.__class__ = self.client_class
+            made.state = made.read_headers  # which it was, of the other class
+        yield from super().register_connection(command)
+
+
+# Feature, what its class is mixed into, module, class. The first of several comes first in method resolution.
+_MIXINS = (
+    (internals.TUNNEL_BYTES, HttpLayer, "open_tunnel", "TunnelBytes"),
+    (internals.HOOKS_IN_PLACE, HttpStream, "hooks_in_place", "HooksInPlace"),
+    (internals.DIRECT_REQUESTS, HttpStream, "direct_requests", "DirectRequests"),
+    (internals.EXCHANGE_ERRORS, HttpStream, "exchange_errors", "ExchangeErrors"),
+    (internals.FRAMING, HttpStream, "framing", "Framing"),
+    (internals.HELD_END, HttpStream, "held_end", "HeldEnd"),
+    (internals.HALF_CLOSED, Http1Server, "half_closed", "HalfClosed"),
+    (internals.ONE_WRITE, Http1Server, "http1_server", "HeadWithBody"),
+    (internals.TRAILERS, Http1Server, "trailers", "Trailers"),
+    (internals.INTERIM, Http1Client, "interim", "SkipsInterim"),
+    (internals.TRAILERS, Http1Client, "trailers", "Trailers"),
+)
+
 
 @cache
 def _layer_class(features: frozenset[Feature]) -> type[_OurLayer]:
-    layers: list[type[HttpLayer]] = []
-    streams: list[type[HttpStream]] = []
-    if internals.TUNNEL_BYTES in features:
-        from addon.mitm.core.open_tunnel import TunnelBytes
+    def mixed(base: type[Any], last: type[Any]) -> type[Any]:
+        mixins = [
+            getattr(importlib.import_module(f"addon.mitm.core.{module}"), name)
+            for feature, into, module, name in _MIXINS
+            if into is base and feature in features
+        ]
+        return type(f"Our{base.__name__}", (*mixins, last), {})
 
-        layers.append(TunnelBytes)
-    if internals.ONE_WRITE in features:
-        from addon.mitm.core.http1_server import OneWrite
-
-        layers.append(OneWrite)
-    if internals.HOOKS_IN_PLACE in features:
-        from addon.mitm.core.hooks_in_place import HooksInPlace
-
-        streams.append(HooksInPlace)
-    if internals.DIRECT_REQUESTS in features:
-        from addon.mitm.core.direct_requests import DirectRequests
-
-        streams.append(DirectRequests)
-    if internals.EXCHANGE_ERRORS in features:
-        from addon.mitm.core.exchange_errors import ExchangeErrors
-
-        streams.append(ExchangeErrors)
-    if internals.FRAMING in features:
-        from addon.mitm.core.framing import Framing
-
-        streams.append(Framing)
-    if internals.HELD_END in features:
-        from addon.mitm.core.held_end import HeldEnd
-
-        streams.append(HeldEnd)
-    parts = {
-        "stream_class": type("OurStream", (*streams, HttpStream), {}),
-        "fork": staticmethod(_light_fork if internals.LIGHT_FORK in features else Context.fork),
-    }
-    return type("OurLayer", (*layers, _OurLayer), parts)
+    made: type[_OurLayer] = mixed(HttpLayer, _OurLayer)
+    made.stream_class = mixed(HttpStream, HttpStream)
+    made.server_class = mixed(Http1Server, Http1Server)
+    made.client_class = mixed(Http1Client, Http1Client)
+    made.fork = staticmethod(_light_fork if internals.LIGHT_FORK in features else Context.fork)
+    return made
 
 
 def _light_fork(context: Context) -> Context:
