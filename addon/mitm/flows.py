@@ -22,6 +22,7 @@ __all__ = [
     "broken_off",
     "failed_at_end",
     "from_provider",
+    "is_interim",
     "mark",
     "own_answer",
     "own_page",
@@ -138,6 +139,11 @@ def mark(response: http.Response, cache_status: str) -> None:
 def from_provider(flow: http.HTTPFlow) -> bool:
     """Whether an answer came over a connection. An answer of another addon did not, and is never recorded."""
     return flow.server_conn.timestamp_start is not None
+
+
+def is_interim(response: http.Response) -> bool:
+    """Whether this is an informational answer (RFC 9110, 15.2), before the real one. 101 is final."""
+    return 100 <= response.status_code < 200 and response.status_code != 101
 
 
 def failed_at_end(response: http.Response) -> bool:

@@ -252,6 +252,9 @@ class ProviderCache:
             if response is not None and flow.server_conn.timestamp_start and response.status_code != 101:
                 response.stream = True  # not intercepted: relayed as it comes, without marks
             return
+        if flows.is_interim(response):
+            flow.kill()  # mitmproxy takes it for the whole answer, and the client would wait for another
+            return
         forward = self._flows[flow.id]
         if forward is None or not flows.from_provider(flow) or not flows.streams(response):
             return

@@ -2,8 +2,8 @@
 
 mitmproxy takes the end of a client's data for its departure and cancels the request. A client that has left looks
 the same, until something is sent to it: its system then answers with a reset. So one interim answer is sent, which
-every HTTP/1.1 client must ignore (RFC 9110, 15.2). A client that ends its TLS session (close_notify) counts as gone:
-many wait for the same from us, and read nothing before.
+every HTTP/1.1 client must ignore (RFC 9110, 15.2). A client that ends its TLS session (close_notify) counts as
+gone: many wait for the same from us, and read nothing before.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ from mitmproxy.test import tflow, tutils
 from addon.exchange.decisions import Hit, OwnAnswer
 from addon.mitm.flows import (
     BUFFERED_BYTES,
+    failed_at_end,
     from_provider,
+    is_interim,
     mark,
     own_answer,
     own_page,
@@ -205,3 +207,23 @@ def test_a_name_in_punycode_is_the_same_name() -> None:
 def test_an_upgrade_to_a_websocket_is_told_by_any_of_its_values(value: bytes) -> None:
     """The header is a list (RFC 9110, 7.8), in any case."""
     assert unaskable(tutils.treq(headers=http.Headers([(b"Upgrade", value)]))) == "websocket"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(99, False), (100, True), (103, True), (101, False), (200, False)]
+)
+def test_interim_answers(status: int, expected: bool) -> None:
+    """All informational ones but the switch of protocols, which is final."""
+    assert is_interim(tutils.tresp(status_code=status)) is expected
+
+
+@pytest.mark.parametrize(
+    ("trailers", "expected"),
+    [(None, False), ({"grpc-status": "0"}, False), ({"grpc-status": "13"}, True), ({"x-usage": "5"}, False)],
+)
+def test_a_failure_in_a_trailer(trailers: dict[str, str] | None, expected: bool) -> None:
+    """gRPC's status alone counts."""
+    response = tutils.tresp()
+    if trailers:
+        response.trailers = http.Headers([(name.encode(), text.encode()) for name, text in trailers.items()])
+    assert failed_at_end(response) is expected

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from addon.mitm.core import internals
+from addon.mitm.core.internals import Feature
+
 
 @pytest.mark.parametrize(
     "interim",
@@ -42,6 +45,24 @@ async def test_the_real_answer_comes_through(
         assert (live.status, b"answer 1" in live.body) == (200, True)
         again = await client.ask(p.request())
         assert again.from_cache == ("true" if mode == "read-write" else "false")
+
+
+async def test_where_mitmproxy_has_changed_the_exchange_ends(
+    proxied: Callable[..., Any], lose: Callable[[Feature], None]
+) -> None:
+    """The client's connection is closed at once, and nothing is stored."""
+
+    async def script(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await p.provider.chat(head, writer)
+
+    lose(internals.INTERIM)
+    async with proxied(cache_mode="read-write") as p:
+        p.provider.script = script
+        client = await p.client()
+        await client.send(p.request())
+        assert b"200" not in await client.reader.read()
+        assert p.stored() == 0
 
 
 async def test_a_switch_of_protocols_is_final(proxied: Callable[..., Any]) -> None:

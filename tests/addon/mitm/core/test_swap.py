@@ -10,29 +10,19 @@ from typing import Any
 import pytest
 from mitmproxy import ctx
 
-from addon.mitm.core import internals
-from addon.mitm.core.internals import DIRECT_REQUESTS, FEATURES, FRAMING, OUR_LAYER, Feature, Name
-
-
-def _change(monkeypatch: pytest.MonkeyPatch, feature: Feature) -> Feature:
-    """A mitmproxy that lacks one name of `feature`."""
-    lost = feature._replace(needs=(*feature.needs, Name("mitmproxy.master", "Master.was_never_there")))
-    (attribute,) = [name for name, value in vars(internals).items() if value is feature]
-    monkeypatch.setattr(internals, attribute, lost)
-    monkeypatch.setattr(internals, "FEATURES", tuple(lost if one is feature else one for one in FEATURES))
-    return lost
+from addon.mitm.core.internals import DIRECT_REQUESTS, FEATURES, FRAMING, OUR_LAYER, Feature
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.title)
 async def test_a_changed_name_costs_its_own_feature_alone(
     proxied: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
+    lose: Callable[[Feature], None],
     caplog: pytest.LogCaptureFixture,
     feature: Feature,
 ) -> None:
     """One warning says what is lost. Requests are recorded and replayed; the base-URL door stays open and HTTP/2 stays
     on unless it is their own feature."""
-    _change(monkeypatch, feature)
+    lose(feature)
     with caplog.at_level(logging.WARNING):
         async with proxied(cache_mode="read-write") as p:
             for client in (await p.client(), await p.tunnel()):
@@ -50,11 +40,11 @@ async def test_a_changed_name_costs_its_own_feature_alone(
 
 @pytest.mark.parametrize("stock", [False, True])
 async def test_the_same_bytes_with_our_layer_and_without(
-    proxied: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, *, stock: bool
+    proxied: Callable[..., Any], lose: Callable[[Feature], None], *, stock: bool
 ) -> None:
     """A hit is the recorded answer, header by header, whichever layer sends it."""
     if stock:
-        _change(monkeypatch, OUR_LAYER)
+        lose(OUR_LAYER)
     async with proxied(cache_mode="read-write") as p:
         tunnel = await p.tunnel()
         live = await tunnel.ask(p.raw("POST /v1/x", b"{}"))
