@@ -28,9 +28,13 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class LiveAnswer:
-    """An answer whose transport ended normally; `body` is as received, possibly compressed."""
+    """An answer; `body` is as received, possibly compressed.
+
+    `ended`: the transport ended normally. Otherwise `body` is what had come when the client left or the run ended.
+    """
 
     status: int
     reason: str
     headers: Headers
     body: bytes
+    ended: bool = True

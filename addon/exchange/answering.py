@@ -221,7 +221,8 @@ class Answering:
             # Handed to the writer before anything else: the run may end while the rest is waited for.
             reason = await self._storing.put(forward, answer, elapsed)
             self._count_end(forward, reason)
-            self._end_flight(forward, Outcome.STORED if reason is None else Outcome.NOT_STORED)
+            refused = Outcome.ABANDONED if cut_off else Outcome.NOT_STORED
+            self._end_flight(forward, Outcome.STORED if reason is None else refused)
         await self._storing.count_cost(forward, answer)
         return reason
 

@@ -9,6 +9,8 @@ from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Forward
 from addon.exchange.store_access import StoreAccess
+from addon.judging.endpoints import Endpoint, endpoint_class
+from addon.messages import WireRequest
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
     credential_digest,
@@ -43,7 +45,11 @@ class Lookup:
         if serves is Serves.NOTHING or self._settings.sequence or self._credentials_matter:
             return None
         entry = self._store.at_hand(forward.identity.key)
-        is_own = entry is not None and serves is Serves.OLD and entry.run == self._run
+        is_own = (
+            entry is not None
+            and entry.run == self._run
+            and (serves is Serves.OLD or _is_action(forward.request))
+        )
         return None if is_own else self._fresh(entry)
 
     async def find(self, forward: Forward) -> Entry | None:
@@ -69,7 +75,11 @@ class Lookup:
 
     async def _single_flight(self, forward: Forward, key: str) -> Entry | None:
         shared = False
-        coalesces = self._settings.coalesce and forward.mode.serves is not Serves.NOTHING
+        coalesces = (
+            self._settings.coalesce
+            and forward.mode.serves is not Serves.NOTHING
+            and not _is_action(forward.request)
+        )
         while True:
             looked = time.monotonic()
             entry = await self._servable(key, forward, shared=shared)
@@ -111,7 +121,20 @@ class Lookup:
             await self._store.remove(key)
             forward.removed = entry if key == forward.key else None
             return None
+        # Two equal actions of a run have two effects: the second must reach the provider.
+        if (
+            entry is not None
+            and entry.run == self._run
+            and forward.mode.forwards
+            and _is_action(forward.request)
+        ):
+            return None
         return self._fresh(entry)
 
     def _fresh(self, entry: Entry | None) -> Entry | None:
         return None if entry is None or is_expired(entry, self._settings.max_age) else entry
+
+
+def _is_action(request: WireRequest) -> bool:
+    endpoint = endpoint_class(request.method, request.target, host=request.host, body=request.body)
+    return endpoint is Endpoint.ACTION

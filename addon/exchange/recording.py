@@ -101,10 +101,10 @@ class Recording:
         """
         body = self.body()
         if self._passing is None:
-            return replace(head, body=body)
+            return replace(head, body=body, ended=False)
         decoder, plain = PassingDecoder(self._encoding), BytesIO()
         for at in range(0, len(body), _CHUNK):
             if plain.tell() <= self._limit:  # a longer body is not stored
                 plain.write(decoder(body[at : at + _CHUNK]))
         headers = tuple(header for header in head.headers if header[0].lower() != b"content-encoding")
-        return replace(head, headers=headers, body=b"" if decoder.is_lost else plain.getvalue())
+        return replace(head, headers=headers, body=b"" if decoder.is_lost else plain.getvalue(), ended=False)

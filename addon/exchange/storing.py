@@ -112,8 +112,7 @@ class Storing:
     ) -> Callable[[], Entry | NotStored]:
         assert forward.identity is not None
         origin = Origin(
-            method=forward.request.method,
-            path=forward.request.target.partition("?")[0],
+            request=forward.request,
             identity=forward.identity,
             key=key,
             run=self._counts.run,

@@ -54,5 +54,15 @@ def _completions_problem(events: Sequence[StreamEvent], store_incomplete: bool) 
     return finish_problem(events[-1].value.get("stop_reason"), store_incomplete)
 
 
-GRAMMAR = Grammar("anthropic", lambda event: event.kind in _KINDS, messages_problem)
-COMPLETIONS = Grammar("anthropic-completions", lambda event: event.kind == "completion", _completions_problem)
+GRAMMAR = Grammar(
+    "anthropic",
+    lambda event: event.kind in _KINDS,
+    messages_problem,
+    is_last=lambda event: event.kind == "message_stop",
+)
+COMPLETIONS = Grammar(
+    "anthropic-completions",
+    lambda event: event.kind == "completion",
+    _completions_problem,
+    is_last=lambda event: isinstance(event.value.get("stop_reason"), str),
+)

@@ -18,12 +18,13 @@ from addon.judging.reasons import NotStored
 from addon.judging.stream_events import parse_json, stream_event
 from cache_store.answers.eventstream import BrokenFrame, Frame, frames
 
-__all__ = ["judge_frames"]
+__all__ = ["closes_frames", "judge_frames"]
 
 _CONVERSE = frozenset(
     {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
 )
 _METRICS = "amazon-bedrock-invocationMetrics"
+_GUARDRAIL = "amazon-bedrock-guardrailAction"
 _REASONS = ("stop_reason", "completionReason", "stopReason")
 
 
@@ -48,6 +49,19 @@ def judge_frames(body: bytes, store_incomplete: bool) -> tuple[NotStored | None,
     return None, "transport"
 
 
+def closes_frames(body: bytes) -> bool:
+    """Whether the last frame is one that nothing can follow: a conversation's metadata, a model's metrics."""
+    try:
+        all_frames = frames(body)
+    except BrokenFrame:
+        return False
+    if not all_frames:
+        return False
+    last = all_frames[-1]
+    kind = last.headers.get(":event-type")
+    return kind == "metadata" or (kind == "chunk" and _METRICS in _chunk_json(last))
+
+
 def _converse_problem(
     kinds: Sequence[str], all_frames: Sequence[Frame], store_incomplete: bool
 ) -> NotStored | None:
@@ -65,7 +79,8 @@ def _invoke_problem(chunks: Sequence[dict[str, Any]], store_incomplete: bool) ->
     if any(is_error(value) for value in chunks):
         return NotStored.ERROR_IN_STREAM
     last = chunks[-1]
-    if _METRICS not in last:
+    # A guardrail that intervenes ends the stream without metrics.
+    if _METRICS not in last and last.get(_GUARDRAIL) != "INTERVENED":
         return NotStored.NO_TERMINAL_EVENT
     events = [event for value in chunks if (event := stream_event("", "", value)).kind != "ping"]
     if events and events[0].kind == "message_start":

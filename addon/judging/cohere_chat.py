@@ -33,5 +33,15 @@ def _v2_problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotSto
     return finish_problem(delta.get("finish_reason") if isinstance(delta, dict) else None, store_incomplete)
 
 
-GRAMMAR = Grammar("cohere", lambda event: _V2_KIND.match(event.kind) is not None, _v2_problem)
-V1 = Grammar("cohere-v1", lambda event: event.kind == "stream-start", _v1_problem)
+GRAMMAR = Grammar(
+    "cohere",
+    lambda event: _V2_KIND.match(event.kind) is not None,
+    _v2_problem,
+    is_last=lambda event: event.kind == "message-end",
+)
+V1 = Grammar(
+    "cohere-v1",
+    lambda event: event.kind == "stream-start",
+    _v1_problem,
+    is_last=lambda event: event.kind == "stream-end",
+)

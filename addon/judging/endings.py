@@ -1,19 +1,39 @@
-"""Maps a finish reason or a job state to a verdict: good end, limit, failure, or not finished yet.
+"""Reads finish reasons and job states: good end, limit, failure, cancelled, or still pending.
 
-The words come from the SDKs' types: openai `types/chat/chat_completion.py`, `types/responses/response.py`,
-`types/batch.py`, `types/beta/threads/run_status.py`; anthropic `types/stop_reason.py`, `types/messages/
-message_batch.py`; google-genai `types.py` (FinishReason, JobState, FileState); cohere `types/finish_reason.py`;
-mistralai `models/chatcompletionchoice.py`; botocore's bedrock-runtime model (StopReason, AsyncInvokeStatus); and
-from the public documentation of DeepSeek, Zhipu and Replicate. Any other word counts as a good end.
+Finish reasons: openai `types/chat/chat_completion.py`; anthropic `types/stop_reason.py`; google-genai `types.py`
+(FinishReason); cohere `types/finish_reason.py`; mistralai `models/chatcompletionchoice.py`; botocore's
+bedrock-runtime model (StopReason); public documentation of DeepSeek and Zhipu.
+
+States: openai `types/batch.py`, `types/responses/response.py`, `types/beta/threads/run_status.py`,
+`types/fine_tuning/`, `types/upload.py`, `types/video.py`; anthropic `types/messages/message_batch.py`; google-genai
+`types.py` (JobState, TuningJobState, FileState, DocumentState); cohere `batches/types/batch_status.py`,
+`finetuning/`, `types/ dataset_validation_status.py`, `types/embed_job_status.py`; mistralai
+`models/batchjobstatus.py`, `processstatus.py`; botocore (AsyncInvokeStatus, ModelInvocationJobStatus); Azure's REST
+API guidelines on long-running operations; public documentation of Fireworks, Together, Perplexity, Replicate, xAI,
+Zhipu and DashScope.
+
+Any other word counts as a good end.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 
 from addon.judging.reasons import NotStored
 
-__all__ = ["finish_problem", "state_problem"]
+__all__ = ["State", "finish_problem", "state_of", "state_problem"]
+
+
+class State(enum.Enum):
+    """What a state word means."""
+
+    PENDING = enum.auto()
+    FAILED = enum.auto()
+    CANCELLED = enum.auto()
+    LIMIT = enum.auto()  # ended at a token or content limit
+    DONE = enum.auto()
+    UNKNOWN = enum.auto()  # not a word that is known
 
 
 def _words(text: str) -> frozenset[str]:
@@ -27,7 +47,7 @@ _LIMITS = _words(
     image_safety image_prohibited_content image_recitation model_armor escalation"""
 )
 # `other` and `image_other` say only that something went wrong. A retry may succeed, so they count as failures.
-_FAILURES = _words(
+_FAILED_REASONS = _words(
     """error timeout error_toxic error_limit user_cancel abort aborted cancelled canceled failed network_error
     insufficient_system_resource malformed_function_call malformed_response malformed_model_output
     malformed_tool_use unexpected_tool_call too_many_tool_calls missing_thought_signature pup_limited_disabled
@@ -36,16 +56,33 @@ _FAILURES = _words(
 # Some servers write a missing reason as a word.
 _NO_REASON = frozenset({"", "null", "none"})
 
-_PENDING_STATES = _words(
-    """queued in_queue in_progress inprogress pending validating validating_files finalizing cancelling canceling
-    processing running starting started submitted scheduled stopping uploading updating deleting paused
-    unspecified waiting_for_quota processing_dataset processing_started not_started"""
+_PENDING = _words(
+    """queued in_queue enqueued in_progress inprogress pending submitted scheduled created accepted requested
+    started paused unspecified unknown not_started notstarted not_running notrunning not_ready todo initialized
+    processing_started triggered cancel_requested cancellation_requested estimated ongoing retrying_after_error"""
 )
-_FAILED_STATES = _words(
-    """failed failure cancelled canceled expired error errored aborted stopped timeout timed_out
-    partially_succeeded partiallycompleted"""
+_FAILED = _words(
+    """failed failure fail expired error errored timeout timed_out timedout timeout_exceeded
+    partially_succeeded partially_completed partiallycompleted"""
 )
-_STATE_PREFIX = re.compile(r"^(?:\w+_)?state_")
+# Ended early on request.
+_CANCELLED = _words("cancelled canceled stopped aborted terminated")
+_DONE = _words(
+    """completed complete succeeded success successful done ended ready processed finished ok idle
+    requires_action passed validated deployed available"""
+)
+_STATES = (
+    (_PENDING, State.PENDING),
+    (_FAILED, State.FAILED),
+    (_CANCELLED, State.CANCELLED),
+    (_LIMITS, State.LIMIT),
+    (_DONE, State.DONE),
+)
+# `running`, `validating_files`, `pulling manifest`, `STATUS_FINETUNING`: every word that says what goes on now.
+_GOES_ON = re.compile(r"(?:^|_)(?!missing|existing|enforcing|[a-z]*thing)[a-z]{3,}ing(?:_|$)")
+_WENT_WRONG = re.compile(r"^(?:failed|error)_|_(?:failed|error|expired|timeout)$")
+_PREFIX = re.compile(r"^(?:[a-z]+_)*?(?:state|status)_(?=[a-z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def finish_problem(reason: object, store_incomplete: bool) -> NotStored | None:
@@ -53,20 +90,33 @@ def finish_problem(reason: object, store_incomplete: bool) -> NotStored | None:
     word = _word(reason)
     if word in _NO_REASON:
         return NotStored.NOT_FINISHED
-    if word in _FAILURES:
+    if word in _FAILED_REASONS:
         return NotStored.FAILED
     return NotStored.INCOMPLETE if word in _LIMITS and not store_incomplete else None
+
+
+def state_of(state: object) -> State:
+    """The meaning of a state (`queued`, `JOB_STATE_RUNNING`, `InProgress`, `pulling manifest` …)."""
+    word = _PREFIX.sub("", _word(_CAMEL.sub("_", state) if isinstance(state, str) else state))
+    for words, meaning in _STATES:
+        if word in words:
+            return meaning
+    if _WENT_WRONG.search(word):
+        return State.FAILED
+    return State.PENDING if _GOES_ON.search(word) else State.UNKNOWN
 
 
 def state_problem(state: object, store_incomplete: bool) -> NotStored | None:
-    """Why an object in this state (`queued`, `JOB_STATE_RUNNING`, `InProgress` …) is not stored; None if it is."""
-    word = _STATE_PREFIX.sub("", _word(state))
-    if word in _PENDING_STATES:
-        return NotStored.NOT_FINISHED
-    if word in _FAILED_STATES:
-        return NotStored.FAILED
-    return NotStored.INCOMPLETE if word in _LIMITS and not store_incomplete else None
+    """Why a model's answer in this state is not stored; None if it is."""
+    match state_of(state):
+        case State.PENDING:
+            return NotStored.NOT_FINISHED
+        case State.FAILED | State.CANCELLED:
+            return NotStored.FAILED
+        case State.LIMIT if not store_incomplete:
+            return NotStored.INCOMPLETE
+    return None
 
 
 def _word(value: object) -> str:
-    return value.strip().lower().replace("-", "_").replace(" ", "_") if isinstance(value, str) else ""
+    return re.sub(r"[\s-]+", "_", value.strip()).lower() if isinstance(value, str) else ""

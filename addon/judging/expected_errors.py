@@ -6,7 +6,11 @@ from typing import Any
 
 from cache_store.errors import UsageError
 
-__all__ = ["is_provider_error", "may_be_stored", "parse_store_errors"]
+__all__ = ["IN_BAND", "is_provider_error", "is_temporary_error", "may_be_stored", "parse_store_errors"]
+
+IN_BAND = "in-band"
+"""The word for errors inside a 2xx: `status: failed`, an `error` member, a stream that ends with an error event."""
+
 
 # Timeouts, conflicts and rate limits are temporary: a stored one would fail its test forever.
 _TEMPORARY = frozenset({408, 409, 425, 429})
@@ -25,6 +29,7 @@ _TEMPORARY_WORDS = (
     "deadline_exceeded",
     "quota",
 )
+_ENVELOPE = {"error", "type", "code", "status", "message", "detail", "msg", "request_id", "user_id", "object"}
 _CODES = ("type", "code", "status", "__type")
 
 
@@ -33,18 +38,21 @@ def may_be_stored(status: int) -> bool:
     return 400 <= status <= 499 and status not in _TEMPORARY
 
 
-def parse_store_errors(text: str) -> frozenset[int]:
-    """The statuses in a comma-separated list such as `400,401,404`; an empty text gives an empty set.
+def parse_store_errors(text: str) -> frozenset[int | str]:
+    """The statuses in a comma-separated list such as `400,401,in-band`; an empty text gives an empty set.
 
-    Raises UsageError for a part that is not a number or not a status that may be stored.
+    Raises UsageError for any other part that is not a status that may be stored.
     """
-    statuses = set()
+    statuses: set[int | str] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
+        if part.lower() == IN_BAND:
+            statuses.add(IN_BAND)
+            continue
         status = int(part) if part.isascii() and part.isdigit() and len(part) == 3 else 0
         if not may_be_stored(status):
             raise UsageError(
-                f"{part[:20]!r} cannot be stored; use 4xx statuses other than 408, 409, 425 and 429, "
-                "for example 400,401,404"
+                f"{part[:20]!r} cannot be stored; use `in-band` and 4xx statuses other than 408, 409, 425 "
+                "and 429, for example 400,401,404"
             )
         statuses.add(status)
     return frozenset(statuses)
@@ -68,6 +76,20 @@ def is_provider_error(value: Any) -> bool:
         return not _is_temporary(value)
     texts = (value.get(name) for name in ("message", "Message", "detail"))
     return any(isinstance(text, str | list | dict) and text for text in texts) and not _is_temporary(value)
+
+
+def is_temporary_error(value: Any) -> bool:
+    """Whether a JSON body is nothing but an error that is gone a moment later."""
+    if isinstance(value, list):
+        return any(is_temporary_error(item) for item in value)
+    if (
+        not isinstance(value, dict)
+        or not value.keys() <= _ENVELOPE
+        or value.get("object", "error") != "error"
+    ):
+        return False
+    error = value.get("error")
+    return _is_temporary(error if isinstance(error, dict) else value)
 
 
 def _is_temporary(error: dict[str, Any]) -> bool:

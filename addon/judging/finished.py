@@ -1,15 +1,18 @@
-"""A quick guess, from the last bytes of a stream, whether its terminal event has passed.
-
-Clients close right after it and may repeat the request at once. A wrong yes makes that request wait for a moment; a
-wrong no lets it go live. Only `addon.judging.judge` decides what is stored.
-"""
+"""Whether a stream has ended, for answers whose transport did not end: their client left, or the run is over."""
 
 from __future__ import annotations
 
 import base64
 import re
 
-__all__ = ["seems_finished"]
+from addon.judging.bedrock import closes_frames
+from addon.judging.gemini import is_chunk
+from addon.judging.lines import closes_lines
+from addon.judging.stream_events import parse_json
+from addon.judging.streams import closes_events
+from cache_store.answers.media import Kind
+
+__all__ = ["closes_itself", "seems_finished"]
 
 _SSE_END = re.compile(
     rb"data: ?\[DONE\]"
@@ -27,8 +30,7 @@ _METRICS = b"amazon-bedrock-invocationMetrics"
 
 
 def _in_base64(text: bytes) -> list[bytes]:
-    """The base64 of `text` at each of the three alignments, without the characters it shares with its
-    neighbours."""
+    """The base64 of `text` at each of the three alignments, without the characters that its neighbours change."""
     spellings = []
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + text)
@@ -42,7 +44,11 @@ _FRAME_END = re.compile(
 
 
 def seems_finished(tail: bytes, media_type: str) -> bool:
-    """Whether `tail` (the last 512 bytes or so received) contains the end of a stream of `media_type`."""
+    """A quick guess: whether `tail` (the last 512 bytes or so received) contains the end of a stream.
+
+    Clients close right after the terminal event and may repeat the request at once. A wrong yes makes that request
+    wait for a moment, a wrong no lets it go live. The guess never decides what is stored.
+    """
     essence = media_type.partition(";")[0].strip().lower()
     if essence == "application/vnd.amazon.eventstream":
         return _FRAME_END.search(tail) is not None
@@ -55,3 +61,29 @@ def seems_finished(tail: bytes, media_type: str) -> bool:
     ended = tail.rstrip(b"\r\n")
     at_boundary = len(tail) - len(ended) > 1 or ended.endswith(b"[DONE]")
     return at_boundary and _SSE_END.search(ended) is not None
+
+
+def closes_itself(kind: Kind, body: bytes) -> bool:
+    """Whether the grammar of `body` says that nothing can follow, so that a missing end of the transport is
+    harmless.
+
+    The last event is parsed. Gemini's stream, files of lines, plain text and unknown dialects have no such event.
+    """
+    if kind is Kind.EVENTS:
+        return closes_events(body)
+    if kind is Kind.FRAMES:
+        return closes_frames(body)
+    if kind is Kind.LINES:
+        return closes_lines(body)
+    return kind is Kind.JSON and _is_whole_array(body)
+
+
+def _is_whole_array(body: bytes) -> bool:
+    """Whether it is Gemini's JSON array of chunks, closed by its bracket."""
+    if not body.lstrip().startswith(b"["):
+        return False
+    try:
+        value = parse_json(body.decode("utf-8-sig"))
+    except ValueError:
+        return False
+    return bool(value) and all(isinstance(item, dict) and is_chunk(item) for item in value)

@@ -16,6 +16,20 @@ from addon.judging.stream_events import Grammar, StreamEvent
 
 __all__ = ["GRAMMAR", "chunks_problem", "is_chunk"]
 
+# With `enum-encoding=int` Google sends numbers. From 9 on Vertex and Gemini differ, and any of those may be a
+# failure.
+_BY_NUMBER = (
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "BLOCKLIST",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+)
+
 
 def is_chunk(value: dict[str, Any]) -> bool:
     """Whether a JSON object is a GenerateContentResponse, with or without Gemini CLI's wrapper."""
@@ -39,7 +53,10 @@ def chunks_problem(values: Iterable[dict[str, Any]], store_incomplete: bool) -> 
             if not isinstance(candidate, dict):
                 return NotStored.BAD_JSON
             index = candidate.get("index")
-            reasons[index if isinstance(index, int) else 0] = candidate.get("finishReason")
+            reason = candidate.get("finishReason")
+            if isinstance(reason, int):
+                reason = _BY_NUMBER[reason] if 0 <= reason < len(_BY_NUMBER) else "OTHER"
+            reasons[index if isinstance(index, int) else 0] = reason
     if not reasons:
         return None if blocked else NotStored.EMPTY
     problems = (finish_problem(reason, store_incomplete) for reason in reasons.values())

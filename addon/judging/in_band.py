@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["is_error", "is_error_value", "names_error"]
+__all__ = ["is_error", "is_error_value", "may_be_error", "names_error"]
 
 _ERROR_NAME = re.compile(r"(?:^|[._:-])(?:error|exception)$", re.IGNORECASE)
 _TEXTS = ("message", "msg", "detail")
+# Baidu, Azure's API management and others have members of their own for an error.
+_ERROR_MEMBERS = ("error_code", "error_msg", "errorCode", "errorMessage", "errcode", "fault")
+_ERROR_TEXTS = ("detail", "message", "Message", "msg", "title", "reason", "exception")
 
 
 def names_error(name: object) -> bool:
@@ -33,8 +36,14 @@ def is_error(value: Any) -> bool:
         or value.get("type") == "error"
         or value.get("object") == "error"
         or value.get("success") is False
+        or any(value.get(name) not in (None, 0, "0", "", {}) for name in _ERROR_MEMBERS)
         or _has_error_status(value)
     )
+
+
+def may_be_error(value: dict[str, Any]) -> bool:
+    """Whether an object that holds no result has a text of its own, as error bodies of gateways do."""
+    return is_error(value) or any(isinstance(value.get(name), str | list) for name in _ERROR_TEXTS)
 
 
 def is_error_value(value: object) -> bool:

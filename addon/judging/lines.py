@@ -19,7 +19,7 @@ from addon.judging.reasons import NotStored
 from addon.judging.stream_events import parse_json
 from cache_store.answers.abridged import abridged_json
 
-__all__ = ["judge_lines"]
+__all__ = ["closes_lines", "judge_lines"]
 
 # A line with only these members is an error of the whole stream, not of one item of a batch.
 _ERROR_ONLY = frozenset(
@@ -57,6 +57,19 @@ def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, 
         chunks = (value for value in _values(body) if isinstance(value, dict))
         return choices_problem(chunks, store_incomplete), "openai-chat"
     return None, "jsonl"
+
+
+def closes_lines(body: bytes) -> bool:
+    """Whether the last line is one that nothing can follow: the end of Ollama's or Cohere's stream."""
+    try:
+        last = parse_json(body.rstrip().rpartition(b"\n")[2].decode())
+    except ValueError:
+        return False
+    if not isinstance(last, dict):
+        return False
+    return last.get("event_type") == "stream-end" or (
+        last.get("done") is True and any(name in last for name in ("model", "response", "message"))
+    )
 
 
 def _values(body: bytes) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from addon.judging.in_band import is_error_value
 from addon.judging.reasons import NotStored
 from addon.judging.stream_events import Grammar, StreamEvent
 
-__all__ = ["GRAMMAR", "choices_problem", "is_completion"]
+__all__ = ["GRAMMAR", "choices_problem", "ends_with_usage", "is_completion"]
 
 _OBJECTS = ("chat.completion", "chat.completion.chunk", "text_completion")
 
@@ -44,7 +44,7 @@ def choices_problem(chunks: Iterable[dict[str, Any]], store_incomplete: bool) ->
 
 
 def _recognises(event: StreamEvent) -> bool:
-    return event.is_done or is_completion(event.value)
+    return is_completion(event.value)
 
 
 def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
@@ -56,4 +56,11 @@ def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored
     return choices_problem(chunks, store_incomplete)
 
 
-GRAMMAR = Grammar("openai-chat", _recognises, _problem)
+def ends_with_usage(events: Sequence[StreamEvent]) -> bool:
+    """Whether a stream ends with a usage chunk and `[DONE]`, as OpenRouter's and Nebius's do without a reason."""
+    if len(events) < 2 or not events[-1].is_done:
+        return False
+    return isinstance(events[-2].value.get("usage"), dict)
+
+
+GRAMMAR = Grammar("openai-chat", _recognises, _problem, is_last=lambda event: event.is_done)

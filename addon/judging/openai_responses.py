@@ -49,4 +49,6 @@ def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored
     return response_problem(last.value.get("response"), store_incomplete)
 
 
-GRAMMAR = Grammar("openai-responses", _recognises, _problem)
+GRAMMAR = Grammar(
+    "openai-responses", _recognises, _problem, is_last=lambda event: event.kind in _TERMINAL | _FAILED
+)

@@ -26,6 +26,7 @@ class NotStored(enum.StrEnum):
     NOT_FINISHED = "not-finished"  # queued, in progress, or without a finish reason
     ERROR = "error"  # an error object under a 2xx
     ERROR_IN_STREAM = "error-in-stream"
+    NO_RESULT = "no-result"  # a 2xx without the result that this endpoint returns
     FAILED = "failed"  # failed, cancelled or expired, says the provider
     INCOMPLETE = "incomplete"  # ended at a token or content limit, and STORE_INCOMPLETE is off
 

@@ -36,6 +36,8 @@ class StreamEvent:
 class Grammar:
     """How one family's streams look.
 
+    `is_last` tells whether nothing can follow an event. It is always False for a family without such an event.
+
     `recognises` tells whether an event belongs to the family. `problem(events, store_incomplete)` judges all events
     of a stream, pings left out. `store_incomplete` says whether to keep an answer that ended at a limit.
     """
@@ -43,6 +45,7 @@ class Grammar:
     name: str
     recognises: Callable[[StreamEvent], bool]
     problem: Callable[[Sequence[StreamEvent], bool], NotStored | None]
+    is_last: Callable[[StreamEvent], bool] = lambda _: False
 
 
 def parse_json(text: str) -> Any:

@@ -22,7 +22,7 @@ _RUN = "thread.run."
 _RUN_ENDS = frozenset({"completed", "requires_action", "incomplete", "failed", "cancelled", "expired"})
 
 
-def _typed(name: str, prefix: str, *terminal: str) -> Grammar:
+def _typed(name: str, prefix: str, *terminal: str, closes: bool = True) -> Grammar:
     def recognises(event: StreamEvent) -> bool:
         return event.kind.startswith(prefix)
 
@@ -32,7 +32,7 @@ def _typed(name: str, prefix: str, *terminal: str) -> Grammar:
             return NotStored.NO_TERMINAL_EVENT
         return state_problem(_inner_status(last.value), store_incomplete)
 
-    return Grammar(name, recognises, problem)
+    return Grammar(name, recognises, problem, lambda event: closes and event.kind in terminal)
 
 
 def _inner_status(value: dict[str, Any]) -> object:
@@ -50,14 +50,21 @@ def _assistants_problem(events: Sequence[StreamEvent], store_incomplete: bool) -
     return state_problem(ends[-1], store_incomplete) if ends else NotStored.NOT_FINISHED
 
 
-ASSISTANTS = Grammar("openai-assistants", lambda event: event.name.startswith("thread."), _assistants_problem)
+ASSISTANTS = Grammar(
+    "openai-assistants",
+    lambda event: event.name.startswith("thread."),
+    _assistants_problem,
+    is_last=lambda event: event.is_done,
+)
 GRAMMARS = (
     _typed("openai-transcript", "transcript.", "transcript.text.done"),
     _typed("mistral-transcript", "transcription.", "transcription.done"),
     _typed("speech", "speech.audio.", "speech.audio.done"),
-    _typed("openai-image", "image_generation.", "image_generation.completed"),
-    _typed("openai-image", "image_edit.", "image_edit.completed"),
-    _typed("openai-agent", "agent.session.", "agent.session.idle", "agent.session.requires_action"),
+    _typed("openai-image", "image_generation.", "image_generation.completed", closes=False),
+    _typed("openai-image", "image_edit.", "image_edit.completed", closes=False),
+    _typed(
+        "openai-agent", "agent.session.", "agent.session.idle", "agent.session.requires_action", closes=False
+    ),
     _typed("mistral-conversation", "conversation.response.", "conversation.response.done"),
     _typed("gemini-interaction", "interaction.", "interaction.completed"),
 )

@@ -1,33 +1,43 @@
-"""Turns a live answer into an entry if it is whole, successful and free of secrets."""
+"""Turns an answer into an entry if it is whole, successful and free of secrets.
+
+An answer comes from a provider, or in an entry that was made elsewhere; both are held to the same rules.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from addon.identity import Identity
 from addon.judging import Answer, judge
 from addon.judging.reasons import NotStored
-from addon.messages import LiveAnswer
+from addon.messages import LiveAnswer, WireRequest
 from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
 from addon.redaction.put_together import put_together
+from addon.settings.hosts import parse_hosts
 from addon.settings.settings import Settings
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.answers.media import essence_of
 from cache_store.entry import Entry, Headers, header_value
 
-__all__ = ["Origin", "entry_or_reason"]
+__all__ = ["Origin", "entry_or_reason", "imported_entry"]
 
 logger = logging.getLogger(__name__)
+
+_PROVIDERS = parse_hosts("")
+# RFC 9110, 5.6.2 and 5.5: clients, and HTTP/2, refuse other names and values.
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an entry comes from: its request, key and run, when it was recorded (Unix seconds), how long it took
-    (s)."""
+    """Where an entry comes from. `recorded_at` is in Unix seconds; `elapsed`, in seconds, is how long the answer
+    took."""
 
-    method: str
-    path: str
+    request: WireRequest
     identity: Identity
     key: str
     run: str
@@ -39,40 +49,105 @@ def entry_or_reason(
     origin: Origin, answer: LiveAnswer, settings: Settings, taint: Taint
 ) -> Entry | NotStored:
     """The entry for `answer`, or why it is not stored."""
-    try:
-        body = decode(answer.body, header_value(answer.headers, b"content-encoding"), settings.max_body)
-    except TooLarge:
-        return NotStored.TOO_LARGE
-    except BadCoding:
-        return NotStored.CONTENT_CODING
-    judgement = judge(
-        Answer(origin.method, origin.path, answer.status, answer.headers, body),
-        store_incomplete=settings.store_incomplete,
-        store_errors=settings.store_errors,
-    )
-    if judgement.reason is not None:
-        return judgement.reason
+    request = origin.request
     entry = Entry(
         key=origin.key,
         status=answer.status,
         reason=answer.reason,
-        headers=_stored_headers(origin.method, answer.headers),
-        body=body,
+        headers=answer.headers,
+        body=answer.body,
         recorded_at=origin.recorded_at,
         elapsed=origin.elapsed,
         run=origin.run,
         label=origin.identity.label,
-        judged=judgement.judged,
         request_json=origin.identity.request_json if settings.save_request else b"{}",
     )
-    kind = _secret_in(entry, answer.headers, settings, taint)
+    asked = _Asked(request.method, request.host, request.target, _decoded(request, settings.max_body))
+    kept = _judged(entry, asked, settings, ended=answer.ended)
+    if isinstance(kept, NotStored):
+        return kept
+    kind = _secret_in(kept, answer.headers, settings, taint)
     if kind is None:
-        return entry
+        return kept
     # The path may contain the secret too, and a label has only a part of the path.
     is_clean = taint.found_in(origin.identity.request_json) is None
     place = "{method} {host}{path}".format_map(entry.label) if is_clean else entry.label["host"]
     logger.warning("not stored: %s: its request or answer holds a secret (%s)", place, kind)
     return NotStored.SECRET
+
+
+def imported_entry(entry: Entry, settings: Settings, taint: Taint) -> Entry | NotStored:
+    """An entry from elsewhere, as it would be stored had its answer come from the provider; or why it would not be.
+
+    Checks the status, the headers, the body and secrets. `addon.transfer.key_check` checks the key. An entry
+    without a saved request is judged by its label. Raises CorruptEntry if the saved request does not parse.
+    """
+    saved = entry.request or entry.label
+    body = saved.get("body")
+    value = body.get("value") if isinstance(body, dict) and body.get("kind") == "json" else None
+    asked = _Asked(
+        str(saved.get("method", "POST")),
+        str(saved.get("host", "")),
+        str(saved.get("path", "/")),
+        json.dumps(value).encode() if isinstance(value, dict) else b"",
+    )
+    kept = _judged(entry, asked, settings)
+    if isinstance(kept, Entry) and _secret_in(kept, entry.headers, settings, taint) is not None:
+        return NotStored.SECRET
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The request as the judge needs it; `target` is a path, maybe with a query, and `body` is decoded."""
+
+    method: str
+    host: str
+    target: str
+    body: bytes
+
+
+def _judged(entry: Entry, asked: _Asked, settings: Settings, *, ended: bool = True) -> Entry | NotStored:
+    """The entry with its body decoded and with the headers that may be stored, or why it is not stored."""
+    try:
+        body = decode(entry.body, header_value(entry.headers, b"content-encoding"), settings.max_body)
+    except TooLarge:
+        return NotStored.TOO_LARGE
+    except BadCoding:
+        return NotStored.CONTENT_CODING
+    judgement = judge(
+        Answer(
+            asked.method,
+            asked.target.partition("?")[0],
+            entry.status,
+            entry.headers,
+            body,
+            request=asked.body,
+            host=asked.host,
+            of_provider=_PROVIDERS.match(asked.host),
+            ended=ended,
+        ),
+        store_incomplete=settings.store_incomplete,
+        store_errors=settings.store_errors,
+        store_pending=settings.store_pending,
+        store_media=settings.store_media,
+    )
+    if judgement.reason is not None:
+        return judgement.reason
+    return replace(
+        entry,
+        reason=entry.reason if _VALUE.fullmatch(entry.reason.encode("latin-1", "replace")) else "",
+        headers=_stored_headers(asked.method, entry.headers),
+        body=body,
+        judged=judgement.judged,
+    )
+
+
+def _decoded(request: WireRequest, limit: int) -> bytes:
+    try:
+        return decode(request.body, header_value(request.headers, b"content-encoding"), limit)
+    except (TooLarge, BadCoding):
+        return b""
 
 
 def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint) -> str | None:
@@ -95,7 +170,10 @@ def _secret_in(entry: Entry, headers: Headers, settings: Settings, taint: Taint)
 
 
 def _stored_headers(method: str, headers: Headers) -> Headers:
-    kept = keep_response_headers(headers)
+    sendable = tuple(
+        (name, value) for name, value in headers if _NAME.fullmatch(name) and _VALUE.fullmatch(value)
+    )
+    kept = keep_response_headers(sendable)
     if method == "HEAD":  # its answer has no body to compute the length from
         kept += tuple((name, value) for name, value in headers if name.lower() == b"content-length")
     return kept

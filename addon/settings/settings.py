@@ -83,8 +83,16 @@ SETTINGS: tuple[Setting, ...] = (
         "`agents`: ignore rules for Claude Code, Codex and Gemini CLI, and a miss status of 400",
     ),
     Setting("save_request", "true", "keep the redacted request beside the response; it explains a miss"),
-    Setting("store_errors", "", "statuses of expected errors to keep, e.g. `400,401,404`"),
+    Setting(
+        "store_errors",
+        "",
+        "statuses of expected errors to store, e.g. `400,401,404`; `in-band`: also errors inside a 2xx",
+    ),
     Setting("store_incomplete", "true", "store answers that ended at a token or content limit"),
+    Setting("store_pending", "false", "store the states of jobs that are not final, e.g. `in_progress`"),
+    Setting(
+        "store_media", "false", "store fetched pictures, PDFs and pages from any host, not only a provider's"
+    ),
     Setting("allow_secrets_in_responses", "false", "store an answer in which a secret's shape was found"),
     Setting("max_age", "", "seconds; an older entry is a miss"),
     Setting("max_body", "64MiB", "a longer answer is relayed and not stored"),
@@ -127,8 +135,10 @@ class Settings:
     auth: str = field(repr=False)
     identity: IdentityRules
     save_request: bool
-    store_errors: frozenset[int]
+    store_errors: frozenset[int | str]
     store_incomplete: bool
+    store_pending: bool
+    store_media: bool
     allow_secrets_in_responses: bool
     max_age: float | None
     max_body: int
@@ -172,6 +182,8 @@ class Settings:
             save_request=_of("save_request", value, _parse_bool),
             store_errors=_of("store_errors", value, parse_store_errors),
             store_incomplete=_of("store_incomplete", value, _parse_bool),
+            store_pending=_of("store_pending", value, _parse_bool),
+            store_media=_of("store_media", value, _parse_bool),
             allow_secrets_in_responses=_of("allow_secrets_in_responses", value, _parse_bool),
             max_age=_of("max_age", value, _parse_age),
             max_body=_of("max_body", value, parse_size),

@@ -80,8 +80,7 @@ class Admission:
             request, identity = restored, identify(restored, self.settings.identity)
         nth = self._sequence.next(identity.key) if self.settings.sequence else 1
         origin = Origin(
-            method=request.method,
-            path=request.target.partition("?")[0],
+            request=request,
             identity=identity,
             key=nth_key(identity.key, nth),
             run=self.run,

@@ -133,7 +133,8 @@ def test_multipart_without_its_boundary(shared: tuple[Proxy, Upstream]) -> None:
     with session(proxy) as client:
         for content in (b"abc", b"abc", b"abd"):
             files = {"file": ("a.txt", content, "text/plain")}
-            client.post("https://api.openai.com/v1/files", files=files, data={"purpose": "x"}, timeout=120)
+            url = "https://api.openai.com/v1/audio/transcriptions"
+            client.post(url, files=files, data={"model": "x"}, timeout=120)
             counts.append(upstream.count - before)
     assert counts == [1, 1, 2]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import zlib
@@ -13,7 +14,7 @@ import zstandard
 
 from tests.e2e.clients import CHAT_URL, ask, cached, chat_request, session, tunnel
 from tests.e2e.conftest import Proxy, wait_for
-from tests.e2e.upstream import Exchange, Upstream, chat_events
+from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events
 
 Start = Callable[..., Proxy]
 StartUpstream = Callable[..., Upstream]
@@ -240,7 +241,7 @@ def test_long_answers_are_stored_and_replayed(
     size: int, start_proxy: Start, start_upstream: StartUpstream
 ) -> None:
     """Below and above the length from which answers are streamed, an answer is stored and replayed alike."""
-    body = b'{"x": "' + b"y" * size + b'"}'
+    body = json.dumps(chat_answer("y" * size)).encode()
     upstream = start_upstream(lambda e: e.answer(body))
     proxy = start_proxy(upstream, "read-write")
     assert ask(proxy).content == body

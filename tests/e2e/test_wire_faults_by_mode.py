@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import shutil
 import subprocess
@@ -21,13 +22,13 @@ from cache_store.disk.disk_store import DiskStore
 from tests.e2e.clients import CHAT_URL, cached, session
 from tests.e2e.conftest import Proxy
 from tests.e2e.test_faults import peak
-from tests.e2e.upstream import Exchange, Upstream, chat_events
+from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 STREAM = b"".join(chat_events(["a", "b"]))
-OBJECT = b'{"object": "x"}'
-PIECE, PIECES = b"x" * 2**20, 64
+OBJECT = json.dumps(chat_answer("x")).encode()
+PIECE, PIECES = b": " + b"x" * (2**20 - 4) + b"\n\n", 63
 MANY = 10_000
 
 
@@ -61,18 +62,18 @@ def trailers(exchange: Exchange) -> None:
 def early_hints(exchange: Exchange) -> None:
     """An informational answer before the whole one."""
     exchange.connection.sendall(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
-    exchange.json({"object": "x"})
+    exchange.json(chat_answer("x"))
 
 
 def many_headers(exchange: Exchange) -> None:
     """Ten thousand headers asked for ten thousand."""
     assert len(exchange.headers) > MANY
-    exchange.json({"object": "x"}, **{f"x-{n}": "y" for n in range(MANY)})
+    exchange.json(chat_answer("x"), **{f"x-{n}": "y" for n in range(MANY)})
 
 
 def long(exchange: Exchange) -> None:
-    """64 MiB of no known length."""
-    exchange.stream([PIECE] * PIECES, content_type="application/octet-stream")
+    """63 MiB of no known length."""
+    exchange.stream([PIECE] * PIECES + [STREAM])
 
 
 FAULTS = {
@@ -102,7 +103,7 @@ class Provider:
         self.asked.add(question)
         if question.startswith("stream"):
             time.sleep(1)
-            exchange.json({"object": question})
+            exchange.json(chat_answer(question))
         elif again and question not in WHOLE_AT_ONCE:
             exchange.stream([STREAM])
         else:
@@ -126,7 +127,7 @@ def outcome(proxy: Proxy, question: str, seconds: int) -> str:
         return str(answer.json()["error"]["type"]).removeprefix("provider_proxy_cache_")
     assert answer.status_code == 200
     if question == "long":
-        assert answer.content == PIECE * PIECES
+        assert answer.content == PIECE * PIECES + STREAM
     else:
         assert answer.content in (STREAM, OBJECT)
     assert question != "many_headers" or len(answer.headers) > MANY
@@ -201,5 +202,5 @@ def stored(folder: Path) -> set[str]:
         found[question.decode()] = entry.body
     store.close()
     questions = {question for question in found if not question.startswith("stream")}
-    assert all(found[question] in (STREAM, OBJECT, PIECE * PIECES) for question in questions)
+    assert all(found[question] in (STREAM, OBJECT, PIECE * PIECES + STREAM) for question in questions)
     return questions

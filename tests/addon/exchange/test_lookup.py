@@ -246,3 +246,45 @@ async def test_a_sequence_in_write_only_serves_nothing(memory: MemoryStore) -> N
     run = Run(memory, "two", cache_mode="write-only", repeat="sequence")
     for _ in range(3):
         await run.forward()
+
+
+# -- actions ---------------------------------------------------------------------
+
+ACTION = chat_request(target="/v1/batches")
+
+
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
+async def test_equal_actions_in_flight_all_go_to_the_provider(store: Store, mode: str) -> None:
+    """Each has an effect of its own, so none waits for the entry of another."""
+    run = Run(store, cache_mode=mode)
+    for _ in range(3):
+        await asyncio.wait_for(run.forward(ACTION), 20)
+
+
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
+async def test_an_action_is_never_answered_by_an_entry_of_its_own_run(store: Store, mode: str) -> None:
+    """A second equal action of a run reaches the provider; the next run is answered from the cache."""
+    run = Run(store, cache_mode=mode)
+    assert await run.record("first", ACTION) is None
+    assert await run.record("second", ACTION) is None
+    assert await Run(store, "next", cache_mode=mode).hit(ACTION) == "second"
+
+
+async def test_an_action_is_answered_again_where_nothing_is_forwarded(memory: MemoryStore) -> None:
+    """A replaying run has one entry for all equal actions."""
+    await Run(memory).record("only", ACTION)
+    replay = Run(memory, cache_mode="read-only-require-hit")
+    assert [await replay.hit(ACTION) for _ in range(2)] == ["only", "only"]
+
+
+async def test_a_background_response_is_an_action_and_a_plain_one_is_not(memory: MemoryStore) -> None:
+    """The request's body decides."""
+    run = Run(memory)
+    background = chat_request(
+        target="/v1/responses", body=b'{"model": "m", "input": "i", "background": true}'
+    )
+    plain = chat_request(target="/v1/responses", body=b'{"model": "m", "input": "i"}')
+    for request in (background, plain):
+        await run.record("answer", request)
+    assert await run.hit(plain) == "answer"
+    await run.forward(background)

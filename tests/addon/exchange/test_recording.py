@@ -159,7 +159,7 @@ def test_without_an_encoding_what_was_seen_is_what_came() -> None:
     recording = Recording(100, SSE)
     recording(b"abc")
     head = LiveAnswer(200, "OK", ((b"content-encoding", b"identity"),), b"")
-    assert recording.seen(head) == replace(head, body=b"abc")
+    assert recording.seen(head) == replace(head, body=b"abc", ended=False)
 
 
 def test_what_unfolds_beyond_the_limit_is_not_held() -> None:

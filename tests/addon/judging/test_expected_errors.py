@@ -39,7 +39,9 @@ def test_a_list_of_statuses_is_read():
 )
 def test_what_may_not_be_kept_is_refused_in_one_line(text):
     """Temporary errors, successes and non-numbers stop the start with a message that says what is allowed."""
-    with pytest.raises(UsageError, match="use 4xx statuses other than 408, 409, 425 and 429") as caught:
+    with pytest.raises(
+        UsageError, match="use `in-band` and 4xx statuses other than 408, 409, 425 and 429"
+    ) as caught:
         parse_store_errors(f"400,{text}")
 
     assert "\n" not in str(caught.value)

@@ -235,3 +235,265 @@ def test_the_judge_needs_neither_mitmproxy_nor_the_store():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- endpoints -----------------------------------------------------------------
+
+
+def at(path, value, method="POST", media="application/json", status=200, request=b"", **options):
+    """Judges an answer of an endpoint; `host` and `of_provider` are the request's."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    headers = ((b"content-type", media.encode()),) if media else ()
+    known = {name: options.pop(name) for name in ("host", "of_provider", "ended") if name in options}
+    return judge(Answer(method, path, status, headers, body, request=request, **known), **options)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/v1/batches", {"object": "batch", "status": "validating", "errors": None}),
+        ("/v1/batches/b/cancel", {"object": "batch", "status": "cancelling"}),
+        ("/v1/responses/r/cancel", {"object": "response", "status": "cancelled", "error": None}),
+        ("/v1/threads/t/runs", {"object": "thread.run", "status": "queued", "last_error": None}),
+        ("/v1/threads/t/runs/r/submit_tool_outputs", {"object": "thread.run", "status": "in_progress"}),
+        ("/v1/vector_stores/v/files", {"object": "vector_store.file", "status": "in_progress"}),
+        ("/v1/uploads", {"object": "upload", "status": "pending"}),
+        ("/v1/videos", {"object": "video", "status": "queued", "progress": 0}),
+        ("/v1/fine_tuning/jobs", {"object": "fine_tuning.job", "status": "validating_files", "error": {}}),
+        ("/v1/evals/e/runs", {"object": "eval.run", "status": "queued"}),
+        ("/v1/messages/batches", {"type": "message_batch", "processing_status": "in_progress"}),
+        ("/v1/organization/invites", {"object": "organization.invite", "status": "pending"}),
+        ("/v1beta/models/veo:predictLongRunning", {"name": "models/veo/operations/o"}),
+        ("/v1beta/models/m:batchGenerateContent", {"metadata": {"state": "BATCH_STATE_PENDING"}}),
+        ("/v1/chat/completions/c", {"object": "chat.completion", "choices": []}),
+        ("/v1/realtime/calls/c/accept", b""),
+        ("/v1/realtime/calls/c/accept", {}),
+        ("/v1/batches/b/cancel", b"null"),
+        ("/v1beta/batches/b:cancel", {}),
+        ("/api/copy", b""),
+        ("/v1/files", b" \n"),
+    ],
+)
+def test_the_regular_answer_to_an_action_is_stored(path, value):
+    """Pending, cancelled and empty are successes of what changes state."""
+    assert at(path, value).reason is None
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"object": "batch", "status": "failed"}, "failed"),
+        ({"object": "batch", "status": "expired"}, "failed"),
+        ({"id": "x", "state": "JOB_STATE_FAILED"}, "failed"),
+        ({"error": {"message": "no"}}, "error"),
+        ({"error_code": 18, "error_msg": "limit", "id": "x"}, "error"),
+        ({"fault": {"faultstring": "quota"}}, "error"),
+        ({"success": False}, "error"),
+        (b'{"id": "x"', "bad-json"),
+        (b"<html>", "html-page"),
+    ],
+)
+def test_a_failed_action_is_not_stored(value, reason):
+    """`failed`, `expired`, an error inside the 2xx and a broken body are never a success."""
+    assert at("/v1/batches", value).reason == reason
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH"])
+@pytest.mark.parametrize(
+    "value", [{}, [], {"object": "response", "deleted": True}, {"status": "deleting"}, b""]
+)
+def test_deletions_and_changes_are_actions(method, value):
+    """They need no path that is known."""
+    assert at("/v1/anything/1", value, method).reason is None
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "reason"),
+    [
+        ("/v1/responses", 200, {"object": "response", "status": "queued", "error": None}, None),
+        ("/v1/chat/completions", 200, {"request_id": "r"}, None),
+        ("/v1/responses", 200, {"object": "response", "status": "failed", "error": {"code": "x"}}, "error"),
+    ],
+)
+def test_a_background_generation_is_judged_as_an_action(path, status, body, reason):
+    """The queued response to `background: true` is what the client asked for."""
+    request = b'{"background": true, "deferred": true}'
+    assert at(path, body, status=status, request=request).reason == reason
+    assert at(path, body, status=status, request=b"{}").reason is not None
+
+
+def test_202_means_accepted_for_a_post_and_pending_for_a_get():
+    """An endpoint in no row may answer a POST with an empty 202; a GET that gets one must ask again."""
+    assert at("/some/job", b"", status=202).reason is None
+    assert at("/some/job", {"status": "running"}, status=202).reason is None
+    assert at("/v1/chat/deferred-completion/r", b"", "GET", status=202).reason == "not-finished"
+    assert at("/x", {"id": 1}, "GET", status=202).reason == "not-finished"
+    assert at("/x", {"id": 1}, "GET", status=202, store_pending=True).reason is None
+
+
+@pytest.mark.parametrize("status", [204, 205])
+def test_a_body_where_http_has_none_is_refused(status):
+    """A client would read it as the beginning of the next answer."""
+    assert at("/v1/files/f", {"id": 1}, "DELETE", status=status).reason == "status"
+    assert at("/v1/files/f", {"id": 1}, "HEAD").reason == "status"
+
+
+# Upstream errors under a 200, as gateways and providers were seen to send them.
+NO_RESULTS = [
+    {"detail": "Internal Server Error"},
+    {"message": "Endpoint request timed out"},
+    {"code": 1305, "msg": "overloaded"},
+    {"error_code": 18, "error_msg": "Open api qps request limit reached", "id": "x"},
+    {"fault": {"faultstring": "Rate limit quota violation"}},
+    {"title": "Bad Gateway", "detail": "no"},
+    {"msg": "busy", "data": None},
+]
+GENERATIONS = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/messages",
+    "/v1/responses",
+    "/v1beta/models/m:generateContent",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v2/chat",
+    "/v2/rerank",
+    "/v1/moderations",
+    "/api/chat",
+    "/model/m/converse",
+    "/model/m/invoke",
+    "/v1/ocr",
+]
+
+
+@pytest.mark.parametrize("value", NO_RESULTS, ids=json.dumps)
+@pytest.mark.parametrize("path", GENERATIONS)
+def test_a_generation_without_a_result_is_not_stored(path, value, sse):
+    """A 200 is a success only with the result that its endpoint returns, as one object and as a stream."""
+    assert at(path, value).reason in ("no-result", "error", "empty")
+    assert at(path, b"upstream connect error", media="text/plain").reason == "no-result"
+    if path != "/model/m/invoke":  # each family of models has a format of its own
+        assert at(path, sse(value), media="text/event-stream").reason is not None
+
+
+@pytest.mark.parametrize("value", NO_RESULTS, ids=json.dumps)
+def test_a_question_on_a_custom_path_is_judged_by_its_request(value):
+    """A request that looks like OpenAI's is not answered by an error's text, whatever the path."""
+    request = b'{"model": "m", "messages": []}'
+    assert at("/my/llm", value, request=request).reason in ("no-result", "error")
+    assert at("/my/llm", b"upstream connect error", media="text/plain", request=request).reason == "no-result"
+    assert at("/my/llm", {"reply": "hi"}, request=request).reason is None
+    assert at("/my/llm", CHAT, request=request).reason is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/v1/chat/completions", CHAT),
+        ("/v1/messages", {"type": "message", "content": [], "stop_reason": "end_turn"}),
+        ("/v1/responses", {"object": "response", "status": "completed", "error": None}),
+        ("/v1beta/models/m:generateContent", {"candidates": [{"finishReason": "STOP"}]}),
+        ("/v1beta/models/m:generateContent", {"candidates": [{"finishReason": 1}]}),
+        ("/v1beta/models/m:embedContent", {"embedding": {"values": [1]}}),
+        ("/v1/embeddings", {"data": [{"embedding": [1]}]}),
+        ("/v1/embeddings", [[0.5, 1]]),
+        ("/v1/images/generations", {"created": 1, "data": [{"url": "u"}]}),
+        ("/v1/moderations", {"results": [{"flagged": False}]}),
+        ("/v1/audio/transcriptions", {"text": "hello"}),
+        ("/v2/chat", {"message": {}, "finish_reason": "COMPLETE"}),
+        ("/v2/rerank", {"results": [{"index": 0}]}),
+        ("/api/chat", {"message": {}, "done": True, "done_reason": "stop"}),
+        ("/model/m/converse", {"output": {}, "stopReason": "end_turn"}),
+        ("/model/m/invoke", {"embedding": [1], "inputTextTokenCount": 1}),
+        ("/model/m/invoke", {"generation": "x", "stop_reason": "stop"}),
+    ],
+)
+def test_a_generation_with_its_result_is_stored(path, value):
+    """Each family's result is known by its shape."""
+    assert at(path, value).reason is None
+
+
+def test_media_are_results_where_they_were_asked_for():
+    """Speech is sound, a transcript may be plain text; a chat completion is neither."""
+    assert at("/v1/audio/speech", b"ID3\x04", media="audio/mpeg").reason is None
+    assert at("/v1/audio/transcriptions", b"Hello there", media="text/plain").reason is None
+    assert at("/v1/chat/completions", b"ID3", media="application/octet-stream").reason == "no-result"
+
+
+def test_files_of_a_provider_are_stored_and_those_of_other_hosts_by_a_setting():
+    """A file's content may be a picture, a page or broken JSON; elsewhere STORE_MEDIA decides."""
+    content = "/v1/files/f/content"
+    for body, media in ((b"\x89PNG", "image/png"), (b"<html>", "text/html"), (b"%PDF", "application/pdf")):
+        assert at(content, body, "GET", media, of_provider=True).reason is None
+        assert at(content, body, "GET", media).reason in ("media", "html-page")
+        assert at("/pic", body, "GET", media).reason in ("media", "html-page")
+        assert at("/pic", body, "GET", media, store_media=True).reason is None
+        assert at("/v1/chat/completions", body, "POST", media, store_media=True).reason is not None
+    assert at("/v1/models", b"<html>", "GET", "text/html", of_provider=True).reason == "html-page"
+    assert at(content, b'{"cut": ', "GET").reason is None
+    assert at(content, {"status": "in_progress"}, "GET").reason is None
+    assert at(content, {"error": {"message": "no such file"}}, "GET").reason == "error"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/v1/responses", {"object": "response", "status": "failed", "error": {"code": "server_error"}}),
+        ("/v1/batches", {"object": "batch", "status": "failed"}),
+        ("/v1/chat/completions", {"error": {"message": "no such model", "code": "model_not_found"}}),
+    ],
+)
+def test_in_band_errors_are_stored_where_the_user_expects_them(path, value):
+    """STORE_ERRORS=in-band keeps whole answers that say inside a 2xx that they failed, and marks them."""
+    judgement = at(path, value, store_errors=frozenset({"in-band"}))
+
+    assert (judgement.reason, judgement.judged) == (None, "expected-error")
+    assert at(path, value, store_errors=frozenset({404})).reason is not None
+
+
+def test_a_temporary_or_cut_error_is_not_stored_by_in_band(sse):
+    """An error that is nothing but overload is gone a moment later; an error in mid-stream is not the whole answer."""
+    options = {"store_errors": frozenset({"in-band"})}
+    overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+    refused = {"error": {"message": "bad tool", "code": "tool_use_failed", "status_code": 400}}
+    chunk = {"choices": [{"index": 0, "delta": {}}]}
+    path, media = "/v1/chat/completions", "text/event-stream"
+
+    assert at(path, overloaded, **options).reason == "error"
+    assert at(path, sse(chunk, overloaded), media=media, **options).reason == "error-in-stream"
+    assert at(path, sse(chunk, refused, chunk), media=media, **options).reason == "error-in-stream"
+    assert at(path, sse(chunk, refused)[:-1], media=media, **options).reason is not None
+    assert at(path, sse(chunk, refused), media=media, **options).judged == "expected-error"
+    assert (
+        at(path, sse(chunk, refused), media=media, store_errors=frozenset({400})).judged == "expected-error"
+    )
+    assert (
+        at(path, sse(chunk, refused), media=media, store_errors=frozenset({404})).reason == "error-in-stream"
+    )
+
+
+def test_a_stream_without_a_finish_reason_is_whole_with_usage_and_done(sse):
+    """OpenRouter and Nebius leave the reason out; usage and the sentinel show that the transport ended in order."""
+    chunk = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
+    usage = {"choices": [], "usage": {"total_tokens": 3}}
+    path, media = "/v1/chat/completions", "text/event-stream"
+
+    whole = at(path, sse(chunk, usage, "[DONE]"), media=media)
+    assert (whole.reason, whole.judged) == (None, "transport")
+    assert at(path, sse(chunk, "[DONE]"), media=media).reason == "not-finished"
+    assert at(path, sse(chunk, usage), media=media).reason == "no-terminal-event"
+
+
+def test_an_unknown_dialect_may_end_with_done(sse):
+    """The sentinel alone does not make a stream one of chat completions."""
+    body = sse({"text": "a"}, {"text": "b"}, "[DONE]")
+
+    assert at("/my/stream", body, media="text/event-stream").judged == "transport"
+    assert at("/my/stream", body, media="text/event-stream").reason is None
+
+
+def test_a_cut_answer_is_never_an_expected_error():
+    """An error whose transport did not end may be half of one."""
+    error = {"error": {"message": "bad", "type": "invalid_request_error"}}
+
+    assert at("/v1/x", error, status=400, store_errors=frozenset({400}), ended=False).reason == "cut-off"

@@ -104,3 +104,82 @@ def test_what_does_not_parse_is_refused(body, ask):
 def test_a_byte_order_mark_does_not_matter(ask):
     """Some gateways start JSON with a byte order mark."""
     assert ask(b'\xef\xbb\xbf{"id": 1}').reason is None
+
+
+# Objects of real APIs that are still going. Most come from an attack on an earlier version.
+PENDING = {
+    "Gemini batch": {"name": "batches/1", "metadata": {"@type": "x", "state": "BATCH_STATE_RUNNING"}},
+    "Gemini batch, done false": {"name": "batches/1", "metadata": {"state": "x"}, "done": False},
+    "Gemini operation": {"name": "models/veo/operations/x"},
+    "Gemini operation with metadata": {"name": "fileSearchStores/x/operations/y", "metadata": {}},
+    "Gemini file": {"name": "files/x", "state": "PROCESSING"},
+    "Gemini list of batches": {
+        "operations": [{"name": "batches/1", "metadata": {"state": "BATCH_STATE_PENDING"}}]
+    },
+    "Vertex batch": {"name": "projects/1/locations/l/batchPredictionJobs/1", "state": "JOB_STATE_RUNNING"},
+    "Vertex batch, numbers": {"name": "projects/1/locations/l/batchPredictionJobs/1", "state": 3},
+    "Azure analyze": {"status": "notStarted", "createdDateTime": "t"},
+    "Azure images": {"id": "x", "status": "notRunning", "created": 1},
+    "Azure Sora": {"object": "video.generation.job", "id": "t", "status": "preprocessing", "generations": []},
+    "Perplexity": {"id": "x", "model": "sonar", "created_at": 1, "status": "CREATED", "response": None},
+    "Mistral batch": {"id": "x", "object": "batch", "status": "CANCELLATION_REQUESTED"},
+    "Mistral fine-tuning": {"id": "x", "object": "job", "status": "VALIDATED"},
+    "Fireworks": {"name": "accounts/a/supervisedFineTuningJobs/x", "state": "JOB_STATE_WRITING_RESULTS"},
+    "Together": {"id": "ft-1", "status": "compressing"},
+    "Cohere dataset": {"dataset": {"id": "d", "validation_status": "processing"}},
+    "Cohere fine-tuning": {"finetuned_model": {"id": "x", "status": "STATUS_FINETUNING"}},
+    "Zhipu, DashScope": {"request_id": "r", "output": {"task_id": "t", "task_status": "PENDING"}},
+    "OpenAI list of runs": {"object": "list", "data": [{"object": "thread.run", "status": "in_progress"}]},
+    "OpenAI list of files": {"object": "list", "data": [{"object": "file", "status": "uploaded"}]},
+    "OpenAI events": {"object": "list", "data": [{"object": "fine_tuning.job.event", "message": "Step 1"}]},
+    "Anthropic list of batches": {"data": [{"type": "message_batch", "processing_status": "in_progress"}]},
+    "Replicate": {"id": "p", "status": "starting"},
+    "a bare list": [{"id": 1, "status": "running"}],
+    "percentage": {"id": "x", "status": "active", "progress": 10},
+    "Ollama pull": {"status": "pulling manifest"},
+    "camel case": {"id": "x", "jobStatus": "Running"},
+}
+
+
+@pytest.mark.parametrize("name", PENDING)
+def test_a_pending_job_is_not_stored_when_it_is_polled(name, ask):
+    """Every provider's spelling and place of a state is read; STORE_PENDING stores it all the same."""
+    assert ask(PENDING[name], method="GET").reason == "not-finished"
+    assert ask(PENDING[name], method="GET", store_pending=True).reason is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"object": "batch", "status": "completed", "metadata": {"status": "pending"}},
+        {"object": "batch", "status": "cancelled"},
+        {"object": "video", "status": "completed", "progress": 100},
+        {"object": "video", "status": "completed", "progress": 1},
+        {"name": "batches/1", "metadata": {"state": "BATCH_STATE_SUCCEEDED"}, "done": True, "response": {}},
+        {"name": "projects/1/locations/l/batchPredictionJobs/1", "state": 4},
+        {"dataset": {"id": "d", "validation_status": "validated"}},
+        {"object": "list", "data": [{"object": "thread.run", "status": "failed"}]},
+        {
+            "object": "list",
+            "data": [
+                {"object": "fine_tuning.job.event", "message": "The job has successfully completed"},
+                {"object": "fine_tuning.job.event", "message": "Step 1"},
+            ],
+        },
+        {"object": "organization.invite", "email": "a@example.com", "status": "accepted"},
+        {"object": "response", "status": "cancelled", "error": None},
+        {"object": "response", "id": "resp_1", "deleted": True},
+        {"id": "gpt-4o", "object": "model"},
+        {"address": {"city": "Riga", "state": "NY"}},
+    ],
+)
+def test_a_final_state_is_stored_when_it_is_polled(value, ask):
+    """A poll that got a final state, cancelled included, and a listing of ended jobs are stored."""
+    assert ask(value, method="GET").reason is None
+
+
+@pytest.mark.parametrize("status", ["failed", "expired", "errored"])
+def test_a_failed_job_is_never_a_success(status, ask):
+    """Neither a poll nor an action that says so is stored, with or without STORE_PENDING."""
+    for method in ("GET", "DELETE", "POST"):
+        assert ask({"id": "x", "status": status}, method=method, store_pending=True).reason == "failed"

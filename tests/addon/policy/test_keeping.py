@@ -15,7 +15,7 @@ import pytest
 from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
-from addon.policy.keeping import Origin, entry_or_reason
+from addon.policy.keeping import Origin, entry_or_reason, imported_entry
 from addon.redaction import Taint
 from addon.settings.settings import Settings
 from cache_store.answers.usage import usage_of
@@ -55,8 +55,7 @@ def _keep(
     taint = Taint()
     taint.learn(request)
     origin = Origin(
-        method=request.method,
-        path=request.target,
+        request=request,
         identity=identify(request, parsed.identity),
         key="pp1-key",
         run="run-1",
@@ -89,30 +88,40 @@ def test_the_saved_request_holds_no_credential() -> None:
 
 IMAGE = base64.b64encode(random.Random(1).randbytes(6 * 2**20)).decode()
 VECTORS = [{"embedding": [0.0123456, -0.5] * 1536} for _ in range(250)]
-LARGE: dict[str, tuple[bytes, bytes]] = {
-    "image": (json.dumps({"created": 1, "data": [{"b64_json": IMAGE}]}).encode(), b"application/json"),
-    "embeddings": (json.dumps({"data": VECTORS, "model": "m"}).encode(), b"application/json"),
-    "text": (CHAT.replace(b"Hi", rb"Hi, \"you\"\n " * 500_000), b"application/json"),
+LARGE: dict[str, tuple[str, bytes, bytes]] = {
+    "image": (
+        "/v1/images/generations",
+        json.dumps({"created": 1, "data": [{"b64_json": IMAGE}]}).encode(),
+        b"application/json",
+    ),
+    "embeddings": (
+        "/v1/embeddings",
+        json.dumps({"data": VECTORS, "model": "m"}).encode(),
+        b"application/json",
+    ),
+    "text": ("/v1/chat/completions", CHAT.replace(b"Hi", rb"Hi, \"you\"\n " * 500_000), b"application/json"),
     "stream": (
+        "/v1/chat/completions",
         b'data: {"choices":[{"delta":{"content":"%b"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
         % IMAGE.encode(),
         b"text/event-stream",
     ),
     "lines": (
+        "/v1/anything",
         b'{"custom_id": "1", "response": {"status_code": 200, "body": "%b"}}\n' % (b"x" * 500) * 15_000,
         b"application/jsonl",
     ),
-    "speech": (IMAGE.encode(), b"audio/mpeg"),
+    "speech": ("/v1/audio/speech", IMAGE.encode(), b"audio/mpeg"),
 }
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_answer_is_judged_in_little_memory(name: str) -> None:
     """Judging and scanning take less memory than a quarter of the answer's size."""
-    body, media = LARGE[name]
+    path, body, media = LARGE[name]
     tracemalloc.start()
     try:
-        entry = _entry(body, ((b"content-type", media),))
+        entry = _entry(body, ((b"content-type", media),), request=replace(REQUEST, target=path))
         cost = usage_of(entry.body, media.decode())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -243,8 +252,8 @@ def test_a_signed_url_in_an_answer_is_kept() -> None:
         ),
         (
             b'{"access_token": "abcdefghijklm"}',
-            REQUEST.target,
-            "completions: its request or answer holds a secret (access-token)",
+            "/v1/login",
+            "/v1/login: its request or answer holds a secret (access-token)",
         ),
         (
             CHAT,
@@ -307,7 +316,8 @@ def test_a_secret_shape_in_the_reason_counts_too() -> None:
 def test_an_answer_that_hands_out_credentials_is_never_stored() -> None:
     """The answer of an OAuth token endpoint is not stored, whatever its host."""
     body = b'{"access_token": "abcdefghijklmnop1234567890", "token_type": "Bearer", "expires_in": 3600}'
-    assert _keep(body, allow_secrets_in_responses="true") is NotStored.SECRET
+    login = replace(REQUEST, target="/v1/login")
+    assert _keep(body, request=login, allow_secrets_in_responses="true") is NotStored.SECRET
 
 
 def test_a_head_answer_keeps_its_length() -> None:
@@ -315,3 +325,97 @@ def test_a_head_answer_keeps_its_length() -> None:
     request = WireRequest("HEAD", "https", "api.openai.com", 443, "/v1/models", (), b"")
     headers = (*JSON, (b"Content-Length", b"1234"))
     assert _entry(b"", headers, request=request).headers == headers
+
+
+# -- entries from elsewhere ----------------------------------------------------
+
+
+def _import(settings: dict[str, str] | None = None, **changes: Any) -> Entry | NotStored:
+    """What becomes of an entry that was made elsewhere with these changes."""
+    return imported_entry(replace(_entry(), **changes), Settings.parse(settings or {}), Taint())
+
+
+def test_a_sound_entry_is_imported_as_it_is() -> None:
+    """Our own exports come back unchanged."""
+    assert _import() == _entry()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": 401, "body": b'{"error": {"message": "no"}}'}, NotStored.STATUS),
+        ({"status": 404, "body": b'{"error": {"message": "no"}}'}, NotStored.STATUS),
+        ({"status": 206}, NotStored.PARTIAL_CONTENT),
+        ({"status": 304}, NotStored.REDIRECT),
+        ({"status": 204}, NotStored.STATUS),
+        ({"body": b""}, NotStored.EMPTY),
+        ({"body": CHAT[:-3]}, NotStored.BAD_JSON),
+        ({"body": b'{"detail": "busy"}'}, NotStored.NO_RESULT),
+        ({"body": CHAT.replace(b"Hi", SHAPED)}, NotStored.SECRET),
+        ({"headers": (*JSON, (b"content-encoding", b"gzip"))}, NotStored.CONTENT_CODING),
+    ],
+)
+def test_an_entry_that_no_provider_could_have_made_is_refused(
+    changes: dict[str, Any], reason: NotStored
+) -> None:
+    """Status, body and secrets are checked as for a live answer."""
+    assert _import(**changes) is reason
+
+
+def test_the_settings_of_the_importing_side_count() -> None:
+    """An expected error is imported where such errors are expected."""
+    error = {"status": 404, "body": b'{"error": {"message": "no such model", "code": "model_not_found"}}'}
+    kept = _import({"store_errors": "404"}, **error)
+    assert isinstance(kept, Entry)
+    assert (kept.status, kept.judged) == (404, "expected-error")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"set-cookie", b"s=1"),
+        (b"alt-svc", b'h3=":443"'),
+        (b"content-length", b"3"),
+        (b"transfer-encoding", b"chunked"),
+        (b"connection", b"close"),
+        (b"cache-status", b"fake"),
+        (b"x-provider-proxy-cache", b"true"),
+        (b"x y", b"1"),
+        (b"x:y", b"1"),
+        (b"x\x0b", b"1"),
+        (b"x\xff", b"1"),
+        (b"", b"1"),
+        (b"x", b"a\x0bb"),
+        (b"x", b"a\x7f"),
+        (b"x", b"a\r\nset-cookie: b"),
+    ],
+)
+def test_a_header_that_is_never_stored_is_dropped_from_an_import(header: tuple[bytes, bytes]) -> None:
+    """What a live answer loses, an import loses: private and hop-by-hop headers, and those that cannot be sent."""
+    kept = _import(headers=(*JSON, header, (b"x-last", b"\xfcber")))
+    assert isinstance(kept, Entry)
+    assert kept.headers == (*JSON, (b"x-last", b"\xfcber"))
+    assert _entry(CHAT, (*JSON, header)).headers == JSON
+
+
+@pytest.mark.parametrize("reason", ["OK\r\nX: y", "\x1b[31mOK", "O\x00K"])
+def test_a_reason_phrase_that_cannot_be_sent_is_left_out(reason: str) -> None:
+    """A replay would end its status line early, or write to a terminal."""
+    kept = _import(reason=reason)
+    assert isinstance(kept, Entry)
+    assert kept.reason == ""
+
+
+def test_an_entry_without_a_saved_request_is_judged_by_its_label() -> None:
+    """The label names method, host and path."""
+    assert _import(request_json=b"{}") == replace(_entry(), request_json=b"{}")
+    assert _import(request_json=b"{}", body=b'{"detail": "busy"}') is NotStored.NO_RESULT
+
+
+def test_a_picture_of_a_provider_is_imported_and_one_of_another_host_is_not() -> None:
+    """The host decides, as for a live answer."""
+    get = WireRequest("GET", "https", "api.openai.com", 443, "/v1/files/f/content", (), b"")
+    entry = _entry(b"\x89PNG", ((b"content-type", b"image/png"),), request=get)
+    assert imported_entry(entry, Settings.parse({}), Taint()) == entry
+    other = replace(get, host="pictures.example")
+    assert _keep(b"\x89PNG", ((b"content-type", b"image/png"),), request=other) is NotStored.MEDIA
