@@ -17,6 +17,7 @@ from addon.diagnosis.differences import (
     shared_messages,
 )
 from addon.diagnosis.kinds import Kind
+from addon.diagnosis.likeness import NEAR, likeness, shared_turns
 from addon.diagnosis.remedies import RERECORD, remedy
 from addon.diagnosis.shortening import shortened
 from addon.printing import program
@@ -27,7 +28,7 @@ from cache_store.nearest.sketch import Sketch, sketch
 
 __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved"]
 
-_CANDIDATES = 3
+_CANDIDATES = 5
 _SHORT_KEY = 12
 _NAMED = 3  # further differences that the line names
 _PLACE = 200
@@ -120,12 +121,13 @@ def diagnose(
     `rerecord` is the command or setting that records it, '' if this run records it anyway. An entry under `key`
     that was recorded at `since` (Unix seconds) or later is this request's own answer and is passed over.
     `secret_in` returns the kind of a credential found in some bytes, or None; if either request holds one, none
-    of its text is shown. Reads the heads of at most four entries. Raises StoreError if the store cannot be read.
+    of its text is shown. Reads the heads of at most six entries. Raises StoreError if the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
     new = parse_saved(request_json)
     best: Diagnosis | None = None
+    best_rank: tuple[Any, ...] = ()
     compared = b""
     saved, answered = True, False
     for candidate in store.nearest(wanted, _CANDIDATES if since == math.inf else _CANDIDATES + 1):
@@ -142,9 +144,13 @@ def diagnose(
         if old is None or new is None:
             saved = False
             continue
+        alike = likeness(old, new)
+        if alike < NEAR:
+            continue
         diagnosis = _compared(key, place, entry, old, new, wanted, rerecord)
-        if best is None or _closeness(diagnosis) > _closeness(best):
-            best, compared = diagnosis, entry.request_json
+        rank = _rank(diagnosis, shared_turns(old, new), alike)
+        if best is None or rank > best_rank:
+            best, best_rank, compared = diagnosis, rank, entry.request_json
     if best is None:
         held = store.endpoints_of(wanted.host)
         if answered:
@@ -253,12 +259,13 @@ def _places(differences: Sequence[Difference]) -> list[str]:
     )
 
 
-def _closeness(diagnosis: Diagnosis) -> tuple[bool, int, int, int]:
-    """Rank by endpoint, then by shared conversation, number of differences and shared text."""
+def _rank(diagnosis: Diagnosis, turns: int, alike: float) -> tuple[bool, int, float, int, int]:
+    """Rank by endpoint, then by shared turns, likeness, number of differences and shared text."""
     same_endpoint = _ENDPOINT.isdisjoint(difference.place for difference in diagnosis.differences)
     return (
         same_endpoint,
-        diagnosis.shared,
+        turns,
+        alike,
         -len(diagnosis.differences),
         sum(difference.same for difference in diagnosis.differences),
     )
@@ -269,10 +276,15 @@ def _nothing_near(held: HostEndpoints, wanted: Sketch, rerecord: str, *, saved: 
     if not saved:
         return _UNSAVED + advice
     verb = "is" if rerecord else "was"
+    host = shortened(wanted.host)
     if not held:
-        return f"Nothing {verb} recorded for {shortened(wanted.host)}{advice}"
+        return f"Nothing {verb} recorded for {host}{advice}"
+    here = dict(held).get(wanted.endpoint)
+    if here:
+        entries = "1 entry" if here == 1 else f"{here} entries"
+        return f"Nothing similar {verb} recorded for this endpoint, which has {entries}{advice}"
     counted = ", ".join(f"{shortened(endpoint)} ({number})" for endpoint, number in held)
-    return f"Nothing like it {verb} recorded; for {shortened(wanted.host)} there {verb} {counted}{advice}"
+    return f"Nothing {verb} recorded for this endpoint; {host} has {counted}{advice}"
 
 
 def _described(difference: Difference) -> str:

@@ -15,7 +15,7 @@ from addon.diagnosis.shortening import shared_start, shortened, shown_apart, tex
 from addon.redaction.redact import IGNORED
 from cache_store.nearest.sketch import conversation_of
 
-__all__ = ["MOST", "Difference", "differences", "parse_saved", "pattern_of", "shared_messages"]
+__all__ = ["MOST", "Difference", "differences", "json_body", "parse_saved", "pattern_of", "shared_messages"]
 
 MOST = 20
 """How many differences are searched for; two requests with more are hardly related."""
@@ -70,6 +70,12 @@ def parse_saved(request_json: bytes) -> dict[str, Any] | None:
     return saved if isinstance(saved, dict) and "path" in saved else None
 
 
+def json_body(saved: dict[str, Any]) -> Any:
+    """The JSON body of a saved request; None if it has none."""
+    body = saved.get("body")
+    return body.get("value") if isinstance(body, dict) and body.get("kind") == "json" else None
+
+
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
     """At most MOST places where the requests differ: the conversation first, then the body, then the head."""
     try:
@@ -80,7 +86,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
 
 def shared_messages(old: dict[str, Any], new: dict[str, Any]) -> int:
     """The number of messages that both conversations begin with."""
-    pairs = zip(conversation_of(_json_body(old)), conversation_of(_json_body(new)), strict=False)
+    pairs = zip(conversation_of(json_body(old)), conversation_of(json_body(new)), strict=False)
     count = 0
     for a, b in pairs:
         if not _equal(a, b):
@@ -90,7 +96,7 @@ def shared_messages(old: dict[str, Any], new: dict[str, Any]) -> int:
 
 
 def _all(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
-    a, b = _json_body(old), _json_body(new)
+    a, b = json_body(old), json_body(new)
     if a is not None and b is not None:
         yield from _trees("", a, b)
     else:
@@ -108,11 +114,6 @@ def _all(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
         yield _changed(
             "cache_control markers", old.get("cache_control", []), new.get("cache_control", []), None
         )
-
-
-def _json_body(saved: dict[str, Any]) -> Any:
-    body = saved.get("body")
-    return body.get("value") if isinstance(body, dict) and body.get("kind") == "json" else None
 
 
 def _bodies(old: Any, new: Any) -> Iterator[Difference]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import sqlite3
 import stat
 import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,11 +45,12 @@ _FEATURES = (
     "CREATE TABLE feature (feature INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (feature, entry))"
     " WITHOUT ROWID"
 )
-_SCHEMA = (_ENTRIES, "CREATE INDEX entry_place ON entry (host, endpoint)", _FEATURES)
+_SCHEMA = (_ENTRIES, "CREATE INDEX entry_by_place ON entry (host, endpoint)", _FEATURES)
 _WAIT = 0.2  # seconds to wait for another process's lock; after that the update is skipped
 _MAX_ENTRIES = 40  # entries read for one feature; a feature that more entries share says little
 _CANDIDATES = 64
 _COMMON = 0.1  # the weight of such a feature
+_CHAIN = 3.0  # the weight of a shared beginning of the conversation, against 1 of any other feature
 _KEY = 200  # longest key
 
 
@@ -99,8 +101,8 @@ class NearestIndex:
     def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
         """The keys of the entries most like `wanted`, best first.
 
-        Entries with the same method, host and path come first; among them, those that share the longest beginning
-        of the conversation; then those that share most of the rest.
+        Entries with the same method, host and path come first; among them, those that share the most and the
+        rarest features.
         """
         with self._lock, suppress(sqlite3.Error):
             return _nearest(self._opened(), wanted, limit)
@@ -246,7 +248,7 @@ def _remove(connection: sqlite3.Connection, key: str) -> None:
 
 
 def _nearest(connection: sqlite3.Connection, wanted: Sketch, limit: int) -> list[str]:
-    scores, depths = _scored(connection, wanted)
+    scores = _scored(connection, wanted)
     latest = connection.execute(
         "SELECT id FROM entry WHERE host = ? AND endpoint = ? ORDER BY id DESC LIMIT ?",
         (wanted.host, wanted.endpoint, limit),
@@ -258,7 +260,7 @@ def _nearest(connection: sqlite3.Connection, wanted: Sketch, limit: int) -> list
         row = connection.execute("SELECT key, host, endpoint FROM entry WHERE id = ?", (entry,)).fetchone()
         if row is not None and _is_request(row):
             is_same = row[1:] == (wanted.host, wanted.endpoint)
-            ranked.append((is_same, depths(entry), scores[entry], entry, row[0]))
+            ranked.append((is_same, scores[entry], entry, row[0]))
     ranked.sort(reverse=True)
     return [key for *_, key in ranked[:limit]]
 
@@ -269,41 +271,23 @@ def _is_request(row: tuple[Any, ...]) -> bool:
     return isinstance(key, str) and len(key) <= _KEY and not str(endpoint).startswith("- ")
 
 
-def _scored(
-    connection: sqlite3.Connection, wanted: Sketch
-) -> tuple[defaultdict[int, float], Callable[[int], int]]:
-    """Candidates with their scores, and a function: how many first messages of the conversation does one share?"""
+def _scored(connection: sqlite3.Connection, wanted: Sketch) -> defaultdict[int, float]:
+    """Candidates with their scores. The fewer entries have a feature, the more it counts."""
     scores: defaultdict[int, float] = defaultdict(float)
-    depths: defaultdict[int, int] = defaultdict(int)
-    full: list[tuple[int, int]] = []  # beginnings that are shared by more entries than were read
-    for depth, feature in enumerate(wanted.chain, 1):
-        entries = _entries_with(connection, feature)
-        for entry in entries:
-            scores[entry] += 1
-            depths[entry] = depth
-        if len(entries) == _MAX_ENTRIES:
-            full.append((depth, feature))
-    for feature in wanted.loose:
-        entries = _entries_with(connection, feature)
-        for entry in entries:
-            scores[entry] += _COMMON if len(entries) == _MAX_ENTRIES else 1
-    longest_full = full[-2:]
-
-    def depth_of(entry: int) -> int:
-        shared = [depth for depth, feature in longest_full if _shares(connection, feature, entry)]
-        return max([depths[entry], *shared])
-
-    return scores, depth_of
+    newest = connection.execute("SELECT max(id) FROM entry").fetchone()[0]
+    total = newest if type(newest) is int else 1
+    for features, weight in ((wanted.chain, _CHAIN), (wanted.loose, 1.0)):
+        for feature in features:
+            entries = _entries_with(connection, feature)
+            rarity = math.log((total + 1) / len(entries)) if 0 < len(entries) < _MAX_ENTRIES else 0.0
+            for entry in entries:
+                scores[entry] += weight * max(rarity, _COMMON)
+    return scores
 
 
 def _entries_with(connection: sqlite3.Connection, feature: int) -> list[int]:
     query = "SELECT entry FROM feature WHERE feature = ? LIMIT ?"
     return [entry for (entry,) in connection.execute(query, (feature, _MAX_ENTRIES)) if type(entry) is int]
-
-
-def _shares(connection: sqlite3.Connection, feature: int, entry: int) -> bool:
-    query = "SELECT 1 FROM feature WHERE feature = ? AND entry = ?"
-    return connection.execute(query, (feature, entry)).fetchone() is not None
 
 
 def catch_up(index: NearestIndex, store: IndexedStore, seconds: float) -> bool:

@@ -1,21 +1,24 @@
 """Sketches of requests: a few dozen numbers that similar requests share, so that the nearest is found unread.
 
-There are three kinds of feature. The conversation after each message is a chain of hashes, so that a shared feature
+There are four kinds of feature. The conversation after each message is a chain of hashes, so that a shared feature
 means a shared beginning. Single messages and other top-level members are hashed whole. Word triples of every text
 are sampled (bottom-k sampling: Broder 1997), so that a text with one changed word still shares most of them.
+Single words of the question are hashed too, because a short text has few triples.
 """
 
 from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
-__all__ = ["Sketch", "conversation_of", "sketch"]
+__all__ = ["Sketch", "conversation_of", "question_of", "sketch", "words_in"]
 
 _CONVERSATIONS = ("messages", "input", "contents")
 _MAX_JSON = 2**23  # bytes; the sketch of a longer request is made of its label alone
@@ -26,6 +29,21 @@ _TEXTS = 8
 _TRIPLES = 6
 _WORDS = 4000
 _MAX_TEXTS = 2000
+_SINGLE_WORDS = 24
+_QUESTION = 4000  # characters at each end
+_WORD = re.compile(r"\w+")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_NO_TEXT = frozenset({"role", "type", "model", "id"})
+_PROMPTS = ("input", "prompt", "query", "inputText", "inputs", "texts", "text")
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a about am an and any are as at be but by can could did do does for from give had has have he her
+        how i if in into is it its make me my no not of on or our please she so tell thank thanks that the
+        their them then there these they this to today was we were what when where which who why will with
+        would you your""",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,36 @@ def conversation_of(body: Any) -> list[Any]:
             messages: list[Any] = body[name]
             return messages
     return []
+
+
+def question_of(body: Any) -> str:
+    """The text that a request asks about: a user's last message, a prompt, or every text if it has neither.
+
+    A long text is cut to a few thousand characters from its start and its end.
+    """
+    messages = conversation_of(body)
+    users = [
+        message for message in messages if isinstance(message, dict) and message.get("role", "user") == "user"
+    ]
+    holder: Any = users[-1] if users else messages or body
+    if holder is body and isinstance(body, dict):
+        holder = next((body[name] for name in _PROMPTS if body.get(name)), body)
+    text = "\n".join(_texts(holder, without=_NO_TEXT))
+    return text if len(text) <= 2 * _QUESTION else f"{text[:_QUESTION]}\n{text[-_QUESTION:]}"
+
+
+def words_in(text: str) -> set[str]:
+    """The distinct words of a text in lower case, without the most common English ones unless no other is left.
+
+    Scripts that are written without spaces are cut into pairs of characters.
+    """
+    words: set[str] = set()
+    for word in _WORD.findall(text.encode("utf-8", "replace").decode().casefold()):
+        if len(word) > 1 and _UNSPACED.search(word):
+            words.update(map("".join, pairwise(word)))
+        else:
+            words.add(word)
+    return words - _STOP_WORDS or words
 
 
 class _Features:
@@ -108,6 +156,9 @@ def _loose(features: _Features, model: str, body: Any) -> Iterator[int]:
             yield features.of("member", name, _dumped(value))
     for holder in [*messages[-_TEXTS:], *(value for _, value in others), body if not others else None]:
         yield from (features.of("words", str(triple)) for triple in _sample(holder))
+    words = words_in(question_of(body))
+    for word in heapq.nsmallest(_SINGLE_WORDS, words, key=lambda word: crc32(word.encode())):
+        yield features.of("word", word)
 
 
 def _dumped(value: Any) -> str:
@@ -130,8 +181,8 @@ def _sample(value: Any) -> list[int]:
     return heapq.nsmallest(_TRIPLES, hashes)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in `value`, at most a few thousand."""
+def _texts(value: Any, without: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Every text in `value`, at most a few thousand, except in members with a name in `without`."""
     stack = [value]
     for _ in range(_MAX_TEXTS):
         if not stack:
@@ -140,6 +191,6 @@ def _texts(value: Any) -> Iterator[str]:
         if isinstance(item, str):
             yield item
         elif isinstance(item, dict):
-            stack.extend(reversed(item.values()))
+            stack.extend(member for name, member in reversed(item.items()) if name not in without)
         elif isinstance(item, list):
             stack.extend(reversed(item[:_MAX_TEXTS]))

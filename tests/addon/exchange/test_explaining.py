@@ -124,6 +124,6 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
     found.close()
     assert {key: miss.line for key, miss in counts.missed.items()} == {
         "pp1-soon": "Nothing was recorded for h",  # it is now
-        "pp1-at-the-end": "Nothing is recorded for h. Record it: PROVIDER_PROXY_CACHE_MODE=read-old-write-new",
+        "pp1-at-the-end": "Nothing is recorded for h. Record it: run again with PROVIDER_PROXY_CACHE_MODE=read-old-write-new",
     }
     assert found.start("pp1-later", IDENTITY) is None
