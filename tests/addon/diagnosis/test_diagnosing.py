@@ -199,7 +199,9 @@ def test_bodies_that_are_no_json(explain: Explain) -> None:
 
 def test_many_differences_are_bounded(explain: Explain) -> None:
     """Two requests that differ in hundreds of places do not make a long report."""
-    old, new = ({"model": "m", "prompt": "hi", **{f"f{n}": f"{side}{n}" for n in range(500)}} for side in "ab")
+    old, new = (
+        {"model": "m", "prompt": "hi", **{f"f{n}": f"{side}{n}" for n in range(500)}} for side in "ab"
+    )
     found = explain(identity(old), identity(new))
     assert (len(found.differences), found.more) == (20, True)
 
