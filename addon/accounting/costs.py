@@ -12,15 +12,14 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from addon.identity import Identity
 from addon.messages import LiveAnswer
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.answers.usage import model_of, tokens_of, usage_of
 from cache_store.entry import Entry, Headers, header_value
 
-__all__ = ["ModelCosts", "Tally", "add_entry", "add_live"]
+__all__ = ["Billed", "ModelCosts", "Tally", "billed_entry", "billed_live"]
 
 _FLAVORS = ("default", "chat", "responses", "embeddings", "tokens")
 _MOST_PENDING = 100_000
@@ -157,32 +156,37 @@ class Tally:
         return figures | {"models": [row.as_dict() for row in rows]}
 
 
-def add_live(tally: Tally, identity: Identity, answer: LiveAnswer, limit: int, *, whole: bool) -> None:
-    """Count a live answer of at most `limit` decoded bytes.
+class Billed(NamedTuple):
+    """An answer that costs money: who gave it, and the usage that it states, None if it states none."""
 
-    An error is free. The cost is unknown if the body is not there `whole`.
+    host: str
+    model: str
+    usage: dict[str, Any] | None
+
+
+def billed_live(label: dict[str, str], answer: LiveAnswer, limit: int) -> Billed | None:
+    """A live answer to the request with this label; None if it is free.
+
+    Without its body, or if that decodes to more than `limit` bytes, its usage is not known.
     """
-    if answer.status >= 400:
-        return
-    body = b""
-    if whole:
-        try:
-            body = decode(answer.body, header_value(answer.headers, b"content-encoding"), limit)
-        except (TooLarge, BadCoding):
-            pass
-    _add(tally, identity.label, answer.headers, body, 1)
+    try:
+        body = decode(answer.body, header_value(answer.headers, b"content-encoding"), limit)
+    except (TooLarge, BadCoding):
+        body = b""
+    return _billed(label, answer.status, answer.headers, body)
 
 
-def add_entry(tally: Tally, entry: Entry, times: int) -> None:
-    """Count `entry` as `times` answers."""
-    if entry.status < 400 and times:
-        _add(tally, entry.label, entry.headers, entry.body, times)
+def billed_entry(entry: Entry) -> Billed | None:
+    """The answer of an entry; None if it is free."""
+    return _billed(entry.label, entry.status, entry.headers, entry.body)
 
 
-def _add(tally: Tally, label: dict[str, str], headers: Headers, body: bytes, times: int) -> None:
+def _billed(label: dict[str, str], status: int, headers: Headers, body: bytes) -> Billed | None:
+    if status >= 400:
+        return None
     media_type = header_value(headers, b"content-type")
     usage = usage_of(body, media_type)
     asked = label.get("model", "")
     if usage is None and not asked:
-        return  # a list of models, say, or a file
-    tally.add(label.get("host", ""), asked or model_of(body, media_type) or "", usage, times)
+        return None  # a list of models, say, or a file
+    return Billed(label.get("host", ""), asked or model_of(body, media_type) or "", usage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from addon.accounting.costs import add_entry
+from addon.accounting.costs import billed_entry
 from addon.accounting.counts import RunCounts
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
@@ -48,7 +48,8 @@ class EndOfRun:
         entry = _read(store, key)
         if entry is None:
             return UsedEntry(key, "", 0.0, "")
-        add_entry(counts.saved, entry, times)
+        if times and (billed := billed_entry(entry)) is not None:
+            counts.saved.add(*billed, times)
         return UsedEntry(key, entry.encode()[-32:].hex(), entry.recorded_at, _label(entry))
 
 

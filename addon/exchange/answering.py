@@ -18,14 +18,15 @@ from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
-from addon.exchange.lanes import Lanes, decoded_size
+from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
-from addon.identity import identify
+from addon.identity import Identity, identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
+from addon.redaction import credentials_of
 from addon.redaction.credentials_seen import Credential
 from addon.settings.modes import Mode, Serves, mode_for_request
 from addon.settings.settings import Settings
@@ -99,15 +100,26 @@ class Answering:
     ) -> Decision:
         """Decide on a request whose body may take seconds to read, while smaller ones go on."""
         size = partial(decoded_size, request.body, header_value(request.headers, _ENCODING))
-        if sharing := self._share(await self._lanes.run(size, partial(self._taint.learn, request))):
+        if sharing := self._share(await self._lanes.run(size, partial(self._learn, request))):
             await sharing
         mode, bypass, over = self._restrict(request, mode, bypass)
         if bypass:
             return await self._bypass(request, mode, bypass, counts, over)
         forward = Forward(request, mode, "")
-        forward.identity = await self._lanes.run(size, partial(identify, request, self.settings.identity))
+        forward.identity = await self._lanes.run(size, partial(self._identify, request))
         decision = self._answer(forward, counts, over)
         return await decision if isinstance(decision, Awaitable) else decision
+
+    def _learn(self, request: WireRequest) -> list[Credential]:
+        helper = lane_helper()
+        if helper is None:
+            return self._taint.learn(request)
+        return self._taint.add(helper.call(credentials_of, request))
+
+    def _identify(self, request: WireRequest) -> Identity:
+        helper = lane_helper()
+        rules = self.settings.identity
+        return helper.call(identify, request, rules) if helper is not None else identify(request, rules)
 
     def _share(self, new: list[Credential]) -> Awaitable[Any] | None:
         return self._peer.share(new) if new else None

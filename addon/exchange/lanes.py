@@ -1,4 +1,4 @@
-"""Threads by size of work, so that small work passes big work.
+"""Threads by size of work, so that small work passes big work; the biggest is done in processes.
 
 Judging and redacting 60 MiB takes seconds. In a single queue every smaller answer would wait for that.
 """
@@ -6,24 +6,36 @@ Judging and redacting 60 MiB takes seconds. In a single queue every smaller answ
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from addon.exchange.helper import Helper
 from cache_store.answers.content_coding import BadCoding, TooLarge, codings_of, decode
 
-__all__ = ["Lanes", "Size", "decoded_size"]
+__all__ = ["Lanes", "Size", "decoded_size", "lane_helper"]
 
 type Size = int | Callable[[], int]
 """Bytes, or a function that counts them; it is called in a thread."""
 
-_BOUNDS = (256 * 1024, 4 * 1024 * 1024)  # bytes; anything longer has a lane of its own
+# Bytes. Each class of size has a thread, and past `_HELPED` the thread has a helper process.
+_BOUNDS = (256 * 1024, 1024 * 1024, 8 * 1024 * 1024)
+_HELPED = _BOUNDS[1]
+
+_thread = threading.local()
+
+
+def lane_helper() -> Helper | None:
+    """The helper of the lane that this thread is; None in a lane without one, and in any other thread."""
+    helper: Helper | None = getattr(_thread, "helper", None)
+    return helper
 
 
 class Lanes:
     """One thread for each class of size. Work of one class is done in the order in which it was submitted."""
 
     def __init__(self, name: str) -> None:
-        self._threads = [ThreadPoolExecutor(1, f"{name}-{n}") for n in range(len(_BOUNDS) + 1)]
+        self._threads = [_thread_for(f"{name}-{shortest}", shortest) for shortest in (0, *_BOUNDS)]
 
     async def run[T](self, size: Size, work: Callable[[], T]) -> T:
         """The result of `work` on `size` bytes, done in the lane of that size."""
@@ -47,6 +59,7 @@ class Lanes:
         self.drain()
         for thread in self._threads:
             thread.submit(last)
+            thread.submit(_end_helper)
         for thread in self._threads:
             thread.shutdown(wait=True)
 
@@ -63,6 +76,19 @@ class Lanes:
             _settle(result, work)
         else:
             lane.submit(_settle, result, work)
+
+
+def _thread_for(name: str, shortest: int) -> ThreadPoolExecutor:
+    def begin() -> None:
+        _thread.helper = Helper() if shortest >= _HELPED else None
+
+    return ThreadPoolExecutor(1, name, initializer=begin)
+
+
+def _end_helper() -> None:
+    helper = lane_helper()
+    if helper is not None:
+        helper.close()
 
 
 def _settle[T](result: Future[T], work: Callable[[], T]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 
-from addon.accounting.costs import add_live
+from addon.accounting.costs import Billed, billed_live
 from addon.accounting.counts import RunCounts
 from addon.exchange.coordination import Peer
 from addon.exchange.decisions import Forward
-from addon.exchange.lanes import Size, decoded_size
+from addon.exchange.helper import HelperLost
+from addon.exchange.lanes import Size, decoded_size, lane_helper
 from addon.exchange.recording import Recording
 from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
@@ -23,11 +26,21 @@ from addon.policy.variants import (
     rejection_mark,
     rejection_mark_key,
 )
+from addon.redaction import Taint
+from addon.redaction.credentials_seen import Credential
 from addon.settings.settings import Settings
 from cache_store.entry import Entry, header_value
 from cache_store.store import Store
 
 __all__ = ["Answer", "Storing"]
+
+
+def _entry_in_helper(
+    origin: Origin, live: LiveAnswer, settings: Settings, credentials: list[Credential]
+) -> Entry | NotStored:
+    taint = Taint()
+    taint.add(credentials)
+    return entry_or_reason(origin, live, settings, taint)
 
 
 class Answer:
@@ -102,10 +115,21 @@ class Storing:
 
     def _add_cost(self, forward: Forward, answer: Answer) -> None:
         assert forward.identity is not None
-        whole = forward.recording is None or not forward.recording.too_large
-        add_live(self._counts.spent, forward.identity, answer.whole(), self._settings.max_body, whole=whole)
+        billed = self._billed(forward, forward.identity.label, answer)
+        if billed is not None:
+            self._counts.spent.add(*billed)
         if self._settings.max_usd is not None:
             self._counts.spent.settle()
+
+    def _billed(self, forward: Forward, label: dict[str, str], answer: Answer) -> Billed | None:
+        limit = self._settings.max_body
+        if forward.recording is None or not forward.recording.too_large:
+            helper = lane_helper()
+            if helper is None:
+                return billed_live(label, answer.whole(), limit)
+            with suppress(HelperLost):
+                return helper.call(billed_live, label, answer.whole(), limit)
+        return billed_live(label, replace(answer.head, body=b""), limit)  # a cost that is not known
 
     def _maker(
         self, forward: Forward, answer: Answer, elapsed: float, key: str
@@ -119,7 +143,14 @@ class Storing:
             recorded_at=time.time(),
             elapsed=elapsed,
         )
-        return lambda: entry_or_reason(origin, answer.whole(), self._settings, self._peer.taint)
+        return partial(self._make, origin, answer)
+
+    def _make(self, origin: Origin, answer: Answer) -> Entry | NotStored:
+        taint = self._peer.taint
+        helper = lane_helper()
+        if helper is None:
+            return entry_or_reason(origin, answer.whole(), self._settings, taint)
+        return helper.call(_entry_in_helper, origin, answer.whole(), self._settings, taint.known())
 
     async def _remember(self, host: str, digest: str, status: int) -> None:
         """Remember whether `host` takes this credential."""

@@ -20,7 +20,7 @@ from addon.redaction.credentials_seen import (
 from addon.redaction.needle_index import NeedleIndex, encoded_forms
 from cache_store.entry import Headers
 
-__all__ = ["SHORTEST", "Taint"]
+__all__ = ["SHORTEST", "Taint", "credentials_of"]
 
 SHORTEST = 12
 """Bytes. Shorter values (`test`, `EMPTY`, `ollama`) are not secrets and occur everywhere."""
@@ -63,22 +63,22 @@ class Taint:
         Returns those that other processes of this run do not know, or may soon have evicted.
         """
         with self._lock:
-            return [
-                credential
-                for credential in self._credentials(request)
-                if len(credential.secret) >= SHORTEST and self._remember(*credential)
-            ]
+            credentials = self._credentials(request)
+        return self.add(credentials)
 
     def learn_proxy_auth(self, pair: str) -> None:
         """Remember the `user:password` that clients send to this proxy, mostly in CONNECT requests."""
         value = b"Basic " + base64.b64encode(pair.encode())
         self.learn(WireRequest("CONNECT", "https", "", 0, "/", ((b"proxy-authorization", value),), b""))
 
-    def add(self, credentials: Iterable[Credential]) -> None:
-        """Remember what another process of this run has learned."""
+    def add(self, credentials: Iterable[Credential]) -> list[Credential]:
+        """Remember credentials, as `learn` does."""
         with self._lock:
-            for credential in credentials:
-                self._remember(*credential)
+            return [
+                credential
+                for credential in credentials
+                if len(credential.secret) >= SHORTEST and self._remember(*credential)
+            ]
 
     def known(self) -> list[Credential]:
         """All remembered credentials, for another process of this run."""
@@ -139,6 +139,11 @@ class Taint:
             if len(self._bodies) > _MAX_REMEMBERED:
                 del self._bodies[next(iter(self._bodies))]
         return credentials
+
+
+def credentials_of(request: WireRequest) -> tuple[Credential, ...]:
+    """The credentials of one request, for `Taint.add`. Never raises."""
+    return Taint()._credentials(request)
 
 
 def _header_credentials(kind: str, value: bytes) -> tuple[Credential, ...]:

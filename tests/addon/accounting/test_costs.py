@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from addon.accounting import costs
-from addon.accounting.costs import ModelCosts, Tally, add_entry, add_live
-from addon.identity import Identity
+from addon.accounting.costs import Billed, ModelCosts, Tally, billed_entry, billed_live
 from addon.messages import LiveAnswer
 from cache_store.entry import Entry
 
@@ -111,45 +110,40 @@ def test_one_tally_takes_over_anothers() -> None:
     assert (full.models["other"].answers, len(full.models)) == (2, 1001)
 
 
-# -- live answers and entries ----------------------------------------------------
+# -- what an answer states ----------------------------------------------------------
+
+ASKED = {"host": "api.openai.com", "model": "gpt-4.1"}
 
 
-def tally(
-    label: dict[str, str], status: int, body: bytes, *, whole: bool = True, coding: bytes = b""
-) -> Tally:
-    """The tally after one live answer."""
-    found = Tally()
+def _billed(label: dict[str, str], status: int, body: bytes, coding: bytes = b"") -> Billed | None:
     headers = (TYPE, (b"content-encoding", coding)) if coding else (TYPE,)
-    add_live(found, Identity("k", b"{}", label), LiveAnswer(status, "", headers, body), 10**6, whole=whole)
-    return found
+    return billed_live(label, LiveAnswer(status, "", headers, body), 10**6)
 
 
 def test_a_live_answer() -> None:
     """The model is the one that was asked for, else the one that answered; a compressed body is read too."""
-    asked = {"host": "api.openai.com", "model": "gpt-4.1"}
-    assert tally(asked, 200, BODY).models["gpt-4.1"].input_tokens == 7
-    assert tally({"host": "h"}, 200, BODY).models["gpt-4.1-2025"].output_tokens == 2
-    assert tally(asked, 200, gzip.compress(BODY), coding=b"gzip").models["gpt-4.1"].input_tokens == 7
+    assert _billed(ASKED, 200, BODY) == ("api.openai.com", "gpt-4.1", USAGE)
+    assert _billed({"host": "h"}, 200, BODY) == ("h", "gpt-4.1-2025", USAGE)
+    assert _billed(ASKED, 200, gzip.compress(BODY), b"gzip") == ("api.openai.com", "gpt-4.1", USAGE)
 
 
-def test_what_is_not_known() -> None:
-    """A body that was let go of, or that cannot be decoded, costs an unknown amount."""
-    asked = {"host": "api.openai.com", "model": "gpt-4.1"}
-    for found in (tally(asked, 200, BODY, whole=False), tally(asked, 200, b"\x1f\x8bbroken", coding=b"gzip")):
-        found.settle()
-        assert found.unknown == 1
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [(b"", b""), (b"\x1f\x8bbroken", b"gzip"), (gzip.compress(bytes(10**7)), b"gzip")],
+    ids=["dropped", "broken", "too long"],
+)
+def test_a_body_that_cannot_be_read_costs_an_unknown_amount(body: bytes, coding: bytes) -> None:
+    """The answer counts, without a usage."""
+    assert _billed(ASKED, 200, body, coding) == ("api.openai.com", "gpt-4.1", None)
 
 
-def test_what_costs_nothing() -> None:
+def test_what_is_free() -> None:
     """An error, and an answer that has neither a model nor a usage."""
-    assert tally({"host": "h", "model": "m"}, 500, BODY).models == {}
-    assert tally({"host": "h"}, 200, b'{"data": []}').models == {}
+    assert _billed(ASKED, 500, BODY) is None
+    assert _billed({"host": "h"}, 200, b'{"data": []}') is None
 
 
-def test_an_entry_counts_for_each_hit() -> None:
-    """What it stated when it was recorded, once for each time that it answered."""
-    found = Tally()
+def test_an_entry_states_the_same_as_the_answer_that_it_was() -> None:
+    """The usage is that of the recording."""
     entry = Entry("pp1-k", 200, "OK", (TYPE,), BODY, 1.0, 1.0, "r", {"host": "h", "model": "m"})
-    add_entry(found, entry, 3)
-    add_entry(found, entry, 0)
-    assert (found.models["m"].answers, found.models["m"].input_tokens) == (3, 21)
+    assert billed_entry(entry) == ("h", "m", USAGE)

@@ -6,12 +6,14 @@ import asyncio
 import gzip
 import json
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from addon.exchange import answering
 from addon.exchange.decisions import Forward, Hit, OwnAnswer
-from addon.identity import Identity, IdentityRules, identify
+from addon.exchange.helper import Helper
+from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import WireRequest
 from addon.settings.modes import Mode
@@ -331,13 +333,12 @@ async def test_a_big_request_does_not_hold_up_small_ones(
     """The event loop and requests of usual size go on while its body is read."""
     reading, release = threading.Event(), threading.Event()
 
-    def slowly(request: WireRequest, rules: IdentityRules) -> Identity:
-        if request is big:
-            reading.set()
-            assert release.wait(60)
-        return identify(request, rules)
+    def slowly(_helper: Helper, function: Callable[..., Any], *args: Any) -> Any:
+        reading.set()
+        assert release.wait(60)
+        return function(*args)
 
-    monkeypatch.setattr(answering, "identify", slowly)
+    monkeypatch.setattr(Helper, "call", slowly)
     run = Run(memory)
     asking = asyncio.create_task(run.forward(big))
     await asyncio.to_thread(reading.wait, 60)
@@ -351,10 +352,13 @@ async def test_a_big_request_does_not_hold_up_small_ones(
     assert (await asking).identity == identify(big, run.answering.settings.identity)
 
 
-async def test_a_credential_in_a_big_body_is_known_before_the_request_is_sent(memory: MemoryStore) -> None:
-    """Reading it in a thread changes nothing: an answer that repeats the credential is not stored."""
+@pytest.mark.parametrize("size", [2**17, 2**21])
+async def test_a_credential_in_a_big_body_is_known_before_the_request_is_sent(
+    memory: MemoryStore, size: int
+) -> None:
+    """Reading it in a thread or process changes nothing: an answer that repeats the credential is not stored."""
     secret = "Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0Ks"
-    body = json.dumps({"api_key": secret, "filler": "x" * 2**17}).encode()
+    body = json.dumps({"api_key": secret, "filler": "x" * size}).encode()
     run = Run(memory)
     assert await run.record(f"Your key is {secret}.", chat_request(body=body)) is NotStored.SECRET
 

@@ -9,9 +9,9 @@ from functools import partial
 
 import pytest
 
-from addon.exchange.lanes import Lanes, decoded_size
+from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 
-SMALL, MIDDLE, BIG = 1000, 2**20, 2**26
+SMALL, MIDDLE, LONG, BIG = 1000, 2**20, 2**22, 2**26
 PATIENCE = 60
 
 
@@ -24,9 +24,9 @@ def lanes() -> Iterator[Lanes]:
 
 
 def test_small_work_passes_big_work(lanes: Lanes) -> None:
-    """While the biggest and a middling piece are stuck, small ones are done."""
+    """While bigger pieces of every class are stuck, small ones are done."""
     release = threading.Event()
-    stuck = [lanes.submit(size, lambda: release.wait(PATIENCE)) for size in (BIG, MIDDLE)]
+    stuck = [lanes.submit(size, lambda: release.wait(PATIENCE)) for size in (BIG, LONG, MIDDLE)]
     assert [lanes.submit(SMALL, lambda: 1).result(PATIENCE) for _ in range(3)] == [1, 1, 1]
     assert not any(work.done() for work in stuck)
     release.set()
@@ -83,7 +83,16 @@ def test_closing_does_everything_first() -> None:
     lanes.submit(SMALL, lambda: done.append("small"))
     lanes.close(lambda: done.append("last"))
     assert sorted(done[:2]) == ["big", "small"]
-    assert done[2:] == ["last"] * 3
+    assert done[2:] == ["last"] * 4
+
+
+def test_big_work_has_a_helper(lanes: Lanes) -> None:
+    """Each class of big work has its own, and keeps it; the others have none."""
+    helpers = [lanes.submit(size, lane_helper).result(PATIENCE) for size in (SMALL, MIDDLE, LONG, BIG, BIG)]
+    assert helpers[:2] == [None, None]
+    assert None not in helpers[2:]
+    assert helpers[2] is not helpers[3] is helpers[4]
+    assert lane_helper() is None
 
 
 @pytest.mark.parametrize(
@@ -104,4 +113,4 @@ def test_the_decoded_size_decides(body: bytes, encoding: str, size: int) -> None
 def test_a_bomb_is_not_decoded_to_its_end() -> None:
     """It is known to be big before it is unfolded."""
     assert len(bomb := gzip.compress(bytes(2**26))) < 2**17
-    assert 2**22 < decoded_size(bomb, "gzip") < 2**23
+    assert 2**23 < decoded_size(bomb, "gzip") < 2**24

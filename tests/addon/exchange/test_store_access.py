@@ -260,4 +260,4 @@ def test_closing_closes_the_store(counts: RunCounts) -> None:
     """In each writing thread and here: every thread has connections of its own."""
     store = _Broken()
     StoreAccess(store, counts).close()
-    assert store.closed == 4
+    assert store.closed == 5

@@ -7,17 +7,15 @@ import gzip
 import json
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from addon.exchange import storing
 from addon.exchange.decisions import Forward
+from addon.exchange.helper import Helper, HelperLost
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
-from addon.policy.keeping import Origin, entry_or_reason
-from addon.redaction import Taint
-from addon.settings.settings import Settings
-from cache_store.entry import Entry
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import (
@@ -120,13 +118,12 @@ async def test_small_answers_pass_big_ones(
     """While a big answer is judged, small ones are stored; a few kilobytes that decode to megabytes are big."""
     judging, release = threading.Event(), threading.Event()
 
-    def slowly(origin: Origin, live: LiveAnswer, settings: Settings, taint: Taint) -> Entry | NotStored:
-        if live is big:
-            judging.set()
-            assert release.wait(60)
-        return entry_or_reason(origin, live, settings, taint)
+    def slowly(_helper: Helper, function: Callable[..., Any], *args: Any) -> Any:
+        judging.set()
+        assert release.wait(60)
+        return function(*args)
 
-    monkeypatch.setattr(storing, "entry_or_reason", slowly)
+    monkeypatch.setattr(Helper, "call", slowly)
     big = chat_answer("x" * 2**23)
     if is_encoded:
         headers = (*big.headers, (b"content-encoding", b"gzip"))
@@ -154,3 +151,32 @@ async def test_what_was_begun_is_stored_before_the_run_ends(store: Store) -> Non
     run.access.finish(lambda store: seen.extend(store.keys()))
     assert seen == [forward.key]
     assert await keeping is None
+
+
+async def test_a_big_answer_is_judged_as_a_small_one_is(store: Store) -> None:
+    """In a process of its own: what is stored, refused and billed is the same."""
+    run = Run(store)
+    assert await run.record("x" * 2**21) is None
+    assert await run.hit() == "x" * 2**21
+    for content, status, reason in (("a", 500, NotStored.STATUS), ("b", 200, NotStored.SECRET)):
+        key = "sk-proj-Zq8Xk2Lm9Tn4Vb7Rw1Yc6Pd3Gf5Hj0KsQaZw"
+        assert await run.record(f"{key} " + "x" * 2**21, chat_request(content), status) is reason
+    echoed = chat_request("c", headers=((b"authorization", b"Bearer a-key-of-no-known-shape"),))
+    assert await run.record("a-key-of-no-known-shape" + "x" * 2**21, echoed) is NotStored.SECRET
+    assert run.counts.spent.models["m"].answers == 3
+
+
+async def test_a_big_answer_whose_helper_is_lost_is_not_stored(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the store fails: the client has its answer, and the report says why there is no entry."""
+
+    def lost(_helper: Helper, _function: Callable[..., Any], *_args: Any) -> Any:
+        raise HelperLost("it was killed")
+
+    monkeypatch.setattr(Helper, "call", lost)
+    run = Run(store)
+    assert await run.record("x" * 2**21) is NotStored.STORE_FAILED
+    assert run.host["not_stored"] == {"store-failed": 1}
+    assert run.counts.spent.unknown == 1
+    assert await run.record("small") is None
