@@ -9,7 +9,7 @@ from cache_store.entry import Headers
 __all__ = ["LiveAnswer", "WireRequest"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class WireRequest:
     """A complete request.
 

@@ -114,7 +114,7 @@ class Answering:
         helper = lane_helper()
         if helper is None:
             return self._taint.learn(request)
-        return self._taint.add(helper.call(credentials_of, request))
+        return self._taint.add(helper.call(credentials_of, request), request)
 
     def _identify(self, request: WireRequest) -> Identity:
         helper = lane_helper()

@@ -19,18 +19,26 @@ from typing import Any, NoReturn
 import orjson
 
 from addon.identity.exact_number import canonical
-from addon.redaction.credential_places import BODY_FIELDS
+from addon.redaction.members import NEVER_PLAIN, PLAIN_NAMES, may_hold_credentials
 
-__all__ = ["MAX_DEPTH", "Document", "NotCanonical", "Number", "Ordered", "parse", "written"]
+__all__ = [
+    "CREDENTIALS",
+    "MARKERS",
+    "MAX_DEPTH",
+    "Document",
+    "NotCanonical",
+    "Number",
+    "Ordered",
+    "parse",
+    "written",
+]
 
 MAX_DEPTH = 128
 """Levels of nesting. Python's own limit depends on its version and on the depth of the stack."""
 
 _ORDERED = "properties"
-# Members that a later step handles. They are noted while parsing, so that most documents are never walked again.
-_HOLDING_OBJECTS = frozenset({"cache_control", "headers"})
-_NOTABLE = _HOLDING_OBJECTS | BODY_FIELDS.keys()
-_NOTED = _NOTABLE | {_ORDERED}
+MARKERS, CREDENTIALS = "cache_control", "credentials"
+"""Noted while parsing where a later step has to look for them, so that most documents are never walked again."""
 
 Number = orjson.Fragment
 """A number that is not a short integer: JSON text that orjson writes as it is."""
@@ -73,7 +81,7 @@ def _in_order(members: Ordered) -> orjson.Fragment:
 
 
 class Document:
-    """A JSON value, and the names of its members that a later step may have to handle (`notable`)."""
+    """A JSON value, and whether a later step has to look for MARKERS or CREDENTIALS in it (`notable`)."""
 
     __slots__ = ("notable", "value")
 
@@ -168,18 +176,18 @@ class _Reader:
         members = dict(pairs)
         if len(members) != len(pairs):
             raise NotCanonical("a duplicate key")
-        if not _NOTED.isdisjoint(members):
+        # One test in C: a call for every object would take as long as parsing it.
+        if not PLAIN_NAMES.issuperset(members):
             self._note(members)
         return members
 
     def _note(self, members: dict[str, Any]) -> None:
         if isinstance(inner := members.get(_ORDERED), dict):
             members[_ORDERED] = Ordered(inner)
-        # A credential's value is a scalar, and the other members hold objects. Schema properties of these names are
-        # the opposite.
-        for name in _NOTABLE.intersection(members):
-            if isinstance(members[name], dict) == (name in _HOLDING_OBJECTS):
-                self.notable.add(name)
+        if isinstance(members.get(MARKERS), dict):
+            self.notable.add(MARKERS)
+        if not PLAIN_NAMES.issuperset(members.keys() - NEVER_PLAIN) and may_hold_credentials(members):
+            self.notable.add(CREDENTIALS)
 
 
 def _integer(text: str) -> int | Number:

@@ -9,13 +9,13 @@ from typing import Any
 
 from addon.identity.canonical_json import Number, written
 from addon.identity.denylist import Verdict, header_verdict
-from addon.redaction.credential_places import BODY_FIELDS, looks_like_credential
-from addon.redaction.redact import is_redacted, redact_text, redacted
+from addon.redaction.credential_places import looks_like_credential
+from addon.redaction.member_names import credential_kind, is_redacted
+from addon.redaction.members import sightings
+from addon.redaction.redact import redact_text, redacted
 
 __all__ = ["redact_members", "redact_other", "redact_tree"]
 
-# OpenAI Responses: tools[].authorization and .headers (MCP); Anthropic: mcp_servers[].authorization_token.
-_HOLDERS = ("tools", "mcp_servers")
 _IN_CLEAR = frozenset({Verdict.CLEAR, Verdict.SET})
 # Hashed before a number, because 1 differs from "1". No text contains this byte in UTF-8.
 _NOT_TEXT = b"\xff"
@@ -39,49 +39,21 @@ def redact_tree(value: Any, *, is_saved: bool = False) -> Any:
 
 
 def redact_members(body: Any) -> bool:
-    """Replace the values of members that hold credentials by name, in place. Returns whether there were any."""
-    servers: set[int] = set()
+    """Replace the values of members that hold credentials, in place. Returns whether there were any."""
     changed = False
-    stack = [body]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            changed |= _redact_fields(value)
-            headers = value.get("headers")
-            if id(value) in servers and isinstance(headers, dict):
-                changed |= _redact_headers(headers)
-                stack.extend(member for member in value.values() if member is not headers)
-            else:
-                stack.extend(value.values())
-            servers |= _servers(value)
-        elif isinstance(value, list):
-            stack.extend(value)
-    return changed
-
-
-def _servers(holder: dict[str, Any]) -> set[int]:
-    lists = [holder.get(name) for name in _HOLDERS]
-    return {id(server) for servers in lists if isinstance(servers, list) for server in servers}
-
-
-def _redact_fields(members: dict[str, Any]) -> bool:
-    changed = False
-    for name in [name for name in members if name in BODY_FIELDS]:
-        if value := _as_bytes(members[name]):
-            members[name] = redacted(BODY_FIELDS[name], value)
+    for holder, place, name, kind in sightings(body):
+        if value := _header_bytes(name, holder[place]) if kind == "header" else _as_bytes(holder[place]):
+            holder[place] = redacted(kind, value)
             changed = True
     return changed
 
 
-def _redact_headers(headers: dict[str, Any]) -> bool:
-    changed = False
-    for name, value in headers.items():
-        verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"), is_provider=False)
-        sent = _NOT_TEXT + written(value) if isinstance(value, dict | list) else _as_bytes(value)
-        if verdict not in _IN_CLEAR and sent:
-            headers[name] = redacted("header", sent)
-            changed = True
-    return changed
+def _header_bytes(name: str, value: Any) -> bytes:
+    """What is hashed of the value of an MCP server's header; b"" if the header is known to be harmless."""
+    verdict, _ = header_verdict(name.encode("utf-8", "surrogatepass"), is_provider=False)
+    if verdict in _IN_CLEAR:
+        return b""
+    return _NOT_TEXT + written(value) if isinstance(value, dict | list) else _as_bytes(value)
 
 
 def _as_bytes(value: Any) -> bytes:
@@ -120,7 +92,7 @@ def _part(part: dict[str, Any], is_saved: bool) -> dict[str, Any]:
         safe["headers"] = [[header, _header(header, value)] for header, value in safe["headers"]]
     if "text" in part:
         return safe | {"text": _field(name, part["text"], is_saved)}
-    if "base64" in safe and (name in BODY_FIELDS or looks_like_credential(name)):
+    if "base64" in safe:
         return safe | {"base64": _field(name, safe["base64"], is_saved)}
     return safe
 
@@ -132,7 +104,7 @@ def _header(name: str, value: str) -> str:
 
 
 def _field(name: str, value: str, is_saved: bool) -> str:
-    is_credential = name in BODY_FIELDS or looks_like_credential(name)
-    if value and is_credential and not (is_saved and is_redacted(value)):
-        return redacted(BODY_FIELDS.get(name, "field"), value.encode("utf-8", "surrogatepass"))
+    kind = credential_kind(name, value) or ("field" if value and looks_like_credential(name) else None)
+    if kind and not (is_saved and is_redacted(value)):
+        return redacted(kind, value.encode("utf-8", "surrogatepass"))
     return redact_text(value, members=True, is_saved=is_saved)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from addon.identity.body_form import Body, decoded_body, normal_body
 from addon.identity.cache_markers import merged_markers, take_markers
-from addon.identity.canonical_json import Document
+from addon.identity.canonical_json import CREDENTIALS, MARKERS, Document
 from addon.identity.denylist import Verdict, leave_out_members, query_verdict
 from addon.identity.families import QUERY_BESIDE_SIG, UPLOAD_ID, Family, family_of
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
@@ -20,14 +20,12 @@ from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.messages import WireRequest
-from addon.redaction.credential_places import BODY_FIELDS
-from addon.redaction.redact import hashed, may_hold_secrets, minted
+from addon.redaction.redact import hashed, may_hold_secrets, minted, redact_path, redact_query_value
 
 __all__ = ["Identity", "identify", "key_of_saved"]
 
 _MODEL_IN_PATH = re.compile(r"/(?:models?|deployments)/([^/:]+(?::\d+)?)")
 _LABEL = 200
-_CREDENTIAL_MEMBERS = frozenset({"headers", *BODY_FIELDS})
 
 
 class Identity(NamedTuple):
@@ -102,6 +100,8 @@ def resave(request_json: bytes, rules: IdentityRules) -> bytes:
 def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> bytes:
     document = parse_saved(request_json)
     head, markers, body = read_head(document.value, rules)
+    if redacts:
+        head = _without_url_secrets(redact_tree(head, is_saved=True))
     family = family_of(head["host"])
     if body is not None and body["kind"] == "json":
         value = document.inner(body["value"])
@@ -155,7 +155,7 @@ def _take_out(body: Body, rules: IdentityRules) -> bool:
     """Remove, in place, credentials known by name and what the user ignores. Returns whether anything changed."""
     if not isinstance(body, Document):
         return False
-    changed = not body.notable.isdisjoint(_CREDENTIAL_MEMBERS) and redact_members(body.value)
+    changed = CREDENTIALS in body.notable and redact_members(body.value)
     return ignore_fields(body.value, rules) or changed
 
 
@@ -168,7 +168,7 @@ def _redacted_head(source: _HeadSource, body: Body, rules: IdentityRules, *, is_
     host = normal_host(request.host)
     target = split_target(request.target, host)
     query, in_query = _query(target.query, source.family)
-    members = {
+    members: dict[str, Any] = {
         "method": printable(request.method.upper()),
         "scheme": printable(request.scheme.lower()),
         "host": host,
@@ -183,7 +183,7 @@ def _redacted_head(source: _HeadSource, body: Body, rules: IdentityRules, *, is_
         ),
         "credential": source.credential or in_query or target.userinfo or "@" in request.host,
     }
-    members = redact_tree(members)
+    members = _without_url_secrets(redact_tree(members))
     if source.upload_of:
         stand_in = minted(source.upload_of)
         members["query"] = [[n, stand_in if n == UPLOAD_ID else value] for n, value in members["query"]]
@@ -192,6 +192,11 @@ def _redacted_head(source: _HeadSource, body: Body, rules: IdentityRules, *, is_
     label = {name: members[name][:_LABEL] for name in ("method", "host", "path")}
     model = _MODEL_IN_PATH.search(members["path"])
     return _Head(dump_head(members), members["path"], label, model[1][:_LABEL] if model else None)
+
+
+def _without_url_secrets(head: dict[str, Any]) -> dict[str, Any]:
+    query = [[name, value and redact_query_value(value)] for name, value in head["query"]]
+    return head | {"path": redact_path(head["path"]), "query": query}
 
 
 def _query(pairs: list[tuple[str, str | None]], family: Family | None) -> tuple[list[list[str | None]], bool]:
@@ -218,7 +223,7 @@ def _take_from_body(
     if family is None or not isinstance(body, Document):
         return []
     leave_out_members(body.value, family, path)
-    if "cache_control" in body.notable and rules.cache_control is CacheControl.NORMALISE:
+    if MARKERS in body.notable and rules.cache_control is CacheControl.NORMALISE:
         return take_markers(body.value)
     return []
 

@@ -6,20 +6,24 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from addon.redaction import shapes
-from addon.redaction.credential_places import BODY_FIELDS, CREDENTIAL_HEADERS, looks_like_credential
+from addon.redaction import shapes, url_secrets
+from addon.redaction.credential_places import CREDENTIAL_HEADERS, looks_like_credential
+from addon.redaction.member_names import credential_kind, may_name_one
+from addon.redaction.members import sightings
+from addon.redaction.plain_text import readable, windows
+from addon.redaction.text_members import members_in
 from cache_store.answers.content_coding import BadCoding, decode
 from cache_store.entry import Headers
 
 __all__ = [
     "Credential",
     "body_credentials",
-    "body_headers",
+    "body_encoding",
     "has_secret_query",
     "header_credentials",
     "header_kind",
@@ -45,17 +49,11 @@ _SECRET_QUERY = re.compile(
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#@]*)@")
-_QUOTED = re.compile(rb'"([A-Za-z_-]{4,40})"\s*:\s*"((?:[^"\\]|\\.){12,16384})"')
-# Every name in the table ends in one of these. A body without any of them is not parsed.
-_ENDINGS = tuple(
-    f'{word}"'.encode()
-    for word in sorted({name.lower().replace("-", "_").rpartition("_")[2] for name in BODY_FIELDS})
-)
-_SHORT_ENDINGS = tuple(end for end in _ENDINGS if not any(end != o and end.endswith(o) for o in _ENDINGS))
-_PART = re.compile(
-    rb'name="?([A-Za-z_-]{4,40})"?[^\r\n]{0,1024}\r\n(?:[^\r\n]{1,1024}\r\n){0,8}+\r\n([^\r\n]{12,16384})\r\n'
-)
-_BODY_HEADERS = (b"content-type", b"content-encoding")
+_SEPARATORS = re.compile("[&;]")
+_PARAMETER = re.compile(rb'[A-Za-z_-]{1,32}="?([^",\s]+)')
+_MAX_TEXT = 512 * 1024  # searched at either end of a body that does not parse
+_MAX_PAIR, _MAX_PAIRS = 4096, 10_000
+_ENCODING = b"content-encoding"
 _MAX_DECODED = 64 * 1024 * 1024
 
 
@@ -80,7 +78,7 @@ def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
         yield from (Credential(kind, value[start:end]) for kind, start, end in shapes.find(value))
         return
     if kind == "cookie":
-        yield from (Credential(kind, pair.partition(b"=")[2].strip()) for pair in value.split(b";"))
+        yield from (Credential(kind, pair.partition(b"=")[2].strip(b' \t"')) for pair in value.split(b";"))
         return
     scheme, _, rest = value.strip().partition(b" ")
     if scheme.upper().startswith(b"AWS4-"):
@@ -88,6 +86,8 @@ def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
         yield from (Credential("aws-key-id", key_id) for key_id in _SIGV4_KEY_ID.findall(value))
         return
     yield Credential(kind, rest.strip() or scheme)
+    # `Token token="…"`, `Digest response="…"`
+    yield from (Credential(kind, parameter) for parameter in _PARAMETER.findall(rest or scheme))
     if scheme.lower() == b"basic":
         yield from _basic(kind, rest)
 
@@ -103,15 +103,17 @@ def _basic(kind: str, encoded: bytes) -> Iterator[Credential]:
 
 def _query_pairs(target: str) -> Iterator[tuple[str, str]]:
     query = target.partition("?")[2]
-    for pair in query.split("&") if query else ():
+    for pair in _SEPARATORS.split(query) if query else ():
         name, _, value = pair.partition("=")
         yield unquote_to_bytes(name[:128]).decode("latin-1"), value
 
 
 def has_secret_query(url: str) -> bool:
-    """Whether a URL contains user information or a query parameter that grants access (a signed URL)."""
-    return bool(_USERINFO.match(url)) or any(
-        value and _SECRET_QUERY.fullmatch(name) for name, value in _query_pairs(url)
+    """Whether a URL contains user information, a secret, or a parameter that grants access (a signed URL)."""
+    return (
+        bool(_USERINFO.match(url))
+        or any(value and _SECRET_QUERY.fullmatch(name) for name, value in _query_pairs(url))
+        or url_secrets.has_secret(url)
     )
 
 
@@ -121,62 +123,99 @@ def url_credentials(host: str, target: str) -> Iterator[Credential]:
         for part in userinfo[1].split(":", 1) if userinfo else ():
             yield Credential("userinfo", unquote_to_bytes(part))
     for name, value in _query_pairs(target):
-        if value and _SECRET_QUERY.fullmatch(name):
-            literal = unquote_to_bytes(value)
+        literal = unquote_to_bytes(value)
+        if value and (_SECRET_QUERY.fullmatch(name) or credential_kind(name, literal.decode("latin-1"))):
             # `X-Amz-Credential` is `<key id>/<date>/<region>/…`.
-            yield Credential(
-                "query", literal.partition(b"/")[0] if name.lower().endswith("credential") else literal
-            )
+            is_signer = name.lower().endswith("credential")
+            yield Credential("query", literal.partition(b"/")[0] if is_signer else literal)
+    path = target.partition("?")[0].encode("utf-8", "surrogatepass")
+    for _, start, end in (*url_secrets.in_path(path), *url_secrets.in_query(path)):
+        yield Credential("path", unquote_to_bytes(path[start:end]))
 
 
-def body_headers(headers: Headers) -> tuple[str, str]:
-    """The content-type and content-encoding, in lower case, '' if absent."""
-    values = {name: value for raw, value in headers if (name := raw.lower()) in _BODY_HEADERS}
-    return (
-        values.get(b"content-type", b"").decode("latin-1").lower(),
-        values.get(b"content-encoding", b"").decode("latin-1").lower(),
+def body_encoding(headers: Headers) -> str:
+    """The content-encoding in lower case, repeated headers joined by commas, '' if absent."""
+    return ", ".join(
+        [value.decode("latin-1").lower() for name, value in headers if name.lower() == _ENCODING]
     )
 
 
-def body_credentials(body: bytes, content_type: str, encoding: str) -> Iterator[Credential]:
-    """The credentials in a JSON, form or multipart body, in members whose names are in `BODY_FIELDS`."""
+def body_credentials(body: bytes, encoding: str) -> Iterator[Credential]:
+    """The credentials in a body: in members and fields by their names, and in URLs.
+
+    A body is read as what it looks like. Its content-type may be wrong, and then someone else reads it right.
+    """
     if encoding:
         try:
             body = decode(body, encoding, _MAX_DECODED)
         except BadCoding:
             return
-    if "form-urlencoded" in content_type:
-        for pair in body.split(b"&"):
-            name, _, value = pair.partition(b"=")
-            yield _credential(unquote_to_bytes(name[:256]), unquote_to_bytes(value.replace(b"+", b" ")))
-    elif content_type.startswith("multipart/"):
-        yield from (_credential(name, value) for name, value in _PART.findall(body))
-    else:
-        yield from _json_credentials(body)
+    text = _utf8(body)
+    is_json = text.lstrip()[:1] in (b"{", b"[")
+    if not is_json or not (yield from _json_credentials(text)):
+        yield from _text_credentials(text)
+    for window in windows(text):
+        for kind, start, end in url_secrets.find(plain := readable(window)):
+            yield from _url_parts(kind, plain[start:end])
 
 
-def _credential(name: bytes, value: bytes) -> Credential:
-    kind = BODY_FIELDS.get(name.decode("latin-1"), "")
-    return Credential(kind, value if kind else b"")
+def _utf8(body: bytes) -> bytes:
+    encoding = json.detect_encoding(body[:4])
+    try:
+        return body if encoding == "utf-8" else body.decode(encoding).encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return body
 
 
-def _json_credentials(body: bytes) -> Iterator[Credential]:
-    lower = body.lower()
-    if not any(ending in lower for ending in _SHORT_ENDINGS) and b"\\u00" not in body:
-        return
-    credentials: list[Credential] = []
+def _url_parts(kind: str, secret: bytes) -> Iterator[Credential]:
+    yield Credential(kind, unquote_to_bytes(secret))
+    if kind == "userinfo":
+        for part in secret.split(b":", 1):
+            yield Credential(kind, unquote_to_bytes(part))
 
-    def collect(members: dict[str, Any]) -> None:
-        if not BODY_FIELDS.keys().isdisjoint(members):
-            credentials.extend(
-                Credential(BODY_FIELDS[name], value.encode("utf-8", "surrogatepass"))
-                for name, value in members.items()
-                if name in BODY_FIELDS and isinstance(value, str)
-            )
+
+def _json_credentials(text: bytes) -> Generator[Credential, None, bool]:
+    """The credentials in a JSON text. Returns whether it is one."""
+    if not may_name_one(text):
+        return True
+    duplicates: list[Any] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            # All of them: one reader takes the first of two equal names, another the last.
+            duplicates.extend({name: member} for name, member in pairs)
+        return value
 
     try:
-        json.loads(body, object_hook=collect)
+        value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), object_pairs_hook=members)
     except (ValueError, RecursionError):
-        # Not JSON as a whole: JSON lines, or truncated.
-        credentials = [_credential(name, value) for name, value in _QUOTED.findall(body)]
-    yield from credentials
+        return False
+    for holder, place, name, kind in sightings([value, *duplicates]):
+        member = holder[place]
+        if isinstance(member, str):
+            secret = member.encode("utf-8", "surrogatepass")
+            yield Credential(kind, secret)
+            if kind == "header":
+                yield from header_credentials(header_kind(name.encode("utf-8", "replace")) or kind, secret)
+    return True
+
+
+def _text_credentials(text: bytes) -> Iterator[Credential]:
+    """The credentials in a body that is not JSON as a whole. Of a long one, only its ends are searched."""
+    for piece in [text] if len(text) <= 2 * _MAX_TEXT else [text[:_MAX_TEXT], text[-_MAX_TEXT:]]:
+        for kind, start, end in members_in(piece):
+            yield Credential(kind, piece[start:end])
+        if b"\n" not in piece[:_MAX_PAIR]:
+            yield from _form_credentials(piece)
+
+
+def _form_credentials(text: bytes) -> Iterator[Credential]:
+    for pair in text.split(b"&", _MAX_PAIRS):
+        name, _, value = pair.replace(b"+", b" ").partition(b"=")
+        secret = unquote_to_bytes(value)
+        if kind := credential_kind(unquote_to_bytes(name[:256]).decode("latin-1"), secret.decode("latin-1")):
+            yield Credential(kind, secret)
+        # JSON in a field
+        elif secret.startswith((b"{", b"[")):
+            yield from (Credential(found, secret[start:end]) for found, start, end in members_in(secret))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Literal
-from urllib.parse import quote, quote_plus
+
+from addon.redaction.plain_text import squeezed
 
 __all__ = ["NeedleIndex", "encoded_forms"]
 
@@ -18,27 +17,23 @@ __all__ = ["NeedleIndex", "encoded_forms"]
 _BLOCK = 8
 _SHORTEST_BY_BLOCK = 2 * _BLOCK - 1
 _FEW = 16
+# Of a long secret the end is searched for: all JWTs of one issuer start alike.
+_CORE = 48
 _ORDER: Literal["little", "big"] = sys.byteorder
 
 
 def encoded_forms(secret: bytes) -> set[bytes]:
-    """Byte strings, one of which occurs in any text with `secret` plain, URL-encoded, JSON-escaped, hex or
-    base64.
+    """Byte strings, one of which occurs in any `squeezed` text with the end of `secret` plain, in hex or base64.
 
-    base64 (RFC 4648, 4 and 5) depends on what precedes the secret. For each of the three alignments, the form
-    is the run of characters that the secret alone determines.
+    base64 (RFC 4648, 4 and 5) depends on what precedes the secret. For each of the three alignments, the form is
+    the run of characters that the secret alone determines.
     """
-    forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
+    end = secret[-_CORE:]
+    forms = {end, squeezed(secret)[-_CORE:] or end, end.hex().encode(), end.hex().upper().encode()}
     for before in range(3):
-        encoded = base64.b64encode(bytes(before) + secret)
-        core = encoded[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6]
+        encoded = base64.b64encode(bytes(before) + end)
+        core = encoded[-(-before * 8 // 6) : (before + len(end)) * 8 // 6]
         forms |= {core, core.translate(bytes.maketrans(b"+/", b"-_"))}
-    for coded in (quote(secret, safe=""), quote(secret, safe="/"), quote_plus(secret)):
-        forms |= {coded.encode(), re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), coded).encode()}
-    text = secret.decode("utf-8", "replace")
-    for ascii_only in (True, False):
-        escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        forms |= {escaped.encode(), escaped.replace("/", "\\/").encode()}
     return forms
 
 

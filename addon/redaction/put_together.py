@@ -1,4 +1,4 @@
-"""The texts of an answer as a client reads them: stream pieces joined, JSON escapes undone.
+"""The texts of an answer as a client reads them: stream pieces joined, escapes undone.
 
 A model that repeats a secret streams it token by token, one event each, and some servers write `=` as
 `\\u003d`. The body then contains the secret nowhere in one piece.
@@ -8,47 +8,42 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import chain, repeat
 from typing import Any
 
+from addon.redaction.plain_text import OVERLAP, readable, windows
 from cache_store.answers import eventstream, sse
 from cache_store.answers.abridged import abridged_events, abridged_json
 from cache_store.answers.media import Kind, kind_of
 
 __all__ = ["put_together"]
 
-_ESCAPE = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")
-_STEP, _OVERLAP = 256 * 1024, 8 * 1024
-# A longer text is not a token of a model. The body contains it in one piece.
-_LONGEST = 256
+# Of a longer text the middle stands in the body in one piece. Its ends may belong to pieces before and after.
+_LONGEST, _END = 16 * 1024, 8 * 1024
+# Beside an `index` of any name, these tell apart streams that take turns.
+_STREAM_IDS = frozenset({"item_id", "itemId", "call_id", "message_id", "messageId", "type"})
 _HELD = 64 * 1024  # characters kept of one place
 _PLACES = 4096
 
 
 def put_together(body: bytes, essence: str) -> Iterator[bytes]:
     """The texts of a body of this media type that the body does not contain in one piece. Never raises."""
+    for window in windows(body):
+        plain = readable(window)
+        if plain != window:
+            yield plain
     kind = kind_of(essence, body)
     if kind is Kind.EVENTS:
         yield from _joined(_loaded(event.data) for event in sse.parse(abridged_events(body)).events)
     elif kind is Kind.FRAMES:
         yield from _joined(_of_frames(body))
     elif kind in (Kind.LINES, Kind.JSON):
-        yield from _unescaped(body)
         if body[:64].lstrip().startswith(b"["):
             yield from _joined([_loaded(body)])
         elif kind is Kind.LINES or b"}\n{" in body:
             yield from _joined(_loaded(line) for line in BytesIO(body))
-
-
-def _unescaped(body: bytes) -> Iterator[bytes]:
-    if b"\\u00" in body:
-        for at in range(0, len(body), _STEP):
-            window = body[at : at + _STEP + _OVERLAP]
-            if _ESCAPE.search(window):
-                yield _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), window)
 
 
 def _loaded(text: bytes | str) -> Any:
@@ -86,7 +81,7 @@ def _joined(values: Iterable[Any]) -> Iterator[bytes]:
         if sizes[place] > _HELD:
             whole = _whole(held[place])
             yield whole
-            held[place] = [whole[-_OVERLAP:].decode("utf-8", "replace")]
+            held[place] = [whole[-OVERLAP:].decode("utf-8", "replace")]
             sizes[place] = 0
     yield from map(_whole, held.values())
 
@@ -96,7 +91,7 @@ def _whole(texts: list[str]) -> bytes:
 
 
 def _texts(value: Any) -> Iterator[tuple[int, str]]:
-    """The texts in `value`, each with its place: a hash of the names and the `index` members on the path to it.
+    """The texts in `value`, each with its place: a hash of the names, indexes and ids on the path to it.
 
     Uses little memory for wide values and long names: an answer may be one list of many millions.
     """
@@ -104,7 +99,7 @@ def _texts(value: Any) -> Iterator[tuple[int, str]]:
     while stack:
         for place, item in stack[-1]:
             if isinstance(item, str):
-                yield place, item if len(item) <= _LONGEST else "\n"
+                yield place, item if len(item) <= _LONGEST else f"{item[:_END]}\n{item[-_END:]}"
             elif isinstance(item, list):
                 stack.append(zip(repeat(place), item))
                 break
@@ -116,6 +111,10 @@ def _texts(value: Any) -> Iterator[tuple[int, str]]:
 
 
 def _members(place: int, members: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-    index = members.get("index")
-    inner = hash((place, index)) if isinstance(index, int) else place
+    beside = [
+        member
+        for name, member in members.items()
+        if isinstance(member, int | str) and (name in _STREAM_IDS or name.lower().endswith("index"))
+    ]
+    inner = hash((place, *beside)) if beside else place
     return ((hash((inner, name)), member) for name, member in members.items())

@@ -8,19 +8,18 @@ confused with a redaction. The same holds for `⟦minted:`, which stands for an 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
 
-from addon.redaction import shapes
-from addon.redaction.credential_places import BODY_FIELDS
+from addon.redaction import shapes, url_secrets
+from addon.redaction.text_members import members_in
 
 __all__ = [
     "IGNORED",
     "hashed",
-    "is_redacted",
     "may_hold_secrets",
     "minted",
     "redact_bytes",
+    "redact_path",
+    "redact_query_value",
     "redact_text",
     "redacted",
 ]
@@ -28,17 +27,7 @@ __all__ = [
 _OPEN = b"<redacted:"
 _MINTED = "⟦minted:".encode()
 _LITERALS = (_OPEN, _MINTED)
-_MARKER = re.compile(r"<redacted:[a-z0-9-]+(?::[0-9a-f]{32})?>")
-# Possessive, because `re` stores 160 bytes for each byte that it could go back to.
-_MEMBER = re.compile(rb'"([A-Za-z_-]{4,40})"\s{0,64}:\s{0,64}"((?:[^"\\]++|\\.)++)"', re.DOTALL)
-# `headers` of an MCP server in a body that is not parsed as JSON: the lines of a batch, a lone surrogate in a
-# prompt.
-_HEADERS = re.compile(rb'"headers"\s{0,64}:\s{0,64}\{((?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+)', re.DOTALL)
-_HEADER = re.compile(
-    rb'"(?:[^"\\]++|\\.)*+"\s{0,64}:\s{0,64}"((?:[^"\\]++|\\.)++)"|"(?:[^"\\]++|\\.)*+"', re.DOTALL
-)
-# A form that is not parsed as one.
-_PAIR = re.compile(rb"(?:\A|&)([A-Za-z_-]{4,40})=([^&\s\"\\]++)")
+_SHORTEST_TEXT = len("x://a:b@c")
 
 IGNORED = "<redacted:ignored>"
 """Replaces a value that an ignore rule of the user removed."""
@@ -58,11 +47,6 @@ def redacted(kind: str, value: bytes) -> str:
     return f"<redacted:{kind}:{_hex(value)}>"
 
 
-def is_redacted(text: str) -> bool:
-    """Whether the whole of `text` is a redaction of ours; always False for text that is not yet redacted."""
-    return text.startswith("<redacted:") and _MARKER.fullmatch(text) is not None
-
-
 def minted(key: str) -> str:
     """The text that stands for an id that was minted in the answer to the request with `key`."""
     return f"⟦minted:{key}⟧"
@@ -75,56 +59,70 @@ def may_hold_secrets(data: bytes) -> bool:
     one in the JSON. The reverse does not hold: a private key that ends in another text is reported as well.
     """
     # Searching for one byte is faster than searching for several.
-    return (_OPEN[0] in data and _OPEN in data) or _MINTED in data or bool(shapes.find(data))
+    return (
+        (_OPEN[0] in data and _OPEN in data)
+        or _MINTED in data
+        or bool(shapes.find(data) or url_secrets.find(data))
+    )
 
 
 def redact_bytes(data: bytes, *, members: bool = False, is_saved: bool = False) -> bytes:
-    """`data` with every secret shape replaced. Never raises; two different inputs stay different.
+    """`data` with every secret shape and every credential in a URL replaced.
 
-    `members` is for text that is not JSON or a form as a whole (JSON lines, a damaged document). It also
-    replaces the values of members and pairs whose names are those of credentials, and of a server's headers.
-    `is_saved` is for text that has been redacted before: its redactions stay as they are.
+    Never raises; two different inputs stay different. `members` is for text that is not JSON or a form as a whole
+    (JSON lines, a damaged document). It also replaces the values that stand under names of credentials. `is_saved`
+    is for text that has been redacted before: its redactions stay as they are.
     """
-    findings = shapes.find(data)
+    findings = shapes.find(data) + url_secrets.find(data)
     if members:
-        named = _members(data)
-        if is_saved:
-            named = (f for f in named if not is_redacted(data[f.start : f.end].decode("utf-8", "replace")))
-        findings = sorted([*findings, *named], key=lambda finding: finding.start)
+        findings += members_in(data)
     return _replaced(data, findings, () if is_saved else tuple(text for text in _LITERALS if text in data))
 
 
-def _replaced(data: bytes, findings: list[shapes.Finding], literals: tuple[bytes, ...]) -> bytes:
+def _replaced(data: bytes, findings: list[shapes.Finding], literals: tuple[bytes, ...] = ()) -> bytes:
     """`data` with the findings replaced, and `literals` escaped between them."""
     if not findings and not literals:
         return data
     parts: list[bytes] = []
     at = 0
-    for kind, start, end in findings:
-        if start >= at:
-            parts += (data[at:start], redacted(kind, data[start:end]).encode())
-            at = end
+    for kind, start, end in _merged(findings):
+        parts += (data[at:start], redacted(kind, data[start:end]).encode())
+        at = end
     parts.append(data[at:])
     for literal in literals:
         parts[::2] = [part.replace(literal, literal + b":") for part in parts[::2]]
     return b"".join(parts)
 
 
-def _members(data: bytes) -> Iterator[shapes.Finding]:
-    for match in (*_MEMBER.finditer(data), *_PAIR.finditer(data)):
-        if kind := BODY_FIELDS.get(match[1].decode()):
-            yield shapes.Finding(kind, *match.span(2))
-    for headers in _HEADERS.finditer(data):
-        for match in _HEADER.finditer(data, *headers.span(1)):
-            if match[1]:
-                yield shapes.Finding("header", *match.span(1))
+def _merged(findings: list[shapes.Finding]) -> list[shapes.Finding]:
+    """The findings in order. Those that overlap are one."""
+    merged: list[shapes.Finding] = []
+    for finding in sorted(findings, key=lambda finding: finding.start):
+        if merged and finding.start < merged[-1].end:
+            merged[-1] = merged[-1]._replace(end=max(merged[-1].end, finding.end))
+        else:
+            merged.append(finding)
+    return merged
 
 
 def redact_text(text: str, *, members: bool = False, is_saved: bool = False) -> str:
     """`text` with secrets replaced; the options are those of `redact_bytes`."""
-    # Most texts are too short for a shape and contain neither a literal nor a member.
-    if len(text) < shapes.SHORTEST and not (members or "<" in text or "⟦" in text):
+    # Most texts are too short for a shape, a URL or a member, and contain no literal.
+    if len(text) < _SHORTEST_TEXT and not ("<" in text or "⟦" in text):
         return text
     data = text.encode("utf-8", "surrogatepass")
     safe = redact_bytes(data, members=members, is_saved=is_saved)
     return text if safe is data else safe.decode("utf-8", "surrogatepass")
+
+
+def redact_path(path: str) -> str:
+    """A path in normal form with the secrets in its segments replaced, such as `/bot<token>/sendMessage`."""
+    data = path.encode("utf-8", "surrogatepass")
+    findings = [*url_secrets.in_path(data), *url_secrets.in_query(data)]
+    return _replaced(data, findings).decode("utf-8", "surrogatepass")
+
+
+def redact_query_value(value: str) -> str:
+    """The value of a query parameter with the credentials in it replaced: those in a URL, or after a `;`."""
+    data = value.encode("utf-8", "surrogatepass")
+    return _replaced(data, list(url_secrets.in_query(data))).decode("utf-8", "surrogatepass")

@@ -11,6 +11,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from addon.redaction.known_tokens import (
+    AFTER_DOT,
+    AFTER_EQUALS,
+    AFTER_HYPHEN,
+    AFTER_UNDERSCORE,
+    TELEGRAM,
+    TokenShape,
+)
+
 __all__ = ["SHORTEST", "Finding", "find", "find_in_answer"]
 
 SHORTEST = 20
@@ -57,23 +66,51 @@ def _is_sk_key(key: bytes) -> bool:
     return rest.isalnum() or any(byte in b"0123456789" for byte in rest)
 
 
-class _Shape(NamedTuple):
-    kind: str
-    pattern: re.Pattern[bytes]
-    before: int
-    searched: int
-
-
 def _after(first: str) -> str:
     """A pattern for the position after `first` (a pattern), if `first` may start a secret there."""
     return f"(?<={first})" + _BEFORE.replace("{0}", first)
 
 
-def _shape(kind: str, first: str, rest: str) -> _Shape:
-    """A shape whose first letters (a pattern) end in a letter, which `re` finds at the speed of memchr."""
-    length = len(re.sub(r"\[[a-zA-Z]+\]", "?", first))
-    pattern = re.compile(f"{first[-1]}{_after(first)}{rest}".encode())
-    return _Shape(kind, pattern, length - 1, ord(first[-1]))
+class _Search:
+    """Finds shapes whose prefixes end in the same letter. `then` is tested once at each letter."""
+
+    def __init__(self, letter: str, then: str, shapes: tuple[TokenShape, ...]) -> None:
+        self.letter = ord(letter)
+        self.kinds = [shape.kind for shape in shapes]
+        self.before = [_length(shape.prefix) - 1 for shape in shapes]
+        any_of = "|".join(f"({_after(shape.prefix)}{shape.rest})" for shape in shapes)
+        self.pattern = re.compile(
+            f"{re.escape(letter)}(?<=[A-Za-z0-9]{re.escape(letter)})(?={then})(?:{any_of})".encode()
+        )
+
+    def find(self, data: bytes, start: int, end: int) -> Iterator[Finding]:
+        """The tokens in `data[start:end]`."""
+        # Finding one byte is cheaper than starting a search.
+        if data.find(self.letter, start, end) < 0:
+            return
+        for match in _matches(self.pattern, data, start, end):
+            at = (match.lastindex or 1) - 1
+            kind = self.kinds[at]
+            if kind != "sk-key" or _is_sk_key(match[0]):
+                yield Finding(kind, match.start() - self.before[at], match.end())
+
+
+def _matches(pattern: re.Pattern[bytes], data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
+    """`pattern.finditer(data, start, end)` in steps: no other thread runs during one search."""
+    for at in range(start, end, _STEP):
+        stop = min(at + _STEP + _LONGEST, end)
+        for match in pattern.finditer(data, at, stop):
+            if match.start() >= at + _STEP:
+                break
+            whole = match if match.end() < stop or stop == end else pattern.match(data, match.start(), end)
+            if whole is not None:
+                yield whole
+
+
+def _length(prefix: str) -> int:
+    """How many characters a prefix of fixed length matches."""
+    one = re.sub(r"\(\?:(\w+)[^)]*\)", r"\1", prefix)
+    return len(re.sub(r"\[[A-Za-z]+\]|\\.", "?", one))
 
 
 _B64URL = "[A-Za-z0-9_-]"
@@ -85,27 +122,25 @@ _GOOGLE = f"za{_after('AIza')}{_B64URL}{{35}}+{_END}"
 _AWS = f"A{_after('A[KS]IA')}[A-Z0-9]{{16}}+{_END}"
 _GOOGLE_OR_AWS = re.compile(f"I(?:({_GOOGLE})|{_AWS})".encode())
 _IN_BOTH = ord("I")
-# Each of these lies within one run of the letters below, at least 25 bytes long (Slack). Grouped by a letter
-# that they contain and base64 does not.
-_IN_RUNS = {
-    ord("-"): (
-        _shape("sk-key", "sk-", rf"(?:ant-{_B64URL}{{24,256}}+|(?!ant-){_B64URL}{{32,256}}+){_END}"),
-        _shape("slack-token", "xox", "[bp]-[A-Za-z0-9-]{20,255}+(?![A-Za-z0-9_])"),
-    ),
-    ord("_"): (
-        _shape("groq-key", "gsk_", "[A-Za-z0-9]{40,80}+" + _END),
-        _shape("github-token", "gh[pousr]_", "[A-Za-z0-9]{36,255}+" + _END),
-    ),
-    ord("."): (
-        _shape("google-token", "ya29", r"\.[A-Za-z0-9_.-]{24,4096}+"),
-        _shape("jwt", "eyJ", rf"{_B64URL}{{8,}}+\.eyJ{_B64URL}{{8,}}+\.{_B64URL}{{16,}}+"),
-    ),
-}
+# Each of these lies within one run of the letters below, at least 25 bytes long (Slack, Stripe), and has a
+# letter that base64 has not. After most of these letters less than a token follows, or only small letters.
+_LONG = "[A-Za-z0-9+/=_-]{16}"
+_IN_RUNS = (
+    _Search("-", _LONG, AFTER_HYPHEN),
+    _Search("_", rf"{_LONG})(?=[A-Za-z0-9+/=]{{16}}|[a-z_-]{{0,15}}[A-Z0-9+/]", AFTER_UNDERSCORE),
+    _Search(".", _LONG, AFTER_DOT),
+    _Search("=", _LONG, AFTER_EQUALS),
+)
+_JWT = re.compile(f"J{_after('eyJ')}{_B64URL}{{8,}}+\\.eyJ{_B64URL}{{8,}}+\\.{_B64URL}{{16,}}+".encode())
+_DOT = ord(".")
+_TELEGRAM = re.compile(TELEGRAM.encode())
+_TELEGRAM_STARTS = b":AA"
 # Includes `+/=`, so that a base64 text is one run and not thousands.
 _NOT_IN_RUN = bytes(
     byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+/=" for byte in range(256)
 )
 _SHORTEST_RUN = bytes(25)
+_STEP, _LONGEST = 64 * 1024, 8 * 1024
 # After the first few runs, a run shares a span with the bytes that follow it.
 _OWN_SPANS, _SPAN = 4, 1024
 # Bytes translated at a time, so that a large answer is not in memory twice.
@@ -115,13 +150,14 @@ _WINDOW = 256 * 1024
 def find(data: bytes) -> list[Finding]:
     """Every secret in `data`, in order, without overlaps. Takes time linear in `len(data)`."""
     findings = [*_google_or_aws(data)] if _IN_BOTH in data else []
-    # Most prose has no long run, and finding that out is cheaper than six searches.
+    if _TELEGRAM_STARTS in data:
+        findings += (Finding("telegram-token", *match.span()) for match in _TELEGRAM.finditer(data))
+    # Most prose has no long run, and finding that out is cheaper than these searches.
     for start, end in _spans(data):
-        for rare, shapes in _IN_RUNS.items():
-            # Finding one byte is cheaper than starting a search.
-            if data.find(rare, start, end) >= 0:
-                for shape in shapes:
-                    findings += _of_shape(shape, data, start, end)
+        for search in _IN_RUNS:
+            findings += search.find(data, start, end)
+        if data.find(_DOT, start, end) >= 0:
+            findings += (Finding("jwt", m.start() - 2, m.end()) for m in _matches(_JWT, data, start, end))
     # Searching from the end is faster: a hyphen is rarer than an `N`.
     if _PEM_RARE in data and data.rfind(_PEM_BEGINS) >= 0:
         findings += _private_keys(data)
@@ -132,17 +168,6 @@ def find(data: bytes) -> list[Finding]:
         if not kept or finding.start >= kept[-1].end:
             kept.append(finding)
     return kept
-
-
-def _of_shape(shape: _Shape, data: bytes, start: int, end: int) -> list[Finding]:
-    kind, pattern, before, searched = shape
-    if data.find(searched, start, end) < 0:
-        return []
-    return [
-        Finding(kind, match.start() - before, match.end())
-        for match in pattern.finditer(data, start, end)
-        if kind != "sk-key" or _is_sk_key(match[0])
-    ]
 
 
 # In a signed URL (AWS Signature Version 4, and version 2).

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import threading
+import weakref
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -12,31 +14,47 @@ from addon.messages import WireRequest
 from addon.redaction.credentials_seen import (
     Credential,
     body_credentials,
-    body_headers,
+    body_encoding,
     header_credentials,
     header_kind,
     url_credentials,
 )
 from addon.redaction.needle_index import NeedleIndex, encoded_forms
+from addon.redaction.plain_text import squeezed, windows
 from cache_store.entry import Headers
 
 __all__ = ["SHORTEST", "Taint", "credentials_of"]
 
-SHORTEST = 12
+SHORTEST = 8
 """Bytes. Shorter values (`test`, `EMPTY`, `ollama`) are not secrets and occur everywhere."""
 
+# So do words and numbers, if they are short.
+_LONG = 12
+_WORDS = re.compile(rb"[A-Za-z]+(?:[-_. ][A-Za-z]+)*|[0-9]+")
 _MAX_KNOWN = 256
 _MAX_REMEMBERED = 1024
-# Only the end of a long credential is searched for: all JWTs of one issuer start alike.
-_CORE = 48
 # A credential in use is announced again before another process can have evicted it.
 _ANNOUNCE_AGAIN = _MAX_KNOWN // 4
 
 
 class Taint:
-    """The latest 256 credentials of a run. Never shows or pickles one. Threads may share it."""
+    """The latest 256 credentials of a run, and all those of requests in flight.
 
-    __slots__ = ("_added", "_bodies", "_index", "_known", "_lock", "_of_head", "_of_header")
+    A request is in flight as long as its WireRequest exists. Never shows or pickles a credential. Threads may share
+    it.
+    """
+
+    __slots__ = (
+        "_added",
+        "_bodies",
+        "_in_flight",
+        "_index",
+        "_known",
+        "_lock",
+        "_of_head",
+        "_of_header",
+        "_own",
+    )
 
     def __init__(self) -> None:
         self._known: dict[
@@ -45,11 +63,13 @@ class Taint:
         self._added = 0
         self._index = NeedleIndex()
         self._lock = threading.Lock()
+        self._in_flight: dict[int, tuple[weakref.ref[WireRequest], tuple[Credential, ...]]] = {}
+        self._own: WireRequest | None = None
         # Repeated headers and bodies cost one look-up. The caches die with this object, as they hold
         # credentials.
         self._of_header = lru_cache(_MAX_REMEMBERED)(_header_credentials)
         self._of_head = lru_cache(_MAX_KNOWN)(self._head_credentials)
-        self._bodies: dict[tuple[bytes, str, str], tuple[Credential, ...]] = {}
+        self._bodies: dict[tuple[bytes, str], tuple[Credential, ...]] = {}
 
     def __repr__(self) -> str:
         return f"<Taint: {len(self._known)} credentials>"
@@ -58,27 +78,29 @@ class Taint:
         raise TypeError("a Taint holds credentials and cannot be pickled")
 
     def learn(self, request: WireRequest) -> list[Credential]:
-        """Remember the credentials of `request` that have at least 12 bytes. Never raises.
+        """Remember the credentials of `request`. Never raises.
 
         Returns those that other processes of this run do not know, or may soon have evicted.
         """
         with self._lock:
             credentials = self._credentials(request)
-        return self.add(credentials)
+        return self.add(credentials, request)
 
     def learn_proxy_auth(self, pair: str) -> None:
         """Remember the `user:password` that clients send to this proxy, mostly in CONNECT requests."""
         value = b"Basic " + base64.b64encode(pair.encode())
-        self.learn(WireRequest("CONNECT", "https", "", 0, "/", ((b"proxy-authorization", value),), b""))
+        # Kept for as long as the proxy runs: CONNECT requests are not learned from.
+        self._own = WireRequest("CONNECT", "https", "", 0, "/", ((b"proxy-authorization", value),), b"")
+        self.learn(self._own)
 
-    def add(self, credentials: Iterable[Credential]) -> list[Credential]:
-        """Remember credentials, as `learn` does."""
+    def add(self, credentials: Iterable[Credential], request: WireRequest | None = None) -> list[Credential]:
+        """Remember credentials, as `learn` does: those of `request`, or of another process of this run."""
+        distinctive = tuple(filter(_is_distinctive, credentials))
         with self._lock:
-            return [
-                credential
-                for credential in credentials
-                if len(credential.secret) >= SHORTEST and self._remember(*credential)
-            ]
+            if distinctive and request is not None:
+                at, in_flight = id(request), self._in_flight
+                in_flight[at] = (weakref.ref(request, lambda _: in_flight.pop(at, None)), distinctive)
+            return [credential for credential in distinctive if self._remember(*credential)]
 
     def known(self) -> list[Credential]:
         """All remembered credentials, for another process of this run."""
@@ -87,8 +109,16 @@ class Taint:
 
     def found_in(self, *blobs: bytes) -> str | None:
         """The kind of a known credential that occurs in `blobs`, plain or encoded, or None."""
-        with self._lock:
-            return next((kind for blob in blobs if (kind := self._index.find(blob))), None)
+        for blob in blobs if self._known else ():
+            for window in windows(blob):
+                # As it is, too: what looks like an escape may be the start of a credential.
+                for text in (window, squeezed(window)):
+                    # Held for one text only: `learn` in the event loop waits for it.
+                    with self._lock:
+                        kind = self._index.find(text)
+                    if kind is not None:
+                        return kind
+        return None
 
     def _remember(self, kind: str, secret: bytes) -> bool:
         """Add a credential, or move it to the end of the queue. Returns whether to announce it."""
@@ -100,22 +130,28 @@ class Taint:
         if before is not None:
             return True
         self._added += 1
-        for form in encoded_forms(secret[-_CORE:]):
+        for form in encoded_forms(secret):
             self._index.add(form, kind)
-        if len(self._known) > _MAX_KNOWN:
-            oldest = next(iter(self._known))
-            evicted_kind, _ = self._known.pop(oldest)
-            for form in encoded_forms(oldest[-_CORE:]):
-                self._index.remove(form, evicted_kind)
+        self._evict()
         return True
+
+    def _evict(self) -> None:
+        """Forget the oldest credentials above the limit, except those of requests in flight."""
+        excess = len(self._known) - _MAX_KNOWN
+        if excess <= 0:
+            return
+        in_flight = list(self._in_flight.values())
+        held = {credential.secret for _, credentials in in_flight for credential in credentials}
+        for secret in [secret for secret in self._known if secret not in held][:excess]:
+            kind, _ = self._known.pop(secret)
+            for form in encoded_forms(secret):
+                self._index.remove(form, kind)
 
     def _credentials(self, request: WireRequest) -> tuple[Credential, ...]:
         credentials = self._of_head(request.headers, request.host, request.target)
-        return (
-            credentials + self._of_body(request.body, *body_headers(request.headers))
-            if request.body
-            else credentials
-        )
+        if not request.body:
+            return credentials
+        return credentials + self._of_body(request.body, body_encoding(request.headers))
 
     def _head_credentials(self, headers: Headers, host: str, target: str) -> tuple[Credential, ...]:
         in_headers = [
@@ -126,16 +162,12 @@ class Taint:
         ]
         return (*in_headers, *url_credentials(host, target))
 
-    def _of_body(self, body: bytes, content_type: str, encoding: str) -> tuple[Credential, ...]:
+    def _of_body(self, body: bytes, encoding: str) -> tuple[Credential, ...]:
         # By digest: `lru_cache` would keep the bodies.
-        key = (hashlib.sha256(body).digest(), content_type, encoding)
+        key = (hashlib.sha256(body).digest(), encoding)
         credentials = self._bodies.get(key)
         if credentials is None:
-            credentials = self._bodies[key] = tuple(
-                credential
-                for credential in body_credentials(body, content_type, encoding)
-                if len(credential.secret) >= SHORTEST
-            )
+            credentials = self._bodies[key] = tuple(filter(_is_distinctive, body_credentials(body, encoding)))
             if len(self._bodies) > _MAX_REMEMBERED:
                 del self._bodies[next(iter(self._bodies))]
         return credentials
@@ -144,6 +176,12 @@ class Taint:
 def credentials_of(request: WireRequest) -> tuple[Credential, ...]:
     """The credentials of one request, for `Taint.add`. Never raises."""
     return Taint()._credentials(request)
+
+
+def _is_distinctive(credential: Credential) -> bool:
+    """Whether a credential occurs in an answer only if the answer repeats it."""
+    secret = credential.secret
+    return len(secret) >= _LONG or (len(secret) >= SHORTEST and _WORDS.fullmatch(secret) is None)
 
 
 def _header_credentials(kind: str, value: bytes) -> tuple[Credential, ...]:

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from io import BytesIO
 from typing import Any
 
+from addon.redaction.member_names import credential_kind, may_name_one
 from cache_store.answers.abridged import abridged_json
 
 __all__ = ["carries_credentials"]
 
-# Normalised name (lower case, no `_` or `-`) -> kind. `token` is missing because logprobs have one.
-_MEMBERS = {
-    "accesstoken": "access-token",  # RFC 6749 5.1; AWS SSO has accessToken
-    "refreshtoken": "refresh-token",
-    "idtoken": "id-token",
-    "clientsecret": "client-secret",  # RFC 7591; OpenAI realtime sessions: {"client_secret": {"value": "ek_…"}}
-    "secretaccesskey": "secret-access-key",  # AWS STS, SSO and instance metadata
-    "sessiontoken": "session-token",
-    "securitytoken": "security-token",
-    "privatekey": "private-key",
-    "privatekeydata": "private-key",  # Google IAM service account keys
-    "ephemeralkey": "ephemeral-key",
-}
 # Members that a model wrote, or that the answer repeats from the request.
 _GENERATED = frozenset({"input", "arguments", "args", "parameters", "properties"})
-_ENDINGS = (b'token"', b'secret"', b'key"', b'keydata"', b'key_data"')
-_LONGEST_ENDING = max(map(len, _ENDINGS))
-_STEP = 256 * 1024  # bytes lowered at a time
-_XML = re.compile(rb"(?i)<(?:[\w.-]{1,64}:)?([\w-]{4,40})(?:\s[^<>]{0,1024})?>\s*[^<\s]")
-_SEPARATORS = str.maketrans("", "", "_-")
+_XML = re.compile(rb"<(?:[\w.-]{1,64}:)?([\w-]{2,64})(?:\s[^<>]{0,1024})?>\s*([^<\s][^<]{0,8192}+)")
+# Beside these, `token` is a piece of generated text.
+_OF_LOGPROBS = frozenset({"logprob", "logProbability", "log_probability", "top_logprobs"})
 _MAX_DEPTH = 12
 
 
@@ -44,34 +31,32 @@ def carries_credentials(body: bytes, media_type: str) -> str | None:
     if "json" in kind or start in (b"{", b"["):
         return _in_json(body)
     if "xml" in kind or start == b"<":
-        return _first(match[1].decode() for match in _XML.finditer(body))
+        return _first(match.groups() for match in _XML.finditer(body))
     if kind == "application/x-www-form-urlencoded" or (kind == "text/plain" and b"=" in body[:64]):
-        return _first(pair.partition(b"=")[0].decode("latin-1") for pair in body.split(b"&"))
+        return _first(pair.split(b"=", 1) for pair in body.split(b"&") if b"=" in pair)
     return None
 
 
-def _first(names: Iterator[str]) -> str | None:
-    return next(
-        (_MEMBERS[name] for raw in names if (name := raw.translate(_SEPARATORS).lower()) in _MEMBERS), None
-    )
+def _first(pairs: Iterable[Sequence[bytes]]) -> str | None:
+    kinds = (credential_kind(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
+    return next((kind for kind in kinds if kind), None)
 
 
 def _in_json(body: bytes) -> str | None:
-    if not _may_name_one(body) and b"\\u00" not in body:
+    if not may_name_one(body):
         return None
     try:
         value = json.loads(abridged_json(body))
     except (ValueError, RecursionError):
-        return None
+        return next((kind for line in BytesIO(body) if (kind := _in_line(line))), None)
     return _in_value(value, _MAX_DEPTH)
 
 
-def _may_name_one(body: bytes) -> bool:
-    for at in range(0, len(body), _STEP):
-        lower = body[at : at + _STEP + _LONGEST_ENDING].lower()
-        if any(ending in lower for ending in _ENDINGS):
-            return True
-    return False
+def _in_line(line: bytes) -> str | None:
+    try:
+        return _in_value(json.loads(line), _MAX_DEPTH)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _in_value(value: Any, depth: int) -> str | None:
@@ -82,17 +67,11 @@ def _in_value(value: Any, depth: int) -> str | None:
     if not isinstance(value, dict):
         return None
     for name, member in value.items():
-        if name in _GENERATED:
+        if name in _GENERATED or (name == "token" and not _OF_LOGPROBS.isdisjoint(value)):
             continue
-        known = _MEMBERS.get(name.translate(_SEPARATORS).lower()) if len(name) <= 40 else None
-        if known and _holds_text(member):
-            return known
+        text = member.get("value") if isinstance(member, dict) else member
+        if isinstance(text, str) and text and (kind := credential_kind(name, text)):
+            return kind
         if kind := _in_value(member, depth - 1):
             return kind
     return None
-
-
-def _holds_text(member: Any) -> bool:
-    return bool(member) and (
-        isinstance(member, str) or (isinstance(member, dict) and _holds_text(member.get("value")))
-    )

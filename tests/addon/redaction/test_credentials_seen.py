@@ -11,7 +11,7 @@ from addon.messages import WireRequest
 from addon.redaction.credentials_seen import (
     Credential,
     body_credentials,
-    body_headers,
+    body_encoding,
     has_secret_query,
     header_credentials,
     header_kind,
@@ -77,44 +77,49 @@ def test_signed_urls(url: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "secrets"),
+    ("body", "secrets"),
     [
-        (b'{"client_secret":"s","a":{"apiKey":"k"},"password":1}', "application/json", {b"s", b"k"}),
-        (b'{"client_secret":"s"', "application/json", set()),
-        (b'{"client_secret":"secret-of-a-cut-body"', "application/json", {b"secret-of-a-cut-body"}),
-        (b"client_secret=a%2Bb+c&x=y&password", "application/x-www-form-urlencoded", {b"a+b c", b""}),
-        (b'--B\r\nContent-Disposition: form-data; name="secret"\r\nX: y\r\n\r\nsecret-of-a-part\r\n--B--',
-         "multipart/form-data; boundary=B", {b"secret-of-a-part"}),
-        (b"\xff\xfe", "audio/wav", set()),
+        (b'{"client_secret":"s","a":{"apiKey":"k"},"password":1}', {b"s", b"k"}),
+        (b'{"client_secret":"s","client_secret":"t"}', {b"s", b"t"}),
+        (b'{"auth":{"key":"k"},"auth":{"key":"l"}}', {b"k", b"l"}),
+        (b'\xef\xbb\xbf{"client_secret":"s"}', {b"s"}),
+        ('{"client_secret":"s"}'.encode("utf-16"), {b"s"}),
+        (b'{"client_secret":"secret-of-a-cut-body"', {b"secret-of-a-cut-body"}),
+        (b'{"a":1}\n{"api_key":"k"}\n', {b"k"}),
+        (b"client_secret=a%2Bb+c&x=y&password", {b"a+b c", b"a%2Bb+c"}),
+        (b"a=1&%61pi_key=k", {b"k"}),
+        (b"payload=%7B%22api_key%22%3A%22k%22%7D", {b"k"}),
+        (b'--B\r\nContent-Disposition: form-data; name="secret"\r\nX: y\r\n\r\nsecret-of-a-part\r\n--B--', {b"secret-of-a-part"}),
+        (b'--B\nContent-Disposition: form-data; name="secret"\n\nof-a-part\n--B--', {b"of-a-part"}),
+        (b'--B\r\nContent-Type: application/json\r\n\r\n{"api_key":"k"}\r\n--B--', {b"k"}),
+        (b"<a><api_key>k</api_key></a>", {b"k"}),
+        (b'{"tools":[{"type":"mcp","server_url":"https:\\/\\/h\\/mcp?a=1\\u0026api_key=key-of-url"}]}', {b"key-of-url"}),
+        (b"\xff\xfe", set()),
     ],
 )  # fmt: skip
-def test_bodies(body: bytes, content_type: str, secrets: set[bytes]) -> None:
-    """Members whose names are known hold credentials, in every kind of body."""
-    assert {found.secret for found in body_credentials(body, content_type, "") if found.kind} == secrets
+def test_bodies(body: bytes, secrets: set[bytes]) -> None:
+    """Credentials are found in every kind of body, whatever its content-type says."""
+    assert {credential.secret for credential in body_credentials(body, "")} == secrets
 
 
 def test_an_encoding_that_lies() -> None:
     """What does not decode has no members to look at."""
-    assert list(body_credentials(b'{"secret":"x"}', "application/json", "gzip")) == []
+    assert list(body_credentials(b'{"secret":"x"}', "gzip")) == []
 
 
-def test_headers_about_the_body() -> None:
-    """Content type and encoding are found in any case."""
-    headers = ((b"Content-Type", b"A/B"), (b"CONTENT-ENCODING", b"GZip"))
-    assert body_headers(headers) == ("a/b", "gzip")
-    assert body_headers(()) == ("", "")
+def test_the_encoding_of_a_body() -> None:
+    """It is found in any case, and a header that is sent twice is one list."""
+    headers = ((b"CONTENT-ENCODING", b"GZip"), (b"a", b"b"), (b"content-encoding", b"identity"))
+    assert body_encoding(headers) == "gzip, identity"
+    assert body_encoding(()) == ""
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    ["application/json", "multipart/form-data; boundary=B", "application/x-www-form-urlencoded"],
-)
 @pytest.mark.parametrize(
     "piece",
     [b'"secret":"', b'name="token"\r\n', b'name="secret"\r\n\r\n', b"secret=", b'{"secret":', b"[", b'\\"'],
 )
-def test_bounded_time(piece: bytes, content_type: str) -> None:
+def test_bounded_time(piece: bytes) -> None:
     """Hostile bodies take no time."""
     start = time.process_time()
-    list(body_credentials(piece * (1_000_000 // len(piece)), content_type, ""))
+    list(body_credentials(piece * (1_000_000 // len(piece)), ""))
     assert time.process_time() - start < 2

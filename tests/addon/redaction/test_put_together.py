@@ -84,10 +84,40 @@ def test_what_repeats_in_every_event_is_no_text() -> None:
     assert b"abc" in texts
 
 
-def test_whole_texts_are_no_pieces() -> None:
-    """A long text is looked at where it stands: nothing is put together across it."""
-    texts = list(put_together(events(chat("ab"), chat("x" * 1000), chat("cd")), EVENTS))
-    assert b"ab\ncd" in texts
+LONG = "word " * 80
+
+
+@pytest.mark.parametrize("around", [LONG, "x" * 40_000], ids=["400 bytes", "40 kB"])
+def test_the_ends_of_long_pieces_are_joined(around: str) -> None:
+    """A secret may be split between two pieces of any length."""
+    half = len(SECRET) // 2
+    for make in (chat, gemini):
+        pieces = [make(around + SECRET[:half]), make(SECRET[half:] + around)]
+        for body, essence in ((events(*pieces), EVENTS), (json.dumps(pieces).encode(), "application/json")):
+            assert any(SECRET.encode() in text for text in put_together(body, essence))
+
+
+def responses(text: str, **where: Any) -> dict[str, Any]:
+    """A piece of one item of a Responses stream."""
+    return {"type": "response.output_text.delta", "delta": text, **where}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"output_index": 0}, {"output_index": 1}),
+        ({"output_index": 0, "content_index": 0}, {"output_index": 0, "content_index": 1}),
+        ({"item_id": "a"}, {"item_id": "b"}),
+        ({"messageId": "a"}, {"messageId": "b"}),
+        ({"contentBlockIndex": 0}, {"contentBlockIndex": 1}),
+        ({}, {"type": "response.reasoning_text.delta"}),
+    ],
+    ids=str,
+)
+def test_items_that_take_turns_are_told_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Pieces of another item between those of a secret do not hide it."""
+    turns = [event for text in PIECES for event in (responses(text, **one), responses("zz", **other))]
+    assert any(SECRET.encode() in text for text in put_together(events(*turns), EVENTS))
 
 
 @pytest.mark.parametrize(

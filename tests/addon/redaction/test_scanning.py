@@ -70,7 +70,7 @@ def test_signed_urls_are_notes(url: bytes) -> None:
     """A signed URL is listed and does not fail a scan, nor does the id of the AWS key that signed it."""
     assert scan_entry(entry(b'{"url": "%b"}' % url)) == [Leak("signed-url", "answer", note=True)]
     assert scan_bytes(url) == []
-    elsewhere = scan_entry(entry(b'{"url": "%b", "key": "AKIAIOSFODNN7EXAMPLE"}' % url))
+    elsewhere = scan_entry(entry(b'{"url": "%b", "note": "AKIAIOSFODNN7EXAMPLE"}' % url))
     assert [found.kind for found in elsewhere] == ["aws-key-id", "signed-url"]
 
 

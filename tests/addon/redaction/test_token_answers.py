@@ -24,7 +24,7 @@ STS_XML = """<?xml version="1.0"?>
         ({"id": "sess_1", "client_secret": {"value": "ek_1", "expires_at": 1}}, "client-secret"),
         ({"roleCredentials": {"accessKeyId": "A", "secretAccessKey": "x"}}, "secret-access-key"),
         ({"Code": "Success", "SecretAccessKey": "x", "Token": "y"}, "secret-access-key"), ({"SessionToken": "x"}, "session-token"),
-        ([{"access_token": "x"}], "access-token"), ({"private_key": "x"}, "private-key"), ({"privateKeyData": "x"}, "private-key"),
+        ([{"access_token": "x"}], "access-token"), ({"private_key": "x"}, "private-key"), ({"privateKeyData": "x"}, "private-key-data"),
     ],
     ids=json.dumps,
 )  # fmt: skip

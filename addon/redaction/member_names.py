@@ -1,0 +1,236 @@
+"""Decides whether a name and its value are a credential, by the shape of both.
+
+Redaction, learning and scanning share these rules. There are three kinds of names:
+
+- names that always hold a credential: `api_key`, `clientSecret`, `connection_string`, `wandbApiKey`;
+- names that may hold one: a bare `key` or `token`, `tunnel_token`, `keyString`. The value decides: identifiers,
+  words, counts and URLs stay;
+- names of objects that describe a credential: `authentication`, `service_auth`, `domain_secrets`. Inside them
+  `key`, `token` and `value` always hold one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from addon.redaction.credential_places import BODY_FIELDS, CREDENTIAL_HEADERS, looks_like_credential
+
+__all__ = [
+    "DESCRIBED_NAMES",
+    "DESCRIBED_VALUES",
+    "HARMLESS",
+    "SUSPECT",
+    "WEAK_WORDS",
+    "Rule",
+    "credential_kind",
+    "describes",
+    "is_about",
+    "is_credential_header",
+    "is_redacted",
+    "looks_secret",
+    "may_name_one",
+    "rule_of",
+    "words_of",
+]
+
+
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+HARMLESS = _set(
+    """
+    algorithmtrialkey authorizationurl bostoken cachekey clstoken contenttoken continuationtoken
+    cursortoken dedupekey deduplicationkey endtoken eostoken expectedkey foreignkey groupkey
+    googlemapswidgetcontexttoken
+    idempotencykey keypath kmskey kmskeyname masktoken nextpagetoken nexttoken objectkey padtoken
+    pagetoken paginationtoken partitionkey primarykey promptcachekey publickey routedexpertskey
+    rubricgroupkey searchkey septoken sortkey sourceattributekey specialtoken specialtokens starttoken
+    stoptoken stoptokens syncpagetoken synctoken tokens tokenstrings trialkey unktoken
+    """
+)
+"""Names (lower case, letters only) that look like credentials, but whose values shape the answer."""
+
+_LONGEST_NAME = 128
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# A quick test: a name without any of these has no rule.
+SUSPECT = re.compile(
+    r"key|token|secret|pass|pwd|credential|auth|jwt|bearer|connection|assertion|verifier|device|dsn|header|cookie"
+    r"|value|login"
+)
+# The end of a last word, so that `wandbapikey` counts as well.
+_GLUED = re.compile(
+    r".*(?:apikey|secret|secrets|password|passwords|passwd|passphrase|passcode|credential|credentials|connectionstring|"
+    r"(?:access|auth|bearer|refresh|session|security|id)token|(?:access|account|private|secret|master|encryption|"
+    r"signing)key)|pwd|jwt|dsn|bearer|authorization|cookie|cookies"
+)
+_PHRASES = (
+    re.compile(
+        r"(?:^| )(?:api|access|account|private|secret|master|main|secondary|encryption|signing|subscription|shared|"
+        r"storage|service|client|admin|license|auth|webhook|ephemeral) keys?$"
+    ),
+    re.compile(
+        r"(?:^| )(?:access|api|auth|authorization|authentication|bearer|refresh|session|security|id|identity|user|"
+        r"sas|bot|personal|deploy|csrf|xsrf|actor|subject|oauth) tokens?$"
+    ),
+    re.compile(
+        r"(?:^| )(?:(?:client|saml) assertion|code verifier|device code|pass (?:phrase|word|code|key))$"
+    ),
+)
+WEAK_WORDS = frozenset({"key", "keys", "token", "tokens"})
+_STRONG_WORDS = _set(
+    """
+    apikey apikeys assertion authorization bearer cookie cookies credential credentials dsn jwt passcode
+    passphrase passwd password passwords pwd secret secrets
+    """
+)
+# A name that goes on after its credential's word names something about it, unless it goes on with one of these.
+_VALUE_WORDS = _set(
+    """
+    base bytes data pem plain raw string text value
+    """
+)
+_ABOUT_WORDS = _set(
+    """
+    accuracy at budget count counts created deleted description details enabled endpoint expires expiry
+    field format hash hint hours id ids index info label length likelihoods limit limits location
+    logprobs method methods minutes name names ocid origin path policy prefix ref reference required
+    ring scope scopes seconds size status suffix supported title ttl type types updated uri url usage
+    version
+    """
+)
+_DESCRIBING = _set(
+    """
+    apikey auth authentication authorization basicauth credential credentials login oauth password
+    passwords secret secrets
+    """
+)
+DESCRIBED_VALUES = _set(
+    """
+    basic bearer code data pass pem raw string text value
+    """
+)
+DESCRIBED_NAMES = _set(
+    """
+    account algorithm audience description domain email env format header host id in issuer kind
+    location login method model name object organization project provider realm reference region role
+    scheme scope status tenant title type url user username
+    """
+)
+_PIECE = re.compile(r"[-_./: @+=,;|~#]+")
+_WORD_PIECE = re.compile(r"[A-Za-z]{1,19}|[0-9]{1,12}|[A-Za-z0-9]{1,5}|[A-Z]?[a-z]{2,19}[0-9]{1,4}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_SHORTEST_SECRET, _LONGEST_SECRET = 16, 16 * 1024
+_MARKER = re.compile(r"<(?:redacted:[a-z0-9-]+|sha256)(?::[0-9a-f]{32})?>")
+_PLACEHOLDER = re.compile(
+    r"[<{$%\[].{0,200}[>}%\])]|\$\w+|[xX*.•-]+|(?i:your|my|the|some|insert|replace)[-_ ].{0,100}"
+)
+
+
+# JSON without any of these names no credential. `\\u00` may spell any of them.
+_STEMS = (
+    'secret passw passphrase passcode pwd" credential authorization authentication auth" oauth jwt bearer '
+    'assertion verifier device_code devicecode connection_string connectionstring api_key apikey dsn" headers" '
+    'cookie key" keys" keystring key_string key_id" keyid" token" token_value tokenvalue '
+    'private_key privatekey value" login" \\u00'
+)
+_MAY_HOLD = tuple(stem.encode() for stem in _STEMS.split())
+_STEP, _LONGEST_STEM = 256 * 1024, 32  # bytes lowered at a time
+
+
+class Rule(NamedTuple):
+    """The kind of credential under a name, and whether every value under it is one."""
+
+    kind: str
+    certain: bool
+
+
+def is_redacted(text: str) -> bool:
+    """Whether the whole of `text` is a redaction of ours; always False for text that is not yet redacted."""
+    return text.startswith("<") and _MARKER.fullmatch(text) is not None
+
+
+def looks_secret(value: str, shortest: int = _SHORTEST_SECRET) -> bool:
+    """Whether a value of unknown meaning may be a secret: one piece of text, neither words, numbers nor a UUID."""
+    if not shortest <= len(value) <= _LONGEST_SECRET or "://" in value or not value.isascii():
+        return False
+    if (
+        any(character.isspace() for character in value)
+        or _UUID.fullmatch(value)
+        or _PLACEHOLDER.fullmatch(value)
+    ):
+        return False
+    return not all(_WORD_PIECE.fullmatch(piece) for piece in _PIECE.split(value) if piece)
+
+
+def credential_kind(name: str, value: str) -> str | None:
+    """The kind of credential that a member holds outside any object that describes one, or None."""
+    rule = rule_of(name)
+    return rule.kind if rule and (rule.certain or looks_secret(value)) and value else None
+
+
+def may_name_one(data: bytes) -> bool:
+    """Whether JSON may have a member with a credential's name: a fast test before it is parsed."""
+    for at in range(0, len(data), _STEP):
+        lower = data[at : at + _STEP + _LONGEST_STEM].lower()
+        if any(stem in lower for stem in _MAY_HOLD):
+            return True
+    return False
+
+
+def words_of(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+@lru_cache(maxsize=4096)
+def rule_of(name: str) -> Rule | None:
+    if name in BODY_FIELDS:
+        return Rule(BODY_FIELDS[name], certain=True)
+    if len(name) > _LONGEST_NAME or not SUSPECT.search(name.lower()):
+        return None
+    words = words_of(name)
+    if not words or "".join(words) in HARMLESS:
+        return None
+    kind = "-".join(words)
+    if words[-2:] == ["connection", "string"]:
+        return Rule(kind, certain=True)
+    while words and words[-1] in _VALUE_WORDS and len(words) > 1:
+        words = words[:-1]
+    joined = " ".join(words)
+    if kind == "aws-access-key-id":
+        return Rule(kind, certain=True)
+    if words[-1] in _ABOUT_WORDS or words[0] in ("is", "has", "max", "min", "num", "keep"):
+        return None
+    if _GLUED.fullmatch(words[-1]) or any(
+        match.end() == len(joined) for p in _PHRASES for match in p.finditer(joined)
+    ):
+        return Rule(kind, certain=True)
+    if not WEAK_WORDS.isdisjoint(words) or not _STRONG_WORDS.isdisjoint(words):
+        return Rule(kind, certain=False)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def describes(name: str) -> bool:
+    """Whether an object or a list under this name describes credentials."""
+    if len(name) > _LONGEST_NAME:
+        return False
+    words = words_of(name)
+    return bool(words) and (
+        not _DESCRIBING.isdisjoint(words)
+        or (" ".join(words[:2]) == "api key" and words[-1] not in _ABOUT_WORDS)
+    )
+
+
+def is_credential_header(name: str) -> bool:
+    lower = name.lower()
+    return any(lower == place.pattern for place in CREDENTIAL_HEADERS) or (
+        looks_like_credential(lower) and "".join(words_of(name)) not in HARMLESS
+    )
+
+
+def is_about(name: str) -> bool:
+    words = words_of(name)
+    return bool(words) and words[-1] in _ABOUT_WORDS

@@ -1,0 +1,181 @@
+"""Finds the members of a parsed JSON body that hold credentials. Redaction, learning and scanning use this walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from addon.redaction.member_names import (
+    DESCRIBED_NAMES,
+    DESCRIBED_VALUES,
+    SUSPECT,
+    WEAK_WORDS,
+    Rule,
+    describes,
+    is_about,
+    is_credential_header,
+    is_redacted,
+    looks_secret,
+    rule_of,
+    words_of,
+)
+
+__all__ = ["NEVER_PLAIN", "PLAIN_NAMES", "Sighting", "may_hold_credentials", "sightings"]
+
+# Members that name what `value` beside them holds.
+_NAMING = ("name", "key", "header", "header_name", "headerName", "env_var_name", "env")
+# OpenAI: tools[] of type `mcp`; Anthropic: mcp_servers[].
+_SERVERS = ("tools", "mcp_servers")
+PLAIN_NAMES: set[str] = set()
+"""Names without a rule, so that most objects cost one comparison of sets. Grows as names are seen, bounded."""
+NEVER_PLAIN = frozenset({"cache_control", "properties"})
+"""Names that the reader of canonical JSON looks for itself."""
+_MOST_PLAIN, _LONGEST_PLAIN, _MANY = 8192, 64, 16
+_LONGEST_NAME = 128
+_SHORTEST_DESCRIBED = 8
+
+
+class Sighting(NamedTuple):
+    """A credential in a body: `holder[place]`, found under `name`. The kind is `header` for a header's value."""
+
+    holder: Any
+    place: Any
+    name: str
+    kind: str
+
+
+def _is_headers(name: str) -> bool:
+    return name.lower().endswith("headers")
+
+
+def may_hold_credentials(members: dict[str, Any]) -> bool:
+    """Whether one of an object's members may be a sighting. Fast: called for every object of every body."""
+    if PLAIN_NAMES.issuperset(members):
+        return False
+    new = [name for name in members if name not in PLAIN_NAMES]
+    # One search for many names: an object may have millions.
+    if len(new) > _MANY and not SUSPECT.search("\n".join(new).lower()):
+        return False
+    suspects = [name for name in new if _has_rule(name)]
+    if len(PLAIN_NAMES) < _MOST_PLAIN:
+        plain = set(new).difference(suspects, NEVER_PLAIN)
+        PLAIN_NAMES.update(name for name in plain if len(name) <= _LONGEST_PLAIN)
+    return any(_may_hold(name, members[name], members) for name in suspects)
+
+
+def _has_rule(name: str) -> bool:
+    if not SUSPECT.search(name.lower()):
+        return False
+    return name == "value" or _is_headers(name) or describes(name) or rule_of(name) is not None
+
+
+def _may_hold(name: str, value: Any, members: dict[str, Any]) -> bool:
+    if isinstance(value, dict | list):
+        return bool(value) and (_is_headers(name) or describes(name) or rule_of(name) is not None)
+    if value is None or value is True or value is False or value == "":
+        return False
+    rule = rule_of(name)
+    if rule is not None and (rule.certain or (isinstance(value, str) and looks_secret(value))):
+        return True
+    return name == "value" and isinstance(value, str) and _named_by(members) is not None
+
+
+def _named_by(members: dict[str, Any]) -> str | None:
+    """The kind of credential that `value` holds by what stands beside it: `{"name": "x-api-key", "value": …}`."""
+    for naming in _NAMING:
+        name = members.get(naming)
+        if isinstance(name, str) and len(name) <= _LONGEST_NAME:
+            rule = rule_of(name)
+            if _is_certain(rule) or is_credential_header(name):
+                return rule.kind if rule is not None else "header"
+    return None
+
+
+class _Level(NamedTuple):
+    """An object or a list on the way: the name that led to it, and what is known about it."""
+
+    value: dict[str, Any] | list[Any]
+    under: str
+    described: bool
+    """An object around it describes credentials."""
+    is_server: bool
+    """It is an MCP server."""
+
+
+def sightings(body: Any) -> Iterator[Sighting]:
+    """Every member of a parsed JSON body that holds a credential. A caller may replace it before it goes on."""
+    stack = [_Level(body, "", described=False, is_server=False)] if isinstance(body, dict | list) else []
+    while stack:
+        level = stack.pop()
+        if isinstance(level.value, dict):
+            yield from _in_object(level.value, level, stack)
+        else:
+            yield from _in_list(level.value, level, stack)
+
+
+def _in_object(members: dict[str, Any], level: _Level, stack: list[_Level]) -> Iterator[Sighting]:
+    beside = _named_by(members) if "value" in members else None
+    for name, member in list(members.items()):
+        if isinstance(member, dict) and _is_headers(name):
+            yield from _in_headers(member, is_server=level.is_server)
+        elif isinstance(member, dict | list):
+            described = level.described or describes(name) or _is_certain(rule_of(name))
+            stack.append(_Level(member, name, described, is_server=False))
+        elif not isinstance(member, str):
+            rule = rule_of(name)
+            if rule is not None and rule.certain and member is not None and not isinstance(member, bool):
+                yield Sighting(members, name, name, rule.kind)
+        elif member and not is_redacted(member):
+            kind = beside if beside and name == "value" else _kind(name, member, level)
+            if kind is not None:
+                yield Sighting(members, name, name, kind)
+
+
+def _in_list(items: list[Any], level: _Level, stack: list[_Level]) -> Iterator[Sighting]:
+    rule = rule_of(level.under)
+    for at, item in enumerate(items):
+        if isinstance(item, dict | list):
+            stack.append(_Level(item, level.under, level.described, is_server=level.under in _SERVERS))
+            if _is_headers(level.under) and _is_header_pair(item):
+                yield Sighting(item, 1, item[0], "header")
+        elif rule is not None and isinstance(item, str) and _is_secret_item(rule, item):
+            yield Sighting(items, at, level.under, rule.kind)
+
+
+def _is_secret_item(rule: Rule, item: str) -> bool:
+    return bool(item) and not is_redacted(item) and (rule.certain or looks_secret(item))
+
+
+def _is_header_pair(item: Any) -> bool:
+    """Whether `item` is `["authorization", "…"]`."""
+    if not isinstance(item, list) or len(item) != 2 or not all(isinstance(part, str) for part in item):
+        return False
+    return is_credential_header(item[0]) and not is_redacted(item[1])
+
+
+def _in_headers(headers: dict[str, Any], *, is_server: bool) -> Iterator[Sighting]:
+    for name, value in list(headers.items()):
+        is_text = isinstance(value, str) and value and not is_redacted(value)
+        if is_server or (is_text and is_credential_header(name)):
+            yield Sighting(headers, name, name, "header")
+
+
+def _kind(name: str, value: str, level: _Level) -> str | None:
+    lower = name.lower()
+    rule = rule_of(name)
+    if rule is not None and (
+        rule.certain or looks_secret(value) or (level.described and lower in WEAK_WORDS)
+    ):
+        return rule.kind
+    if lower in DESCRIBED_NAMES or is_about(name):
+        return None
+    is_value = lower in DESCRIBED_VALUES
+    if level.described:
+        is_secret = is_value or looks_secret(value, _SHORTEST_DESCRIBED)
+    else:
+        is_secret = is_value and rule_of(level.under) is not None and looks_secret(value)
+    return ("-".join(words_of(level.under)) or "credential") if is_secret else None
+
+
+def _is_certain(rule: Rule | None) -> bool:
+    return rule is not None and rule.certain

@@ -1,0 +1,108 @@
+"""Finds the credentials in URLs: user information, query parameters that grant access, secrets in path segments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from addon.redaction.member_names import credential_kind, looks_secret
+from addon.redaction.shapes import Finding
+
+__all__ = ["find", "has_secret", "in_path", "in_query", "in_userinfo"]
+
+_SCHEME_ENDS = b"://"
+# Possessive and over one class of bytes: every byte is read once.
+_URL = re.compile(rb"://([^\s\"'<>\\`\x00-\x20]++)")
+# A quick test: most URLs have neither user information nor parameters.
+_MAY_HOLD = re.compile(rb"[@=]|/bot[0-9]|/services/T|/webhooks/|(?i:token|key|secret|password|sig)")
+_AUTHORITY_ENDS = re.compile(rb"[/?#;]")
+_PARAMETER = re.compile(rb"[?&;#]([A-Za-z0-9_.%-]{1,64}+)=([^&;#]++)|/([A-Za-z0-9_.%-]{1,64}+)=([^?&;#/]++)")
+# In a sentence or in Markdown, these follow a URL.
+_AFTER_URL = b").,;:!]}*"
+_SIGNATURES = frozenset(
+    {"sig", "signature", "x-amz-signature", "x-goog-signature", "upload_id", "x-ms-signature"}
+)
+_SHORT_LIVED = frozenset({"code", "auth", "hmac", "ticket"})
+# Telegram bots, Slack and Discord webhooks, and what follows a segment that names a credential.
+_IN_PATH = re.compile(
+    rb"(?i)/bot(?P<bot>[0-9]{3,20}(?::|%3A)[^/?#&\"\\\s<>]{3,})"
+    rb"|/services/T[A-Z0-9]{5,20}/B[A-Z0-9]{5,20}/(?P<hook>[A-Za-z0-9]{8,64})"
+    rb"|/webhooks/[0-9]{10,24}/(?P<webhook>[\w-]{20,128})"
+    rb"|/(?:access[_-]?token|api[_-]?key|auth[_-]?token|key|token|secret|password|sig|signature)/(?P<named>[^/?#&\"\\\s<>]{8,2048})"
+)
+
+
+def find(data: bytes) -> list[Finding]:
+    """Every credential in a URL with a scheme in `data`, in order. Takes time linear in `len(data)`."""
+    if _SCHEME_ENDS not in data:
+        return []
+    findings: list[Finding] = []
+    for match in _URL.finditer(data):
+        text, at = match[1], match.start(1)
+        if _MAY_HOLD.search(text):
+            findings += (Finding(kind, at + start, at + end) for kind, start, end in _in_url(text))
+    return findings
+
+
+def _in_url(text: bytes) -> list[Finding]:
+    """The credentials in what follows a URL's `://`."""
+    ends = _AUTHORITY_ENDS.search(text)
+    start = ends.start() if ends else len(text)
+    findings = [*in_userinfo(text[:start]), *in_path(text, start), *in_query(text, start)]
+    findings.sort(key=lambda finding: finding.start)
+    return findings
+
+
+def in_userinfo(authority: bytes) -> Iterator[Finding]:
+    """The user information of an authority, unless it is only a user's name (`git@`)."""
+    userinfo, at, _ = authority.rpartition(b"@")
+    _, colon, password = userinfo.partition(b":")
+    if at and ((colon and password) or looks_secret(userinfo.decode("latin-1"))):
+        yield Finding("userinfo", 0, len(userinfo))
+
+
+def in_query(text: bytes, start: int = 0) -> Iterator[Finding]:
+    """The values of parameters that grant access, after `?`, `&`, `;`, `#` or `/`."""
+    for match in _PARAMETER.finditer(text, start):
+        group = match.lastindex or 2
+        if name := _parameter_name(match[group - 1]):
+            value = match[group].rstrip(_AFTER_URL)
+            if _grants_access(name, value):
+                yield Finding("query", match.start(group), match.start(group) + len(value))
+
+
+@lru_cache(maxsize=1024)
+def _parameter_name(name: bytes) -> str | None:
+    """The name of a parameter that may grant access, in lower case, or None."""
+    text = unquote_to_bytes(name).decode("latin-1")
+    lower = text.lower()
+    if lower in _SIGNATURES or lower in _SHORT_LIVED:
+        return lower
+    # A value that passes for a secret: only the name matters here.
+    return text if credential_kind(text, "a1b2c3d4e5f6g7h8i9j0") else None
+
+
+def _grants_access(name: str, value: bytes) -> bool:
+    text = value.decode("latin-1")
+    if not value or text.startswith("<redacted:"):
+        return False
+    if name in _SIGNATURES:
+        return True
+    return looks_secret(text, 8) if name in _SHORT_LIVED else credential_kind(name, text) is not None
+
+
+def in_path(text: bytes, start: int = 0) -> Iterator[Finding]:
+    """The secrets in the segments of a path: `/bot<token>/`, webhooks, `/token/<secret>`."""
+    for match in _IN_PATH.finditer(text, start):
+        group = match.lastgroup
+        assert group is not None
+        if group != "named" or looks_secret(match[group].decode("latin-1"), 12):
+            yield Finding("path", *match.span(group))
+
+
+def has_secret(url: str) -> bool:
+    """Whether a URL, absolute or relative, contains a credential or a signature."""
+    data = url.encode("utf-8", "surrogatepass")
+    return bool(find(data)) or any(in_query(data)) or any(in_path(data))
