@@ -121,9 +121,9 @@ def url_credentials(host: str, target: str) -> Iterator[Credential]:
     """The credentials in a request's host and target: user information and query parameters."""
     for userinfo in (_USERINFO.match(target), re.match(r"(.*)@", host, re.DOTALL)):
         for part in userinfo[1].split(":", 1) if userinfo else ():
-            yield Credential("userinfo", unquote_to_bytes(part))
+            yield Credential("userinfo", unquote_to_bytes(part.encode("utf-8", "surrogatepass")))
     for name, value in _query_pairs(target):
-        literal = unquote_to_bytes(value)
+        literal = unquote_to_bytes(value.encode("utf-8", "surrogatepass"))
         if value and (_SECRET_QUERY.fullmatch(name) or credential_kind(name, literal.decode("latin-1"))):
             # `X-Amz-Credential` is `<key id>/<date>/<region>/…`.
             is_signer = name.lower().endswith("credential")

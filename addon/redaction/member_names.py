@@ -120,7 +120,7 @@ DESCRIBED_NAMES = _set(
     """
 )
 _PIECE = re.compile(r"[-_./: @+=,;|~#]+")
-_WORD_PIECE = re.compile(r"[A-Za-z]{1,19}|[0-9]{1,12}|[A-Za-z0-9]{1,5}|[A-Z]?[a-z]{2,19}[0-9]{1,4}")
+_WORD_PIECE = re.compile(r"[A-Za-z]{1,19}|[0-9]+|[A-Za-z0-9]{1,5}|[A-Z]?[a-z]{2,19}[0-9]{1,4}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SHORTEST_SECRET, _LONGEST_SECRET = 16, 16 * 1024
 _MARKER = re.compile(r"<(?:redacted:[a-z0-9-]+|sha256)(?::[0-9a-f]{32})?>")
@@ -224,9 +224,14 @@ def describes(name: str) -> bool:
     )
 
 
+_CREDENTIAL_HEADERS = frozenset(
+    {"cookie", "proxy-authorization", *(place.pattern for place in CREDENTIAL_HEADERS)}
+)
+
+
 def is_credential_header(name: str) -> bool:
     lower = name.lower()
-    return any(lower == place.pattern for place in CREDENTIAL_HEADERS) or (
+    return lower in _CREDENTIAL_HEADERS or (
         looks_like_credential(lower) and "".join(words_of(name)) not in HARMLESS
     )
 

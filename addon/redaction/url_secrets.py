@@ -18,7 +18,9 @@ _URL = re.compile(rb"://([^\s\"'<>\\`\x00-\x20]++)")
 # A quick test: most URLs have neither user information nor parameters.
 _MAY_HOLD = re.compile(rb"[@=]|/bot[0-9]|/services/T|/webhooks/|(?i:token|key|secret|password|sig)")
 _AUTHORITY_ENDS = re.compile(rb"[/?#;]")
-_PARAMETER = re.compile(rb"[?&;#]([A-Za-z0-9_.%-]{1,64}+)=([^&;#]++)|/([A-Za-z0-9_.%-]{1,64}+)=([^?&;#/]++)")
+_PARAMETER = re.compile(
+    rb"[?&#]([A-Za-z0-9_.%-]{1,64}+)=([^&;#]++)|[/;]([A-Za-z0-9_.%-]{1,64}+)=([^?&;#/]++)"
+)
 # In a sentence or in Markdown, these follow a URL.
 _AFTER_URL = b").,;:!]}*"
 _SIGNATURES = frozenset(

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from addon.identity.canonical_json import MAX_DEPTH, NotCanonical, parse
+from addon.identity.canonical_json import CREDENTIALS, MARKERS, MAX_DEPTH, NotCanonical, parse
 from addon.identity.exact_number import canonical
 
 VECTORS = json.loads((Path(__file__).parent / "canonical.json").read_text("utf-8"))
@@ -285,8 +285,19 @@ def test_bounded_time(text: str) -> None:
 
 
 def test_notable_members_are_told() -> None:
-    """Names that later steps look for are told where they may hold what is looked for, and only there."""
-    assert parse(b'{"a":[{"cache_control":{"type":"x"},"api_key":"k"}],"headers":{}}').notable == {
-        "cache_control", "api_key", "headers",
-    }  # fmt: skip
-    assert parse(b'{"properties":{"password":{"type":"string"},"cache_control":"x"}}').notable == set()
+    """A document says whether it may hold markers or credentials, so that most are not walked again."""
+    assert parse(b'{"a":[{"cache_control":{"type":"x"},"api_key":"k"}]}').notable == {MARKERS, CREDENTIALS}
+    for text in (
+        '{"headers":{"x":"y"}}',
+        '{"auth":{"x":"y"}}',
+        '{"name":"x-api-key","value":"k"}',
+        '{"a":{"password":1}}',
+    ):
+        assert parse(text.encode()).notable == {CREDENTIALS}, text
+    for text in (
+        '{"cache_control":"x","max_tokens":5}',
+        '{"key":"a word","value":"v"}',
+        '{"password":""}',
+        '{"headers":{}}',
+    ):
+        assert parse(text.encode()).notable == set(), text
