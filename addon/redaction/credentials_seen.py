@@ -130,7 +130,7 @@ def url_credentials(host: str, target: str) -> Iterator[Credential]:
             yield Credential("query", literal.partition(b"/")[0] if is_signer else literal)
     path = target.partition("?")[0].encode("utf-8", "surrogatepass")
     for _, start, end in (*url_secrets.in_path(path), *url_secrets.in_query(path)):
-        yield Credential("path", unquote_to_bytes(path[start:end]))
+        yield from _parts("path", path[start:end])
 
 
 def body_encoding(headers: Headers) -> str:
@@ -156,7 +156,7 @@ def body_credentials(body: bytes, encoding: str) -> Iterator[Credential]:
         yield from _text_credentials(text)
     for window in windows(text):
         for kind, start, end in url_secrets.find(plain := readable(window)):
-            yield from _url_parts(kind, plain[start:end])
+            yield from _parts(kind, plain[start:end])
 
 
 def _utf8(body: bytes) -> bytes:
@@ -167,11 +167,12 @@ def _utf8(body: bytes) -> bytes:
         return body
 
 
-def _url_parts(kind: str, secret: bytes) -> Iterator[Credential]:
-    yield Credential(kind, unquote_to_bytes(secret))
-    if kind == "userinfo":
-        for part in secret.split(b":", 1):
-            yield Credential(kind, unquote_to_bytes(part))
+def _parts(kind: str, secret: bytes) -> Iterator[Credential]:
+    """A credential of a URL, and what stands around its colon: `user:password`, `123456:token-of-a-bot`."""
+    whole = unquote_to_bytes(secret)
+    yield Credential(kind, whole)
+    if kind != "query" and b":" in whole:
+        yield from (Credential(kind, part) for part in whole.split(b":", 1))
 
 
 def _json_credentials(text: bytes) -> Generator[Credential, None, bool]:

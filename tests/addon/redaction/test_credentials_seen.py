@@ -63,6 +63,14 @@ def test_urls() -> None:
     ]  # fmt: skip
 
 
+def test_paths() -> None:
+    """A token in a path is known whole and without the id before it."""
+    found = [
+        credential.secret for credential in url_credentials("h", "/bot123456%3AABC-secret/send?x=1;api_key=k")
+    ]
+    assert found == [b"k", b"123456:ABC-secret", b"123456", b"ABC-secret"]
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
