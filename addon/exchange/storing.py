@@ -38,7 +38,7 @@ __all__ = ["Answer", "Storing"]
 def _entry_in_helper(
     origin: Origin, live: LiveAnswer, settings: Settings, credentials: list[Credential]
 ) -> Entry | NotStored:
-    taint = Taint()
+    taint = Taint(most=len(credentials))
     taint.add(credentials)
     return entry_or_reason(origin, live, settings, taint)
 

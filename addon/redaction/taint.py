@@ -51,12 +51,14 @@ class Taint:
         "_index",
         "_known",
         "_lock",
+        "_most",
         "_of_head",
         "_of_header",
         "_own",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MAX_KNOWN) -> None:
+        self._most = most
         self._known: dict[
             bytes, tuple[str, int]
         ] = {}  # secret -> kind, value of `_added` when last announced
@@ -137,7 +139,7 @@ class Taint:
 
     def _evict(self) -> None:
         """Forget the oldest credentials above the limit, except those of requests in flight."""
-        excess = len(self._known) - _MAX_KNOWN
+        excess = len(self._known) - self._most
         if excess <= 0:
             return
         in_flight = list(self._in_flight.values())

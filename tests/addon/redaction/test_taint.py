@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import pickle
 import time
@@ -47,6 +48,19 @@ PLACES: dict[str, WireRequest] = {
         for name in ("X-Api-Key", "api-key", "x-goog-api-key", "x-amz-security-token", "x-unheard-of-token", "x-secret", "Vendor-Auth",
                      "ocp-apim-subscription-key", "helicone-auth", "my-password")
     },
+    "parameter of a scheme": request(("Authorization", f'Token token="{SECRET}"')),
+    "parameter without quotes": request(("Authorization", f"Token token={SECRET}")),
+    "quoted cookie": request(("cookie", f'session="{SECRET}"')),
+    "query after a semicolon": request(target=f"/v1/x?a=1;api_key={quote(SECRET, safe='')}"),
+    "token of a bot": request(target=f"/bot123456:{quote(SECRET, safe='')}/sendMessage"),
+    "MCP server's header": request(JSON, body=json.dumps({"tools": [{"headers": {"Authorization": f"Bearer {SECRET}"}}]}).encode()),
+    "MCP server's URL": request(JSON, body=json.dumps({"tools": [{"server_url": f"https://h?api_key={quote(SECRET, safe='')}"}]}).encode()),
+    "described": request(JSON, body=json.dumps({"service_auth": {"token": SECRET}}).encode()),
+    "json under a form's type": request(FORM, body=json.dumps({"api_key": SECRET}).encode()),
+    "form under JSON's type": request(JSON, body=f"a=1&client_secret={quote(SECRET, safe='')}".encode()),
+    "duplicate names": request(JSON, body=f'{{"api_key":"{SECRET}","api_key":"x"}}'.encode()),
+    "two encodings": request(JSON, ("content-encoding", "gzip"), ("content-encoding", "identity"),
+                             body=gzip.compress(json.dumps({"api_key": SECRET}).encode())),
     "bearer": request(("Authorization", f"Bearer {SECRET}")),
     "no scheme": request(("authorization", SECRET)),
     "proxy": request(("Proxy-Authorization", f"Token {SECRET}")),
@@ -156,6 +170,53 @@ def test_the_latest_are_kept() -> None:
     assert taint.found_in(SECRET.encode()) is not None
     assert taint.found_in(b"another-credential-00399") is not None
     assert taint.found_in(b"another-credential-00001") is None
+
+
+def test_a_request_in_flight_keeps_its_credentials() -> None:
+    """They are known until its answer has been dealt with, however many others come; then they may go."""
+    mine = request(("authorization", f"Bearer {SECRET}"), JSON, body=b'{"api_key":"another-made-up-key-1"}')
+    taint = tainted(mine)
+    for at in range(600):
+        taint.learn(request(("x-csrf-token", f"one-time-token-{at:05}")))
+    assert taint.found_in(SECRET.encode()) == "authorization"
+    assert taint.found_in(b"another-made-up-key-1") == "api-key"
+    copy = Taint(most=len(taint.known()))
+    copy.add(taint.known())
+    assert copy.found_in(SECRET.encode()) is not None
+    del mine
+    for at in range(600, 900):
+        taint.learn(request(("x-csrf-token", f"one-time-token-{at:05}")))
+    assert taint.found_in(SECRET.encode(), b"another-made-up-key-1") is None
+    assert repr(taint) == "<Taint: 256 credentials>"
+
+
+def test_the_proxys_own_password_is_never_forgotten() -> None:
+    """No later request carries it: it came with CONNECT."""
+    taint = Taint()
+    taint.learn_proxy_auth(f"user:{SECRET}")
+    for at in range(600):
+        taint.learn(request(("x-csrf-token", f"one-time-token-{at:05}")))
+    assert taint.found_in(SECRET.encode()) is not None
+
+
+ESCAPED = {
+    "html": html.escape(SECRET + '"'),
+    "json in json": json.dumps({"arguments": json.dumps({"k": SECRET + '"'})}),
+    "url in url": quote(quote(SECRET, safe=""), safe=""),
+    "utf-16": SECRET.encode("utf-16").decode("latin-1"),
+    "wrapped base64": json.dumps(base64.encodebytes(b"{'auth': '" + SECRET.encode() * 4 + b"'}").decode()),
+    "spaced hex": SECRET.encode().hex(" "),
+    "escaped wholly": "".join(f"\\u{ord(character):04X}" for character in SECRET),
+    "short": "pw:12345678",
+}
+
+
+@pytest.mark.parametrize("name", ESCAPED)
+def test_echoes_under_other_escapes(name: str) -> None:
+    """HTML, escapes within escapes, UTF-16, line breaks in base64; and keys of 8 bytes and more."""
+    taint = tainted(request(("authorization", f"Bearer {SECRET}")), request(("x-api-key", "pw:12345678")))
+    for before in ("", "x" * 256 * 1024):
+        assert taint.found_in(f"{before}: {ESCAPED[name]} .".encode("latin-1")) is not None
 
 
 def test_what_is_remembered_is_bounded() -> None:
