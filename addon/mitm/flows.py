@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -11,25 +11,29 @@ from mitmproxy import http
 
 from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER
 from addon.exchange.decisions import Hit, OwnAnswer
-from addon.exchange.direct import page_for
+from addon.exchange.direct import PAGE_HEADERS, admits, page_for
 from addon.exchange.own_answers import NO_SUCH_PAGE
 from addon.identity.url_form import normal_host
 from addon.judging.reasons import NotStored
 from addon.messages import WireRequest
+from addon.mitm.core.marks import is_direct
 from addon.settings.modes import MODE_HEADER
 
 __all__ = [
+    "asked_mode",
     "broken_off",
     "failed_at_end",
     "from_provider",
+    "is_admitted",
     "is_interim",
+    "keep_to_own_site",
     "mark",
     "own_answer",
     "own_page",
     "replay",
     "status_page",
     "streams",
-    "take_mode",
+    "take_own_headers",
     "unaskable",
     "wire_request",
 ]
@@ -40,6 +44,11 @@ BUFFERED_BYTES = 2**20
 _HIT = (CACHE_HEADER.encode(), b"true")
 _STATUS = STATUS_HEADER.encode()
 _MODE = MODE_HEADER.encode()
+_PROXY_AUTHORIZATION = b"proxy-authorization"
+_OWN = (b"x-provider-proxy-", _PROXY_AUTHORIZATION)
+_OWN_STARTS = frozenset((b"x-", b"X-", b"pr", b"Pr", b"PR", b"pR"))
+_ASKED = "provider_proxy_mode"
+_AUTHORITY = re.compile(r"(.*[^:]|.*\]):([0-9]{0,5})", re.DOTALL)
 
 
 def wire_request(request: http.Request) -> WireRequest:
@@ -55,11 +64,32 @@ def wire_request(request: http.Request) -> WireRequest:
     )
 
 
-def take_mode(request: http.Request) -> str | None:
-    """Remove our mode header and return its value; None where there is none."""
-    if any(len(name) == len(_MODE) and name.lower() == _MODE for name, _ in request.headers.fields):
-        return str(request.headers.pop(MODE_HEADER))
-    return None
+def take_own_headers(flow: http.HTTPFlow, *, intercepted: bool) -> None:
+    """Remove the headers that are for this proxy alone. `asked_mode` still knows the value of the mode header."""
+    headers = flow.request.headers
+    own = {  # as bytes, because every hit comes through here
+        lower
+        for name, _ in headers.fields
+        if name[:2] in _OWN_STARTS and (lower := name.lower()).startswith(_OWN)
+    }
+    for name in own:
+        if intercepted or name == _PROXY_AUTHORIZATION:
+            value = headers.pop(name.decode("utf-8", "surrogateescape"))
+            if name == _MODE:
+                flow.metadata[_ASKED] = str(value)
+
+
+def asked_mode(flow: http.HTTPFlow) -> str | None:
+    """The value of the request's mode header; None where there was none."""
+    return flow.metadata.get(_ASKED)
+
+
+def is_admitted(request: http.Request, names: Collection[str], origins: Collection[str]) -> bool:
+    """Whether a direct request may be answered: it comes by one of our names, and from no foreign web site."""
+    headers = request.headers
+    return admits(
+        request.host_header or "", headers.get("origin"), headers.get("sec-fetch-site"), names, origins
+    )
 
 
 def broken_off(flow: http.HTTPFlow, *, client_left: bool) -> NotStored:
@@ -78,16 +108,20 @@ def unaskable(request: http.Request) -> str:
         elif len(name) == 7 and name.lower() == b"upgrade" and b"websocket" in value.lower():
             return "websocket"
     # A provider may answer by these names, but the identity holds the host that is connected to.
-    if any(_host_of(name) != _host_of(request.host) for name in names if name):
+    if any(_names_another(name, request.host, request.port) for name in names if name):
         return "host-mismatch"
     # A body that another addon or option streams was not seen, and trailers are not part of the identity.
     return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
 
 
 @lru_cache(maxsize=256)
-def _host_of(authority: str) -> str:
-    name = authority.rpartition(":")[0] if re.search(r"[^:]:\d*$|\]:\d*$", authority) else authority
-    return name if "@" in name else normal_host(name)
+def _names_another(authority: str, host: str, port: int) -> bool:
+    """Whether `authority` names another host than `host`, or another port than `port`."""
+    match = _AUTHORITY.fullmatch(authority)
+    name, named_port = match.groups() if match else (authority, None)
+    if "@" in name or normal_host(name) != normal_host(host):
+        return True
+    return int(named_port or port) != port
 
 
 def replay(hit: Hit, method: str) -> http.Response:
@@ -130,10 +164,18 @@ def own_page(request: http.Request, status: int, body: bytes, headers: dict[str,
     return response
 
 
-def mark(response: http.Response, cache_status: str) -> None:
+def mark(flow: http.HTTPFlow, cache_status: str) -> None:
     """Say in the headers of a live answer what the cache did."""
-    response.headers[CACHE_HEADER] = "false"
-    response.headers[STATUS_HEADER] = cache_status
+    assert flow.response is not None
+    flow.response.headers[CACHE_HEADER] = "false"
+    flow.response.headers[STATUS_HEADER] = cache_status
+    keep_to_own_site(flow)
+
+
+def keep_to_own_site(flow: http.HTTPFlow) -> None:
+    """Forbid pages of other web sites to embed or read the answer to a direct request."""
+    if is_direct(flow) and flow.response is not None:
+        flow.response.headers.update(PAGE_HEADERS)
 
 
 def from_provider(flow: http.HTTPFlow) -> bool:

@@ -16,7 +16,7 @@ from addon.exchange.answering import Answering
 from addon.exchange.cache_status import miss_status
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.direct import STATS, parse_door
-from addon.exchange.own_answers import fault, unreachable
+from addon.exchange.own_answers import FOREIGN_SITE, fault, unreachable
 from addon.exchange.recording import Recording
 from addon.exchange.run_life import RunLife
 from addon.judging.reasons import NotStored
@@ -180,7 +180,17 @@ class ProviderCache:
 
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Send a direct request to the provider that its path names, or answer it with a page of our own."""
-        if not is_direct(flow) or flow.response or flow.error or not flow.live:
+        if flow.response or flow.error or not flow.live:
+            return None
+        waits = self._direct(flow) if is_direct(flow) else None
+        flows.take_own_headers(flow, intercepted=self._intercepted(flow.request.host, flow.request.port))
+        return waits
+
+    def _direct(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        if self.settings is None:
+            return None
+        if not flows.is_admitted(flow.request, self.settings.names, self.settings.origins):
+            self._answer(flow, FOREIGN_SITE)
             return None
         target = parse_door(flow.request.path)
         if target and self._intercepted(target.host, target.port):
@@ -190,6 +200,7 @@ class ProviderCache:
         if everywhere is not None and flow.request.path.startswith(STATS):
             return self._page_of_all(flow, everywhere)
         flow.response = flows.status_page(flow.request, self.life.stats)
+        flows.keep_to_own_site(flow)
         return None
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
@@ -200,7 +211,7 @@ class ProviderCache:
             if flow.request.scheme == "http" and flow.server_conn.address is None:
                 self.counts.tunnelled[flow.request.host] += 1
             return None
-        asked = flows.take_mode(flow.request)
+        asked = flows.asked_mode(flow)
         try:
             if self.answering is None:
                 raise StoreUnavailable("provider-proxy is starting or has ended")
@@ -228,9 +239,14 @@ class ProviderCache:
         if isinstance(decision, Hit):
             flow.response = flows.replay(decision, flow.request.method)
             flow.is_replay = "response"
+            flows.keep_to_own_site(flow)
         else:
-            flow.response = flows.own_answer(flow.request, decision)
+            self._answer(flow, decision)
         flow.comment = decision.cache_status
+
+    def _answer(self, flow: http.HTTPFlow, answer: OwnAnswer) -> None:
+        flow.response = flows.own_answer(flow.request, answer)
+        flows.keep_to_own_site(flow)
 
     def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
         """Answer with an error where nothing may be forwarded; otherwise the request goes to the provider."""
@@ -240,7 +256,7 @@ class ProviderCache:
         self.counts.host(flow.request.host).errors += 1
         answer = fault(self._mode, asked)
         if answer is not None:
-            flow.response = flows.own_answer(flow.request, answer)
+            self._answer(flow, answer)
             self._flows[flow.id] = None
 
     # -- responses ----------------------------------------------------------
@@ -273,7 +289,7 @@ class ProviderCache:
             response.stream = True
         recording = "recording" if forward.stores else "mode"
         status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
-        flows.mark(response, status)
+        flows.mark(flow, status)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Store a whole answer before the client sees its end, and say in its headers what became of it."""
@@ -291,7 +307,7 @@ class ProviderCache:
     async def _keep_and_mark(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> None:
         status = await self._keep(forward, flow, response)
         if not response.stream:
-            flows.mark(response, status)
+            flows.mark(flow, status)
         flow.comment = status
 
     async def error(self, flow: http.HTTPFlow) -> None:
@@ -315,9 +331,8 @@ class ProviderCache:
         recorded = forward.recording
         if recorded is not None and not recorded.too_large:
             response.data.content = recorded.body()  # for mitmweb and files saved with -w
-        answer = LiveAnswer(
-            response.status_code, response.reason, response.headers.fields, response.data.content or b""
-        )
+        headers = forward.head.headers if forward.head is not None else response.headers.fields
+        answer = LiveAnswer(response.status_code, response.reason, headers, response.data.content or b"")
         try:
             reason = await self.answering.keep(forward, answer, cut_off=flow.error is not None)
         except Exception:
@@ -343,6 +358,7 @@ class ProviderCache:
     async def _page_of_all(self, flow: http.HTTPFlow, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         figures = await ask()
         flow.response = flows.status_page(flow.request, lambda: figures)
+        flows.keep_to_own_site(flow)
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
         return self.settings is not None and self.settings.hosts.match(host, port)

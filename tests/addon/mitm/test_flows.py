@@ -9,6 +9,7 @@ from mitmproxy.test import tflow, tutils
 from addon.exchange.decisions import Hit, OwnAnswer
 from addon.mitm.flows import (
     BUFFERED_BYTES,
+    asked_mode,
     failed_at_end,
     from_provider,
     is_interim,
@@ -17,6 +18,7 @@ from addon.mitm.flows import (
     own_page,
     replay,
     streams,
+    take_own_headers,
     unaskable,
     wire_request,
 )
@@ -140,8 +142,9 @@ def test_an_own_page_has_its_own_headers(method: str, body: bytes) -> None:
 
 def test_marks_replace_those_that_are_there() -> None:
     """A provider's own `cache-status` does not stand beside ours."""
-    made = http.Response.make(200, b"", [(b"Cache-Status", b"a"), (b"cache-status", b"b")])
-    mark(made, "ours")
+    flow = tflow.tflow()
+    made = flow.response = http.Response.make(200, b"", [(b"Cache-Status", b"a"), (b"cache-status", b"b")])
+    mark(flow, "ours")
     assert made.headers.get_all("cache-status") == ["ours"]
     assert made.headers.get_all("x-provider-proxy-cache") == ["false"]
 
@@ -184,11 +187,20 @@ def test_what_is_passed_on_as_it_comes(status: int, headers: dict[str, str], pas
     ("::1", "[::1]:443", ""),
     ("one.openai.azure.com", "two.openai.azure.com", "host-mismatch"),
     ("api.openai.com", "evil.example:443", "host-mismatch"),
+    ("api.openai.com", "api.openai.com:8443", "host-mismatch"),
+    ("api.openai.com", "api.openai.com:80", "host-mismatch"),
+    ("api.openai.com", "api.openai.com:", ""),
+    ("api.openai.com", "api.openai.com:0443", ""),
+    ("api.openai.com", "api.openai.com:99999999", "host-mismatch"),
+    ("api.openai.com", "api.openai.com:443:443", "host-mismatch"),
+    ("::1", "[::1]:444", "host-mismatch"),
+    ("::1", "::1", ""),
 ])  # fmt: skip
 def test_a_request_that_names_another_host_is_not_asked_about(url_host: str, named: str, bypass: str) -> None:
-    """A provider may answer by Host or `:authority`, so where they name another host the identity is not whole."""
-    by_header = tutils.treq(host=url_host, headers=http.Headers(host=named))
-    by_authority = tutils.treq(host=url_host, headers=http.Headers(), authority=named.encode())
+    """A provider may answer by the host or the port in Host or `:authority`. Where they name another one, the
+    identity is not complete; a name without a port names no other."""
+    by_header = tutils.treq(host=url_host, port=443, headers=http.Headers(host=named))
+    by_authority = tutils.treq(host=url_host, port=443, headers=http.Headers(), authority=named.encode())
     assert (unaskable(by_header), unaskable(by_authority)) == (bypass, bypass)
 
 
@@ -196,7 +208,7 @@ def test_a_name_in_punycode_is_the_same_name() -> None:
     """An HTTP/2 client writes it so in `:authority`, an HTTP/1.1 client in Host; mitmproxy's host is decoded."""
     made = tutils.treq(host="bücher.example", headers=http.Headers(), authority=b"xn--bcher-kva.example")
     assert unaskable(made) == ""
-    made = tutils.treq(host="bücher.example", headers=http.Headers(host="xn--bcher-kva.example:8080"))
+    made = tutils.treq(host="bücher.example", headers=http.Headers(host="xn--bcher-kva.example:22"))
     assert unaskable(made) == ""
     for other in ("xn--bchr-kva.example", "x@xn--bcher-kva.example"):
         made = tutils.treq(host="bücher.example", headers=http.Headers(host=other))
@@ -227,3 +239,39 @@ def test_a_failure_in_a_trailer(trailers: dict[str, str] | None, expected: bool)
     if trailers:
         response.trailers = http.Headers([(name.encode(), text.encode()) for name, text in trailers.items()])
     assert failed_at_end(response) is expected
+
+
+@pytest.mark.parametrize(("intercepted", "stay"), [(True, ["x-other", "Provider-Proxy"]), (False, ["x-other", "X-Provider-Proxy-MODE", "x-provider-proxy-anything", "Provider-Proxy"])])  # fmt: skip
+def test_own_headers_go_no_further(intercepted: bool, stay: list[str]) -> None:
+    """A proxy password never does; our own headers stay only in a request to a host that is not intercepted."""
+    flow = tflow.tflow()
+    names = [
+        "x-other",
+        "X-Provider-Proxy-MODE",
+        "x-provider-proxy-anything",
+        "PROXY-authorization",
+        "Provider-Proxy",
+    ]
+    flow.request.headers = http.Headers([(name.encode(), b"off") for name in names])
+    take_own_headers(flow, intercepted=intercepted)
+    assert [name.decode() for name, _ in flow.request.headers.fields] == stay
+    assert asked_mode(flow) == ("off" if intercepted else None)
+
+
+def test_a_repeated_mode_header_is_one_value() -> None:
+    """Both values count, so that neither can be hidden behind the other."""
+    flow = tflow.tflow()
+    flow.request.headers = http.Headers(
+        [(b"x-provider-proxy-mode", b"off"), (b"X-Provider-Proxy-Mode", b"on")]
+    )
+    take_own_headers(flow, intercepted=True)
+    assert asked_mode(flow) == "off, on"
+    assert not flow.request.headers
+
+
+def test_an_odd_own_header_is_removed_too() -> None:
+    """A name that is not text does not stop the rest."""
+    flow = tflow.tflow()
+    flow.request.headers = http.Headers([(b"x-provider-proxy-\xff", b"1"), (b"proxy-authorization", b"x")])
+    take_own_headers(flow, intercepted=True)
+    assert not flow.request.headers
