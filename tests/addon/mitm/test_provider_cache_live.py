@@ -199,7 +199,6 @@ async def test_streamed_requests_share_no_entry(proxied: Callable[..., Any]) -> 
     ("method", "head"),
     [
         ("HEAD", b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1234\r\n\r\n"),
-        ("DELETE", b"HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n"),
         ("POST", b"HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n"),
     ],
 )
