@@ -6,8 +6,10 @@ request → mode → identity → provider → recording → whole, successful, 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,7 @@ from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
 from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
+from addon.exchange.minted import digest_of, uploads_in
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
 from addon.identity import Identity, identify
@@ -28,12 +31,15 @@ from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
 from addon.redaction import credentials_of
 from addon.redaction.credentials_seen import Credential
+from addon.redaction.upload_urls import has_upload_url, starting_key, upload_id, without_foreign_urls
 from addon.settings.modes import Mode, Serves, mode_for_request
 from addon.settings.settings import Settings
-from cache_store.entry import Entry, header_value
+from cache_store.entry import Entry, Headers, header_value
 from cache_store.errors import StoreError, UsageError
 
 __all__ = ["Answering"]
+
+logger = logging.getLogger(__name__)
 
 # A longer body is read in a thread; one with a content-encoding always is, because it may decode to anything.
 _INLINE_BYTES = 64 * 1024
@@ -88,7 +94,12 @@ class Answering:
         except UsageError as error:
             counts.errors += 1
             return own_answers.bad_mode(error)
-        if len(request.body) > _INLINE_BYTES or (request.body and header_value(request.headers, _ENCODING)):
+        is_long = len(request.body) > _INLINE_BYTES
+        if (
+            is_long
+            or upload_id(request.target)
+            or (request.body and header_value(request.headers, _ENCODING))
+        ):
             return self._decide_off_the_loop(request, mode, bypass, counts)
         sharing = self._share(self._taint.learn(request))
         if sharing is not None:
@@ -98,7 +109,7 @@ class Answering:
     async def _decide_off_the_loop(
         self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
     ) -> Decision:
-        """Decide on a request whose body may take seconds to read, while smaller ones go on."""
+        """Decide on a request whose body may take seconds to read, while smaller ones go on, or on an upload."""
         size = partial(decoded_size, request.body, header_value(request.headers, _ENCODING))
         if sharing := self._share(await self._lanes.run(size, partial(self._learn, request))):
             await sharing
@@ -106,7 +117,10 @@ class Answering:
         if bypass:
             return await self._bypass(request, mode, bypass, counts, over)
         forward = Forward(request, mode, "")
-        forward.identity = await self._lanes.run(size, partial(self._identify, request))
+        identifier = upload_id(request.target)
+        minted = await self._peer.find_minted(identifier) if identifier else None
+        identifying = partial(self._identify, request, minted[0] if minted else "")
+        forward.identity = await self._lanes.run(size, identifying)
         decision = self._answer(forward, counts, over)
         return await decision if isinstance(decision, Awaitable) else decision
 
@@ -116,10 +130,10 @@ class Answering:
             return self._taint.learn(request)
         return self._taint.add(helper.call(credentials_of, request), request)
 
-    def _identify(self, request: WireRequest) -> Identity:
+    def _identify(self, request: WireRequest, upload_of: str) -> Identity:
         helper = lane_helper()
-        rules = self.settings.identity
-        return helper.call(identify, request, rules) if helper is not None else identify(request, rules)
+        of = (request, self.settings.identity, upload_of)
+        return helper.call(identify, *of) if helper is not None else identify(*of)
 
     def _share(self, new: list[Credential]) -> Awaitable[Any] | None:
         return self._peer.share(new) if new else None
@@ -151,7 +165,9 @@ class Answering:
 
     def _answer(self, forward: Forward, counts: HostCounts, over: str) -> Decision | Awaitable[Decision]:
         entry = self._lookup.at_hand(forward)
-        return self._hit(forward, entry, counts) if entry else self._look_up(forward, counts, over)
+        if entry is None or has_upload_url(entry.headers):
+            return self._look_up(forward, counts, over)
+        return self._hit(forward, entry, counts)
 
     async def _bypass(
         self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts, over: str
@@ -174,12 +190,17 @@ class Answering:
                 return self._counted(unavailable, counts, over)
             entry = None
         if entry is not None:
+            if has_upload_url(entry.headers):
+                entry = replace(entry, headers=without_foreign_urls(entry.headers, forward.request.host))
+                await self._note_uploads(entry.headers, entry.key, entry.body)
             return self._hit(forward, entry, counts)
         counts.misses += 1
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent the rest of the budget.
         late = await self._peer.take() if forward.mode.forwards else ""
         if forward.mode.forwards and not late:
+            if started_by := starting_key(upload_id(forward.request.target)):
+                await self._restart_upload(forward, started_by)
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
                 self.explaining.start_soon(forward.key, forward.identity, stored=forward.mode.stores)
@@ -199,6 +220,21 @@ class Answering:
         why = over or f"mode {forward.mode}"
         status = self.settings.miss_status
         return own_answers.miss(forward.key, place, why, line, nearest, status, self.old_entries)
+
+    async def _restart_upload(self, forward: Forward, started_by: str) -> None:
+        """The provider does not know an upload whose start was replayed. Let its next start go live."""
+        if forward.stores:
+            await self._lookup.forget(started_by)
+        logger.warning(
+            "%s: an upload was started from the cache and this step of it is not recorded, so the provider will "
+            "refuse it; run again to record it",
+            forward.request.host,
+        )
+
+    async def _note_uploads(self, headers: Headers, key: str, body: bytes) -> None:
+        for identifier, started_by in uploads_in(headers, key):
+            if noting := self._peer.note_minted(identifier, started_by, digest_of(body)):
+                await noting
 
     def _hit(self, forward: Forward, entry: Entry, counts: HostCounts) -> Hit:
         counts.hits += 1
@@ -228,6 +264,7 @@ class Answering:
         counts.live_bytes += len(live.body)
         if forward.identity is None:
             return None
+        await self._note_uploads(live.headers, forward.key or forward.identity.key, live.body)
         reason: NotStored | None = NotStored.MODE
         if forward.stores:
             # Handed to the writer before anything else: the run may end while the rest is waited for.

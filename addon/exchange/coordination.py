@@ -219,6 +219,15 @@ class Peer:
         """Note that a provider has accepted a credential; True the first time."""
         return bool(await self._channel.ask("accept", digest))
 
+    def note_minted(self, identifier: str, key: str, digest: str) -> Awaitable[Any] | None:
+        """Note which answer minted an id; await the result before the client sees the answer."""
+        return self._channel.confirm("note-minted", identifier, key, digest)
+
+    async def find_minted(self, identifier: str) -> tuple[str, str] | None:
+        """The key and the digest of the answer that minted an id, in whichever process; None if it is unknown."""
+        found = await self._channel.ask("find-minted", identifier)
+        return (str(found[0]), str(found[1])) if found else None
+
     def share(self, credentials: Sequence[Credential]) -> Awaitable[Any] | None:
         """Tell the other peers about credentials; await the result before anything is sent with them."""
         return self._channel.confirm("share-credentials", packed(credentials))

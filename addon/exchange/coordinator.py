@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from addon.exchange.minted import Minted
 from addon.policy.variants import RepeatCounter
 
 __all__ = ["Coordinator", "Notify", "Outcome"]
@@ -47,7 +48,7 @@ class _Flight:
 
 
 class Coordinator:
-    """Single flight by key, repeat counters, the budget, and the credentials of a run.
+    """Single flight by key, repeat counters, the budget, credentials, and the ids that providers mint in a run.
 
     `max_live` is a number of requests, `max_usd` US dollars; None is no bound. The cost of an answer is known when
     it is whole, so requests in flight can go past `max_usd`.
@@ -63,6 +64,7 @@ class Coordinator:
         self._ended: OrderedDict[str, tuple[float, Outcome, _Flight]] = OrderedDict()
         self._repeats = RepeatCounter()
         self._accepted: set[str] = set()  # digests of credentials
+        self._minted = Minted()
         self.live = 0
         """Requests that peers were allowed to forward."""
 
@@ -169,6 +171,12 @@ class Coordinator:
             if other != peer:
                 notify("credentials", credentials)
 
+    def _note_minted(self, _: int, identifier: str, key: str, digest: str) -> None:
+        self._minted.note(identifier, key, digest)
+
+    def _find_minted(self, _: int, identifier: str) -> tuple[str, str] | None:
+        return self._minted.find(identifier)
+
     def _sync(self, _: int) -> None:
         """A peer has received every earlier event when it receives this answer."""
 
@@ -182,5 +190,7 @@ class Coordinator:
         "was-accepted": _was_accepted,
         "accept": _accept,
         "share-credentials": _share_credentials,
+        "note-minted": _note_minted,
+        "find-minted": _find_minted,
         "sync": _sync,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
@@ -21,6 +22,7 @@ from addon.policy.variants import (
 from addon.settings.modes import Serves
 from addon.settings.settings import Settings
 from cache_store.entry import Entry, is_expired
+from cache_store.errors import StoreError
 
 __all__ = ["Lookup"]
 
@@ -72,6 +74,11 @@ class Lookup:
         if self._settings.sequence:
             return await self._nth(forward, key, n)
         return await self._single_flight(forward, key)
+
+    async def forget(self, key: str) -> None:
+        """Remove the entry under `key`, as far as the store allows."""
+        with suppress(StoreError):
+            await self._store.remove(key)
 
     async def _single_flight(self, forward: Forward, key: str) -> Entry | None:
         shared = False

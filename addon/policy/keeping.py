@@ -16,6 +16,7 @@ from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
 from addon.redaction.put_together import put_together
+from addon.redaction.upload_urls import with_stand_ins
 from addon.settings.hosts import parse_hosts
 from addon.settings.settings import Settings
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
@@ -54,7 +55,7 @@ def entry_or_reason(
         key=origin.key,
         status=answer.status,
         reason=answer.reason,
-        headers=answer.headers,
+        headers=with_stand_ins(answer.headers, origin.key),
         body=answer.body,
         recorded_at=origin.recorded_at,
         elapsed=origin.elapsed,

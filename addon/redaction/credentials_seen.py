@@ -48,6 +48,7 @@ _SECRET_QUERY = re.compile(
     r"(?:access_|auth_|id_|refresh_|session_|security_)?token|(?:client_)?secret|passwd|password|auth|jwt|authorization)",
     re.IGNORECASE,
 )
+_STAND_IN = "⟦minted:".encode()
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#@]*)@")
 _SEPARATORS = re.compile("[&;]")
 _PARAMETER = re.compile(rb'[A-Za-z_-]{1,32}="?([^",\s]+)')
@@ -124,6 +125,8 @@ def url_credentials(host: str, target: str) -> Iterator[Credential]:
             yield Credential("userinfo", unquote_to_bytes(part.encode("utf-8", "surrogatepass")))
     for name, value in _query_pairs(target):
         literal = unquote_to_bytes(value.encode("utf-8", "surrogatepass"))
+        if literal.startswith(_STAND_IN):
+            continue
         if value and (_SECRET_QUERY.fullmatch(name) or credential_kind(name, literal.decode("latin-1"))):
             # `X-Amz-Credential` is `<key id>/<date>/<region>/…`.
             is_signer = name.lower().endswith("credential")

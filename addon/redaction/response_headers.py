@@ -11,6 +11,7 @@ from functools import lru_cache
 from addon.redaction import shapes
 from addon.redaction.credential_places import Place
 from addon.redaction.credentials_seen import has_secret_query
+from addon.redaction.upload_urls import URL_HEADERS, is_stand_in
 from cache_store.entry import Headers
 
 __all__ = ["NOT_STORED", "keep_response_headers"]
@@ -24,8 +25,8 @@ NOT_STORED = (
     Place("chatgpt-account-id", "names the account"),
     Place("*-organization-id", "names the account"),
     Place("*-account-id", "names the account"),
-    Place("x-goog-upload-url", "whoever has it may upload"),
-    Place("x-goog-upload-control-url", "whoever has it may upload"),
+    Place("x-goog-upload-url", "whoever has it may upload; stored with a stand-in for its `upload_id`"),
+    Place("x-goog-upload-control-url", "whoever has it may upload; stored likewise"),
     Place("x-guploader-uploadid", "part of the upload URL"),
     Place("www-authenticate", "challenges name realms and tenants"),
     Place("proxy-authenticate", "challenges name realms and tenants"),
@@ -74,6 +75,8 @@ def keep_response_headers(headers: Headers) -> Headers:
 
 
 def _may_keep(name: bytes, value: bytes, dropped: set[bytes]) -> bool:
+    if name in URL_HEADERS and is_stand_in(value.decode("latin-1")):
+        return not shapes.find(value)
     if name in dropped or not _is_stored(name[:256]):
         return False
     return name not in _LOCATIONS or not (has_secret_query(value.decode("latin-1")) or shapes.find(value))

@@ -123,6 +123,14 @@ def test_money_is_summed() -> None:
     assert run.events[0] == [["spent", run.ask(0, "take")]]
 
 
+def test_an_id_that_was_minted_in_one_process_is_known_in_all() -> None:
+    """Whichever peer saw the answer, every other peer finds its request."""
+    run = _Run()
+    assert run.ask(0, "find-minted", "upload-1") is None
+    run.ask(1, "note-minted", "upload-1", "pp2-a", "digest")
+    assert run.ask(0, "find-minted", "upload-1") == ("pp2-a", "digest")
+
+
 def test_repeats_and_accepted_credentials() -> None:
     """Repeats are counted over all peers; a credential is accepted for the first time once."""
     run = _Run()

@@ -8,12 +8,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import brotli
 import pytest
 import zstandard
 
-from addon.identity import CacheControl, IdentityRules, identify
+from addon.identity import CacheControl, IdentityRules, identify, key_of_saved
 from addon.messages import WireRequest
 
 GEMINI = "generativelanguage.googleapis.com"
@@ -293,3 +294,34 @@ def test_credentials_in_a_body_count_and_are_not_saved(
     saved = identify(make(mcp("SECRET-ONE")), IdentityRules()).request_json
     assert b"SECRET" not in saved
     assert b'"x-team":"<redacted:header:' in saved
+
+
+def test_the_id_of_an_upload_is_the_request_that_started_it(
+    make: Callable[..., WireRequest], key: Callable[..., str]
+) -> None:
+    """With a known start two ids are one request, two starts are two; an unknown id counts by its hash."""
+
+    def upload(identifier: str, started_by: str = "") -> str:
+        target = f"/upload/v1beta/files?upload_id={identifier}&upload_protocol=resumable"
+        return identify(make(b"x", target=target, host=GEMINI), IdentityRules(), started_by).key
+
+    one, other = f"pp2-{1:064x}", f"pp2-{2:064x}"
+    assert upload("a", one) == upload("b", one)
+    assert (
+        len(
+            {upload("a", one), upload("a", other), upload("a"), upload("b"), upload(quote(f"⟦minted:{one}⟧"))}
+        )
+        == 5
+    )
+    request = make(b"x", target="/upload?upload_id=SECRETID", host=GEMINI)
+    saved = identify(request, IdentityRules(), one).request_json
+    assert f'["upload_id","⟦minted:{one}⟧"]'.encode() in saved
+    assert b"SECRETID" not in saved + identify(request, IdentityRules()).request_json
+    assert key_of_saved(saved, IdentityRules()) == identify(request, IdentityRules(), one).key
+
+
+def test_a_literal_stand_in_is_escaped(make: Callable[..., WireRequest], key: Callable[..., str]) -> None:
+    """A client cannot write in a body what stands for a minted id."""
+    saved = identify(make({"a": "⟦minted:x⟧"}), IdentityRules()).request_json
+    assert "⟦minted::x⟧".encode() in saved
+    assert key({"a": "⟦minted:x⟧"}) != key({"a": "⟦minted::x⟧"})

@@ -1,0 +1,52 @@
+"""Remembers which answer minted an id, such as that of an upload.
+
+A provider mints a new id in every recording, so the id says nothing about a later request that uses it. The key of
+the request whose answer minted it does, together with a digest of that answer. Ids are kept in memory only: an
+upload's id is a capability.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from hashlib import sha256
+
+from addon.redaction.upload_urls import URL_HEADERS, starting_key, upload_id
+from cache_store.entry import Headers
+
+__all__ = ["Minted", "digest_of", "uploads_in"]
+
+_MOST = 10_000
+
+
+class Minted:
+    """The latest ids of one run, bounded in number."""
+
+    def __init__(self) -> None:
+        self._by_id: OrderedDict[str, tuple[str, str]] = OrderedDict()
+
+    def note(self, identifier: str, key: str, digest: str) -> None:
+        """Remember that `identifier` was minted by the answer with this digest to the request with `key`."""
+        self._by_id[identifier] = (key, digest)
+        self._by_id.move_to_end(identifier)
+        if len(self._by_id) > _MOST:
+            self._by_id.popitem(last=False)
+
+    def find(self, identifier: str) -> tuple[str, str] | None:
+        """The key and the digest that `identifier` was noted with; None if it is unknown."""
+        return self._by_id.get(identifier)
+
+
+def digest_of(body: bytes) -> str:
+    """32 hex digits (128 bits) that stand for an answer."""
+    return sha256(body).hexdigest()[:32]
+
+
+def uploads_in(headers: Headers, key: str) -> Iterator[tuple[str, str]]:
+    """Each upload id in an answer's headers, with the key of the request that started the upload.
+
+    That is `key`, the key of the answer's request, unless the id is a stand-in that names another one.
+    """
+    for name, value in headers:
+        if name.lower() in URL_HEADERS and (identifier := upload_id(value.decode("latin-1"))):
+            yield identifier, starting_key(identifier) or key
