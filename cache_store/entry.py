@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import struct
 import time
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ _START = len(_MAGIC) + 1 + _LENGTHS.size
 _DIGEST = 32
 _LATEST = 2.0**37  # Unix seconds, the year 6325: later times do not format as dates
 
+# RFC 9110, 5.6.2 and 5.5. mitmproxy would wait for ever for a header that it cannot send.
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
 type Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -43,7 +48,8 @@ class Entry:
 
     `recorded_at` is in Unix seconds. `elapsed` is how many seconds the live answer took, from the request's end to
     the answer's end. `request_json` is the redacted request as `addon.identity` saves it, or {} if saving is off;
-    then only `label` says what it was. `judged` names the rule by which the answer counted as whole.
+    then only `label` says what it was. `judged` names the rule by which the answer counted as whole. `edited` says
+    that somebody changed the entry by hand after it was recorded.
     """
 
     key: str
@@ -57,6 +63,7 @@ class Entry:
     label: dict[str, str] = field(default_factory=dict)
     judged: str = ""
     request_json: bytes = b"{}"
+    edited: bool = False
 
     @property
     def request(self) -> dict[str, Any]:
@@ -93,6 +100,7 @@ class Entry:
                 "run": self.run,
                 "label": self.label,
                 "judged": self.judged,
+                **({"edited": True} if self.edited else {}),
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -157,6 +165,7 @@ class Entry:
                 label={str(k): str(v) for k, v in fields["label"].items()},
                 judged=str(fields["judged"]),
                 request_json=request_json,
+                edited=fields.get("edited") is True,
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("an entry's description does not parse") from error
@@ -165,16 +174,14 @@ class Entry:
         return entry
 
     def _is_sound(self) -> bool:
-        """Whether the entry can be sent and listed: no header ends its line early, every time is a time."""
-        texts = [part for header in self.headers for part in header] + [
-            self.reason.encode("utf-8", "replace")
-        ]
+        """Whether the entry can be sent and listed: its headers are headers, and its times are times."""
+        values = [value for _, value in self.headers] + [self.reason.encode("utf-8", "replace")]
         return (
             200 <= self.status <= 599
             and 0 <= self.recorded_at <= _LATEST
             and math.isfinite(self.elapsed)
-            and all(name for name, _ in self.headers)
-            and not any(bad in text for text in texts for bad in (b"\r", b"\n", b"\0"))
+            and all(map(_NAME.fullmatch, (name for name, _ in self.headers)))
+            and not any(map(_CONTROL.search, values))
         )
 
 
@@ -203,11 +210,11 @@ def recorded_seconds(raw: object, now: float) -> float:
 def wins(entry: Entry, there: Entry | None, now: float) -> bool:
     """Whether `entry` replaces the entry that is `there` under its key when recordings are merged.
 
-    The later recording wins; a time after `now` (Unix seconds) counts as `now`. At equal times the greater digest
-    wins. This is one total order, on disk, in Redis, in packs and in buckets, so that machines that merge the same
-    entries in any order end up with the same ones.
+    The later recording wins; a time after `now` (Unix seconds) counts as `now`. At equal times an edited entry
+    wins, then the greater digest. This is one total order, on disk, in Redis, in packs and in buckets, so that
+    machines that merge the same entries in any order end up with the same ones.
     """
     if there is None:
         return True
-    new, old = min(entry.recorded_at, now), min(there.recorded_at, now)
+    new, old = (min(entry.recorded_at, now), entry.edited), (min(there.recorded_at, now), there.edited)
     return new > old or (new == old and entry.pieces()[-1] > there.pieces()[-1])

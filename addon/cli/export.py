@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
+from addon.cli.filters import SIZE
 from addon.cli.output import say
 from addon.transfer.formats import WRITTEN, Format, format_to_write
 from cache_store.errors import TransferError
@@ -18,7 +21,7 @@ from cache_store.transfer.pack import write_pack
 
 __all__ = ["export", "import_"]
 
-_NAMED = 20
+_MAX_LINES = 20
 
 
 @click.command()
@@ -44,23 +47,42 @@ def export(*, path: Path, kind: str | None, cache_dir: str | None) -> None:
 @click.option(
     "--format", "kind", type=click.Choice([str(f) for f in Format]), help="By default told by the name."
 )
-def import_(*, paths: tuple[Path, ...], kind: str | None, cache_dir: str | None) -> None:
-    """Merge PATHS into the cache: packs, exported directories, caches, TensorZero's files, vcrpy's cassettes,
-    HAR and mitmproxy's flow files. All are read before anything is stored; the newer recording wins."""
+@click.option(
+    "--trust", is_flag=True, help="Import entries without a saved request too: their keys cannot be checked."
+)
+@click.option("--max-size", type=SIZE, help="How much one pack may unpack to; by default 100 times its size.")
+def import_(
+    *, paths: tuple[Path, ...], kind: str | None, trust: bool, max_size: int | None, cache_dir: str | None
+) -> None:
+    """Merge PATHS into the cache: packs, exported directories, caches, cassettes of vcrpy, VCR and go-vcr,
+    HAR, mitmproxy's flow files and TensorZero's files, or directories of them. All are read before anything is
+    stored; the newer recording wins. Exit status 1 if a file or entry was refused."""
     from addon.transfer.importing import import_paths
 
     settings = read_settings(cache_dir=cache_dir)
+    only = Format(kind) if kind else None
     with open_store_for_writing(cache_dir) as store:
-        done = import_paths(store, paths, settings, uuid.uuid4().hex, Format(kind) if kind else None)
-    for line in done.named[:_NAMED]:
-        say(f"skipped {line}", err=True)
-    if len(done.named) > _NAMED:
-        say(f"skipped {len(done.named) - _NAMED} more", err=True)
+        done = import_paths(store, paths, settings, uuid.uuid4().hex, only, trust=trust, max_size=max_size)
+    if len(done.refused) == 1 and not (done.merged.stored or done.merged.kept or done.skipped):
+        raise TransferError(done.refused[0])
+    _list("refused", done.refused)
+    _list("skipped", done.named)
+    _list("replaced", done.replaced)
     merged = done.merged
     if done.skipped and not merged.stored + merged.kept:
         raise TransferError(f"nothing could be imported{_reasons(done.skipped)}")
+    edited = f", {done.edited} edited by hand" if done.edited else ""
     stored = plural(merged.stored, "entry", "entries")
-    say(f"imported {stored}, {merged.kept} not newer{_reasons(done.skipped)}", err=True)
+    refused = f", {len(done.refused)} refused" if done.refused else ""
+    say(f"imported {stored}{edited}, {merged.kept} not newer{refused}{_reasons(done.skipped)}", err=True)
+    sys.exit(1 if done.refused else 0)
+
+
+def _list(what: str, lines: Sequence[str]) -> None:
+    for line in lines[:_MAX_LINES]:
+        say(f"{what}: {line}", err=True)
+    if len(lines) > _MAX_LINES:
+        say(f"{what}: {len(lines) - _MAX_LINES} more", err=True)
 
 
 def _reasons(skipped: Counter[str]) -> str:

@@ -12,10 +12,13 @@ import click
 
 from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
+from addon.cli.filters import SIZE
 from addon.cli.output import say
 from cache_store.errors import UsageError
 
 __all__ = ["pull", "push"]
+
+_MAX_LINES = 20
 
 _remote = click.option("--remote", metavar="URL", help="The bucket; by default PROVIDER_PROXY_REMOTE.")
 _optional = click.option(
@@ -54,9 +57,16 @@ def push(*, remote: str | None, optional: bool, replace: bool, cache_dir: str | 
 @cache_options
 @_remote
 @_optional
-def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
-    """Fetch from the bucket what this cache does not hold yet. The newer recording wins."""
-    from addon.transfer.key_check import check_key
+@click.option(
+    "--trust", is_flag=True, help="Take entries without a saved request too: their keys cannot be checked."
+)
+@click.option("--max-size", type=SIZE, help="How much one pack may unpack to; by default 100 times its size.")
+def pull(
+    *, remote: str | None, optional: bool, trust: bool, max_size: int | None, cache_dir: str | None
+) -> None:
+    """Fetch from the bucket what this cache does not hold yet. The newer recording wins. Exit status 1 if a pack or
+    entry was refused; the others are stored."""
+    from addon.transfer.own_entries import OwnEntries
     from cache_store.transfer.ledger import Ledger
     from cache_store.transfer.remote import Remote
     from cache_store.transfer.sync import pull as pull_from
@@ -64,14 +74,19 @@ def pull(*, remote: str | None, optional: bool, cache_dir: str | None) -> None:
     url, folder = _places(remote, cache_dir)
     if optional and _is_without_credentials(url, "pulled"):
         return
+    admit = OwnEntries(read_settings(cache_dir=cache_dir), trust=trust).admit
     source = Remote(url)
     with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
-        done = pull_from(store, source, Ledger(folder, url), check=check_key, advance=advance)
+        done = pull_from(store, source, Ledger(folder, url), admit=admit, max_size=max_size, advance=advance)
+    for line in done.refused[:_MAX_LINES]:
+        say(f"refused: {line}", err=True)
     if not done.packs:
         say("nothing new to pull", err=True)
         return
     stored = plural(done.merged.stored, "entry", "entries")
-    say(f"pulled {plural(done.packs, 'pack')}: {stored} new, {done.merged.kept} not newer", err=True)
+    refused = f", {len(done.refused)} refused" if done.refused else ""
+    say(f"pulled {plural(done.packs, 'pack')}: {stored} new, {done.merged.kept} not newer{refused}", err=True)
+    sys.exit(1 if done.refused else 0)
 
 
 def _is_without_credentials(url: str, done: str) -> bool:

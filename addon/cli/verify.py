@@ -1,18 +1,22 @@
-"""`verify`: read every entry to its last byte."""
+"""`verify`: reads every entry to its last byte and checks whether it may be served."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from addon.accounting.figures import plural
-from addon.cli.context import cache_options, open_store_for_reading
+from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
+from addon.settings.settings import Settings
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import find_orphans, remove_orphans
-from cache_store.errors import EntryError, TransferError
+from cache_store.entry import Entry
+from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.store import Store
 from cache_store.transfer.ledger import forget_remotes
 
@@ -21,51 +25,95 @@ __all__ = ["verify"]
 _ASIDE = "aside"
 
 
+@dataclass(slots=True)
+class _Checked:
+    """How many entries there are, why the bad ones are bad, and which keys cannot be checked."""
+
+    entries: int = 0
+    bad: dict[str, str] = field(default_factory=dict)
+    unchecked: list[str] = field(default_factory=list)
+
+
 @click.command()
 @cache_options
 @click.option(
-    "--repair", is_flag=True,
-    help="Move what is bad out of the way, into aside/ in the cache directory; remove files that no entry names.",
-)  # fmt: skip
+    "--repair",
+    is_flag=True,
+    help="Move bad entries to aside/ in the cache directory; remove files that no entry names.",
+)
+@click.option(
+    "--trust", is_flag=True, help="Accept entries without a saved request: their keys cannot be checked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def verify(*, repair: bool, as_json: bool, cache_dir: str | None) -> None:
-    """Check every entry's checksum, schema and key. Exit status 1 where one is bad."""
+def verify(*, repair: bool, trust: bool, as_json: bool, cache_dir: str | None) -> None:
+    """Check every entry: checksum, schema, key, status and headers, as an import does. Exit status 1 if one is bad,
+    or cannot be checked."""
+    settings = read_settings(cache_dir=cache_dir)
     with open_store_for_reading(cache_dir) as store:
-        count, bad = _check(store)
-        moved = _move_aside(store, bad) if repair and bad else []
+        checked = _check(store, settings)
+        moved = _move_aside(store, checked.bad) if repair and checked.bad else []
         orphans = _orphans(store, remove=repair)
+    unchecked = [] if trust or not settings.save_request else checked.unchecked
     if as_json:
-        print_json({
-            "entries": count, "bad": [{"key": key, "why": why} for key, why in bad.items()], "moved": moved,
-            "orphans": orphans,
-        })  # fmt: skip
+        bad = [{"key": key, "why": why} for key, why in checked.bad.items()]
+        print_json(
+            {
+                "entries": checked.entries,
+                "bad": bad,
+                "moved": moved,
+                "unchecked": unchecked,
+                "orphans": orphans,
+            }
+        )
     else:
-        for key, why in bad.items():
+        for key, why in checked.bad.items():
             say(f"{key}  {why}")
+        for key in unchecked:
+            say(f"{key}  its request is not saved, so its key cannot be checked")
         done = f"; {len(moved)} moved to {_ASIDE}/" if repair else ""
-        say(f"{plural(count, 'entry', 'entries')}, {len(bad)} bad{done}", err=True)
+        more = f", {len(unchecked)} without a saved request (accept them with --trust)" if unchecked else ""
+        say(f"{plural(checked.entries, 'entry', 'entries')}, {len(checked.bad)} bad{more}{done}", err=True)
         if orphans:
             say(_about(orphans, removed=repair), err=True)
-    sys.exit(1 if len(bad) > len(moved) else 0)
+    sys.exit(1 if unchecked or len(checked.bad) > len(moved) else 0)
 
 
-def _check(store: Store) -> tuple[int, dict[str, str]]:
-    """How many entries there are, and what is wrong with the bad ones, by key."""
-    from addon.transfer.key_check import check_key
+def _check(store: Store, settings: Settings) -> _Checked:
+    from addon.transfer.key_check import UncheckedKey, check_key
+    from addon.transfer.own_entries import OwnEntries
 
-    bad: dict[str, str] = {}
-    count = 0
+    # Other settings may have been set when it was recorded: what any setting allows is fine here.
+    lenient = replace(
+        settings,
+        store_errors=frozenset(range(400, 600)),
+        store_incomplete=True,
+        allow_secrets_in_responses=True,
+    )
+    admit = OwnEntries(lenient, trust=True).admit
+    checked = _Checked()
     for key in list(store.keys()):
-        count += 1
+        checked.entries += 1
         try:
             entry = store.local.get(key)
             if entry is None:
-                bad[key] = "its file is gone"
-            else:
+                raise CorruptEntry("its file is gone")
+            try:
                 check_key(entry)
+            except UncheckedKey:
+                checked.unchecked.append(key)
+            _check_headers(entry, admit(entry))
         except EntryError as error:
-            bad[key] = str(error)
-    return count, bad
+            checked.bad[key] = str(error)
+    return checked
+
+
+def _check_headers(entry: Entry, admitted: Entry) -> None:
+    kept = {name.lower() for name, _ in admitted.headers}
+    dropped = sorted(
+        {name.lower().decode("latin-1") for name, _ in entry.headers if name.lower() not in kept}
+    )
+    if dropped:
+        raise CorruptEntry(f"it has headers that are never stored: {', '.join(dropped)}")
 
 
 def _orphans(store: Store, *, remove: bool) -> dict[str, int]:
@@ -82,7 +130,7 @@ def _about(orphans: dict[str, int], *, removed: bool) -> str:
 
 
 def _move_aside(store: Store, bad: dict[str, str]) -> list[str]:
-    """Remove the bad ones, their bytes kept beside where there are any; the keys."""
+    """Remove the bad entries and keep the bytes of each in a file; the keys."""
     near = store.local
     if not isinstance(near, DiskStore):
         return []
@@ -97,11 +145,9 @@ def _move_aside(store: Store, bad: dict[str, str]) -> list[str]:
 
 
 def _keep(folder: Path, key: str, data: bytes) -> None:
-    import hashlib
-
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        # A key may be anything here; its digest is a name.
+        # A key may be anything here; its digest is a safe name.
         (folder / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}.entry").write_bytes(data)
     except OSError as error:
         raise TransferError(f"{folder} cannot be written: {error.strerror}; nothing was removed") from error

@@ -21,7 +21,7 @@ from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
 from cache_store.disk.last_used import note_used
 from cache_store.disk.staged_store import StagedStore
-from cache_store.errors import StoreUnavailable, TransferError, UsageError
+from cache_store.errors import StoreUnavailable, UsageError
 from cache_store.store import Store
 
 __all__ = ["RunLife"]
@@ -91,10 +91,10 @@ class RunLife:
         from addon.transfer.importing import import_paths
 
         assert settings.import_dir is not None
-        try:
-            import_paths(store, [settings.import_dir], settings, self.counts.run, Format.DIR)
-        except TransferError as error:
-            raise UsageError(f"PROVIDER_PROXY_IMPORT: {error}") from error
+        done = import_paths(store, [settings.import_dir], settings, self.counts.run, Format.DIR)
+        if done.refused:
+            more = f" (and {len(done.refused) - 1} more)" if len(done.refused) > 1 else ""
+            raise UsageError(f"PROVIDER_PROXY_IMPORT: {done.refused[0]}{more}")
 
 
 def _in_words(tiers: dict[str, Any] | None) -> str:

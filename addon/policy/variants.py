@@ -14,13 +14,13 @@ import hashlib
 import time
 from collections import Counter
 
-from addon.identity.saved_form import KEY_PREFIX
 from addon.messages import WireRequest
 from addon.redaction.credentials_seen import header_credentials, header_kind, url_credentials
 from cache_store.entry import Entry
 
 __all__ = [
     "CREDENTIAL_STATUSES",
+    "REJECTION_PREFIX",
     "RepeatCounter",
     "credential_digest",
     "nth_key",
@@ -31,6 +31,9 @@ __all__ = [
 
 CREDENTIAL_STATUSES = frozenset({401, 403})
 """Error statuses that belong to one credential."""
+
+REJECTION_PREFIX = "pp2r-"
+"""How the keys of such errors begin. No request has such a key, so an imported 401 cannot answer somebody else."""
 
 
 class RepeatCounter:
@@ -62,12 +65,12 @@ def credential_digest(request: WireRequest) -> str:
 
 def rejection_key(key: str, digest: str) -> str:
     """The key under which the 401 or 403 to the request `key` with one credential is stored."""
-    return f"{KEY_PREFIX}{_digest(b'answer', key.encode(), digest.encode())}"
+    return f"{REJECTION_PREFIX}{_digest(b'answer', key.encode(), digest.encode())}"
 
 
 def rejection_mark_key(host: str, digest: str) -> str:
     """The key of the mark that `host` answered this credential with 401."""
-    return f"{KEY_PREFIX}{_digest(b'credential', host.encode(), digest.encode())}"
+    return f"{REJECTION_PREFIX}{_digest(b'credential', host.encode(), digest.encode())}"
 
 
 def rejection_mark(host: str, digest: str, run: str) -> Entry:

@@ -1,10 +1,10 @@
-"""Whether what another tool recorded becomes an entry: identified, redacted and judged as a live answer is."""
+"""Admits what another tool recorded: identified, redacted and judged like a live answer."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from addon.identity import identify
 from addon.judging.reasons import NotStored
@@ -15,16 +15,21 @@ from addon.policy.variants import RepeatCounter, nth_key
 from addon.redaction import Taint
 from addon.settings.settings import Settings
 from addon.transfer.recorded_request import with_credential
-from cache_store.entry import Entry
+from cache_store.answers.content_coding import BadCoding, TooLarge, decode
+from cache_store.entry import Entry, Headers, header_value
 
 __all__ = ["Admission", "Exchange", "Refused"]
 
 _OTHER_HOST = "not-in-PROVIDER_PROXY_HOSTS"
+_CODING = b"content-encoding"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A recorded request and its answer, maybe compressed as its headers say. Unix seconds, seconds."""
+    """A recorded request and its answer, maybe compressed as their headers say.
+
+    `recorded_at` is in Unix seconds, `elapsed` in seconds.
+    """
 
     request: WireRequest
     answer: LiveAnswer
@@ -34,7 +39,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What is no exchange; `what` names it and says why, in one line."""
+    """A recording that is not an exchange. `what` names it and says why, in one line."""
 
     reason: str
     what: str = ""
@@ -42,24 +47,24 @@ class Refused:
 
 @dataclass
 class Admission:
-    """Lets exchanges in, and counts by reason what stays out. `run` is the id that their entries carry."""
+    """Admits exchanges, and counts by reason those that it does not. `run` is the run id of the entries."""
 
     settings: Settings
     run: str
     skipped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     _taint: Taint = field(default_factory=Taint)
-    _sequence: RepeatCounter = field(default_factory=RepeatCounter)
+    _repeats: RepeatCounter = field(default_factory=RepeatCounter)
 
-    def entries(self, found: Iterable[Exchange | Refused]) -> Iterator[Entry]:
-        """The entries of what may be kept, in order."""
-        for item in found:
-            if isinstance(item, Refused):
-                self.skipped[item.reason] += 1
-                if item.what:
-                    self.named.append(item.what)
+    def entries(self, recordings: Iterable[Exchange | Refused]) -> Iterator[Entry]:
+        """The entries of the admitted exchanges, in order."""
+        for recording in recordings:
+            if isinstance(recording, Refused):
+                self.skipped[recording.reason] += 1
+                if recording.what:
+                    self.named.append(recording.what)
                 continue
-            entry = self._entry(item)
+            entry = self._entry(recording)
             if isinstance(entry, Entry):
                 yield entry
             else:
@@ -67,18 +72,22 @@ class Admission:
 
     def _entry(self, exchange: Exchange) -> Entry | str:
         """The entry, or the reason why there is none."""
-        request = exchange.request
+        request, answer = exchange.request, exchange.answer
+        request = replace(
+            request, headers=_true_coding(request.headers, request.body, self.settings.max_body)
+        )
+        answer = replace(answer, headers=_true_coding(answer.headers, answer.body, self.settings.max_body))
         if never_cached.refusal(request):
             return NotStored.NEVER_CACHED
         if not self.settings.hosts.match(request.host, request.port):
-            # A browser's HAR holds whole pages; what would never be served has no place in a cache.
+            # A browser's HAR holds whole pages; an entry that would never be served does not belong in a cache.
             return _OTHER_HOST
         self._taint.learn(request)
         identity = identify(request, self.settings.identity)
-        restored = with_credential(request, identity, exchange.answer.status)
+        restored = with_credential(request, identity, answer.status)
         if restored is not None:
             request, identity = restored, identify(restored, self.settings.identity)
-        nth = self._sequence.next(identity.key) if self.settings.sequence else 1
+        nth = self._repeats.next(identity.key) if self.settings.sequence else 1
         origin = Origin(
             request=request,
             identity=identity,
@@ -87,4 +96,18 @@ class Admission:
             recorded_at=exchange.recorded_at,
             elapsed=exchange.elapsed,
         )
-        return entry_or_reason(origin, exchange.answer, self.settings, self._taint)
+        return entry_or_reason(origin, answer, self.settings, self._taint)
+
+
+def _true_coding(headers: Headers, body: bytes, limit: int) -> Headers:
+    """The headers, without a content-encoding that does not describe the body.
+
+    Many recorders save the decoded body and leave the header.
+    """
+    try:
+        decode(body, header_value(headers, _CODING), limit)
+    except TooLarge:
+        return headers
+    except BadCoding:
+        return tuple((name, value) for name, value in headers if name.lower() != _CODING)
+    return headers

@@ -1,94 +1,130 @@
-"""vcrpy's cassettes, YAML and JSON (vcrpy's serialize.py and serializers/compat.py, cassette version 1)."""
+"""Reads cassettes, in YAML and JSON, of four recorders.
+
+vcrpy (serialize.py and serializers/compat.py, version 1, and its older httpx format), LangChain's gzipped variant
+(langchain_tests/conftest.py), VCR for Ruby, and go-vcr (versions 1 to 4). They differ in small things, so one
+reader takes each field in every form that any of them writes.
+"""
 
 from __future__ import annotations
 
 import base64
 import datetime
 import json
+import zlib
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 from addon.messages import LiveAnswer
 from addon.transfer.admit import Exchange, Refused
+from addon.transfer.bounded_yaml import UnsafeTag, load_yaml
 from addon.transfer.recorded_request import request_of
+from cache_store.answers.content_coding import BadCoding, decode
 from cache_store.entry import Headers
-from cache_store.errors import TransferError, UsageError
+from cache_store.errors import TransferError
 
 __all__ = ["read_cassette"]
 
-_MOST = 512 * 2**20
+_MAX_FILE = 512 * 2**20  # bytes
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error)
 
 
 def read_cassette(path: Path) -> Iterator[Exchange | Refused]:
-    """The interactions of a cassette. Raises TransferError for what is none, UsageError without PyYAML."""
-    try:
-        if path.stat().st_size > _MOST:
-            raise TransferError(f"{path} is larger than any cassette")
-        text = path.read_text(encoding="utf-8")
-        changed = path.stat().st_mtime
-    except (OSError, UnicodeDecodeError) as error:
-        raise TransferError(
-            f"{path} cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}"
-        ) from error
-    whole = _json(path, text) if text.lstrip()[:1] == "{" else _yaml(path, text)
-    interactions = whole.get("interactions") if isinstance(whole, dict) else None
-    if not isinstance(interactions, list):
-        raise TransferError(f"{path} is no cassette of vcrpy: it has no list of interactions")
-    for number, interaction in enumerate(interactions, 1):
-        try:
-            yield _exchange(interaction, changed)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            yield Refused("unreadable", f"{path}: interaction {number} is incomplete")
+    """The interactions of a cassette.
 
-
-def _json(path: Path, text: str) -> Any:
+    Raises TransferError if it is not a cassette, and UsageError without PyYAML.
+    """
+    text, modified = _read(path)
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise TransferError(f"{path} is no JSON") from error
-
-
-def _yaml(path: Path, text: str) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise UsageError("cassettes in YAML need PyYAML; pip install 'provider-proxy[import]'") from error
-    # Safe: a tag that would make an object (`!!python/object…`) is an error, and runs nothing.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.load(text, Loader=loader)  # noqa: S506 - either is a safe loader
-    except yaml.constructor.ConstructorError as error:
+        whole = json.loads(text) if text.lstrip()[:1] == "{" else load_yaml(text)
+    except UnsafeTag as error:
         raise TransferError(f"{path} holds a YAML tag that makes objects; it was not loaded") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise TransferError(f"{path} is no YAML") from error
+    except (ValueError, RecursionError) as error:
+        kind = "JSON" if text.lstrip()[:1] == "{" else "YAML"
+        why = "" if "not YAML" in str(error) or kind == "JSON" else f": {error}"
+        raise TransferError(f"{path} is not valid {kind}{why}") from error
+    for number, interaction in enumerate(_interactions(path, whole), 1):
+        try:
+            yield _exchange(interaction, modified)
+        except _UNREADABLE as error:
+            yield Refused("unreadable", f"{path}: interaction {number} cannot be read: {_why(error)}")
 
 
-def _exchange(interaction: Any, changed: float) -> Exchange:
+def _read(path: Path) -> tuple[str, float]:
+    """The text of a cassette, and when the file was modified (Unix seconds). Raises TransferError."""
+    try:
+        if path.stat().st_size > _MAX_FILE:
+            raise TransferError(f"{path} is larger than any cassette")
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = decode(data, "gzip", _MAX_FILE)
+        return data.decode("utf-8"), path.stat().st_mtime
+    except BadCoding as error:
+        raise TransferError(f"{path} cannot be unpacked: {error}") from error
+    except UnicodeDecodeError as error:
+        raise TransferError(f"{path} cannot be read: it is not UTF-8") from error
+    except OSError as error:
+        raise TransferError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _interactions(path: Path, whole: Any) -> list[Any]:
+    members = whole if isinstance(whole, dict) else {}
+    for name in ("interactions", "http_interactions"):
+        if isinstance(members.get(name), list):
+            found: list[Any] = members[name]
+            return found
+    requests, responses = members.get("requests"), members.get("responses")
+    if isinstance(requests, list) and isinstance(responses, list) and len(requests) == len(responses):
+        return [{"request": a, "response": b} for a, b in zip(requests, responses, strict=True)]
+    raise TransferError(f"{path} is not a cassette: it has no list of interactions")
+
+
+def _exchange(interaction: Any, modified: float) -> Exchange:
     request, response = interaction["request"], interaction["response"]
-    status = response["status"]
+    status, reason = _status(response)
     return Exchange(
         request_of(
-            str(request["method"]), str(request["uri"]), _headers(request["headers"]), _bytes(request.get("body"))
+            _text(request["method"]),
+            _text(request["uri"] if "uri" in request else request["url"]),
+            _headers(request.get("headers")),
+            _body(request),
         ),
-        LiveAnswer(
-            int(status["code"]), str(status.get("message") or ""), _headers(response["headers"]),
-            _bytes(response["body"]),
-        ),
-        _time(interaction.get("recorded_at"), changed),
-    )  # fmt: skip
+        LiveAnswer(status, reason, _headers(response.get("headers")), _body(response)),
+        _time(interaction.get("recorded_at"), modified),
+    )
 
 
-def _headers(found: Any) -> Headers:
+def _status(response: Any) -> tuple[int, str]:
+    """The status code and the reason: an object (vcrpy, Ruby), two members (go-vcr), or a number (httpx)."""
+    status = response.get("status")
+    if isinstance(status, dict):
+        return _number(status["code"]), _text(status.get("message") or "")
+    if "code" in response:
+        return _number(response["code"]), _text(status or "").partition(" ")[2]
+    return _number(response["status_code"]), ""
+
+
+def _body(message: Any) -> bytes:
+    """The body of a request or an answer.
+
+    vcrpy writes `body` or `string`, its older httpx format `content`, and pydantic-ai the JSON in `parsed_body`.
+    """
+    if message.get("parsed_body") is not None:
+        return json.dumps(message["parsed_body"], ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return _bytes(message["body"] if "body" in message else message.get("content"))
+
+
+def _headers(members: Any) -> Headers:
     return tuple(
-        (str(name).encode("latin-1"), _bytes(value))
-        for name, values in found.items()
+        (_text(name).encode("latin-1"), _bytes(value))
+        for name, values in (members or {}).items()
         for value in (values if isinstance(values, list) else [values])
     )
 
 
 def _bytes(value: Any) -> bytes:
-    """A body or header value in the ways in which serializers of several versions write it."""
+    """A body or header value in any form that the recorders write."""
     if value is None:
         return b""
     if isinstance(value, bytes):
@@ -99,11 +135,31 @@ def _bytes(value: Any) -> bytes:
         return _bytes(value["string"])
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
-    raise TypeError("a body of no known kind")
+    raise TypeError("a body or header is neither text nor bytes")
 
 
-def _time(value: Any, changed: float) -> float:
-    """`recorded_at` where a cassette has one (Ruby's have), else when the file was changed."""
-    if isinstance(value, datetime.datetime):
-        return value.timestamp()
-    return changed
+def _text(value: Any) -> str:
+    # Never `str(value)`: a list of nested aliases would be expanded.
+    if not isinstance(value, str):
+        raise TypeError("a method, URL, status or header name is not text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("a status is not a number")
+    return int(value)
+
+
+def _time(value: Any, modified: float) -> float:
+    """The recording time (Unix seconds) if the cassette has one, as Ruby's have; otherwise `modified`."""
+    if isinstance(value, str):
+        try:
+            value = parsedate_to_datetime(value)
+        except ValueError:
+            return modified
+    return value.timestamp() if isinstance(value, datetime.datetime) else modified
+
+
+def _why(error: BaseException) -> str:
+    return f"{error} is missing" if isinstance(error, LookupError) else str(error)

@@ -1,4 +1,4 @@
-"""mitmproxy's flow files and HAR, read by mitmproxy's own readers."""
+"""Reads mitmproxy's flow files and HAR (of browsers, proxies and Polly.js) with mitmproxy's own readers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from cache_store.errors import TransferError
 
 __all__ = ["read_flows", "read_har"]
 
-_MOST = 2**31  # bytes of a HAR, which is read as a whole
+_MAX_HAR = 2**31  # bytes; a HAR is read as a whole
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def read_flows(path: Path) -> Iterator[Exchange | Refused]:
-    """The exchanges of a flow file (`mitmdump -w`). Raises TransferError for what is none."""
+    """The exchanges in a flow file (`mitmdump -w`). Raises TransferError if it is not one."""
     from mitmproxy import exceptions, http
     from mitmproxy.io import FlowReader
 
@@ -39,57 +40,68 @@ def read_flows(path: Path) -> Iterator[Exchange | Refused]:
         RecursionError,
         AttributeError,
     ) as error:
-        raise TransferError(f"{path} is no flow file of mitmproxy, or is cut short") from error
+        raise TransferError(f"{path} is not a flow file of mitmproxy, or is cut short") from error
 
 
 def read_har(path: Path) -> Iterator[Exchange | Refused]:
-    """The exchanges of a HAR (http://www.softwareishard.com/blog/har-12-spec). Raises TransferError."""
+    """The exchanges in a HAR (http://www.softwareishard.com/blog/har-12-spec).
+
+    Raises TransferError if it is not one.
+    """
     from mitmproxy import exceptions
     from mitmproxy.io.har import request_to_flow
 
     for number, entry in enumerate(_har_entries(path), 1):
         try:
-            yield _exchange(request_to_flow(_as_utf8(entry)), path)
-        except (
-            exceptions.OptionsError, ValueError, LookupError, TypeError, AttributeError, RecursionError
-        ):  # fmt: skip
-            yield Refused("unreadable", f"{path}: entry {number} is incomplete")
+            yield _exchange(request_to_flow(_with_bytes(entry)), path)
+        except _UNREADABLE as error:
+            why = f"{error} is missing" if isinstance(error, LookupError) else str(error)
+            yield Refused("unreadable", f"{path}: entry {number} cannot be read: {why}")
+        except exceptions.OptionsError as error:
+            yield Refused("unreadable", f"{path}: entry {number} cannot be read: {error}")
 
 
 def _har_entries(path: Path) -> list[Any]:
     try:
-        if path.stat().st_size > _MOST:
+        if path.stat().st_size > _MAX_HAR:
             raise TransferError(f"{path} is too large; export fewer requests")
         entries = json.loads(path.read_bytes().decode("utf-8-sig"))["log"]["entries"]
     except OSError as error:
         raise TransferError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise TransferError(f"{path} is no HAR") from error
+        raise TransferError(f"{path} is not a HAR") from error
     if not isinstance(entries, list):
-        raise TransferError(f"{path} is no HAR: it has no list of entries")
+        raise TransferError(f"{path} is not a HAR: it has no list of entries")
     return entries
 
 
-def _as_utf8(entry: dict[str, Any]) -> dict[str, Any]:
-    """The same with the answer's text as bytes of UTF-8, which browsers decoded it from.
+def _with_bytes(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with the answer's content in base64, which mitmproxy's reader takes as it is.
 
-    mitmproxy's reader takes text without a charset for latin-1; event streams are UTF-8 by definition.
+    Browsers decode a text from UTF-8, but the reader encodes it in latin-1 without a charset. Polly.js writes a
+    compressed answer as a JSON list of its chunks, each in base64 or hex.
     """
     content = entry["response"]["content"]
     text = content.get("text")
-    if not isinstance(text, str) or content.get("encoding"):
+    if not isinstance(text, str):
         return entry
-    as_bytes = {
-        **content,
-        "text": base64.b64encode(text.encode("utf-8", "surrogatepass")).decode(),
-        "encoding": "base64",
-    }
+    encoding = content.get("encoding")
+    if encoding in ("base64", "hex") and text[:1] == "[":
+        decode = base64.b64decode if encoding == "base64" else bytes.fromhex
+        data = b"".join(decode(chunk) for chunk in json.loads(text))
+    elif encoding == "hex":
+        data = bytes.fromhex(text)
+    elif encoding:
+        return entry
+    else:
+        data = text.encode("utf-8", "surrogatepass")
+    as_bytes = {**content, "text": base64.b64encode(data).decode(), "encoding": "base64"}
     return {**entry, "response": {**entry["response"], "content": as_bytes}}
 
 
 def _exchange(flow: Any, path: Path) -> Exchange | Refused:
     request, response = flow.request, flow.response
-    if request.scheme not in ("http", "https"):  # a browser's own pages and extensions
+    if request.scheme not in ("http", "https"):  # a browser's own page or extension
         return Refused("not-http")
     if response is None or flow.error is not None:
         return Refused("cut-off")

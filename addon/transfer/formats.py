@@ -10,7 +10,7 @@ from pathlib import Path
 from cache_store.disk.database_check import DATABASE
 from cache_store.errors import UsageError
 
-__all__ = ["TENSORZERO_FILE", "WRITTEN", "Format", "format_of", "format_to_write"]
+__all__ = ["TENSORZERO_FILE", "WRITTEN", "Format", "by_suffix", "format_of", "format_to_write"]
 
 TENSORZERO_FILE = re.compile(r"[A-Za-z0-9._\[\]:-]+-[0-9a-f]{64}")
 """Names of the files in a cache of TensorZero's provider-proxy: host and SHA-256."""
@@ -70,8 +70,14 @@ def format_to_write(path: Path) -> Format:
     return kind
 
 
+def by_suffix(path: Path) -> Format | None:
+    """The format that a file's name tells; None if it tells none."""
+    name = path.name.lower()
+    return _SUFFIXES.get(path.suffix.lower()) if not name.endswith(".yaml.gz") else Format.VCR
+
+
 def _by_suffix(path: Path, offered: tuple[Format, ...]) -> Format:
-    kind = _SUFFIXES.get(path.suffix.lower())
+    kind = by_suffix(path)
     if kind is None:
         raise UsageError(f"{path}: the name does not tell the format; add --format {'|'.join(offered)}")
     return kind

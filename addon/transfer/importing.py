@@ -1,8 +1,7 @@
-"""Files into a store: all that is named, or nothing."""
+"""Imports files and directories into a store. Every file is read before anything is stored."""
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,82 +11,162 @@ from pathlib import Path
 
 from addon.settings.settings import Settings
 from addon.transfer.admit import Admission, Exchange, Refused
-from addon.transfer.formats import Format, format_of
-from addon.transfer.key_check import check_key
+from addon.transfer.formats import Format, by_suffix, format_of
+from addon.transfer.losers import Losers
+from addon.transfer.own_entries import OwnEntries
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
-from cache_store.errors import EntryError, TransferError, UsageError
+from cache_store.errors import EntryError, StoreError, TransferError, UsageError
 from cache_store.store import Store
-from cache_store.transfer.files import read_files
+from cache_store.transfer.files import is_exported, plain_files, read_file
 from cache_store.transfer.merge import Merged, merge
-from cache_store.transfer.pack import read_pack, write_pack
+from cache_store.transfer.pack import read_pack
+from cache_store.transfer.spool import Spool
 
 __all__ = ["Imported", "import_paths"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Imported:
-    """What became of what was read: merged, or skipped by reason; `named` says more of some that were refused."""
+    """What became of everything that was read.
+
+    `skipped` counts by reason the recordings that are not stored, and `named` describes some of them. `refused` has
+    a line for each file or entry that could not be imported. `replaced` has a line for each file whose answers lost
+    to another recording of the same request. `edited` is how many entries had been changed by hand.
+    """
 
     merged: Merged
     skipped: Counter[str] = field(default_factory=Counter)
     named: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    edited: int = 0
 
 
 def import_paths(
-    store: Store, paths: Iterable[Path], settings: Settings, run: str, only: Format | None = None
+    store: Store,
+    paths: Iterable[Path],
+    settings: Settings,
+    run: str,
+    only: Format | None = None,
+    *,
+    trust: bool = False,
+    max_size: int | None = None,
 ) -> Imported:
-    """Read all of `paths` to their ends, then merge; `only` is their format, else their names tell it.
+    """Read all of `paths`, then merge what may be stored: the newer recording wins. A refused file stops no other.
 
-    Raises TransferError, or UsageError for a format that is not told, with nothing merged.
+    `only` is the format of all; otherwise their names tell it. `trust` admits entries without a saved request.
+    `max_size` is how many bytes one pack may unpack to, as in `read_pack`. Raises UsageError for a path that does
+    not exist, or whose format is not known.
     """
-    admission = Admission(settings, run)
-    with tempfile.TemporaryDirectory(prefix="provider-proxy-") as folder:
-        whole = Path(folder) / "import.ppack"
-        write_pack((entry.encode() for path in paths for entry in _entries(path, only, admission)), whole)
-        merged = merge(store, read_pack(whole))
-    return Imported(merged, admission.skipped, tuple(admission.named))
+    reader = _Reader(settings, run, trust=trust, max_size=max_size)
+    sources = [source for path in paths for source in _sources(path, only)]
+    with Spool() as spool:
+        for kind, path in sources:
+            try:
+                spool.add(reader.read(kind, path))
+            except (TransferError, EntryError, StoreError) as error:
+                reader.refused.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+        edited = [entry.key for entry in spool.entries() if entry.edited]
+        changed = sum(_put_edited(store, entry) for entry in spool.entries() if entry.edited)
+        merged = merge(store, spool.entries())
+    merged.stored, merged.kept = merged.stored + changed, merged.kept - changed
+    admission, replaced = reader.admission, tuple(reader.losers.lines())
+    return Imported(
+        merged, admission.skipped, tuple(admission.named), tuple(reader.refused), replaced, len(edited)
+    )
 
 
-def _entries(path: Path, only: Format | None, admission: Admission) -> Iterator[Entry]:
+class _Reader:
+    """Reads sources of every format."""
+
+    def __init__(self, settings: Settings, run: str, *, trust: bool, max_size: int | None) -> None:
+        self.admission = Admission(settings, run)
+        self.losers = Losers()
+        self.refused: list[str] = []
+        self._own = OwnEntries(settings, trust=trust)
+        self._max_size = max_size
+
+    def read(self, kind: Format, path: Path) -> Iterator[Entry]:
+        """The entries of one source that may be stored. Raises TransferError, StoreError or EntryError."""
+        foreign = _foreign(kind)
+        if foreign is None:
+            entries = self._admitted(self._own_entries(kind, path), path)
+        else:
+            entries = self._first_of_each(self.admission.entries(foreign(path)), path)
+        for entry in entries:
+            self.losers.note(entry, str(path))
+            yield entry
+
+    def _first_of_each(self, entries: Iterable[Entry], path: Path) -> Iterator[Entry]:
+        """The entries without later ones of the same time and request: a recorder plays the first one first."""
+        seen: dict[tuple[str, float], bytes] = {}
+        for entry in entries:
+            first = seen.setdefault((entry.key, entry.recorded_at), entry.body)
+            if first is entry.body:
+                yield entry
+            elif first != entry.body:
+                self.losers.lost(str(path))
+
+    def _own_entries(self, kind: Format, path: Path) -> Iterator[Entry]:
+        if kind is Format.PACK:
+            yield from read_pack(path, self._max_size)
+        elif kind is Format.CACHE:
+            with closing(DiskStore(path)) as other:
+                other.open()
+                yield from other.iterate()
+        else:
+            yield read_file(path, time.time())
+
+    def _admitted(self, entries: Iterable[Entry], path: Path) -> Iterator[Entry]:
+        for entry in entries:
+            try:
+                yield self._own.admit(entry)
+            except EntryError as error:
+                self.refused.append(f"{path}: entry {entry.key[:16]}: {error}")
+
+
+def _sources(path: Path, only: Format | None) -> Iterator[tuple[Format, Path]]:
+    """The formats and paths of what is to be read at `path`."""
     if not path.exists():
         raise UsageError(f"{path}: there is no such file or directory")
     kind = only or format_of(path)
-    own = _OWN.get(kind)
-    if own is not None:
-        yield from _checked(own(path), path)
-    else:
-        yield from admission.entries(_foreign(kind)(path))
+    if kind is not Format.DIR:
+        yield kind, path
+        return
+    files = plain_files(path) if path.is_dir() else iter([path])
+    known = [(found, file) for file in files if (found := _kind_of(file)) is not None]
+    if not known:
+        raise UsageError(f"{path}: it holds nothing that can be imported")
+    yield from known
 
 
-def _checked(entries: Iterator[Entry], path: Path) -> Iterator[Entry]:
-    for entry in entries:
-        try:
-            check_key(entry)
-        except EntryError as error:
-            raise TransferError(f"{path}: entry {entry.key[:16]}: {error}") from error
-        yield entry
+def _kind_of(file: Path) -> Format | None:
+    """The format of a file in a directory; None for a file that is something else, such as a README."""
+    if file.suffix == ".json" and is_exported(file):
+        return Format.DIR
+    return by_suffix(file)
 
 
-def _cache(path: Path) -> Iterator[Entry]:
-    with closing(DiskStore(path)) as other:
-        other.open()
-        yield from other.iterate()
+def _put_edited(store: Store, entry: Entry) -> bool:
+    """Store an entry that was edited by hand over the recording that it was made of; whether that was necessary."""
+    try:
+        there = store.local.get(entry.key)
+    except EntryError:
+        return False
+    if there is None or there.recorded_at != entry.recorded_at or _content(there) == _content(entry):
+        return False
+    return store.local.put(entry)
 
 
-def _files(path: Path) -> Iterator[Entry]:
-    return (entry for _, entry in read_files(path, time.time()))
+def _content(entry: Entry) -> tuple[object, ...]:
+    return entry.status, entry.reason, entry.headers, entry.body, entry.request_json
 
 
-_OWN: dict[Format, Callable[[Path], Iterator[Entry]]] = {
-    Format.PACK: read_pack,
-    Format.DIR: _files,
-    Format.CACHE: _cache,
-}
-
-
-def _foreign(kind: Format) -> Callable[[Path], Iterator[Exchange | Refused]]:
-    """The reader of another tool's format, loaded when it is used."""
+def _foreign(kind: Format) -> Callable[[Path], Iterator[Exchange | Refused]] | None:
+    """The reader of another tool's format, loaded when it is used; None for our own formats."""
+    if kind in (Format.PACK, Format.DIR, Format.CACHE):
+        return None
     if kind is Format.TENSORZERO:
         from addon.transfer.tensorzero import read_tensorzero
 

@@ -1,31 +1,40 @@
-"""Whether an entry from elsewhere lies under the key of its own request."""
+"""Checks that an entry from elsewhere lies under the key of its own request."""
 
 from __future__ import annotations
 
 from addon.identity import CacheControl, IdentityRules, key_of_saved
 from addon.identity.old_keys import is_old, old_key_of_saved
-from addon.policy.variants import CREDENTIAL_STATUSES
+from addon.policy.variants import CREDENTIAL_STATUSES, REJECTION_PREFIX
 from cache_store.entry import Entry
-from cache_store.errors import CorruptEntry
+from cache_store.errors import CorruptEntry, EntryError
 
-__all__ = ["check_key"]
+__all__ = ["UncheckedKey", "check_key"]
 
-# Whatever rules it was recorded under, a saved request shows what they left. `exact` takes nothing more out of it.
+# A saved request shows what the rules left that it was recorded under. `exact` removes nothing more from it.
 _RULES = IdentityRules(cache_control=CacheControl.EXACT)
 
 
-def check_key(entry: Entry) -> None:
-    """Raises CorruptEntry where the saved request has another key: served, it would answer another question.
+class UncheckedKey(EntryError):
+    """Nothing says which request an entry answers: its request was not saved."""
 
-    The 401 and 403 of one credential lie apart under a digest of it, and an entry without a saved request says
-    nothing; both are let pass.
+
+def check_key(entry: Entry) -> None:
+    """Raise CorruptEntry if the entry lies under another request's key, and so would answer another question.
+
+    The key of a 401 or 403 depends on a credential that is not saved. Such keys look different, and a request finds
+    one only with that very credential. Raises UncheckedKey if the request was not saved.
     """
-    if not entry.key.startswith("pp"):
-        raise CorruptEntry("its key is not one of ours")
-    if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
-        return
     key, _, nth = entry.key.partition(".")
+    if not key.startswith("pp"):
+        raise CorruptEntry("its key is not one of ours")
+    is_rejection = entry.status in CREDENTIAL_STATUSES
+    if not is_old(key) and key.startswith(REJECTION_PREFIX) != is_rejection:
+        raise CorruptEntry(f"its key does not fit its status {entry.status}")
+    if is_rejection:
+        return
     saved = entry.request_json
+    if saved == b"{}":
+        raise UncheckedKey("its request is not saved, so its key cannot be checked")
     expected = old_key_of_saved(saved) if is_old(key) else key_of_saved(saved, _RULES)
     if (nth and not nth.isdecimal()) or expected != key:
         raise CorruptEntry("its key does not match its saved request")

@@ -1,6 +1,6 @@
-"""What the environment says of a bucket's account, under the names that people use.
+"""Finds a bucket's credentials in the environment, under the names that people use.
 
-Its client (obstore) reads its own names; those of the `az` command line and of SDKs are handed on under them.
+The client (obstore) reads names of its own; those of the `az` command line and of SDKs are copied to them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NEEDED = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS (a service account's key file)",
     "az": "AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY",
 }
-# What the `az` command line reads, and the parts of a connection string, by the client's names.
+# Names of the `az` command line, and parts of a connection string, with the client's names for them.
 _SAME = {
     "AZURE_STORAGE_ACCOUNT": "AZURE_STORAGE_ACCOUNT_NAME",
     "AZURE_STORAGE_KEY": "AZURE_STORAGE_ACCOUNT_KEY",
@@ -39,20 +39,20 @@ _PARTS = {
 
 
 def has_credentials(url: str, environ: Mapping[str, str]) -> bool:
-    """Whether the environment names credentials for a bucket of this kind; a directory needs none."""
+    """Whether the environment has credentials for a bucket of this kind. A directory needs none."""
     names = _CREDENTIALS.get(url.partition("://")[0], ())
     return not names or any(environ.get(name, "").strip() for name in names)
 
 
 def needed(url: str) -> str:
-    """The variables that a bucket of this kind wants, in words for a message."""
+    """The variables that a bucket of this kind needs, in words for a message."""
     return _NEEDED.get(url.partition("://")[0], "its directory's rights")
 
 
 def settle(environ: MutableMapping[str, str]) -> None:
-    """Take out blank variables of these services, and hand on what has another name for the client.
+    """Remove blank variables of these services, and copy others to the names that the client reads.
 
-    CI gives a secret that is not there as a blank variable; the client would take it at its word.
+    CI sets a missing secret as a blank variable, which the client would use as it is.
     """
     for name in list(environ):
         if name.startswith(("AWS_", "AZURE_", "GOOGLE_")) and not environ.get(name, "-").strip():

@@ -1,15 +1,17 @@
-"""`dir`: one pretty-printed JSON file per entry, made to be committed to git and reviewed.
+"""Directories with one pretty-printed JSON file per entry, made to be committed to git and reviewed.
 
-The path says what the entry is: `host/path…/model--<short key>.json`. It is made of the entry's label with every
-character that could lead elsewhere replaced, and is never read back.
+The path tells what the entry is: `host/path…/model--<short key>.json`. It is made of the entry's label, with every
+character replaced that could lead elsewhere, and is never read back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,36 +20,41 @@ from cache_store.entry import Entry, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
 
-__all__ = ["entry_path", "from_file", "read_files", "to_file", "write_files"]
+__all__ = ["from_file", "is_exported", "plain_files", "read_file", "to_file", "write_files"]
 
-FORMAT = 1
-_START = b'{\n  "provider_proxy": '
+_FORMAT = 1
+_START = re.compile(rb'\s*\{\s*"provider_proxy"\s*:')
 _NAME = re.compile(r".*--[0-9a-f]{12}[0-9a-f.]*\.json")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
-_LONGEST = 80  # characters of one part of a path
-_DEEPEST = 12
-_MOST = 512 * 2**20  # bytes of one file
-_SHORT = 12
+_MAX_PART = 80  # characters of one part of a path
+_MAX_PARTS = 12
+_MAX_FILE = 512 * 2**20  # bytes
+_SHORT_KEY = 12
 
 
-def entry_path(entry: Entry, *, full: bool = False) -> PurePosixPath:
-    """Where an entry lies in a directory; with `full`, under its whole key."""
+def _path_of(entry: Entry, *, full: bool = False) -> PurePosixPath:
+    """The path of an entry's file inside the directory; with `full`, it has the whole key."""
     label = entry.label
-    parts = [label.get("host", ""), *[part for part in label.get("path", "").split("/") if part][:_DEEPEST]]
+    parts = [label.get("host", ""), *[part for part in label.get("path", "").split("/") if part][:_MAX_PARTS]]
     plain, dot, nth = entry.key.partition("-")[2].partition(".")
-    key = _UNSAFE.sub("_", (plain if full else plain[:_SHORT]) + dot + nth)[:_LONGEST]
+    key = _UNSAFE.sub("_", (plain if full else plain[:_SHORT_KEY]) + dot + nth)[:_MAX_PART]
     return PurePosixPath(*map(_safe, parts), f"{_safe(label.get('model', 'entry'))}--{key}.json")
 
 
 def to_file(entry: Entry) -> bytes:
-    """The file's content; the same entry gives the same bytes."""
+    """The file's content. The same entry gives the same bytes.
+
+    `sha256` is a digest of the exported entry: it tells an edited file from an untouched one.
+    """
     value = {
-        "provider_proxy": FORMAT,
+        "provider_proxy": _FORMAT,
         "key": entry.key,
         "recorded_at": entry.recorded_at,
         "elapsed": entry.elapsed,
         "run": entry.run,
         "judged": entry.judged,
+        **({"edited": True} if entry.edited else {}),
+        "sha256": _digest(entry),
         "label": entry.label,
         "request": to_readable(entry.request_json),
         "response": {
@@ -64,36 +71,38 @@ def to_file(entry: Entry) -> bytes:
 
 
 def from_file(data: bytes, now: float) -> Entry:
-    """The entry in a file. `now` (Unix seconds) stands for a time of recording that is none.
+    """The entry in a file. `now` (Unix seconds) replaces a recording time that is not usable.
 
-    Raises CorruptEntry for what is no such file.
+    Raises CorruptEntry if it is not an exported entry.
     """
     try:
-        found = json.loads(data)
-        if found["provider_proxy"] != FORMAT:
-            raise CorruptEntry("it was written by a newer provider-proxy")
-        response = found["response"]
+        fields = json.loads(data)
+        if fields["provider_proxy"] != _FORMAT:
+            raise CorruptEntry("a newer provider-proxy wrote it")
+        response = fields["response"]
         entry = Entry(
-            key=str(found["key"]),
+            key=str(fields["key"]),
             status=int(response["status"]),
             reason=str(response["reason"]),
             headers=tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in response["headers"]),
             body=from_readable(response["body"]),
-            recorded_at=recorded_seconds(found.get("recorded_at"), now),
-            elapsed=float(found["elapsed"]),
-            run=str(found["run"]),
-            label=_texts(found["label"]),
-            judged=str(found["judged"]),
-            request_json=from_readable(found["request"]),
+            recorded_at=recorded_seconds(fields.get("recorded_at"), now),
+            elapsed=float(fields["elapsed"]),
+            run=str(fields["run"]),
+            label=_texts(fields["label"]),
+            judged=str(fields["judged"]),
+            request_json=from_readable(fields["request"]),
+            edited=fields.get("edited") is True,
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise CorruptEntry("it is no exported entry") from error
-    # The way every entry is read: what cannot be sent or listed is refused here already.
-    return Entry.decode(entry.encode())
+        raise CorruptEntry("it is not an exported entry") from error
+    if "sha256" in fields and fields["sha256"] != _digest(entry):
+        entry = replace(entry, edited=True)
+    return Entry.decode(entry.encode())  # refuses what cannot be sent or listed
 
 
 def write_files(entries: Iterable[Entry], folder: Path) -> int:
-    """Write a file per entry, and remove files of ours that stand for none of them; how many were written.
+    """Write one file per entry, and remove our files of other entries; how many were written.
 
     Raises TransferError.
     """
@@ -101,36 +110,33 @@ def write_files(entries: Iterable[Entry], folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for entry in sorted(entries, key=lambda entry: entry.key):
-            path = folder / entry_path(entry)
+            path = folder / _path_of(entry)
             if path in written:
-                path = folder / entry_path(entry, full=True)
+                path = folder / _path_of(entry, full=True)
             _write(path, to_file(entry), folder)
             written.add(path)
-        for path in list(_files(folder)):
-            if path not in written and _NAME.fullmatch(path.name) and _is_ours(path):
+        for path in list(plain_files(folder)):
+            if path not in written and _NAME.fullmatch(path.name) and is_exported(path):
                 path.unlink()
     except OSError as error:
         raise TransferError(f"{folder} cannot be written: {error.strerror}") from error
     return len(written)
 
 
-def read_files(folder: Path, now: float) -> Iterator[tuple[Path, Entry]]:
-    """The entries in a directory. Raises TransferError for a file that is none, naming it."""
-    for path in _files(folder):
-        if path.suffix != ".json":
-            continue
-        try:
-            if path.stat().st_size > _MOST:
-                raise CorruptEntry("it is larger than any entry")
-            yield path, from_file(path.read_bytes(), now)
-        except EntryError as error:
-            raise TransferError(f"{path}: {error}") from error
-        except OSError as error:
-            raise TransferError(f"{path} cannot be read: {error.strerror}") from error
+def read_file(path: Path, now: float) -> Entry:
+    """The entry in the file at `path`. `now` is as in `from_file`. Raises TransferError if there is none."""
+    try:
+        if path.stat().st_size > _MAX_FILE:
+            raise TransferError(f"{path}: it is larger than any entry")
+        return from_file(path.read_bytes(), now)
+    except EntryError as error:
+        raise TransferError(f"{path}: {error}") from error
+    except OSError as error:
+        raise TransferError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Plain files below `folder`, in order; links are not followed."""
+def plain_files(folder: Path) -> Iterator[Path]:
+    """The plain files below `folder`, in order, without hidden ones. Links are not followed."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -141,19 +147,28 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _write(path: Path, data: bytes, folder: Path) -> None:
     if any(part.is_symlink() for part in (path, *path.parents) if part != folder and folder in part.parents):
-        raise TransferError(f"{path} leads elsewhere; remove the link")
+        raise TransferError(f"{path} is or contains a link; remove the link")
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, data)
 
 
-def _is_ours(path: Path) -> bool:
+def is_exported(path: Path) -> bool:
+    """Whether a file starts as an exported entry does. Raises OSError."""
     with path.open("rb") as file:
-        return file.read(len(_START)) == _START
+        return _START.match(file.read(200)) is not None
+
+
+def _digest(entry: Entry) -> str:
+    """A digest of what a person may edit, which does not depend on the version of the entry's own format."""
+    digest = hashlib.sha256(f"{entry.key}\n{entry.status} {entry.reason}\n".encode("utf-8", "surrogatepass"))
+    for part in (*(part for header in entry.headers for part in header), entry.request_json, entry.body):
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()
 
 
 def _safe(part: str) -> str:
-    """A part of a path that leads nowhere else and is not hidden."""
-    return re.sub(r"^\.+|^$", "_", _UNSAFE.sub("_", part)[:_LONGEST])
+    """`part` as one part of a path that stays inside the directory and is not hidden."""
+    return re.sub(r"^\.+|^$", "_", _UNSAFE.sub("_", part)[:_MAX_PART])
 
 
 def _texts(value: Any) -> dict[str, str]:

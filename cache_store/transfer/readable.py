@@ -1,7 +1,7 @@
-"""Bytes as a person reads them, and back, byte for byte.
+"""Turns bytes into a readable form and back, byte for byte.
 
-JSON is shown as JSON and an event stream as events wherever writing them again gives the very same bytes; anything
-else is lines of text, or base64. A form is one JSON object:
+JSON becomes JSON and an event stream becomes events if writing them again gives exactly the same bytes. Anything
+else becomes lines of text, or base64. A form is one JSON object:
 
     {"json": value, "style": NAME}, {"events": [...], "style": NAME}, {"text": "…"}, {"lines": [...]} or
     {"base64": "…"}
@@ -51,15 +51,15 @@ def to_readable(data: bytes) -> dict[str, Any]:
 
 
 def from_readable(form: Any) -> bytes:
-    """The bytes of a readable form. Raises CorruptEntry for what is none."""
+    """The bytes of a readable form. Raises CorruptEntry if it is not one."""
     try:
         if not isinstance(form, dict):
-            raise TypeError("no object")
+            raise TypeError("not an object")
         if "base64" in form:
             return base64.b64decode(form["base64"], validate=True)
         return _text_of(form).encode()
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError, binascii.Error) as error:
-        raise CorruptEntry("a body in a file is in none of the forms that are known") from error
+        raise CorruptEntry("a body in a file has an unknown form") from error
 
 
 def _text_of(form: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ def _text_of(form: dict[str, Any]) -> str:
 
 
 def _json(text: str) -> tuple[Any, str] | None:
-    """The value and the style that writes it as it is; None where no style does."""
+    """The value, and the style that writes it unchanged; None if no style does."""
     try:
         value = json.loads(text)
         for style in _STYLES:
@@ -108,7 +108,7 @@ def _data_of(block: str) -> str:
 
 
 def _event(block: str, style: str) -> Any:
-    """An event whose data is JSON in this style; else its text as it is."""
+    """An event with its data as JSON if that is in this style; otherwise its text."""
     match = _EVENT.fullmatch(block)
     if match is None or match["data"][:1] not in ("{", "["):
         return block

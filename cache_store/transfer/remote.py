@@ -1,7 +1,7 @@
-"""A bucket of packs, through obstore: S3 (AWS, R2, MinIO), Google, Azure, or a directory.
+"""A bucket of packs, reached through obstore: S3 (AWS, R2, MinIO), Google, Azure, or a directory.
 
-Credentials, region and endpoint come from each service's usual environment variables. A message names the URL as
-it was given, the kind of fault and the status, and repeats nothing of what a service said.
+Credentials, region and endpoint come from each service's usual environment variables. Messages name the URL as it
+was given, the kind of fault and the status, and never repeat a service's own words.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from cache_store.transfer.pack import is_digest
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-__all__ = ["Remote", "checked_url"]
+__all__ = ["DamagedPack", "Remote", "checked_url"]
 
 _SCHEMES = ("s3", "gs", "az", "file")
 _FOLDER = "packs"
 _SUFFIX = ".ppack"
 _TRIES = 6
-_FIRST_PAUSE = 0.2  # seconds; doubles
-_MOST_PACKS = 100_000
-_MULTIPART = 16 * 2**20  # bytes; one request up to this
+_FIRST_PAUSE = 0.2  # seconds; doubles with each try
+_MAX_PACKS = 100_000
+_MULTIPART = 16 * 2**20  # bytes; a smaller pack is uploaded in one request
 
 
 class Remote:
-    """The packs under `url`. Every method raises TransferError in one line."""
+    """The packs under `url`. Every method raises TransferError."""
 
     def __init__(self, url: str) -> None:
-        """Raises UsageError for a URL that is none, or without the obstore package."""
+        """Raises UsageError for an invalid URL, or without the obstore package."""
         self.url = checked_url(url)
         settle(os.environ)
-        # What lists or removes answers at once or not at all; what carries packs may take its time.
+        # Listing and removing answer quickly or not at all; transfers of packs may take long.
         self._quick = _store(url, timedelta(seconds=5), timedelta(seconds=10))
         self._bulk = _store(url, timedelta(seconds=30), timedelta(minutes=2))
 
     def packs(self) -> set[str]:
-        """The digests of the packs that are there; one request for each 1,000."""
+        """The digests of the packs in the bucket. Makes one request for each 1,000."""
         import obstore
 
         found: set[str] = set()
@@ -55,14 +55,14 @@ class Remote:
             found.clear()
             for metas in obstore.list(self._quick, _FOLDER, chunk_size=1000):
                 found.update(name for meta in metas if (name := _digest_of(meta["path"])))
-                if len(found) > _MOST_PACKS:
-                    raise TransferError(f"{self.url} holds more than {_MOST_PACKS} packs")
+                if len(found) > _MAX_PACKS:
+                    raise TransferError(f"{self.url} holds more than {_MAX_PACKS} packs")
 
         self._ask(listed)
         return found
 
     def fetch(self, digest: str, path: Path, advance: Callable[[int], None]) -> None:
-        """Write a pack to `path`, and check that it is the one that its name says."""
+        """Write a pack to `path`. Calls `advance` with the size of each chunk. Raises DamagedPack, too."""
         import obstore
 
         def fetched() -> str:
@@ -76,17 +76,17 @@ class Remote:
             return hashed.hexdigest()
 
         if self._ask(fetched) != digest:
-            raise TransferError(f"{self.url}: pack {digest[:12]} has another content than its name says")
+            raise DamagedPack(f"{self.url}: pack {digest[:12]} does not have the content that its name says")
 
     def store(self, digest: str, path: Path) -> None:
-        """Upload a pack; one that is there already is the same."""
+        """Upload a pack. A pack of the same name has the same content."""
         import obstore
 
         size = path.stat().st_size
         self._ask(lambda: obstore.put(self._bulk, _place(digest), path, use_multipart=size > _MULTIPART))
 
     def remove(self, digests: set[str]) -> None:
-        """Remove packs; those that are gone already are no error."""
+        """Remove packs. Packs that are already gone are not an error."""
         import obstore
 
         left = digests
@@ -96,13 +96,13 @@ class Remote:
                 self._ask(lambda: obstore.delete(self._quick, places))  # noqa: B023 - called at once
                 return
             except FileNotFoundError:
-                # Another job's `--replace` was faster. Where packs go one by one, the first that is gone ends it.
+                # Another job's `--replace` was faster. One by one, the first missing pack stops the removal.
                 before, left = left, left & self.packs()
                 if left == before:
                     raise
 
     def _ask[T](self, work: Callable[[], T]) -> T:
-        """What `work` gives; obstore retries 5xx and broken connections by itself, 429 is ours."""
+        """The result of `work`. obstore retries 5xx and broken connections by itself; this retries 429."""
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         pause = _FIRST_PAUSE
@@ -125,12 +125,16 @@ class Remote:
         raise AssertionError("the last attempt returns or raises")
 
 
+class DamagedPack(TransferError):
+    """A pack's content does not have the digest in its name."""
+
+
 class _Gone(TransferError, FileNotFoundError):
-    """What was asked for is not there (any more)."""
+    """The bucket or object does not exist (any more)."""
 
 
 def checked_url(url: str) -> str:
-    """`url`, which may be printed. Raises UsageError, which repeats nothing of it, where it names no bucket."""
+    """`url`, if it names a bucket and may be printed; otherwise raises UsageError, which does not repeat it."""
     try:
         parts = urlsplit(url)
         fine = parts.scheme in _SCHEMES and bool(parts.netloc or parts.scheme == "file")
@@ -174,7 +178,7 @@ def _place(digest: str) -> str:
 
 
 def _digest_of(path: str) -> str:
-    """The digest in an object's name; '' for whatever else lies there."""
+    """The digest in an object's name; '' for any other object."""
     name = path.rpartition("/")[2]
     digest = name.removesuffix(_SUFFIX)
     return digest if name.endswith(_SUFFIX) and is_digest(digest) else ""

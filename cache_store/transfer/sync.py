@@ -1,20 +1,21 @@
-"""`push` and `pull`: one pack up, the lacking packs down."""
+"""Pushes what a remote lacks as one pack, and pulls the packs that a cache lacks."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from cache_store.entry import Entry
-from cache_store.errors import TransferError
+from cache_store.errors import EntryError, TransferError
 from cache_store.store import Store
 from cache_store.transfer.ledger import Ledger
 from cache_store.transfer.merge import Merged, merge
-from cache_store.transfer.pack import Pack, fingerprint, pack_index, read_pack, verify_pack, write_pack
-from cache_store.transfer.remote import Remote
+from cache_store.transfer.pack import Pack, fingerprint, pack_index, read_pack, write_pack
+from cache_store.transfer.remote import DamagedPack, Remote
+from cache_store.transfer.spool import Spool
 
 __all__ = ["Pulled", "Pushed", "pull", "push"]
 
@@ -24,7 +25,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How many entries went up, in how many bytes, and how many packs were removed."""
+    """How many entries were uploaded, in how many bytes, and how many packs were removed."""
 
     entries: int
     bytes: int
@@ -33,10 +34,11 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """How many packs came down, and what became of their entries."""
+    """How many packs were fetched, what became of their entries, and what was refused and why."""
 
     packs: int
     merged: Merged
+    refused: tuple[str, ...] = ()
 
 
 def push(
@@ -47,11 +49,11 @@ def push(
     replace: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Pushed:
-    """Upload what the remote is not known to hold, as one pack.
+    """Upload the entries that the remote is not known to hold, as one pack.
 
-    With `replace` the remote then holds just what `store` holds, in one pack. The new pack is there before an old
-    one goes, packs that other jobs upload meanwhile stay, and of jobs that replace at once the last one's pack is
-    there. `advance` is told of each entry.
+    With `replace`, the remote then holds exactly what `store` holds, in one pack. The new pack is uploaded before
+    an old one is removed, packs that other jobs upload meanwhile stay, and if several jobs replace at once, the
+    last one's pack stays. `advance` is called with 1 for each entry.
     """
     there = remote.packs()
     known = set() if replace else ledger.fingerprints(there)
@@ -65,7 +67,7 @@ def push(
         _note(ledger, pack, there - old)
         if old:
             remote.remove(old)
-            # It may have been there before, and old to another job that replaced at the same time.
+            # Another job that replaced at the same time may have removed it as an old one.
             if pack.digest not in remote.packs():
                 remote.store(pack.digest, path)
     return Pushed(pack.entries, pack.size, len(old))
@@ -76,47 +78,75 @@ def pull(
     remote: Remote,
     ledger: Ledger,
     *,
-    check: Callable[[Entry], None],
+    admit: Callable[[Entry], Entry],
+    max_size: int | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Pulled:
-    """Fetch the packs that are not known, check every one of them to its end, then merge them.
+    """Fetch the packs that are not known, read each to its end, then merge them.
 
-    `check` raises EntryError for an entry that is not to be taken; then nothing at all is merged. `advance` is told
-    of bytes. A pack that is replaced while it is being fetched is looked for anew.
+    `admit` returns an entry as it may be stored, or raises EntryError for an entry that is refused. `max_size` is
+    how many bytes one pack may unpack to, as in `read_pack`. `advance` is called with each number of fetched bytes.
+    A pack that is replaced while it is fetched is looked for again. A refused pack or entry stops no other.
     """
     for attempt in range(1, _TRIES + 1):
         there = remote.packs()
         lacking = sorted(there - ledger.packs.keys())
-        with tempfile.TemporaryDirectory(prefix="provider-proxy-") as folder:
+        with tempfile.TemporaryDirectory(prefix="provider-proxy-") as folder, Spool() as spool:
             try:
-                paths = _fetch(remote, lacking, Path(folder), advance or (lambda _: None))
+                fetched = _fetch(remote, lacking, Path(folder), advance or (lambda _: None))
             except FileNotFoundError:
                 if attempt == _TRIES:
                     raise
                 continue
-            for path in paths:
-                verify_pack(path, check)
-            merged = Merged()
-            for path in paths:
-                done = merge(store, read_pack(path))
-                merged.stored += done.stored
-                merged.kept += done.kept
-            ledger.packs |= {path.stem: pack_index(path) for path in paths}
+            refused: list[str] = []
+            for path, damage in fetched:
+                before = len(refused)
+                try:
+                    if damage is not None:
+                        raise damage
+                    spool.add(_admitted(read_pack(path, max_size), path.name, admit, refused))
+                except TransferError as error:
+                    refused.append(str(error))
+                if (
+                    len(refused) == before
+                ):  # otherwise the next pull, maybe with other settings, reads it again
+                    ledger.packs[path.stem] = pack_index(path)
+            merged = merge(store, spool.entries())
         ledger.keep(there)
         ledger.save()
-        return Pulled(len(lacking), merged)
-    raise TransferError(f"{remote.url} changes all the time; pull again")
+        return Pulled(len(lacking), merged, tuple(refused))
+    raise TransferError(f"{remote.url} keeps changing; pull again")
 
 
-def _fetch(remote: Remote, digests: list[str], folder: Path, advance: Callable[[int], None]) -> list[Path]:
+def _admitted(
+    entries: Iterable[Entry], name: str, admit: Callable[[Entry], Entry], refused: list[str]
+) -> Iterator[Entry]:
+    for entry in entries:
+        try:
+            yield admit(entry)
+        except EntryError as error:
+            refused.append(f"{name}: entry {entry.key[:16]}: {error}")
+
+
+def _fetch(
+    remote: Remote, digests: list[str], folder: Path, advance: Callable[[int], None]
+) -> list[tuple[Path, DamagedPack | None]]:
+    """The path of each pack, and why its content is not the one that its name says."""
+
+    def fetch(path: Path) -> DamagedPack | None:
+        try:
+            remote.fetch(path.stem, path, advance)
+        except DamagedPack as error:
+            return error
+        return None
+
     paths = [folder / f"{digest}.ppack" for digest in digests]
     with ThreadPoolExecutor(max_workers=_FETCHES) as threads:
         try:
-            list(threads.map(lambda path: remote.fetch(path.stem, path, advance), paths))
+            return list(zip(paths, threads.map(fetch, paths), strict=True))
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
-    return paths
 
 
 def _encoded(store: Store, known: set[bytes], advance: Callable[[int], None]) -> Iterable[bytes]:

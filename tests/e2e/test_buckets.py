@@ -115,7 +115,7 @@ def test_without_credentials_an_optional_pull_says_so(command: Command) -> None:
 def test_a_damaged_pack_merges_nothing(
     command: Command, s3: Gateway, start_proxy: Callable[..., Proxy], upstream: Upstream, tmp_path: Path
 ) -> None:
-    """An object cut short under its digest's name is refused as a whole."""
+    """An object that was cut short is refused as a whole."""
     proxy = start_proxy(upstream, cache_dir="job")
     ask(proxy)
     proxy.stop()
@@ -126,5 +126,5 @@ def test_a_damaged_pack_merges_nothing(
     client.put_object(Bucket=BUCKET, Key=listed[0]["Key"], Body=body[:-20])  # type: ignore[attr-defined]
     done = command("pull", PROVIDER_PROXY_CACHE_DIR="other")
     assert done.returncode == 1
-    assert "another content than its name says" in done.stderr
+    assert "does not have the content that its name says" in done.stderr
     assert json.loads(command("ls", "--json", PROVIDER_PROXY_CACHE_DIR="other").stdout) == []

@@ -247,7 +247,7 @@ def test_a_cassette_without_its_credential_is_replayed_to_an_sdk(
 
 
 def test_a_cassette_with_an_object_tag_runs_nothing(command: Command, tmp_path: Path) -> None:
-    """A tag that would call something is refused in one line, with nothing merged."""
+    """A tag that would call something is refused with its file; the other file is imported."""
     good = {"interactions": [{
         "request": {"method": "POST", "uri": CHAT_URL, "headers": {}, "body": json.dumps(BODY)},
         "response": {"status": {"code": 200, "message": "OK"}, "headers": {"content-type": ["application/json"]},
@@ -257,10 +257,9 @@ def test_a_cassette_with_an_object_tag_runs_nothing(command: Command, tmp_path: 
     (tmp_path / "b.yaml").write_text("interactions: !!python/object/apply:os.system ['touch owned']\n")
     done = command("import", "a.yaml", "b.yaml")
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "YAML tag" in done.stderr
+    assert "refused: b.yaml holds a YAML tag" in done.stderr
     assert not (tmp_path / "owned").exists()
-    assert json.loads(command("ls", "--json").stdout) == []
+    assert len(json.loads(command("ls", "--json").stdout)) == 1
 
 
 def test_a_flow_file_of_mitmproxy_is_replayed(
@@ -379,7 +378,7 @@ def test_what_was_removed_leaves_the_directory(
 def test_a_pack_is_exported_and_imported(
     command: Command, start_proxy: Callable[..., Proxy], upstream: Upstream, tmp_path: Path
 ) -> None:
-    """One file holds the cache; damaged, or with an entry under a foreign key, nothing of it is merged."""
+    """One file holds the cache; nothing of a damaged one is merged, nor an entry under another request's key."""
     proxy = start_proxy(upstream)
     live = ask(proxy)
     ask(proxy, "two")
@@ -396,7 +395,37 @@ def test_a_pack_is_exported_and_imported(
     foreign = command("import", "foreign.ppack", cache_dir="third")
     assert foreign.returncode == 1
     assert "does not match its saved request" in foreign.stderr
-    assert json.loads(command("ls", "--json", cache_dir="third").stdout) == []
+    assert len(json.loads(command("ls", "--json", cache_dir="third").stdout)) == 1
+
+
+@pytest.mark.parametrize("changes", [{"request_json": b"{}"}, {"status": 401}, {"status": 500}])
+def test_an_answer_to_another_question_is_never_served(
+    command: Command, start_proxy: Callable[..., Proxy], upstream: Upstream, tmp_path: Path,
+    changes: dict[str, Any],
+) -> None:  # fmt: skip
+    """An entry under the victim's key, without a request or with an error, is refused; `verify` names one in a cache."""
+    from contextlib import closing
+
+    from cache_store.disk.disk_store import DiskStore
+    from cache_store.transfer.pack import write_pack
+
+    proxy = start_proxy(upstream, cache_dir="source")
+    ask(proxy, "victim")
+    ask(proxy, "other")
+    proxy.stop()
+    with closing(DiskStore(tmp_path / "source")) as store:
+        victim, other = store.iterate()
+        poison = replace(other, key=victim.key, body=other.body.replace(b"answer", b"POISON"), **changes)
+        write_pack([poison.encode()], tmp_path / "poison.ppack")
+        store.put(poison)
+    done = command("import", "poison.ppack", cache_dir="cache")
+    assert done.returncode == 1
+    assert victim.key[:16] in done.stderr
+    verified = command("verify", cache_dir="source")
+    assert verified.returncode == 1
+    assert victim.key in verified.stdout
+    replaying = start_proxy(upstream, mode="read-only-require-hit", cache_dir="cache")
+    assert b"POISON" not in ask(replaying, "victim").content
 
 
 def _write_foreign_key(folder: Path) -> None:
@@ -428,12 +457,12 @@ def test_another_cache_is_merged(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.har", b"{}", "is no HAR"),
-        ("a.har", b"[" * 100_000, "is no HAR"),
-        ("a.yaml", b"a: [", "is no YAML"),
+        ("a.har", b"{}", "is not a HAR"),
+        ("a.har", b"[" * 100_000, "is not a HAR"),
+        ("a.yaml", b"a: [", "is not valid YAML"),
         ("a.yaml", b"- 1", "no list of interactions"),
         ("a.json", b'{"interactions": 1}', "no list of interactions"),
-        ("a.flow", b"12:abc", "is no flow file"),
+        ("a.flow", b"12:abc", "is not a flow file"),
         ("a.ppack", b"PPPACK1\n", "is not a pack"),
         ("a.bin", b"x", "does not tell the format"),
     ],

@@ -108,7 +108,7 @@ def test_the_keys_on_disk_stay_as_they_are() -> None:
 
     def expected(*parts: bytes) -> str:
         text = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-        return "pp2-" + hashlib.sha256(b"provider-proxy rejection 1" + text).hexdigest()
+        return "pp2r-" + hashlib.sha256(b"provider-proxy rejection 1" + text).hexdigest()
 
     assert rejection_key("pp1-a", "d") == expected(b"answer", b"pp1-a", b"d")
     assert rejection_mark_key("h", "d") == expected(b"credential", b"h", b"d")

@@ -9,7 +9,8 @@ import pytest
 
 from addon.identity import IdentityRules, identify
 from addon.messages import WireRequest
-from addon.transfer.key_check import check_key
+from addon.policy.variants import rejection_key, rejection_mark
+from addon.transfer.key_check import UncheckedKey, check_key
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry
 
@@ -66,8 +67,19 @@ def test_an_entry_of_key_version_1_passes_under_its_own_key() -> None:
             check_key(replace(entry, key=bad))
 
 
-def test_what_says_nothing_passes() -> None:
-    """Without a saved request, and one credential's 401, there is nothing to compare."""
+def test_an_entry_without_a_saved_request_cannot_be_checked() -> None:
+    """It may answer any question."""
+    with pytest.raises(UncheckedKey):
+        check_key(replace(_entry(), request_json=b"{}"))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_error_of_one_credential_has_a_key_of_its_own_kind(status: int) -> None:
+    """Under a request's key it would answer everybody, and a success under such a key is no error."""
     entry = _entry()
-    check_key(replace(entry, key=f"pp2-{0:064x}", request_json=b"{}"))
-    check_key(replace(entry, key=f"pp2-{0:064x}", status=401))
+    rejection = replace(entry, status=status, key=rejection_key(entry.key, "digest"))
+    check_key(rejection)
+    check_key(rejection_mark("h.example", "digest", "run"))
+    for bad in (replace(rejection, key=entry.key), replace(rejection, status=200)):
+        with pytest.raises(CorruptEntry, match="does not fit its status"):
+            check_key(bad)

@@ -10,7 +10,7 @@ import pytest
 
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, TransferError
-from cache_store.transfer.files import entry_path, from_file, read_files, to_file, write_files
+from cache_store.transfer.files import from_file, is_exported, plain_files, read_file, to_file, write_files
 
 LABEL = {"method": "POST", "host": "api.openai.com", "path": "/v1/chat/completions", "model": "gpt-4.1"}
 
@@ -45,17 +45,18 @@ def test_an_entry_comes_back_from_its_file(body: bytes) -> None:
         ({"host": "a:1", "path": "/\0\n "}, "a_1/___/gpt-4.1--000000000000.json"),
     ],
 )
-def test_a_path_leads_nowhere_else(label: dict[str, str], path: str) -> None:
+def test_a_path_leads_nowhere_else(tmp_path: Path, label: dict[str, str], path: str) -> None:
     """Labels come from requests: they name, and never steer."""
-    found = entry_path(_entry(**label))
-    assert ".." not in found.parts
-    assert not found.is_absolute()
-    assert str(found) == path
+    write_files([_entry(**label)], tmp_path / "a" / "b")
+    (written,) = plain_files(tmp_path)
+    assert str(written.relative_to(tmp_path / "a" / "b")) == path
 
 
-def test_a_long_path_is_shortened() -> None:
+def test_a_long_path_is_shortened(tmp_path: Path) -> None:
     """No part is longer than a file system takes, and there are not many."""
-    path = entry_path(_entry(model="m" * 500, path="/x" * 100 + "/" + "y" * 500))
+    write_files([_entry(model="m" * 500, path="/x" * 100 + "/" + "y" * 500)], tmp_path)
+    (written,) = plain_files(tmp_path)
+    path = written.relative_to(tmp_path)
     assert len(path.parts) <= 14
     assert all(len(part) <= 120 for part in path.parts)
 
@@ -64,9 +65,8 @@ def test_equal_short_keys_have_two_files(tmp_path: Path) -> None:
     """The second is under its whole key."""
     one, two = _entry(1), _entry(2)
     assert write_files([two, one], tmp_path) == 2
-    assert [entry for _, entry in read_files(tmp_path, 0.0)] == [two, one] or len(
-        list(read_files(tmp_path, 0.0))
-    ) == 2
+    entries = {read_file(path, 0.0).key for path in plain_files(tmp_path)}
+    assert entries == {one.key, two.key}
 
 
 def test_links_are_neither_followed_nor_written_through(tmp_path: Path) -> None:
@@ -75,12 +75,12 @@ def test_links_are_neither_followed_nor_written_through(tmp_path: Path) -> None:
     outside.mkdir()
     folder.mkdir()
     (folder / "api.openai.com").symlink_to(outside)
-    with pytest.raises(TransferError, match="leads elsewhere"):
+    with pytest.raises(TransferError, match="remove the link"):
         write_files([_entry()], folder)
     assert list(outside.iterdir()) == []
     (outside / "x.json").write_bytes(to_file(_entry()))
     (folder / "y.json").symlink_to(outside / "x.json")
-    assert list(read_files(folder, 0.0)) == []
+    assert list(plain_files(folder)) == []
 
 
 @pytest.mark.parametrize("written", [None, "soon", -1, 1_700_000_000_123])
@@ -109,7 +109,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, change: dict[str, object]) ->
         from_file(data, 0.0)
     (tmp_path / "bad.json").write_bytes(data)
     with pytest.raises(TransferError, match=r"bad\.json"):
-        list(read_files(tmp_path, 0.0))
+        read_file(tmp_path / "bad.json", 0.0)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b"[" * 50_000, b"null"])
@@ -117,3 +117,24 @@ def test_what_is_no_entry_is_refused(data: bytes) -> None:
     """Whatever it is."""
     with pytest.raises(CorruptEntry):
         from_file(data, 0.0)
+
+
+@pytest.mark.parametrize("edit", [("body", {"text": "changed"}), ("status", 201), ("reason", "Fine")])
+def test_an_edited_file_says_so(edit: tuple[str, object]) -> None:
+    """A changed answer is marked, an untouched one is not, and the mark survives another export."""
+    entry = _entry()
+    value = json.loads(to_file(entry))
+    assert from_file(json.dumps(value).encode(), 0.0).edited is False
+    value["response"] |= dict([edit])
+    edited = from_file(json.dumps(value).encode(), 0.0)
+    assert edited.edited is True
+    assert from_file(to_file(edited), 0.0) == edited
+
+
+def test_a_file_of_an_older_version_is_not_taken_for_edited(tmp_path: Path) -> None:
+    """It has no digest to compare with; it is recognised as an exported entry all the same."""
+    value = json.loads(to_file(_entry()))
+    del value["sha256"]
+    assert from_file(json.dumps(value).encode(), 0.0).edited is False
+    (tmp_path / "a.json").write_bytes(to_file(_entry()))
+    assert is_exported(tmp_path / "a.json")
