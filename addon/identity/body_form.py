@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from addon.identity.canonical_json import Document, NotCanonical, parse
 from addon.identity.header_form import KeptHeaders, media_type, value_of
 from addon.identity.multipart_form import Part, boundary_of, parts_of
-from addon.redaction.redact import redact_bytes
+from addon.redaction.redact import hides_secrets, redact_bytes
 from cache_store.answers.content_coding import BadCoding, decode
 
 __all__ = ["Body", "decoded_body", "normal_body"]
@@ -106,7 +106,7 @@ def _saved_part(part: Part) -> dict[str, Any]:
 
 def _raw_body(data: bytes) -> dict[str, Any]:
     """A body as its bytes: text unchanged (it is redacted later, with all other text), other data redacted."""
-    if len(data) <= _INLINE:
+    if len(data) <= _INLINE and not hides_secrets(data):
         try:
             return {"kind": "text", "value": data.decode()}
         except UnicodeDecodeError:

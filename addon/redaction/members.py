@@ -155,8 +155,9 @@ def _is_header_pair(item: Any) -> bool:
 
 def _in_headers(headers: dict[str, Any], *, is_server: bool) -> Iterator[Sighting]:
     for name, value in list(headers.items()):
-        is_text = isinstance(value, str) and value and not is_redacted(value)
-        if is_server or (is_text and is_credential_header(name)):
+        if isinstance(value, str) and (not value or is_redacted(value)):
+            continue
+        if is_server or (isinstance(value, str) and is_credential_header(name)):
             yield Sighting(headers, name, name, "header")
 
 

@@ -15,6 +15,7 @@ from addon.redaction.text_members import members_in
 __all__ = [
     "IGNORED",
     "hashed",
+    "hides_secrets",
     "may_hold_secrets",
     "minted",
     "redact_bytes",
@@ -64,6 +65,14 @@ def may_hold_secrets(data: bytes) -> bool:
         or _MINTED in data
         or bool(shapes.find(data) or url_secrets.find(data))
     )
+
+
+def hides_secrets(data: bytes) -> bool:
+    """Whether `data` contains secrets in UTF-16 or UTF-32, in which `redact_bytes` does not find them."""
+    if b"\0" not in data:
+        return False
+    plain = data.replace(b"\0", b"")
+    return bool(shapes.find(plain) or url_secrets.find(plain)) or any(True for _ in members_in(plain))
 
 
 def redact_bytes(data: bytes, *, members: bool = False, is_saved: bool = False) -> bytes:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from addon.redaction import carries_credentials, shapes
+from addon.redaction import carries_credentials, shapes, url_secrets
+from addon.redaction.member_names import credential_kind, is_credential_header, is_redacted, looks_secret
+from addon.redaction.members import Sighting, sightings
 from addon.redaction.put_together import put_together
 from addon.redaction.response_headers import keep_response_headers
+from addon.redaction.text_members import members_in
 from cache_store.answers.media import essence_of
 from cache_store.entry import Entry
 
@@ -33,7 +37,7 @@ class Leak(NamedTuple):
 
 def scan_entry(entry: Entry) -> list[Leak]:
     """The secrets in an entry, and its signed URLs as notes."""
-    leaks = [Leak(kind, "request") for kind in _kinds(shapes.find(entry.request_json))]
+    leaks = [Leak(kind, "request") for kind in _kinds_in_request(entry.request_json)]
     texts = b"\n".join(put_together(entry.body, essence_of(entry.headers)))
     shaped = [*shapes.find_in_answer(entry.body), *shapes.find_in_answer(texts)]
     leaks += [Leak(kind, "answer") for kind in _kinds(shaped)]
@@ -57,6 +61,44 @@ def scan_entry(entry: Entry) -> list[Leak]:
 def scan_bytes(data: bytes) -> list[Leak]:
     """The secrets in a file that is not a cache, by shape."""
     return [Leak(kind, "file") for kind in _kinds(shapes.find_in_answer(data))]
+
+
+def _kinds_in_request(saved: bytes) -> list[str]:
+    """The kinds of credentials in a saved request, by the rules under which requests are saved today."""
+    kinds = {finding.kind for finding in (*shapes.find(saved), *url_secrets.find(saved))}
+    try:
+        request = json.loads(saved)
+    except (ValueError, RecursionError):
+        return sorted(kinds | {finding.kind for finding in members_in(saved)})
+    kinds |= {sighting.kind for sighting in sightings(request) if _is_secret(sighting)}
+    kinds |= {finding.kind for finding in url_secrets.in_path(str(request.get("path", "")).encode())}
+    body = request.get("body")
+    if isinstance(body, dict):
+        for name, value in [
+            *request.get("query", ()),
+            *body.get("pairs", ()),
+            *map(_field, body.get("parts", ())),
+        ]:
+            if value and not is_redacted(value) and (kind := credential_kind(name or "", value)):
+                kinds.add(kind)
+        if body.get("kind") == "text":
+            kinds |= {
+                finding.kind
+                for finding in members_in(str(body.get("value")).encode("utf-8", "surrogatepass"))
+            }
+    return sorted(kinds)
+
+
+def _is_secret(sighting: Sighting) -> bool:
+    """Whether a sighting is one; an MCP server's headers are redacted as a precaution."""
+    value = sighting.holder[sighting.place]
+    if sighting.kind != "header" or is_credential_header(sighting.name):
+        return True
+    return isinstance(value, str) and looks_secret(value)
+
+
+def _field(part: dict[str, Any]) -> tuple[str | None, str | None]:
+    return part.get("name"), part.get("text")
 
 
 def _kinds(findings: list[shapes.Finding]) -> list[str]:

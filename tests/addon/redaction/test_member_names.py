@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from addon.redaction.member_names import (
@@ -13,7 +19,9 @@ from addon.redaction.member_names import (
     looks_secret,
     may_name_one,
     rule_of,
+    words_of,
 )
+from addon.redaction.members import sightings
 
 RANDOM = "CANARY0a7f3a9c1b2d4e6f80"
 
@@ -122,3 +130,117 @@ def test_a_name_at_the_end_of_a_step() -> None:
     """A long document is tested in steps that overlap."""
     assert may_name_one(b" " * (256 * 1024 - 4) + b'"api_key":1')
     assert not may_name_one(b'{"max_tokens":1,"messages":[]}')
+
+
+# The SDKs' modules that define requests and answers. The last two are optional.
+SDKS = {
+    "openai": "types",
+    "anthropic": "types",
+    "google.genai": "types.py",
+    "mistralai": "",
+    "cohere": "",
+    "together": "types",
+    "groq": "types",
+}
+SUSPICIOUS = {
+    "apikey",
+    "assertion",
+    "auth",
+    "authentication",
+    "authorization",
+    "bearer",
+    "certificate",
+    "connection",
+    "cookie",
+    "cookies",
+    "credential",
+    "credentials",
+    "dsn",
+    "hmac",
+    "jwt",
+    "key",
+    "keys",
+    "oauth",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwords",
+    "pem",
+    "pin",
+    "private",
+    "pwd",
+    "sas",
+    "secret",
+    "secrets",
+    "signature",
+    "signing",
+    "token",
+    "tokens",
+    "verifier",
+    "webhook",
+}
+# Fields of text that were looked at and are not credentials, each with what it holds.
+REVIEWED = {
+    "algorithm_trial_key": "mistralai: which trial",
+    "api_key_id": "anthropic: names a key", "api_key_ids": "openai, anthropic: name keys", "scoped_api_key_id": "anthropic: names a key",
+    "ca_cert_pem": "anthropic: public", "ca_certificate_pem": "anthropic: public", "certificate": "openai: public", "certificate_ids": "openai",
+    "client_certificate": "mistralai: public; its key is in client_private_key",
+    "credential_id": "names one", "runtime_credential_id": "mistralai: names one", "credential_origin": "openai: a word",
+    "credentials_name": "mistralai", "credentials_title": "mistralai", "secret_name": "names one", "signing_secret_hint": "openai: the last letters",
+    "api_key_secret_version": "google-genai: names a secret of a secret manager",
+    "auth_type": "cohere: a word", "auth_url": "an address", "authorization_url": "an address", "authorization_endpoint": "an address",
+    "oauth2_server_metadata_url": "an address", "oauth_scope": "words", "oauth2_scopes": "words",
+    "authorization_grant_profiles_supported": "words (RFC 8414)", "introspection_endpoint_auth_methods_supported": "words (RFC 8414)",
+    "introspection_endpoint_auth_signing_alg_values_supported": "words (RFC 8414)", "revocation_endpoint_auth_methods_supported": "words (RFC 8414)",
+    "revocation_endpoint_auth_signing_alg_values_supported": "words (RFC 8414)", "token_endpoint_auth_methods_supported": "words (RFC 8414)",
+    "token_endpoint_auth_signing_alg_values_supported": "words (RFC 8414)",
+    "dashboard_user_context_auth": "mistralai: of its client, not of a body", "dashboard_user_or_service_account_context_auth": "mistralai: of its client",
+    "continuation_token": "google-genai: continues an answer, so it shapes the next",
+    "effective_external_key_id": "anthropic: names a key", "external_key_id": "openai, anthropic: names a key", "external_key_ids": "anthropic: name keys",
+    "expected_key": "mistralai: which statistic",
+    "google_maps_widget_context_token": "google-genai: draws a map beside an answer",
+    "idempotency_key": "openai, together: one per call",
+    "key_name": "openai, anthropic: names a key", "key_ocid": "openai: names a key", "key_version": "openai", "key_version_ocid": "openai",
+    "kms_key_location": "openai", "kms_key_name": "names a key", "kms_key_ring_name": "openai", "kms_key_version": "openai",
+    "next_page_token": "a position in a list", "page_token": "a position in a list",
+    "partial_key_hint": "anthropic: the last letters",
+    "prompt_cache_key": "openai, mistralai: which prompts share a cache",
+    "routed_experts_key": "together: which experts", "rubric_group_key": "google-genai: which rubric",
+    "search_key": "mistralai: what is searched for", "source_attribute_key": "mistralai: the name of an attribute",
+    "signature": "anthropic: of a thought; it has to come back unchanged", "thought_signature": "google-genai: of a thought",
+    "signature_extractor_regex": "mistralai", "signature_header_name": "mistralai", "signature_payload_pattern": "mistralai",
+    "token_endpoint": "an address; URLs are looked at by themselves", "token_url": "an address",
+    "token_strings": "cohere: pieces of text", "tokens": "pieces of text",
+    "webhook_endpoint_id": "openai: names one", "webhook_id": "mistralai: names one",
+}  # fmt: skip
+
+
+def fields_of(sdk: str) -> Iterator[str]:
+    """The names of all fields of text in an SDK's types, read from its source."""
+    spec = importlib.util.find_spec(sdk.partition(".")[0]) and importlib.util.find_spec(sdk)
+    if spec is None or spec.submodule_search_locations is None:
+        return
+    base = Path(next(iter(spec.submodule_search_locations))) / SDKS[sdk]
+    for file in [base] if base.is_file() else base.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            for field in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                    kind = ast.unparse(field.annotation)
+                    if re.search(r"\bstr\b|SecretStr|\bbytes\b", kind):
+                        yield field.target.id
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_every_field_of_the_sdks(sdk: str) -> None:
+    """Each field of text whose name suggests a credential is redacted, or was looked at and is listed above."""
+    names = {name for name in fields_of(sdk) if not SUSPICIOUS.isdisjoint(words_of(name))}
+    if not names:
+        assert sdk in ("together", "groq")
+        pytest.skip(f"{sdk} is not installed")
+    redacted = {name for name in names if list(sightings({name: RANDOM}))}
+    assert names - redacted <= REVIEWED.keys()
+    assert redacted.isdisjoint(REVIEWED)
+    for name in redacted:
+        camel = re.sub("_([a-z0-9])", lambda match: match[1].upper(), name)
+        assert list(sightings({camel: RANDOM})), camel
