@@ -3,7 +3,7 @@
 # without arguments it serves, `web` serves with mitmweb, `-- COMMAND…` runs COMMAND behind the proxy.
 set -u
 
-# The folder of this file, also through symbolic links (macOS had no `readlink -f` for long).
+# The folder of this file, through symbolic links as well (older macOS has no `readlink -f`).
 script=${BASH_SOURCE[0]}
 case $script in */*) ;; *) script=./$script ;; esac
 while [ -L "$script" ]; do
@@ -27,4 +27,9 @@ case ${1-} in
     web) shift && set -- serve --web "$@" ;;
     --) set -- run "$@" ;;
 esac
+# Python would import a json.py on PYTHONPATH before ours; the user's command gets the variable back.
+if [ -n "${PYTHONPATH:-}" ]; then
+    export _PROVIDER_PROXY_PYTHONPATH=$PYTHONPATH
+    unset PYTHONPATH
+fi
 exec "$command" "$@"

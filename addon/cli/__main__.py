@@ -1,5 +1,5 @@
-"""Runs `provider-proxy` as `python -m addon.cli`."""
+"""`python -m addon.cli` is `provider-proxy`."""
 
-from addon.cli.commands import main
+from provider_proxy_start import main
 
 main()

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from addon.accounting.gates import FAILED_STATUS
-from addon.cli.console_script import optimised_command
+from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.output import print_json, print_lines, write_output
@@ -24,6 +24,7 @@ from addon.host.background import Background, is_claimed, read_background, take_
 from addon.host.options import STATE_FOLDER, client_changes
 from addon.settings.settings import Settings
 from cache_store.errors import ProviderProxyError, UsageError
+from provider_proxy_start import own_environ
 
 __all__ = ["ci", "stop"]
 
@@ -121,7 +122,8 @@ def _start(flags: dict[str, str | None], gates: list[str]) -> Background:
     serve = ["serve", "--background", *given, *gates]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            optimised_command(serve) or [sys.executable, "-m", "addon.cli", *serve],
+            own_command_line(serve),
+            env=own_environ(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -83,7 +83,3 @@ def _say(message: str) -> int:
     line = " ".join(message.split()).replace("`provider-proxy ", f"`{program()} ")
     say(f"provider-proxy: {line}", err=True)
     return 2
-
-
-if __name__ == "__main__":
-    main()

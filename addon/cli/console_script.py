@@ -1,4 +1,4 @@
-"""The console script: starts the command line, and the proxy itself with `python -O`.
+"""Runs the command line, and the proxy itself with `python -O`.
 
 mitmproxy checks types by assertions for every message; without them a hit is a quarter faster. The flag is on our
 own command line, not in the environment, so it does not affect the user's command.
@@ -10,28 +10,36 @@ import importlib.util
 import os
 import sys
 
-__all__ = ["main", "optimised_command"]
+from provider_proxy_start import isolate, own_command, own_environ
 
+__all__ = ["main", "own_command_line"]
+
+_MODULE = "addon.cli.console_script"
 # `serve -- -s script.py` and `serve --web` may run other people's code, whose assertions must stay.
 _PROXIES = ("serve", "run")
 
 
 def main() -> None:
     """Run the command line, after replacing this process by one with -O if that is faster."""
-    command = optimised_command(sys.argv[1:])
-    if command:
-        os.execv(command[0], command)  # noqa: S606 - our own interpreter and arguments
+    arguments = sys.argv[1:]
+    isolate(arguments)
+    if _is_faster_optimised(arguments):
+        command = own_command_line(arguments)
+        os.execve(command[0], command, own_environ())  # noqa: S606 - our own interpreter and arguments
     from addon.cli.commands import main as command_line
 
     command_line()
 
 
-def optimised_command(arguments: list[str]) -> list[str] | None:
-    """The command to execute instead for these arguments; None to continue in this process."""
+def own_command_line(arguments: list[str]) -> list[str]:
+    """The command that runs the command line with these arguments in a process of its own."""
+    return own_command(_MODULE, *arguments, optimise=_is_faster_optimised(arguments))
+
+
+def _is_faster_optimised(arguments: list[str]) -> bool:
     if not arguments or arguments[0] not in _PROXIES or sys.flags.optimize or not _is_cheap():
-        return None
-    others_code = "--web" in arguments or "--" in arguments if arguments[0] == "serve" else False
-    return None if others_code else [sys.executable, "-O", "-m", "addon.cli", *arguments]
+        return False
+    return arguments[0] != "serve" or not ("--web" in arguments or "--" in arguments)
 
 
 def _is_cheap() -> bool:

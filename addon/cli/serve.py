@@ -35,6 +35,9 @@ def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **
     gates = take_gates(flags)
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
+    if web or mitmproxy_options:
+        # Last, so that the user's scripts find their modules and we do not.
+        sys.path += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     if web:  # mitmweb has a log of its own
         sys.exit(_serve_web(raw, settings, mitmproxy_options))
     log_to_stderr()

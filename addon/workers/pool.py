@@ -7,7 +7,6 @@ import itertools
 import logging
 import os
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from addon.exchange.coordinator import Coordinator
 from addon.redaction import Taint
 from addon.workers.counting import Reported, add, whole
 from addon.workers.rpc import ChannelClosed, RpcChannel
+from provider_proxy_start import own_command, own_environ
 
 __all__ = ["Pool"]
 
@@ -160,13 +160,10 @@ class Pool:
     async def _run_one(self) -> str:
         """Run one worker until it ends; how it ended."""
         ours, theirs = socket.socketpair()
-        flags = ["-O"] if sys.flags.optimize else []
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *flags,
-                "-m",
-                "addon.workers.worker",
+                *own_command("addon.workers.worker"),
+                env=own_environ(),
                 stdin=theirs.fileno(),
                 stdout=2,
                 start_new_session=True,  # only this process handles Ctrl-C

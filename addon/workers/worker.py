@@ -10,7 +10,6 @@ import itertools
 import logging
 import os
 import socket
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -175,7 +174,3 @@ def main() -> int:
             logger.error("a worker process cannot start: %s", error)
             return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

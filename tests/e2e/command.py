@@ -7,6 +7,13 @@ import sys
 from pathlib import Path
 
 COMMAND = (str(Path(sys.executable).with_name("provider-proxy")),)
+# The same with every name resolved to TEST_UPSTREAM_PORT, in all of its processes.
+MAPPED_COMMAND = (
+    sys.executable,
+    "-P",
+    str(Path(__file__).with_name("mapped_start.py")),
+    "addon.cli.console_script",
+)
 
 
 def provider_proxy(

@@ -15,12 +15,11 @@ import pytest
 import trustme
 
 from tests.e2e import upstream as upstreams
-from tests.e2e.command import COMMAND
+from tests.e2e.command import COMMAND, MAPPED_COMMAND
 from tests.e2e.upstream import Script, Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
 MAP_HOSTS = Path(__file__).with_name("map_hosts.py")
-RESOLVE = Path(__file__).with_name("resolve")
 
 # Trust and proxy variables of the machine that runs the tests must not decide what is tested.
 _AMBIENT = ("_PROXY", "_proxy", "CERT", "CA_BUNDLE", "CAINFO", "PROVIDER_PROXY", "GITHUB_", "SSL_", "XDG_",
@@ -111,14 +110,22 @@ def launch(
     """Start `serve` in `folder` and wait until it answers; `before` is a command that starts it."""
     variables = {f"PROVIDER_PROXY_{name.upper()}": value for name, value in settings.items()}
     env = environ | variables | {"PROVIDER_PROXY_CACHE_MODE": mode}
+    command: tuple[str, ...] = COMMAND
     if upstream is not None:
         env["TEST_UPSTREAM_PORT"] = str(upstream.port)
         if "workers" in settings:  # mitmproxy's arguments would mean one
-            env["PYTHONPATH"] = str(RESOLVE)
+            command = MAPPED_COMMAND
         else:
             arguments = ("-s", str(MAP_HOSTS), *arguments)
     given = ("--", *arguments) if arguments else ()
-    process = _started(["serve", "--listen", "127.0.0.1:0", *given], env, folder, before)
+    process = subprocess.Popen(
+        [*before, *command, "serve", "--listen", "127.0.0.1:0", *given],
+        env=env,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     first = process.stdout.readline()
     if not first.startswith("# provider-proxy listens on "):
@@ -128,15 +135,6 @@ def launch(
         exports.append(line.rstrip("\n"))
     bundle = next(e.partition("=")[2].strip("'") for e in exports if e.startswith("export SSL_CERT_FILE="))
     return Proxy(process, first.split()[4], bundle, folder, env, exports)
-
-
-def _started(
-    arguments: list[str], env: dict[str, str], folder: Path, before: tuple[str, ...]
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*before, *COMMAND, *arguments],
-        env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
 
 
 def end(proxy: Proxy) -> None:

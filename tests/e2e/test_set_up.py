@@ -15,14 +15,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Keeps a log of what it is asked, makes a venv whose python is itself, lets pip "install" the command, and compiles nothing.
 FAKE = """#!/bin/sh
+isolated=""
+case "$1" in -I | -P) isolated=$1 && shift ;; esac
 case "$1 $2" in
     "-m venv") echo "venv" >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
     "-m pip") [ "$3" = --version ] && exit
         shift 2; echo "pip $*" >>"$LOG"; sleep "${SLOW:-0}"; [ -z "${PIP_FAILS:-}" ] || exit 1
-        printf '#!/bin/sh\\necho "in $PWD:"; printf "<%%s>" "$@"\\n' >.venv/bin/provider-proxy
+        printf '#!/bin/sh\\n[ -z "${SHOW:-}" ] || echo "${PYTHONPATH-unset} $_PROVIDER_PROXY_PYTHONPATH"\\necho "in $PWD:"; printf "<%%s>" "$@"\\n' >.venv/bin/provider-proxy
         chmod +x .venv/bin/provider-proxy ;;
     "-O -c") echo "compile" >>"$LOG" ;;
-    *) exec "{python}" "$@" ;;
+    *) exec "{python}" $isolated "$@" ;;
 esac
 """
 RENEWED = "pip install -qq pip>=25"
@@ -212,3 +214,14 @@ def test_the_test_extra(tree: _Tree) -> None:
         assert tree.log() == expected
     tree.run("ls")
     assert tree.log() == []
+
+
+def test_nothing_foreign_is_imported_while_setting_up(tree: _Tree) -> None:
+    """A venv.py or pip.py in the working directory or on PYTHONPATH does not run, and the command gets the variable
+    back by the name that our own start knows."""
+    for name in ("venv", "pip", "ensurepip", "fcntl", "json"):
+        (tree.root.parent / f"{name}.py").write_text("raise SystemExit('ANOTHER FILE')\n")
+    tree.environ |= {"PYTHONPATH": str(tree.root.parent), "SHOW": "yes"}
+    status, out, err = tree.run("ls")
+    assert (status, out.splitlines()[0]) == (0, f"unset {tree.root.parent}"), err
+    assert "ANOTHER FILE" not in out + err

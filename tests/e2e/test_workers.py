@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import ask, cached
-from tests.e2e.command import COMMAND
+from tests.e2e.command import COMMAND, MAPPED_COMMAND
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.crew import Reach, figures, is_alive, workers
 from tests.e2e.test_concurrency import slow
@@ -394,8 +394,7 @@ def test_staged_runs_receipts_and_gates(environ: dict[str, str], upstream: Upstr
         "raise SystemExit(int(os.environ['STATUS']))\n"
     )
     env = environ | {"TEST_UPSTREAM_PORT": str(upstream.port), "PROVIDER_PROXY_WORKERS": "2"}
-    env["PYTHONPATH"] = str(Path(__file__).with_name("resolve"))
-    base = [*COMMAND, "run", "--mode", "read-write", "--receipt", "used.json"]
+    base = [*MAPPED_COMMAND, "run", "--mode", "read-write", "--receipt", "used.json"]
 
     def run(status: int, *options: str) -> subprocess.CompletedProcess[str]:
         command = [*base, *options, "--", sys.executable, "-c", f"import time; time.sleep(1)\n{script}"]

@@ -1,4 +1,4 @@
-"""When the proxy's own process runs with -O."""
+"""How the command line is started in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import provider_proxy_start
 from addon.cli import console_script
-from addon.cli.console_script import optimised_command
+from addon.cli.console_script import own_command_line
+
+START = str(Path(provider_proxy_start.__file__).resolve())
+MODULE = "addon.cli.console_script"
 
 
 @pytest.fixture(autouse=True)
@@ -20,40 +24,38 @@ def _files_may_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("arguments", [["serve"], ["run", "--", "pytest"], ["serve", "--background"]])
 def test_the_proxy_itself_is_optimised(arguments: list[str]) -> None:
-    """`serve` and `run` are executed anew with -O, with the same arguments."""
-    assert optimised_command(arguments) == [sys.executable, "-O", "-m", "addon.cli", *arguments]
+    """`serve` and `run` are executed with -O, with the same arguments."""
+    assert own_command_line(arguments) == [sys.executable, "-P", "-O", START, MODULE, *arguments]
 
 
 @pytest.mark.parametrize(
     "arguments", [[], ["ls"], ["serve", "--web"], ["serve", "--", "-s", "their.py"], ["doctor"]]
 )
 def test_other_commands_and_other_peoples_code_are_not(arguments: list[str]) -> None:
-    """Other commands, mitmweb, and addons of other people, whose assertions must hold, run as they are."""
-    assert optimised_command(arguments) is None
+    """Other commands, mitmweb, and other people's addons, whose assertions must stay, run without -O."""
+    assert own_command_line(arguments) == [sys.executable, "-P", START, MODULE, *arguments]
 
 
-def test_not_where_compiled_files_could_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing may be written and nothing is there, compiling at every start would cost more than it gains."""
+def test_not_if_compiled_files_could_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no file may be written and none is there, compiling at every start would cost more than it gains."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(console_script.importlib.util, "cache_from_source", lambda *_, **__: "/no/such/file")
-    assert optimised_command(["serve"]) is None
+    assert "-O" not in own_command_line(["serve"])
 
 
-def test_the_users_command_is_not_touched(tmp_path: Path) -> None:
-    """The command that `run` starts has its assertions: -O is not in its environment."""
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from addon.cli.console_script import main; sys.argv[1:] = sys.argv[1:]; main()",
-        "run",
-        "--",
-        sys.executable,
-        "-c",
-        "import os, sys; print(sys.flags.optimize, os.environ.get('PYTHONOPTIMIZE'))",
-    ]
+def test_the_users_command_is_not_affected(tmp_path: Path) -> None:
+    """The command that `run` starts keeps its assertions, its search path and its environment."""
+    show = "import os, sys; print(sys.flags.optimize, sys.flags.safe_path, *sorted(n for n in os.environ if 'PYTHON' in n))"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROVIDER_PROXY")}
     environ |= {"XDG_DATA_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=90, check=False
+        [*own_command_line(["run"]), "--", sys.executable, "-c", show],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
-    assert done.stdout.strip() == "0 None", done.stderr
+    names = sorted(name for name in environ if "PYTHON" in name)
+    assert done.stdout.split() == ["0", "False", *names], done.stderr

@@ -62,7 +62,7 @@ class _Run:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._program = folder / "process"
-        monkeypatch.setattr(pool_module.sys, "executable", str(self._program))
+        monkeypatch.setattr(sys, "executable", str(self._program))
         monkeypatch.setattr(pool_module, "_PAUSE_SECONDS", 0.01)
         self.counts = RunCounts("run", "read-write")
         self.coordinator = Coordinator()
@@ -141,7 +141,7 @@ def test_one_that_cannot_be_started_is_said(
 ) -> None:
     """The reason, in one line each time."""
     monkeypatch.setattr(pool_module, "_TRIES", 2)
-    monkeypatch.setattr(pool_module.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
     async def story(pool: Pool) -> None:
         pool.start()

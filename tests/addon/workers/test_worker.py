@@ -6,13 +6,13 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from addon.host import how_many
+from provider_proxy_start import own_command
 
 pytestmark = pytest.mark.skipif(not how_many.shares_ports(), reason="processes share a port on Linux only")
 
@@ -26,13 +26,12 @@ class _Process:
         with theirs:
             environ = {name: value for name, value in os.environ.items() if "PROXY" not in name.upper()}
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "addon.workers.worker"],
+                own_command("addon.workers.worker"),
                 stdin=theirs.fileno(),
                 stderr=subprocess.PIPE,
                 text=True,
                 cwd=folder,
-                env=environ
-                | {"XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": os.pathsep.join(sys.path)},
+                env=environ | {"XDG_DATA_HOME": str(folder / "data")},
             )
         self._file = self._ours.makefile("rwb")
 
@@ -74,7 +73,7 @@ def test_it_says_when_it_listens_and_sends_its_counts_last(tmp_path: Path, free_
     one.start(listen=f"127.0.0.1:{free_port}", cache_dir=str(tmp_path / "cache"), auth="")
     assert one.hear() == [0, "listening", []]
     with socket.create_connection(("127.0.0.1", free_port), timeout=10) as client:
-        client.sendall(b"GET /-/stats HTTP/1.1\r\nhost: x\r\n\r\n")
+        client.sendall(b"GET /-/stats HTTP/1.1\r\nhost: localhost\r\n\r\n")
         number, what, _ = one.hear()
         assert what == "figures"
         one.say(-number, what, {"asked": "the leader"})
