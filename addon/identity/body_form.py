@@ -1,7 +1,8 @@
 """The normal form of a request's body, chosen by its content-type.
 
 JSON becomes a Document. Every other body becomes a small object with a `kind`, so that bodies of two kinds never
-look alike: form, multipart, text, bytes, or digest (for text and bytes too long to be saved).
+look alike: form, multipart, text, bytes, or digest (for text and bytes too long to be saved). A body that would
+take too long to read is identified by its bytes, and its member `limit` says which limit it exceeds.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ type Body = Document | dict[str, Any] | None
 # The most bytes of text or binary data that are saved; longer data is saved as its size and SHA-256.
 _INLINE = 64 * 1024
 
-_MAX_JSON = 64 * 1024 * 1024
 _MAX_DECODED = 64 * 1024 * 1024
+_MAX_JSON = 64 * 1024 * 1024
+# Members and items, at least: a reader takes up to 0.5 s and 0.2 GB for so many.
+_MAX_VALUES = 2_000_000
 _MAX_PAIRS = 10_000
 _JSON = re.compile(r"(?:[\w.+-]+/[\w.+-]+\+json|(?:application|text)/json)?")
 _FORM = "application/x-www-form-urlencoded"
@@ -49,23 +52,36 @@ def normal_body(body: bytes, kept: KeptHeaders, *, is_decoded: bool) -> Body:
     # The bytes of an upload are the file, whatever its content-type (google-genai sends application/json).
     is_file = "upload" in value_of(kept, b"x-goog-upload-command")
     read: Body = None
+    limit = ""
     if is_decoded and not is_file:
         if _JSON.fullmatch(kind):
-            read = _json(body)
+            limit = _json_limit(body)
+            read = None if limit else _json(body)
         elif kind == _FORM:
-            read = _form(body)
+            limit = f"more than {_MAX_PAIRS:,} pairs" if body.count(b"&") >= _MAX_PAIRS else ""
+            read = None if limit else _form(body)
         elif kind.startswith("multipart/"):
             read = _multipart(body, content_type)
     if read is not None:
         return read
-    raw = _raw_body(body)
+    raw = _raw_body(body) | ({"limit": limit} if limit else {})
     # A reader of the saved request might be able to decode what we could not, and find a secret in it.
     return raw if is_decoded or raw["kind"] == "text" else _digest(body)
 
 
+def _json_limit(body: bytes) -> str:
+    """Which limit a JSON text exceeds; '' if none."""
+    if len(body) > _MAX_JSON:
+        return f"longer than {_MAX_JSON // 1024**2} MiB"
+    # Brackets and commas inside of texts count too, which at worst costs a miss.
+    if len(body) > _MAX_VALUES and sum(map(body.count, (b",", b"{", b"["))) > _MAX_VALUES:
+        return f"more than {_MAX_VALUES:,} values"
+    return ""
+
+
 def _json(body: bytes) -> Document | None:
     try:
-        return parse(body) if len(body) <= _MAX_JSON else None
+        return parse(body)
     except NotCanonical:
         return None
 
@@ -73,7 +89,7 @@ def _json(body: bytes) -> Document | None:
 def _form(body: bytes) -> dict[str, Any] | None:
     """Pairs in order (WHATWG URL, 5.1): `a` becomes `["a", null]`, and `a=` becomes `["a", ""]`."""
     # curl sends JSON under this type unless told otherwise.
-    if body[:1] in (b"{", b"[") or body.count(b"&") >= _MAX_PAIRS:
+    if body[:1] in (b"{", b"["):
         return None
     try:
         pairs = [

@@ -128,9 +128,14 @@ _BODY_MEMBERS = {
 }
 
 
+# Only these may say which limit the body exceeds.
+_AS_BYTES = ("text", "bytes", "digest")
+
+
 def _is_body(body: dict[str, Any]) -> bool:
     kind = body.get("kind")
-    if not isinstance(kind, str) or body.keys() != _BODY_MEMBERS.get(kind):
+    members = body.keys() - {"limit"} if kind in _AS_BYTES else body.keys()
+    if not isinstance(kind, str) or members != _BODY_MEMBERS.get(kind):
         return False
     return kind == "json" or not _has_number(body)
 

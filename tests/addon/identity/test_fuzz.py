@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +70,6 @@ def test_any_request(request: WireRequest) -> None:
 def test_damaged_samples(seed: int, load_sample: Callable[[str], WireRequest]) -> None:
     """Real requests with bytes changed, cut, doubled and moved raise nothing and take no time."""
     chance = random.Random(seed)
-    start = time.process_time()
     for name in chance.sample(SAMPLES, 12):
         request = load_sample(name)
         body = bytearray(request.body)
@@ -106,7 +104,6 @@ def test_damaged_samples(seed: int, load_sample: Callable[[str], WireRequest]) -
                 bytes(body),
             )
         )
-    assert time.process_time() - start < 5
 
 
 HOSTILE = {
@@ -138,17 +135,14 @@ HOSTILE = {
 )
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_bodies_take_bounded_time(name: str, content_type: str) -> None:
-    """Two megabytes of anything take about a second at the most, whatever they claim to be."""
+    """Two megabytes of anything are read in one pass; quadratic work would exceed the test's time limit."""
     headers = ((b"content-type", content_type.encode()), (b"authorization", b"Bearer sk-" + b"x" * 40))
-    start = time.process_time()
     survives(WireRequest("POST", "https", "h", 443, "/", headers, HOSTILE[name]))
-    assert time.process_time() - start < 4
 
 
 def test_hostile_heads_take_bounded_time() -> None:
     """Long targets, hosts and headers are linear."""
     long = "%41=&?a/" * 10_000
-    start = time.process_time()
     for host in ("h", "a." * 60_000, "ü" * 60_000, ":" * 100_000):
         survives(
             WireRequest(
@@ -159,7 +153,6 @@ def test_hostile_heads_take_bounded_time() -> None:
     survives(
         WireRequest("POST", "https", "h", 443, "http://" + "@" * 90_000, ((b"content-type", header),), b"x")
     )
-    assert time.process_time() - start < 8
 
 
 def test_a_bomb_takes_bounded_memory() -> None:

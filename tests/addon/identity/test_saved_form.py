@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addon.identity import CacheControl, IdentityRules, identify, key_of_saved
+from addon.identity.keying import resave
 from addon.identity.rules import Profile
 from addon.messages import WireRequest
 from cache_store.errors import CorruptEntry
@@ -132,6 +133,8 @@ VALID = {
         {"cache_control": [{"type": 1}]}, {"body": []}, {"body": {}}, {"body": {"kind": "json"}}, {"body": {"kind": "other"}},
         {"body": {"kind": []}}, {"body": {"kind": "text", "value": "a", "more": 1}},
         {"body": {"kind": "digest", "sha256": "x", "size": 1.5}}, {"body": {"kind": "json", "value": 1, "more": 2}},
+        {"body": {"kind": "json", "value": 1, "limit": "x"}}, {"body": {"kind": "form", "pairs": [], "limit": "x"}},
+        {"body": {"kind": "digest", "sha256": "x", "size": 1, "limit": 1.5}},
     ],
     ids=str,
 )  # fmt: skip
@@ -168,3 +171,41 @@ def test_a_body_as_deep_as_is_read_can_be_read_again(make: Callable[..., WireReq
         identity = identify(make(b"[" * levels + b"1.5" + b"]" * levels), IdentityRules())
         assert json.loads(identity.request_json)["body"]["kind"] == kind
         assert key_of_saved(identity.request_json, IdentityRules()) == identity.key
+
+
+SECRET = "AKIAIOSFODNN7EXAMPLE"
+REDACTED = [
+    {"password": "p", "a": f"{SECRET} <redacted:x> ⟦minted:y⟧"},
+    {
+        SECRET: {"headers": {"Authorization": "t"}},
+        "tools": [{"headers": {"X-Odd": "v"}, "authorization": "t"}],
+    },
+    {"mcp_servers": [{"url": "https://u:p@h/x?api_key=abc", "authorization_token": "t"}]},
+    {"arguments": json.dumps({"password": "p", "n": 1})},
+    b'{"password": "x"}\n{"api_key": "y", "headers": {"A": "b"}}',
+    b"secret=s+1&a=b&password=p",
+]
+
+
+@pytest.mark.parametrize("body", REDACTED, ids=str)
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded"]
+)
+def test_a_saved_request_that_is_redacted_again_stays_as_it_is(
+    body: Any, content_type: str, make: Callable[..., WireRequest]
+) -> None:
+    """Redacting a saved request again, as `rekey` does, changes nothing and makes no hash of a hash."""
+    identity = identify(make(body, {"content-type": content_type}), IdentityRules())
+    assert resave(identity.request_json, IdentityRules()) == identity.request_json
+    assert key_of_saved(identity.request_json, IdentityRules()) == identity.key
+    assert SECRET.encode() not in identity.request_json
+
+
+def test_a_secret_in_a_saved_request_is_redacted_by_todays_rules() -> None:
+    """A request that an older version saved with a secret gets the form, and the key, of a live one."""
+    value = {"a": f"key {SECRET}", "b": {"password": "p"}}
+    old = json.dumps(VALID | {"body": {"kind": "json", "value": value}}).encode()
+    again = resave(old, IdentityRules())
+    assert SECRET.encode() not in again
+    assert b'"p"' not in again
+    assert resave(again, IdentityRules()) == again
