@@ -20,7 +20,7 @@ class Answer:
     """What came on one stream so far."""
 
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     trailers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
     reset: bool = False
@@ -85,6 +85,16 @@ class H2Client:
         """Allow `size` more bytes on a stream and on the connection."""
         self._h2.increment_flow_control_window(size, stream)
         self._h2.increment_flow_control_window(size)
+        self._flush()
+
+    def open_connection(self, size: int) -> None:
+        """Allow `size` more bytes on the connection alone."""
+        self._h2.increment_flow_control_window(size)
+        self._flush()
+
+    def reset(self, stream: int) -> None:
+        """Give up a stream."""
+        self._h2.reset_stream(stream)
         self._flush()
 
     def _take(self, event: Any) -> None:

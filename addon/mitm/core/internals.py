@@ -221,6 +221,28 @@ LIGHT_FORK = Feature(
         ),
     ),
 )
+BACKPRESSURE = Feature(
+    "Reading from a provider no faster than an HTTP/2 client reads",
+    "an HTTP/2 client that does not read makes the proxy hold the whole answer in memory",
+    (
+        *_TRANSPORT,
+        Name(_HTTP, "GetHttpConnection"),
+        Name(_HTTP, "HttpLayer._handle_event", _EVENT),
+        Name(_HTTP, "HttpLayer.get_connection", ("self", "event", "reuse")),
+        Name("mitmproxy.proxy.layers.http._http2", "Http2Connection.h2_conn"),
+        Name("mitmproxy.proxy.layers.http._http2", "Http2Server"),
+        Name("mitmproxy.proxy.layers.http._http_h2", "BufferedH2Connection.stream_buffers"),
+        Name("mitmproxy.proxy.layers.http._http_h2", "SendH2Data.data"),
+        Name(
+            _SERVER,
+            "ConnectionHandler.handle_connection",
+            ("self", "connection"),
+            ("transports", "reader", "read"),
+        ),
+        Name(_SERVER, "ConnectionHandler.open_connection", ("self", "command"), ("ServerConnectedHook",)),
+        Name(_SERVER, "ConnectionIO.reader"),
+    ),
+)
 UPSTREAM_CONNECTIONS = Feature(
     "More connections to a provider for one HTTP/2 client",
     "an HTTP/2 client has at most 5 requests at a time on their way to an HTTP/1.1 provider",
@@ -311,6 +333,7 @@ FEATURES = (
     HALF_CLOSED,
     TUNNEL_BYTES,
     LIGHT_FORK,
+    BACKPRESSURE,
     UPSTREAM_CONNECTIONS,
     HOOK_TABLE,
     NO_LOG_EVENTS,

@@ -79,6 +79,7 @@ class _OurLayer(HttpLayer):
 # Feature, what its class is mixed into, module, class. The first of several comes first in method resolution.
 _MIXINS = (
     (internals.TUNNEL_BYTES, HttpLayer, "open_tunnel", "TunnelBytes"),
+    (internals.BACKPRESSURE, HttpLayer, "backpressure", "Backpressure"),
     (internals.HOOKS_IN_PLACE, HttpStream, "hooks_in_place", "HooksInPlace"),
     (internals.DIRECT_REQUESTS, HttpStream, "direct_requests", "DirectRequests"),
     (internals.EXCHANGE_ERRORS, HttpStream, "exchange_errors", "ExchangeErrors"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from addon.mitm.core import internals
 
 if TYPE_CHECKING:
-    from mitmproxy.proxy import layer
+    from mitmproxy.proxy import layer, server_hooks
 
     from addon.mitm.core.layers import ErrorPage
 
@@ -39,6 +39,13 @@ class OurHttpLayer:
 
         if swap_http_layer(nextlayer, self._features, self._error_page):
             self._clients.add(nextlayer.context.client.id)
+
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Let the reader of a connection to a provider be stopped."""
+        if internals.BACKPRESSURE in self._features:
+            from addon.mitm.core.backpressure import guard
+
+            guard(data.client, data.server)
 
     def holds_end(self, client: str) -> bool:
         """Whether our layer sends what a `Recording` holds back for this client."""
