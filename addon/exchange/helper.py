@@ -22,6 +22,7 @@ from cache_store.errors import ProviderProxyError
 __all__ = ["Helper", "HelperLost", "serve"]
 
 _IDLE_SECONDS = 10.0
+_CALL_SECONDS = 60.0  # a client waits for each call; 60 MiB of embeddings take 5 s
 # `-I` keeps PYTHONPATH and the working directory out: a file there must not be imported in place of ours.
 _START = (
     "import sys; sys.path.append(sys.argv[1])\n"
@@ -30,7 +31,7 @@ _START = (
 
 
 class HelperLost(ProviderProxyError):
-    """The helper process ended before it had an answer."""
+    """The helper process ended, or was stopped, before it had an answer."""
 
 
 class Helper:
@@ -46,6 +47,9 @@ class Helper:
             connection = self._connection or self._start()
             try:
                 connection.send((function, args))
+                if not connection.poll(_CALL_SECONDS):
+                    self.close()
+                    raise HelperLost(f"reading a big body took more than {_CALL_SECONDS:.0f} s")
                 failed, result, logged = connection.recv()
             except (OSError, EOFError):
                 was_idle = self._process is not None and self._process.wait() == 0

@@ -59,6 +59,16 @@ def test_a_helper_that_dies_is_replaced(helper: Helper) -> None:
     assert helper.call(len, b"abc") == 3
 
 
+def test_a_call_that_takes_too_long_is_given_up(helper: Helper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client is waiting; the process is ended, and the next call has a new one."""
+    helper.call(len, b"")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(helper_module, "_CALL_SECONDS", 0.05)
+        with pytest.raises(HelperLost, match="took more than"):
+            helper.call(time.sleep, 600)
+    assert helper.call(len, b"abc") == 3
+
+
 def test_an_idle_helper_that_ended_is_not_missed(helper: Helper) -> None:
     """It ends by itself; the next call starts another."""
     pid = helper.call(os.getpid)
