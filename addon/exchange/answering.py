@@ -64,6 +64,7 @@ class Answering:
         self.mode = settings.cache_mode
         self.old_entries = ""
         self.explaining = explaining
+        self._store = store
         self._counts = counts
         self._peer = peer
         self._taint = peer.taint
@@ -276,9 +277,14 @@ class Answering:
         return reason
 
     def give_up(self, forward: Forward, reason: NotStored) -> None:
-        """Store nothing, because the answer to `forward` was cut off; a waiter takes over."""
+        """Store nothing, because the answer to `forward` was cut off; a waiter takes over.
+
+        A client that left has not seen a new answer fail: the entry that was removed for its request is put back.
+        """
         if forward.stores:
             self._count_end(forward, reason)
+        if reason is NotStored.CLIENT_LEFT and forward.removed is not None:
+            self._store.put_back(forward.removed, forward.began_at)
         self._end_flight(forward, Outcome.ABANDONED)
 
     def finish(self, unfinished: Iterable[Forward]) -> None:

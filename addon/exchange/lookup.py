@@ -82,10 +82,9 @@ class Lookup:
 
     async def _single_flight(self, forward: Forward, key: str) -> Entry | None:
         shared = False
+        # Where a run's own entries are not served, equal requests in flight ask for different answers.
         coalesces = (
-            self._settings.coalesce
-            and forward.mode.serves is not Serves.NOTHING
-            and not _is_action(forward.request)
+            self._settings.coalesce and forward.mode.serves is Serves.ANY and not _is_action(forward.request)
         )
         while True:
             looked = time.monotonic()

@@ -49,6 +49,7 @@ class StoreAccess:
         self._gave_up = (0.0, "")  # when a write last waited in vain, and why
         self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
         self._lanes = Lanes("cache-writer")
+        self._tasks: set[asyncio.Future[bool | None]] = set()
 
     async def find(self, key: str) -> Entry | None:
         """The entry under `key` in any tier. Waits only if a second tier must be asked.
@@ -104,6 +105,23 @@ class StoreAccess:
         if self._tiers is not None:
             await self._from_far("write", Kind.WRITE, partial(self._tiers.far_put, made, began_at))
         return None
+
+    def put_back(self, entry: Entry, began_at: float) -> None:
+        """Store an entry again that was removed for a request that began at `began_at`, without waiting for it."""
+
+        def work() -> None:
+            try:
+                self._store.put(entry, began_at)
+            except ProviderProxyError as error:
+                self._fault("write", error)
+
+        self._lanes.submit(entry.size, work)
+        if self._tiers is not None:
+            task = asyncio.ensure_future(
+                self._from_far("write", Kind.WRITE, partial(self._tiers.far_put, entry, began_at))
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def remove(self, key: str) -> None:
         """Remove the entry under `key`."""

@@ -84,7 +84,7 @@ class Storing:
         if reason is None:
             self._counts.used.setdefault(key, 0)
         if is_apart and reason is None and (removed := forward.removed) is not None:
-            # The error belongs to this credential alone; the entry that made way for the answer was another's.
+            # The error belongs to this credential alone; the entry that was removed was another's.
             await self._store.put(lambda: removed, forward.began_at, removed.size)
         if digest:
             await self._remember(forward.request.host, digest, answer.head.status)

@@ -96,7 +96,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("allow_secrets_in_responses", "false", "store an answer in which a secret's shape was found"),
     Setting("max_age", "", "seconds; an older entry is a miss"),
     Setting("max_body", "64MiB", "a longer answer is relayed and not stored"),
-    Setting("coalesce", "wait", "identical requests in flight: `wait` for the first one's entry, or `off`"),
+    Setting(
+        "coalesce",
+        "wait",
+        "identical requests in flight in read-write: `wait` for the first one's entry, or `off`",
+    ),
     Setting("repeat", "single", "`sequence`: equal requests of a run have their own answers, in order"),
     Setting("websocket", "", "`refuse` WebSocket upgrades always, or `pass` (default) in modes that forward"),
     Setting(

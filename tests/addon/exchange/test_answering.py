@@ -184,6 +184,31 @@ async def test_the_old_answer_is_gone_before_the_retry_is_forwarded(store: Store
         assert isinstance(await Run(store, "two", cache_mode="read-old-write-new").ask(), Forward)
 
 
+async def test_a_client_that_leaves_does_not_cost_the_old_answer(store: Store) -> None:
+    """The entry that was removed for its request is put back, and is asked anew by the next one."""
+    run = Run(store, "one", cache_mode="read-old-write-new")
+    await run.record("first")
+    run.answering.give_up(await run.forward(), NotStored.CLIENT_LEFT)
+    run.access.finish(lambda _: None)
+    assert stored_texts(store) == ["first"]
+    retry = await run.forward()
+    assert list(store.keys()) == []
+    assert await run.answering.keep(retry, chat_answer("second")) is None
+    assert stored_texts(store) == ["second"]
+
+
+async def test_what_is_put_back_does_not_replace_a_newer_answer(store: Store) -> None:
+    """Another request may have been answered while the client was still there."""
+    run = Run(store, "one", cache_mode="read-old-write-new")
+    await run.record("first")
+    leaving = await run.forward()
+    await asyncio.sleep(0.01)
+    await run.record("second")
+    run.answering.give_up(leaving, NotStored.CLIENT_LEFT)
+    run.access.finish(lambda _: None)
+    assert stored_texts(store) == ["second"]
+
+
 async def test_an_expired_answer_of_this_run_is_removed_too(memory: MemoryStore) -> None:
     """With MAX_AGE as well: what this run recorded does not outlive a retry that fails."""
     run = Run(memory, "one", cache_mode="read-old-write-new", max_age="0")

@@ -52,10 +52,9 @@ async def test_without_a_limit_entries_do_not_expire(memory: MemoryStore) -> Non
 # -- identical requests in flight -----------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
-async def test_identical_requests_wait_for_the_first(store: Store, mode: str) -> None:
-    """One goes to the provider; the others are answered from its entry, in the same run too."""
-    run = Run(store, cache_mode=mode)
+async def test_identical_requests_wait_for_the_first(store: Store) -> None:
+    """One goes to the provider; the others are answered from its entry."""
+    run = Run(store, cache_mode="read-write")
     leader = await run.forward()
     waiters = [asyncio.create_task(run.hit()) for _ in range(3)]
     await settle()
@@ -65,6 +64,19 @@ async def test_identical_requests_wait_for_the_first(store: Store, mode: str) ->
     assert stored_texts(store) == ["shared"]
     assert run.host["hits"] == 3
     assert run.host["misses"] == 1
+
+
+async def test_where_own_entries_are_not_served_each_request_in_flight_has_its_own_answer(
+    store: Store,
+) -> None:
+    """A best of four in read-old-write-new gets four answers; the first to be stored is kept."""
+    run = Run(store, cache_mode="read-old-write-new")
+    four = [await run.forward() for _ in range(4)]
+    await asyncio.sleep(0.01)
+    reasons = [await run.answering.keep(forward, chat_answer(str(n))) for n, forward in enumerate(four)]
+    assert reasons == [None] + [NotStored.NEWER_ENTRY] * 3
+    assert stored_texts(store) == ["0"]
+    assert await Run(store, "later", cache_mode="read-old-write-new").hit() == "0"
 
 
 @pytest.mark.parametrize(

@@ -124,13 +124,12 @@ def _text(decision: Decision) -> str:
     return str(json.loads(decision.entry.body)["choices"][0]["message"]["content"])
 
 
-@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new"])
-def test_whoever_looked_before_the_other_stored_looks_again(mode: str, peers: Peers) -> None:
+def test_whoever_looked_before_the_other_stored_looks_again(peers: Peers) -> None:
     """The claim of a key is on its way while another process's flight lands: its entry serves, and nothing goes live
     twice."""
 
     async def story() -> None:
-        one, other = peers(cache_mode=mode)
+        one, other = peers(cache_mode="read-write")
         forward = await one.forward()
         other.channel.way.clear()
         late = asyncio.create_task(other.ask())
@@ -159,7 +158,7 @@ def test_when_a_flight_of_the_other_fails_the_waiter_goes(outcome: Outcome, goes
     """It leads after one that was cut off, and goes by itself after an answer that is not kept."""
 
     async def story() -> None:
-        one, other = peers()
+        one, other = peers(cache_mode="read-write")
         forward = await one.forward()
         waiting = asyncio.create_task(other.ask())
         await asyncio.sleep(0.05)
