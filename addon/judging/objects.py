@@ -28,8 +28,6 @@ _REASON_FIELDS = {
 _STATES = ("status", "state", "processing_status")
 # What else jobs call their state: `validation_status`, `task_status`, `jobState` …
 _STATE_NAME = re.compile(r"(?:^|_)(?:status|state)$|[a-z](?:Status|State)$")
-# Counts of what a job still has to do: anthropic `message_batch_request_counts.py`, openai `vector_store.py`.
-_COUNTS = {"request_counts": ("processing",), "file_counts": ("in_progress",)}
 _PERCENTAGES = ("progress", "percent", "percentComplete", "progressPercent", "progress_percent")
 # google.cloud.aiplatform.v1 JobState, as Vertex sends it with `enum-encoding=int`.
 _JOB_STATES = (
@@ -174,11 +172,9 @@ def _is_pending(value: dict[str, Any], rules: Rules) -> bool:
         value.get("object") == "job" and value.get("status") == "VALIDATED"
     ):  # Mistral: validated, not yet started
         return True
-    for field, names in _COUNTS.items():
-        counts = value.get(field)
-        if isinstance(counts, dict) and any(counts.get(name) for name in names):
-            return True
-    return _is_halfway(value)
+    # A vector store may be `completed` and still have files to read: openai `types/vector_store.py`.
+    counts = value.get("file_counts")
+    return (isinstance(counts, dict) and bool(counts.get("in_progress"))) or _is_halfway(value)
 
 
 def _is_halfway(value: dict[str, Any]) -> bool:
@@ -207,6 +203,8 @@ def _states(value: dict[str, Any]) -> Iterator[str]:
 
 
 def _own_states(value: dict[str, Any]) -> Iterator[str]:
+    if value.get("object") == "vector_store.file_batch" and "file_counts" in value:
+        return  # openai's `file_batches.poll` waits for the counts alone
     state = value.get("state")
     if isinstance(state, int) and "Jobs/" in str(value.get("name")) and 0 <= state < len(_JOB_STATES):
         yield _JOB_STATES[state]

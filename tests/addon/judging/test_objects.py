@@ -24,7 +24,7 @@ import pytest
         ({"type": "message_batch", "processing_status": "in_progress"}, "not-finished"),
         (
             {"type": "message_batch", "processing_status": "ended", "request_counts": {"processing": 2}},
-            "not-finished",
+            None,
         ),
         ({"name": "batches/1", "state": "JOB_STATE_RUNNING"}, "not-finished"),
         ({"name": "operations/1", "metadata": {}}, "not-finished"),
@@ -129,6 +129,7 @@ PENDING = {
     "Cohere dataset": {"dataset": {"id": "d", "validation_status": "processing"}},
     "Cohere fine-tuning": {"finetuned_model": {"id": "x", "status": "STATUS_FINETUNING"}},
     "Zhipu, DashScope": {"request_id": "r", "output": {"task_id": "t", "task_status": "PENDING"}},
+    "OpenAI file batch": {"object": "vector_store.file_batch", "file_counts": {"in_progress": 1}},
     "OpenAI list of runs": {"object": "list", "data": [{"object": "thread.run", "status": "in_progress"}]},
     "OpenAI list of files": {"object": "list", "data": [{"object": "file", "status": "uploaded"}]},
     "OpenAI events": {"object": "list", "data": [{"object": "fine_tuning.job.event", "message": "Step 1"}]},
@@ -153,6 +154,7 @@ def test_a_pending_job_is_not_stored_when_it_is_polled(name, ask):
     [
         {"object": "batch", "status": "completed", "metadata": {"status": "pending"}},
         {"object": "batch", "status": "cancelled"},
+        {"object": "vector_store.file_batch", "status": "in_progress", "file_counts": {"in_progress": 0}},
         {"object": "video", "status": "completed", "progress": 100},
         {"object": "video", "status": "completed", "progress": 1},
         {"name": "batches/1", "metadata": {"state": "BATCH_STATE_SUCCEEDED"}, "done": True, "response": {}},
