@@ -256,7 +256,7 @@ class Answering:
     async def keep(self, forward: Forward, live: LiveAnswer, *, cut_off: bool = False) -> NotStored | None:
         """Store the whole answer to `forward`; None is success, otherwise why it is not stored.
 
-        `cut_off`: the client left after its terminal event, before the last byte.
+        `cut_off`: the client left before the last byte. The answer is whole if it had its terminal event by then.
         """
         answer = Answer(live, forward.recording, cut_off=cut_off)
         counts = self._counts.host(forward.request.host)
@@ -270,6 +270,8 @@ class Answering:
         if forward.stores:
             # Handed to the writer before anything else: the run may end while the rest is waited for.
             reason = await self._storing.put(forward, answer, elapsed)
+            if reason is NotStored.CUT_OFF:
+                reason = NotStored.CLIENT_LEFT
             self._count_end(forward, reason)
             refused = Outcome.ABANDONED if cut_off else Outcome.NOT_STORED
             self._end_flight(forward, Outcome.STORED if reason is None else refused)
@@ -292,7 +294,7 @@ class Answering:
         for forward in unfinished:
             recording, head = forward.recording, forward.head
             # An error may belong to one credential, which only `keep` sorts out.
-            if recording and recording.finished and head and 200 <= head.status < 300:
+            if recording and head and 200 <= head.status < 300:
                 answer = Answer(head, recording, cut_off=True)
                 self._count_end(forward, self._storing.put_last(forward, answer))
                 self._end_flight(forward, Outcome.ABANDONED)

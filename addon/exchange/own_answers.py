@@ -13,6 +13,7 @@ from typing import Any
 from addon.exchange.cache_status import bypass_status, miss_status
 from addon.exchange.decisions import Forward, OwnAnswer
 from addon.messages import WireRequest
+from addon.policy.never_cached import MCP_STREAM
 from addon.redaction import redact_text
 from addon.settings.modes import Mode, mode_for_request
 from addon.settings.settings import Settings
@@ -113,6 +114,10 @@ def bypassed(request: WireRequest, mode: Mode, detail: str, settings: Settings) 
     if detail == "websocket" and not settings.websocket_passes(mode):
         message = f"provider-proxy: WebSocket upgrades are refused here (mode {mode}); use HTTPS requests"
         return _answer(426, "provider_proxy_websocket", message, bypass_status(detail))
+    if detail == MCP_STREAM and not mode.forwards:
+        # The MCP specification's answer of a server that sends no messages of its own.
+        message = f"provider-proxy: mode {mode} has no messages of an MCP server"
+        return _answer(405, "provider_proxy_refused", message, bypass_status(detail))
     if not mode.forwards:
         message = f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
         return _answer(settings.miss_status, "provider_proxy_refused", message, bypass_status(detail))

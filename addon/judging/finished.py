@@ -63,14 +63,15 @@ def seems_finished(tail: bytes, media_type: str) -> bool:
     return at_boundary and _SSE_END.search(ended) is not None
 
 
-def closes_itself(kind: Kind, body: bytes) -> bool:
+def closes_itself(kind: Kind, body: bytes, request: bytes) -> bool:
     """Whether the grammar of `body` says that nothing can follow, so that a missing end of the transport is
     harmless.
 
     The last event is parsed. Gemini's stream, files of lines, plain text and unknown dialects have no such event.
     """
     if kind is Kind.EVENTS:
-        return closes_events(body)
+        # To a JSON-RPC batch there are several responses.
+        return closes_events(body) and not request.lstrip().startswith(b"[")
     if kind is Kind.FRAMES:
         return closes_frames(body)
     if kind is Kind.LINES:

@@ -19,6 +19,7 @@ from addon.judging.expected_errors import IN_BAND, is_provider_error, is_tempora
 from addon.judging.finished import closes_itself
 from addon.judging.in_band import is_error, may_be_error
 from addon.judging.lines import judge_lines
+from addon.judging.mcp import is_refused_handshake
 from addon.judging.objects import Rules, judge_action, judge_value
 from addon.judging.reasons import NotStored
 from addon.judging.stream_events import parse_json
@@ -112,13 +113,16 @@ def judge(
     method = answer.method.upper()
     if answer.status in store_errors and may_be_stored(answer.status):
         return _expected_error(answer)
+    if answer.ended and is_refused_handshake(answer.status, answer.request, answer.body):
+        return Judgement(None, "mcp")
     if (problem := _status_problem(answer, method, store_pending)) is not None:
         return Judgement(problem, "status")
     endpoint = endpoint_class(method, answer.path, host=answer.host, body=answer.request)
     if endpoint is None and answer.status == 202:
         endpoint = Endpoint.ACTION
     if not answer.body:
-        return Judgement(_empty_problem(answer.status, method, endpoint), "empty")
+        empty = _empty_problem(answer.status, method, endpoint) if answer.ended else NotStored.CUT_OFF
+        return Judgement(empty, "empty")
     is_poll = endpoint in (Endpoint.POLL, Endpoint.READ)
     case = _Case(
         answer,
@@ -129,9 +133,9 @@ def judge(
         store_media,
     )
     reason, judged = _judge_body(case)
-    if reason is None and not answer.ended and not closes_itself(case.kind, answer.body):
+    if not answer.ended and (reason or not closes_itself(case.kind, answer.body, answer.request)):
         return Judgement(NotStored.CUT_OFF, judged)
-    if reason in _IN_BAND_REASONS and answer.ended and _is_expected(case, store_errors):
+    if reason in _IN_BAND_REASONS and _is_expected(case, store_errors):
         return Judgement(None, "expected-error")
     return Judgement(reason, judged)
 

@@ -9,6 +9,7 @@ from addon.judging import (
     anthropic_messages,
     cohere_chat,
     gemini,
+    mcp,
     openai_chat,
     openai_responses,
     typed_streams,
@@ -22,6 +23,7 @@ from cache_store.answers.abridged import abridged_events
 __all__ = ["closes_events", "error_at_end", "judge_events"]
 
 _GRAMMARS = (
+    mcp.GRAMMAR,
     typed_streams.ASSISTANTS,
     openai_responses.GRAMMAR,
     anthropic_messages.GRAMMAR,

@@ -315,12 +315,7 @@ class ProviderCache:
         forward = self._flows.pop(flow.id, None)
         if forward is None:
             return
-        if (
-            client_left(flow)
-            and flow.response is not None
-            and forward.recording
-            and forward.recording.finished
-        ):
+        if client_left(flow) and flow.response is not None and forward.recording:
             flow.comment = await self._keep(forward, flow, flow.response)
         else:
             self._give_up(forward, flows.broken_off(flow, client_left=client_left(flow)))

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from addon.identity.url_form import normal_host, split_target
 from addon.messages import WireRequest
+from cache_store.entry import header_value
 
-__all__ = ["EXEMPT", "METADATA_NETWORKS", "NEVER_CACHED", "Row", "refusal"]
+__all__ = ["EXEMPT", "MCP_STREAM", "METADATA_NETWORKS", "NEVER_CACHED", "Row", "refusal"]
 
 
 class Row(NamedTuple):
@@ -31,6 +32,9 @@ _TOKEN = "token-endpoint"  # noqa: S105 - the name of a kind
 _METADATA = "cloud-metadata"
 _TELEMETRY = "telemetry"
 _EPHEMERAL = "ephemeral-secret"
+MCP_STREAM = "mcp-stream"
+"""The kind of a GET that waits for messages of an MCP server. A server may answer it with 405."""
+_MCP_HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version"})
 
 NEVER_CACHED = (
     Row("oauth2.googleapis.com", _ANY, _TOKEN, "google-auth: service account and refresh tokens"),
@@ -132,10 +136,21 @@ _LONGEST_CACHED = 512  # characters
 
 def refusal(request: WireRequest) -> str | None:
     """The kind of a request that is never cached, or None. Never raises."""
+    if _opens_mcp_stream(request):
+        return MCP_STREAM
     path = request.target.partition("?")[0]
     # The query may contain a credential, so it must not stay in the cache.
     kind = _kind if len(path) < _LONGEST_CACHED else _kind.__wrapped__
     return kind(request.host, path)
+
+
+def _opens_mcp_stream(request: WireRequest) -> bool:
+    """Whether it waits for messages of an MCP server: such a stream stays open and has no answer of its own."""
+    return (
+        request.method == "GET"
+        and "text/event-stream" in header_value(request.headers, b"accept").lower()
+        and any(name.lower() in _MCP_HEADERS for name, _ in request.headers)
+    )
 
 
 @lru_cache(maxsize=1024)

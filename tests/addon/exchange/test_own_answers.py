@@ -156,6 +156,7 @@ def test_a_bypass_is_forwarded_where_the_mode_forwards(mode: Mode, detail: str) 
     ("mode", "detail", "raw", "status", "words"),
     [
         (Mode.REQUIRE_HIT, "not-whole", {"miss_status": "418"}, 418, "require-hit sends nothing"),
+        (Mode.REQUIRE_HIT, "mcp-stream", {}, 405, "no messages of an MCP server"),
         (Mode.REQUIRE_HIT, "websocket", {}, 426, "WebSocket upgrades are refused"),
         (Mode.READ_WRITE, "websocket", {"websocket": "refuse"}, 426, "WebSocket upgrades are refused"),
     ],

@@ -87,3 +87,25 @@ def test_a_local_model_server_is_not_a_metadata_server() -> None:
     """Private addresses other than the metadata servers' are ordinary hosts."""
     for host in ("10.0.0.1", "192.168.1.1", "[::1]", "[fd00::1]", "127.0.0.1"):
         assert refused(f"http://{host}/v1/models") is None
+
+
+STREAM = ((b"Accept", b"application/json, text/event-stream"), (b"Mcp-Session-Id", b"s1"))
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "kind"),
+    [
+        ("GET", STREAM, "mcp-stream"),
+        ("GET", (*STREAM[:1], (b"mcp-protocol-version", b"2025-06-18")), "mcp-stream"),
+        ("POST", STREAM, None),
+        ("DELETE", STREAM, None),
+        ("GET", STREAM[:1], None),
+        ("GET", STREAM[1:], None),
+    ],
+)
+def test_the_open_stream_of_an_mcp_server_is_not_cached(
+    method: str, headers: tuple[tuple[bytes, bytes], ...], kind: str | None
+) -> None:
+    """It stays open for messages that nobody asked for; calls and the end of a session are cached."""
+    request = WireRequest(method, "http", "mcp.example", 80, "/mcp", headers, b"")
+    assert refusal(request) == kind
