@@ -18,11 +18,12 @@ from addon.accounting.gates import FAILED_STATUS
 from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
-from addon.cli.output import print_json, print_lines, write_output
+from addon.cli.output import mask_password, print_json, print_lines, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import Background, is_claimed, read_background, take_dead
-from addon.host.options import STATE_FOLDER, client_changes
+from addon.host.options import client_changes
 from addon.settings.settings import Settings
+from addon.settings.state_folder import STATE_FOLDER, make_state_folder, open_private
 from cache_store.errors import ProviderProxyError, UsageError
 from provider_proxy_start import own_environ
 
@@ -47,6 +48,7 @@ def ci(**flags: Any) -> None:
         raise UsageError("a background proxy is already running here; stop it with `provider-proxy stop`")
     _ignore_dead_proxy()
     background = _start(flags, gate_arguments(gates))
+    mask_password(settings.auth)
     changes = client_changes(settings, background.url, os.environ)
     _to_github(changes)
     write_output(render(changes, "sh"))
@@ -71,8 +73,7 @@ def stop(*, as_json: bool) -> None:
         raise ProviderProxyError(
             f"the proxy (process {background.pid}) does not stop; kill it and look at {STATE_FOLDER / _LOG}"
         )
-    # Later steps must not use a proxy that is gone; the bundle of roots stays valid.
-    _to_github(EnvChanges(set=background.before, unset=()))
+    _restore(background)
     report = read_last_run(STATE_FOLDER)
     if as_json:
         print_json(report)
@@ -100,10 +101,17 @@ def _nothing_to_stop() -> ProviderProxyError:
     dead = take_dead(STATE_FOLDER)
     if dead is None:
         return UsageError("no background proxy is running here; `provider-proxy ci` starts one")
-    _to_github(EnvChanges(set=dead.before, unset=()))
+    _restore(dead)
     return ProviderProxyError(
         f"the background proxy (process {dead.pid}) died without a report; see {STATE_FOLDER / _LOG}"
     )
+
+
+def _restore(background: Background) -> None:
+    """Give later steps the proxy that they had before; the bundle of roots stays valid."""
+    for value in background.before.values():
+        mask_password(value.rpartition("@")[0].rpartition("/")[2])
+    _to_github(EnvChanges(set=background.before, unset=()))
 
 
 def _to_github(changes: EnvChanges) -> None:
@@ -114,13 +122,13 @@ def _to_github(changes: EnvChanges) -> None:
 
 
 def _start(flags: dict[str, str | None], gates: list[str]) -> Background:
-    STATE_FOLDER.mkdir(parents=True, exist_ok=True)
+    make_state_folder(STATE_FOLDER)
     log = STATE_FOLDER / _LOG
     given = [
         part for name, value in flags.items() if value is not None for part in (PROXY_FLAGS[name], value)
     ]
     serve = ["serve", "--background", *given, *gates]
-    with log.open("wb") as output:
+    with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             own_command_line(serve),
             env=own_environ(),

@@ -19,8 +19,8 @@ from addon.environment.ca import data_directory, ensure_ca
 from addon.environment.upstream_proxy import upstream_proxy
 from addon.host.background import read_background
 from addon.host.log import log_to_stderr
-from addon.host.options import STATE_FOLDER
 from addon.settings.settings import Settings
+from addon.settings.state_folder import STATE_FOLDER
 from addon.settings.stores import open_store
 from cache_store.errors import ProviderProxyError
 

@@ -7,10 +7,11 @@ import os
 import click
 
 from addon.cli.context import proxy_options, read_settings
-from addon.cli.output import write_output
+from addon.cli.output import mask_password, write_output
 from addon.environment.client_env import FORMATS, render
 from addon.host.background import read_background
-from addon.host.options import STATE_FOLDER, client_changes
+from addon.host.options import client_changes
+from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import UsageError
 
 __all__ = ["env"]
@@ -33,4 +34,5 @@ def env(*, fmt: str, **flags: str | None) -> None:
         url = f"http://{host}:{settings.listen_port}"
     else:
         raise UsageError("PROVIDER_PROXY_LISTEN has no fixed port; start the proxy with `provider-proxy ci`")
+    mask_password(settings.auth)
     write_output(render(client_changes(settings, url, os.environ), fmt))

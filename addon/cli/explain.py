@@ -12,7 +12,7 @@ from addon.accounting.figures import plural
 from addon.cli.contents import entry_of
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
-from addon.host.options import STATE_FOLDER
+from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import CorruptEntry, UsageError
 
 __all__ = ["diff", "explain"]

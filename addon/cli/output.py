@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote, unquote
 
 import click
 
 from addon.printing import json_text, printable, printable_lines
 
-__all__ = ["print_json", "print_lines", "print_table", "say", "write_output"]
+__all__ = ["mask_password", "print_json", "print_lines", "print_table", "say", "write_output"]
 
 _WIDE = 250  # columns of a table that goes to a file or a pipe
 
@@ -53,6 +55,20 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Se
 def write_output(data: str | bytes) -> None:
     """Write what another program reads to stdout, as it is: exports for a shell, a body, a page."""
     click.echo(data, nl=False)
+
+
+def mask_password(credentials: str) -> None:
+    """Have GitHub's runner mask the password of `user:password` in the log of the job; nothing happens elsewhere.
+
+    Call it before the password is printed or exported. Workflow commands are read from stderr too, and a shell
+    evaluates stdout.
+    """
+    password = credentials.partition(":")[2]
+    if not password or os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    for form in dict.fromkeys((password, quote(password, safe=""), unquote(password))):
+        escaped = form.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        click.echo(f"::add-mask::{escaped}", err=True)
 
 
 def _write(text: str, *, err: bool = False) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from addon.cli.output import print_json, print_lines
-from addon.host.options import STATE_FOLDER
+from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import UsageError
 
 __all__ = ["report"]

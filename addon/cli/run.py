@@ -20,8 +20,9 @@ from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.output import print_lines, say
 from addon.host.log import flush_log, log_to_stderr
-from addon.host.options import STATE_FOLDER, client_changes, host_options
+from addon.host.options import client_changes, host_options
 from addon.settings.settings import Settings
+from addon.settings.state_folder import STATE_FOLDER
 from cache_store.disk.staged_store import StagedStore
 from cache_store.errors import StoreError, UsageError
 

@@ -13,10 +13,11 @@ import click
 from addon.accounting.gates import Gates, failures
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
-from addon.cli.output import print_lines, say, write_output
+from addon.cli.output import mask_password, print_lines, say, write_output
 from addon.host.log import flush_log, log_to_stderr
-from addon.host.options import STATE_FOLDER, client_changes, host_options
+from addon.host.options import client_changes, host_options
 from addon.settings.settings import SETTINGS, Settings
+from addon.settings.state_folder import STATE_FOLDER
 
 __all__ = ["serve"]
 
@@ -57,8 +58,7 @@ async def _serve(
     `record` tells a user how to record what is missing.
     """
     from addon.accounting.run_end import EndOfRun
-    from addon.environment.client_env import PROXY_VARIABLES
-    from addon.host.background import Background, claim, forget
+    from addon.host.background import Background, claim, forget, proxy_variables
     from addon.report.publishing import publish, write_last_run
 
     # First of all, in the environment as it was: requests must go through the proxy that it names.
@@ -73,7 +73,7 @@ async def _serve(
         nonlocal state
         if background is not None:
             github = "GITHUB_ENV" in os.environ
-            before = {name: os.environ.get(name, "") for name in PROXY_VARIABLES} if github else {}
+            before = proxy_variables(os.environ) if github else {}
             state = claim(STATE_FOLDER, Background(os.getpid(), host.url, before))
         else:
             _print_exports(settings, host.url)
@@ -94,6 +94,7 @@ def _print_exports(settings: Settings, url: str) -> None:
 
     cache = settings.cache_dir or "memory"
     say(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")
+    mask_password(settings.auth)
     write_output(render(client_changes(settings, url, os.environ), "sh"))
     say("# Ctrl-C stops it and prints a report.")
 

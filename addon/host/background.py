@@ -6,16 +6,21 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from addon.environment.client_env import PROXY_VARIABLES
+from addon.settings.state_folder import make_state_folder
 from cache_store.errors import UsageError
 
-__all__ = ["Background", "claim", "forget", "is_claimed", "read_background", "take_dead"]
+__all__ = ["Background", "claim", "forget", "is_claimed", "proxy_variables", "read_background", "take_dead"]
 
 _NAME = "ci.json"
+_URL = re.compile(r"http://(?:[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
+_PROXY = re.compile(r"(?:[a-z0-9]{1,10}://)?[!-~]{1,4096}")  # what a client may take; no blanks or line ends
 _LOCK_SECONDS = 0.5  # a reader of the state holds its lock for an instant
 
 
@@ -30,18 +35,40 @@ class Background:
     url: str
     before: dict[str, str]
 
+    def is_plausible(self) -> bool:
+        """Whether `ci` can have written this: anybody may have put the file there, and `stop` acts on it."""
+        return (
+            type(self.pid) is int
+            and self.pid > 1
+            and _fits(_URL, self.url)
+            and isinstance(self.before, dict)
+            and all(name in PROXY_VARIABLES for name in self.before)
+            and all(value == "" or _fits(_PROXY, value) for value in self.before.values())
+        )
+
+
+def proxy_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The proxy variables of `environ` for `Background.before`; '' for one that is unset or invalid."""
+    values = {name: environ.get(name, "").strip() for name in PROXY_VARIABLES}
+    return {name: value if _fits(_PROXY, value) else "" for name, value in values.items()}
+
+
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
 
 def claim(folder: Path, background: Background) -> int:
     """Write the state and lock it; the lock ends with the process. Returns the file descriptor.
 
     Raises UsageError if another background proxy has locked it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    make_state_folder(folder)
+    handle = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     if not _lock(handle, _LOCK_SECONDS):
         os.close(handle)
         raise UsageError("a background proxy is already running here; stop it with `provider-proxy stop`")
     os.ftruncate(handle, 0)
+    os.fchmod(handle, 0o600)
     os.write(handle, json.dumps(asdict(background)).encode())
     return handle
 
@@ -77,7 +104,7 @@ def take_dead(folder: Path, *, keep: bool = False) -> Background | None:
 @contextlib.contextmanager
 def _opened(folder: Path) -> Iterator[int | None]:
     try:
-        handle = os.open(folder / _NAME, os.O_RDWR)
+        handle = os.open(folder / _NAME, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
         yield None
         return
@@ -88,10 +115,15 @@ def _opened(folder: Path) -> Iterator[int | None]:
 
 
 def _parsed(handle: int) -> Background | None:
-    try:
-        return Background(**json.loads(os.read(handle, 65536)))
-    except (ValueError, TypeError):
+    """The state in an open file; None if `ci` of this user has not written it."""
+    status = os.fstat(handle)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:  # unpacked or checked out, for example
         return None
+    try:
+        background = Background(**json.loads(os.read(handle, 65536)))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return background if background.is_plausible() else None
 
 
 def _lock(handle: int, seconds: float) -> bool:

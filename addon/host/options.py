@@ -16,12 +16,9 @@ from addon.environment.trust import upstream_roots, write_bundle
 from addon.environment.upstream_proxy import upstream_proxy
 from addon.settings.settings import Settings
 
-__all__ = ["STATE_FOLDER", "HostOptions", "client_changes", "host_options"]
+__all__ = ["HostOptions", "client_changes", "host_options"]
 
 logger = logging.getLogger(__name__)
-
-# Log, state and the last run's report; relative to the working directory.
-STATE_FOLDER = Path(".provider-proxy")
 
 
 @dataclass(frozen=True)

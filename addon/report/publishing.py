@@ -14,6 +14,7 @@ from typing import Any
 
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.report.table import render_report
+from addon.settings.state_folder import make_state_folder
 from cache_store.atomic_file import replace_file
 from cache_store.errors import UsageError
 
@@ -46,10 +47,10 @@ def to_github(report: dict[str, Any], environ: Mapping[str, str] = os.environ) -
 
 
 def write_last_run(folder: Path, counts: RunCounts) -> None:
-    """Write the report to `folder` in one step."""
+    """Write the report to `folder` in one step; only its owner can read it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / _NAME, json.dumps(counts.as_dict(), indent=1).encode())
+        make_state_folder(folder)
+        replace_file(folder / _NAME, json.dumps(counts.as_dict(), indent=1).encode(), 0o600)
     except OSError as error:
         logger.warning("the run report cannot be written: %s", error)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from addon.settings.settings import Settings
+from addon.settings.state_folder import STATE_FOLDER, make_state_folder
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.staged_store import StagedStore, clean_staging
 from cache_store.store import Store
@@ -20,7 +24,7 @@ def open_store(settings: Settings, *, replaces_damaged: bool = False) -> Store:
     near: Store = (
         MemoryStore(max_age=settings.max_age)
         if settings.cache_dir is None
-        else DiskStore(settings.cache_dir, replaces_damaged=replaces_damaged)
+        else _disk_store(settings.cache_dir, replaces_damaged=replaces_damaged)
     )
     if not settings.redis_url:
         return near
@@ -42,9 +46,16 @@ def open_for_run(settings: Settings, staged_run: str | None = None) -> tuple[Sto
     replaces_damaged = settings.cache_mode.forwards
     if settings.cache_dir is None:
         return open_store(settings), None
-    near = DiskStore(settings.cache_dir, replaces_damaged=replaces_damaged)
+    near = _disk_store(settings.cache_dir, replaces_damaged=replaces_damaged)
     clean_staging(near.directory)
     if staged_run is None:
         return open_store(settings, replaces_damaged=replaces_damaged), None
     staged = StagedStore(near, staged_run)
     return staged, staged
+
+
+def _disk_store(directory: Path, *, replaces_damaged: bool) -> DiskStore:
+    if directory.parent.name == STATE_FOLDER.name:
+        with suppress(OSError):  # the store says so when it is opened
+            make_state_folder(directory.parent)
+    return DiskStore(directory, replaces_damaged=replaces_damaged)

@@ -157,6 +157,57 @@ def test_a_companys_proxy_password_does_not_stay(
         assert "http://corp:a-password@127.0.0.1:9\n" in (tmp_path / "github.env").read_text()
 
 
+@pytest.mark.usefixtures("background")
+def test_a_password_is_masked_before_it_is_printed(environ: dict[str, str], tmp_path: Path) -> None:
+    """GitHub's runner reads stderr for its commands; `eval` gets stdout, which has exports and nothing else."""
+    github = tmp_path / "github.env"
+    environ |= {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_ENV": str(github),
+        "HTTPS_PROXY": "http://corp:company%20word@127.0.0.1:9",
+        "PROVIDER_PROXY_AUTH": "user:p@ss 1%",
+        "PROVIDER_PROXY_LISTEN": "127.0.0.1:0",
+    }
+    started = provider_proxy("ci", environ=environ, folder=tmp_path)
+    assert started.stderr.splitlines() == ["::add-mask::p@ss 1%25", "::add-mask::p%2540ss%25201%2525"]
+    assert "user:p%40ss%201%25@" in started.stdout
+    assert "add-mask" not in started.stdout + github.read_text()
+    shown = provider_proxy("env", environ=environ, folder=tmp_path)
+    assert shown.stderr == started.stderr
+    stopped = provider_proxy("stop", environ=environ, folder=tmp_path)
+    assert "::add-mask::company word" in stopped.stderr
+    assert "::add-mask::company%2520word" in stopped.stderr
+    environ |= {"GITHUB_ACTIONS": "", "PROVIDER_PROXY_LISTEN": "127.0.0.1:8080"}
+    assert provider_proxy("env", environ=environ, folder=tmp_path).stderr == ""
+
+
+@pytest.mark.usefixtures("background")
+def test_what_a_run_leaves_is_private(environ: dict[str, str], tmp_path: Path) -> None:
+    """Log, state and report can be read by their owner alone, and git ignores the folder."""
+    environ["PROVIDER_PROXY_LISTEN"] = "127.0.0.1:0"
+    assert provider_proxy("ci", environ=environ, folder=tmp_path).returncode == 0
+    assert provider_proxy("stop", environ=environ, folder=tmp_path).returncode == 0
+    state = tmp_path / ".provider-proxy"
+    files = {path.name: path.stat().st_mode & 0o777 for path in state.iterdir() if path.is_file()}
+    assert files == dict.fromkeys((".gitignore", "ci.json", "last-run.json", "proxy.log"), 0o600)
+    assert {path.stat().st_mode & 0o777 for path in (state, state / "cache")} == {0o700}
+    assert "\n*\n" in (state / ".gitignore").read_text()
+
+
+def test_stop_exports_nothing_of_a_forged_state(environ: dict[str, str], tmp_path: Path) -> None:
+    """Neither a variable that we never set nor one with a line end reaches later steps."""
+    (tmp_path / ".provider-proxy").mkdir()
+    state = tmp_path / ".provider-proxy" / "ci.json"
+    for before in ({"LD_PRELOAD": "/evil.so"}, {"HTTPS_PROXY": "x\nNODE_OPTIONS=--require=evil"}):
+        state.write_text(json.dumps({"pid": 2, "url": "http://127.0.0.1:1", "before": before}))
+        state.chmod(0o600)
+        stopped = provider_proxy(
+            "stop", environ=environ | {"GITHUB_ENV": str(tmp_path / "env")}, folder=tmp_path
+        )
+        assert (stopped.returncode, "no background proxy is running here" in stopped.stderr) == (2, True)
+    assert not (tmp_path / "env").exists()
+
+
 def test_stop_says_that_the_proxy_died(environ: dict[str, str], tmp_path: Path) -> None:
     """A proxy that was killed is no proxy that was never started."""
     environ["PROVIDER_PROXY_LISTEN"] = "127.0.0.1:0"

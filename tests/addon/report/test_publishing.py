@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import stat
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_a_written_report_is_read_back(tmp_path: Path) -> None:
     counts.host("a.example").hits += 1
     write_last_run(folder, counts)
     assert read_last_run(folder) == json.loads(json.dumps(counts.as_dict()))
-    assert [path.name for path in folder.iterdir()] == ["last-run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "last-run.json"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()] == [0o600, 0o600]
 
 
 def test_an_unwritable_report_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
