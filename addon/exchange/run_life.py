@@ -19,6 +19,7 @@ from addon.exchange.old_entries import old_entries_note
 from addon.exchange.store_access import StoreAccess
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
+from addon.transfer.own_entries import OwnEntries
 from cache_store.disk.last_used import note_used
 from cache_store.disk.staged_store import StagedStore
 from cache_store.errors import StoreUnavailable, UsageError
@@ -50,7 +51,9 @@ class RunLife:
 
     def open(self, settings: Settings) -> Answering:
         """Open the store. Raises UsageError, and StoreError in a mode that sends nothing."""
-        store, self.staged = open_for_run(settings, self.counts.run if self.stages else None)
+        # Machines that do not save requests share entries without them.
+        admit = OwnEntries(settings, trust=not settings.save_request).admit
+        store, self.staged = open_for_run(settings, self.counts.run if self.stages else None, admit)
         try:
             store.open()
         except StoreUnavailable as error:

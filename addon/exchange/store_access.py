@@ -21,7 +21,6 @@ from addon.judging.reasons import NotStored
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, ProviderProxyError, StoreError, StoreUnavailable
 from cache_store.store import Store
-from cache_store.tiers.tier_health import Kind
 from cache_store.tiers.tiered_store import TieredStore
 
 __all__ = ["StoreAccess"]
@@ -59,7 +58,7 @@ class StoreAccess:
         entry = self.get(key)
         if self._tiers is None or (entry is not None and self._tiers.is_fresh(entry)):
             return entry
-        far = await self._from_far("read", Kind.READ, partial(self._tiers.far_get, key))
+        far = await self._from_far("read", partial(self._tiers.far_get, key))
         # Another request may have stored its answer in the meantime.
         return far if far is not None else self.get(key)
 
@@ -103,7 +102,7 @@ class StoreAccess:
         if isinstance(made, NotStored):
             return made
         if self._tiers is not None:
-            await self._from_far("write", Kind.WRITE, partial(self._tiers.far_put, made, began_at))
+            await self._from_far("write", partial(self._tiers.far_put, made, began_at))
         return None
 
     def put_back(self, entry: Entry, began_at: float) -> None:
@@ -130,7 +129,7 @@ class StoreAccess:
                 self._tiers.forget(key)
             await self._lanes.run(0, self._in_turn(lambda: self._store.remove(key)))
             if self._tiers is not None:
-                await self._from_far("remove", Kind.WRITE, partial(self._tiers.far_remove, key))
+                await self._from_far("remove", partial(self._tiers.far_remove, key))
         except ProviderProxyError as error:
             self._fault("remove", error)
 
@@ -163,7 +162,7 @@ class StoreAccess:
         self._far.shutdown(wait=False, cancel_futures=True)
         self._whole.close()
 
-    async def _from_far[T](self, what: str, kind: Kind, work: Callable[..., T]) -> T | None:
+    async def _from_far[T](self, what: str, work: Callable[..., T]) -> T | None:
         """What the second tier answers within _FAR_SECONDS, otherwise None."""
         assert self._tiers is not None
         until = time.monotonic() + _FAR_SECONDS
@@ -176,7 +175,7 @@ class StoreAccess:
         try:
             return await asyncio.wait_for(future, _FAR_SECONDS)
         except TimeoutError:
-            self._tiers.health.failed(kind)
+            self._tiers.health.was_slow()
             self._fault(f"second tier {what}", StoreUnavailable("it does not answer in time"))
         except ProviderProxyError as error:
             self._fault(f"second tier {what}", error)

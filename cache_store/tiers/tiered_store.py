@@ -1,14 +1,15 @@
-"""Two stores as one: a near one that answers at once, and a far one that others share.
+"""Two stores as one: a near one that answers at once, and a far one that other machines share.
 
-The near tier is the cache; the far one is best effort. A far tier that fails is a miss to a reader and nothing to
-a writer, but what was meant to be gone must not come back from it: a removal that fails is raised, and its key
-(after a failed `clear`, every key) is not read from there until it has been removed after all.
+The near tier is the cache. The far tier is best effort: if it fails, a reader gets a miss and a writer notices
+nothing. But a removed entry must not come back from it. A removal that fails is raised, and its key (after a failed
+`clear`, every key) is not read from the far tier until it has been removed after all.
 
-The `far_…` methods wait for the far tier; whoever cannot, asks `near` itself, and calls them in a thread.
+The `far_…` methods wait for the far tier. Callers that cannot wait use `near` and call them in a thread.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -19,30 +20,45 @@ from typing import Any
 from cache_store.entry import Entry, is_expired
 from cache_store.errors import EntryError, StoreError, StoreUnavailable
 from cache_store.store import Store, StoreStats
-from cache_store.tiers.tier_health import Kind, TierHealth
+from cache_store.tiers.tier_health import SLOW, Kind, TierHealth
 
-__all__ = ["BLOCK_FILE", "TieredStore"]
+__all__ = ["TieredStore"]
 
-BLOCK_FILE = "second-tier-blocked"
-"""In the cache directory while reads from the far tier are blocked: `rm --all` is another process."""
+logger = logging.getLogger(__name__)
 
-_MOST_GONE = 10_000
+# In the cache directory while reads from the far tier are blocked. A file, because `rm --all` is another process.
+_BLOCK_FILE = "second-tier-blocked"
+_MAX_GONE = 10_000
 
 
 class TieredStore:
-    """`near`, then `far`. Ages are seconds. `folder` is where the block is kept; None keeps it in memory."""
+    """`near`, then `far`.
+
+    `max_age` is in seconds. `folder` holds the block file; None keeps the block in memory. `admit` returns an entry
+    from the far tier as it may be served, or raises EntryError. With `needs_far`, opening waits for the far tier;
+    otherwise it is tried in the background.
+    """
 
     def __init__(
-        self, near: Store, far: Store, *, max_age: float | None = None, folder: Path | None = None
+        self,
+        near: Store,
+        far: Store,
+        *,
+        max_age: float | None = None,
+        folder: Path | None = None,
+        admit: Callable[[Entry], Entry] | None = None,
+        needs_far: bool = False,
     ) -> None:
         self.near = near
         self.far = far
         self.health = TierHealth()
         self._max_age = max_age
-        self._block = folder / BLOCK_FILE if folder is not None else None
+        self._admit = admit or (lambda entry: entry)
+        self._needs_far = needs_far
+        self._block = folder / _BLOCK_FILE if folder is not None else None
         self._blocked = False
         self._lock = threading.Lock()
-        self._gone: dict[str, None] = {}  # could not be removed from the far tier
+        self._gone: dict[str, None] = {}  # keys that are not read from the far tier any more
         self._removals = 0
 
     @property
@@ -51,14 +67,24 @@ class TieredStore:
         return self.near
 
     def open(self) -> None:
-        """Open both. Raises StoreUnavailable where the far tier cannot be reached; the near one is open then."""
+        """Open both. Raises StoreUnavailable, with `near` open, if the far tier is needed and cannot be reached."""
         self.near.open()
-        self.far.open()
+        if self._needs_far:
+            self.far.open()
+        else:
+            threading.Thread(target=self._try_far, name="second-tier-open", daemon=True).start()
+
+    def _try_far(self) -> None:
+        try:
+            self.far.open()  # its time is not judged: it loads libraries and connects
+        except StoreError as error:
+            self.health.failed(Kind.READ)
+            logger.warning("%s; entries stay on this machine until it can be used", error)
 
     # -- both tiers, as any store -------------------------------------------
 
     def get(self, key: str) -> Entry | None:
-        """The entry in the first tier that has one."""
+        """The entry from the first tier that has one."""
         entry = self.near.get(key)
         if entry is not None and self.is_fresh(entry):
             return entry
@@ -68,13 +94,13 @@ class TieredStore:
             return entry
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
-        """Store in the near tier, and best effort in the far one."""
+        """Store in the near tier, and if possible in the far one."""
         if not self.near.put(entry, began_at):
             return False
         try:
             self.far_put(entry, began_at)
         except StoreError:
-            pass  # counted in `health`
+            pass  # `health` counts it
         return True
 
     def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
@@ -82,7 +108,7 @@ class TieredStore:
         return self.near.put_newer(entries)
 
     def remove(self, key: str) -> bool:
-        """Remove from both tiers. Raises StoreUnavailable where the far one could not."""
+        """Remove from both tiers. Raises StoreUnavailable if that fails in the far one."""
         self.forget(key)
         near = self.near.remove(key)
         return self.far_remove(key) or near
@@ -90,7 +116,7 @@ class TieredStore:
     def clear(self) -> int:
         """Remove every entry of both tiers; how many the near one had.
 
-        Raises StoreUnavailable where the far one could not: reads from it stay blocked until a clear succeeds.
+        Raises StoreUnavailable if that fails in the far one. Reads from it stay blocked until a clear succeeds.
         """
         self._count_removal()
         count = self.near.clear()
@@ -125,24 +151,25 @@ class TieredStore:
         self.far.close()
 
     # -- the far tier alone -------------------------------------------------
-    # `until` (monotonic seconds) is when the caller stops waiting: what comes later changes nothing.
+    # `until` (monotonic seconds) is when the caller stops waiting. A later answer changes nothing.
 
     def far_get(self, key: str, until: float = math.inf) -> Entry | None:
-        """The far tier's entry, put into the near tier with its own time of recording.
+        """The far tier's entry, which is also put into the near tier.
 
-        Raises StoreUnavailable, and EntryError for an entry that cannot be used.
+        Raises StoreUnavailable, and EntryError for an entry that cannot be used or is not admitted.
         """
-        if key in self._gone or self.is_blocked() or not self.health.allows():
+        if key in self._gone or self.is_blocked() or not self.health.allows(Kind.READ):
             return None
         removals = self._removals
         entry = self._ask(Kind.READ, lambda: self.far.get(key), until)
         if entry is None or not self.is_fresh(entry) or time.monotonic() > until:
             return None
+        entry = self._admit(entry)
         return entry if self._fill(entry, removals) else None
 
     def far_put(self, entry: Entry, began_at: float | None = None, until: float = math.inf) -> bool:
-        """Store in the far tier; False where a newer one was kept or the tier is skipped at present."""
-        if not self.health.allows():
+        """Store in the far tier; False if a newer entry was kept, or if the tier is skipped at present."""
+        if not self.health.allows(Kind.WRITE):
             return False
         stored = self._ask(Kind.WRITE, lambda: self.far.put(entry, began_at), until)
         with self._lock:
@@ -150,11 +177,9 @@ class TieredStore:
         return stored
 
     def far_remove(self, key: str, until: float = math.inf) -> bool:
-        """Remove from the far tier. Raises StoreUnavailable where that failed or is not tried at present."""
-        if not self.health.allows():
-            raise StoreUnavailable(
-                "the second tier is unhealthy; what it holds is not served again in this run"
-            )
+        """Remove from the far tier. Raises StoreUnavailable if that fails or is not tried at present."""
+        if not self.health.allows(Kind.WRITE):
+            raise StoreUnavailable("the second tier is unhealthy; its entry is not served again in this run")
         removed = self._ask(Kind.WRITE, lambda: self.far.remove(key), until)
         self._count_removal()
         with self._lock:
@@ -162,53 +187,60 @@ class TieredStore:
         return removed
 
     def forget(self, key: str) -> None:
-        """No longer read `key` from the far tier: it is being removed. A removal or a new entry there ends this."""
+        """Stop reading `key` from the far tier until it is removed there, or stored anew."""
         self._count_removal()
         with self._lock:
             self._gone[key] = None
-            while len(self._gone) > _MOST_GONE:
+            while len(self._gone) > _MAX_GONE:
                 del self._gone[next(iter(self._gone))]
 
     def is_fresh(self, entry: Entry) -> bool:
-        """Whether `entry` has not reached the age at which the far tier's is worth asking for."""
+        """Whether `entry` is young enough to be served without asking the far tier."""
         return not is_expired(entry, self._max_age)
 
     def is_blocked(self) -> bool:
-        """Whether a failed `clear`, here or in another process, keeps the far tier from being read."""
+        """Whether a failed `clear`, here or in another process, blocks reads from the far tier."""
         return self._block.exists() if self._block is not None else self._blocked
 
     def state(self) -> dict[str, Any]:
-        """For `stats` and the status page."""
+        """The far tier's name and state, for `stats` and the status page."""
         return {"second": str(self.far), "healthy": self.health.healthy, "blocked": self.is_blocked()}
 
     def _ask[T](self, kind: Kind, work: Callable[[], T], until: float) -> T:
+        began = time.monotonic()
         try:
             answer = work()
         except EntryError:
-            self.health.succeeded(kind)  # it answered, if with something that is of no use
+            self._note(kind, began)  # it answered, even if the entry is of no use
             raise
         except StoreError:
-            if time.monotonic() <= until:
+            if time.monotonic() - began > SLOW:
+                self.health.was_slow()
+            elif time.monotonic() <= until:
                 self.health.failed(kind)
             raise
-        if time.monotonic() <= until:
-            self.health.succeeded(kind)
+        self._note(kind, began)
         return answer
+
+    def _note(self, kind: Kind, began: float) -> None:
+        if time.monotonic() - began > SLOW:
+            self.health.was_slow()
+        else:
+            self.health.succeeded(kind)
 
     def _count_removal(self) -> None:
         with self._lock:
             self._removals += 1
 
     def _fill(self, entry: Entry, removals: int) -> bool:
-        """Put what was read into the near tier, unless something was removed while it was being read."""
+        """Put an entry into the near tier, unless something was removed while it was read."""
         with self._lock:
             if removals != self._removals:
                 return False
             try:
-                # A newer one that came in between stays.
-                self.near.put(entry, entry.recorded_at)
+                self.near.put_newer([entry])  # a newer one that was stored meanwhile stays
             except StoreError:
-                pass  # it can be served all the same
+                pass  # the entry can be served anyway
             return True
 
     def _set_blocked(self, blocked: bool) -> None:

@@ -110,19 +110,18 @@ def test_others_go_on_while_the_far_tier_hangs(access: StoreAccess, near: Memory
 
 
 def test_a_hanging_far_tier_is_soon_left_alone(access: StoreAccess, far: _Far, counts: RunCounts) -> None:
-    """After three that were given up, nobody waits; the report counts what failed."""
+    """After one call that was given up, nobody waits; the report counts what failed."""
     far.go.clear()
 
     async def story() -> float:
-        for number in range(3):
-            assert await access.put(lambda n=number: _entry(f"pp1-{n}"), 0.0) is None  # type: ignore[misc]
+        assert await access.put(lambda: _entry("pp1-0"), 0.0) is None
         started = time.monotonic()
         assert await access.put(lambda: _entry("pp1-3"), 0.0) is None
         assert await access.find("pp1-4") is None
         return time.monotonic() - started
 
     assert asyncio.run(story()) < store_access._FAR_SECONDS
-    assert counts.cache_faults["second tier write"] == 3
+    assert counts.cache_faults["second tier write"] == 1
     tiers = access.tiers()
     assert tiers is not None
     assert tiers["healthy"] is False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 import redis
 
 from cache_store.entry import Entry
-from cache_store.errors import CorruptEntry, StoreUnavailable, UnknownSchema, UsageError
-from cache_store.tiers.redis_store import PREFIX, RedisStore, parse_redis_url
+from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UnknownSchema, UsageError
+from cache_store.tiers.redis_store import _PREFIX as PREFIX
+from cache_store.tiers.redis_store import RedisStore
+from cache_store.tiers.redis_store import _printable_url as parse_redis_url
 from tests.redis_server import RedisServer, free_port, running_redis
 
 
@@ -213,3 +217,88 @@ def test_an_unknown_option_in_the_url_is_refused(scheme: str, option: str) -> No
     with pytest.raises(UsageError, match="option") as caught:
         RedisStore(f"{scheme}://127.0.0.1/0?{option}")
     assert "secret" not in str(caught.value)
+
+
+# -- servers that refuse, and servers that are something else -------------------
+
+
+def _as(server: RedisServer, client: redis.Redis, *rules: str) -> RedisStore:
+    """The store of a user with these rights."""
+    client.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", "~*", "+@all", *rules)
+    return RedisStore(server.url.replace(":s3cret-pass@", "limited:pw@"))
+
+
+def test_a_user_that_may_only_read_reads(server: RedisServer, client: redis.Redis, store: RedisStore) -> None:
+    """Its writes are refused in one line, every kind of them."""
+    store.put(_entry())
+    limited = _as(server, client, "-@write", "-@scripting")
+    assert limited.get("pp1-a") == _entry()
+    for began_at in (None, 1.0):
+        with pytest.raises(StoreUnavailable, match="refuses the command"):
+            limited.put(_entry("pp1-b"), began_at)
+    limited.close()
+
+
+def test_a_user_without_scripts_or_watch_stores(
+    server: RedisServer, client: redis.Redis, store: RedisStore
+) -> None:
+    """And a newer entry is kept there, too."""
+    limited = _as(server, client, "-@scripting", "-watch")
+    now = time.time()
+    assert limited.put(_entry(recorded_at=now - 10), began_at=now - 20)
+    assert not limited.put(_entry(body=b"old"), began_at=now - 15)
+    assert limited.put(_entry(recorded_at=now, body=b"new"), began_at=now - 5)
+    assert store.get("pp1-a") == _entry(recorded_at=now, body=b"new")
+    limited.close()
+
+
+def test_storing_is_one_round_trip(client: redis.Redis, store: RedisStore) -> None:
+    """A server far away is asked once for each answer."""
+    store.put(_entry(), began_at=1.0)
+    before = client.info("commandstats")
+    store.put(_entry(body=b"next"), began_at=2000.0)
+    after = client.info("commandstats")
+    calls = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
+    sent = {name: count for name, count in calls.items() if count and name != "cmdstat_info"}
+    assert sent == {"cmdstat_eval": 1, "cmdstat_getrange": 2, "cmdstat_set": 1}  # the last two by the script
+
+
+@contextlib.contextmanager
+def _server(answer: bytes) -> Iterator[str]:
+    """A server that gives this answer to everything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        while connection.recv(2**20):
+                            connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b":5\r\n", b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"*1\r\n" * 200_000 + b":1\r\n", b"\0\xff HTTP/1.1 400\r\n\r\n",
+     b"$-7\r\n", b"$99999999999999999999\r\nxxx\r\n", b"%1\r\n+a\r\n+b\r\n", b"(" + b"9" * 6000 + b"\r\n",
+     b"-ERR user:hunter2secret bad\r\n", b"+OK\r\n"],
+)  # fmt: skip
+def test_an_unexpected_answer_is_a_store_that_cannot_be_used(answer: bytes) -> None:
+    """Whatever it is, reading and storing fail as they do without a server, and nothing of it is repeated."""
+    with _server(answer) as url:
+        store = RedisStore(url)
+        with pytest.raises((StoreUnavailable, EntryError)) as caught:
+            store.get("pp1-a")
+        assert "hunter2" not in str(caught.value)
+        with contextlib.suppress(StoreUnavailable):  # some of these answers look like that to a SET
+            store.put(_entry(), began_at=1.0)
+        store.close()
+
+
+def test_the_second_tier_needs_a_good_answer_to_a_ping() -> None:
+    """A server that answers everything with an error is not one."""
+    with _server(b"-LOADING\r\n") as url, pytest.raises(StoreUnavailable):
+        RedisStore(url).open()

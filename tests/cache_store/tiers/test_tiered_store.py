@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, StoreUnavailable
 from cache_store.tiers.memory_store import MemoryStore
-from cache_store.tiers.tiered_store import BLOCK_FILE, TieredStore
+from cache_store.tiers.tiered_store import TieredStore
 
 
 def _entry(key: str = "pp1-a", recorded_at: float = 1000.0, body: bytes = b"x", run: str = "run") -> Entry:
@@ -104,7 +106,7 @@ def test_a_failing_read_is_a_miss(store: TieredStore, far: _Far) -> None:
 
 
 def test_three_failing_writes_mark_it_unhealthy(store: TieredStore, far: _Far) -> None:
-    """Writes are best effort; after three failures in a row the tier is left alone."""
+    """Writes are best effort; after three failures in a row nothing is written, and reads go on."""
     far.failing = {"put"}
     for number in range(3):
         assert store.health.healthy
@@ -113,7 +115,7 @@ def test_three_failing_writes_mark_it_unhealthy(store: TieredStore, far: _Far) -
     far.asked.clear()
     assert store.put(_entry("pp1-4"))
     assert store.get("pp1-5") is None
-    assert far.asked == []
+    assert far.asked == ["get"]
 
 
 def test_one_success_marks_it_healthy(store: TieredStore, far: _Far, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +267,7 @@ def test_the_block_holds_in_other_processes(tmp_path: Path, far: _Far) -> None:
     far.failing = {"clear"}
     with pytest.raises(StoreUnavailable):
         first.clear()
-    assert (folder / BLOCK_FILE).exists()
+    assert (folder / "second-tier-blocked").exists()
     assert second.get("pp1-a") is None
     far.failing = set()
     first.clear()
@@ -282,3 +284,57 @@ def test_only_the_near_tier_is_listed(store: TieredStore, far: _Far) -> None:
     assert list(store.keys()) == ["pp1-a"]
     assert list(store.iterate()) == [_entry()]
     assert store.stats().entries == 1
+
+
+def test_a_slow_far_tier_is_left_alone(near: MemoryStore, far: _Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One slow answer is used, and then neither reads nor writes wait for it."""
+    store = TieredStore(near, far)
+    far.put(_entry())
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    answer = far.get
+
+    def slowly(key: str) -> Entry | None:
+        clock[0] += 0.4
+        return answer(key)
+
+    monkeypatch.setattr(far, "get", slowly)
+    assert store.get("pp1-a") == _entry()
+    far.asked.clear()
+    assert store.get("pp1-b") is None
+    assert store.put(_entry("pp1-c"))
+    assert far.asked == []
+
+
+def test_an_entry_from_elsewhere_is_checked(near: MemoryStore, far: _Far) -> None:
+    """What is not admitted is a miss and reaches no tier here; what is, as it may be stored."""
+
+    def admit(entry: Entry) -> Entry:
+        if entry.body == b"poison":
+            raise CorruptEntry("its key does not match")
+        return replace(entry, headers=())
+
+    store = TieredStore(near, far, admit=admit)
+    far.put(_entry(body=b"poison"))
+    far.put(replace(_entry("pp1-b"), headers=((b"set-cookie", b"s"),)))
+    with pytest.raises(CorruptEntry):
+        store.far_get("pp1-a")
+    assert store.get("pp1-a") is None
+    assert near.get("pp1-a") is None
+    assert store.get("pp1-b") == _entry("pp1-b") == near.get("pp1-b")
+
+
+def test_opening_waits_for_a_far_tier_only_if_it_is_needed(near: MemoryStore, far: _Far) -> None:
+    """Otherwise it is tried in the background, and its health is known soon."""
+    tried = threading.Event()
+
+    def unreachable() -> None:
+        tried.set()
+        raise StoreUnavailable("it cannot be reached")
+
+    far.open = unreachable  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        TieredStore(near, far, needs_far=True).open()
+    tried.clear()
+    TieredStore(near, far).open()
+    assert tried.wait(30)
