@@ -117,7 +117,7 @@ class StoreAccess:
         self._lanes.submit(entry.size, work)
         if self._tiers is not None:
             task = asyncio.ensure_future(
-                self._from_far("write", Kind.WRITE, partial(self._tiers.far_put, entry, began_at))
+                self._from_far("write", partial(self._tiers.far_put, entry, began_at))
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
