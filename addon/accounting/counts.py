@@ -27,6 +27,8 @@ class HostCounts:
     """Counts of one intercepted host. Times are in seconds; bytes are those of bodies.
 
     `live` are forwarded requests. `saved_seconds` is the recorded duration of the hits less the time they took.
+    `not_stored` counts live answers by the reason. `failures` counts live requests that got no success, by status
+    (`429`) or by the reason why there is no answer (`unreachable`, `client-left`).
     """
 
     requests: int = 0
@@ -42,12 +44,12 @@ class HostCounts:
     saved_seconds: float = 0.0
     live_seconds: float = 0.0
     not_stored: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "not_stored"} | {
-            "not_stored": dict(self.not_stored)
-        }
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values}
 
 
 @dataclass(slots=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from typing import Any
 
 import click
 
-from addon.accounting.figures import plural
+from addon.accounting.figures import plural, size
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import Filter, filter_options
-from addon.cli.output import print_json, print_table, say, write_output
-from addon.cli.showing import body_text, header_pairs, request_line, shown, summary, time_text
+from addon.cli.keys import full_key, short_key
+from addon.cli.output import print_fields, print_fitted, print_json, say, write_output
+from addon.cli.showing import age_text, body_text, header_pairs, request_line, shown, summary, time_text
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
 from cache_store.store import Store
@@ -21,11 +23,9 @@ from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["entry_of", "ls", "rm", "show", "stats"]
 
-_SHORT = 12  # characters of a key that listings show
-
-_COLUMNS = ("key", "recorded", "status", "bytes", "request", "model")
+_COLUMNS = ("key", "age", "size", "model", "question")
 _ORDERS: dict[str, Any] = {
-    "recorded": lambda item: item["recorded"],
+    "recorded": lambda item: item["recorded_at"],
     "size": lambda item: -item["bytes"],
     "host": lambda item: (item.get("host", ""), item.get("path", "")),
     "model": lambda item: item.get("model", ""),
@@ -39,7 +39,11 @@ _ORDERS: dict[str, Any] = {
 @click.option("--sort", type=click.Choice(list(_ORDERS)), help="Without it: the order of first recording.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any) -> None:
-    """List the entries."""
+    """List the entries: key, age, size, model and the first words of the question.
+
+    In a pipe, each entry is one line of tab-separated fields: key, time, status, bytes, method, host, path, model,
+    question.
+    """
     wanted, now = Filter(**filters), time.time()
     with open_store_for_reading(cache_dir) as store:
         items = [summary(entry) for entry in store.iterate() if wanted.matches(entry, now)]
@@ -48,15 +52,34 @@ def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any
     if as_json:
         print_json(items)
         return
-    if items:
-        print_table(_COLUMNS, map(_row, items), right=("status", "bytes"))
+    if sys.stdout.isatty():
+        print_fitted(_COLUMNS, [_row(item, now) for item in items], right=("age", "size"))
+    else:
+        print_fields(map(_fields, items))
     say(plural(len(items), "entry", "entries"), err=True)
 
 
-def _row(item: dict[str, Any]) -> tuple[str, ...]:
-    key = item["key"][:_SHORT]
-    status, size = str(item["status"]), str(item["bytes"])
-    return key, item["recorded"], status, size, request_line(item), item.get("model", "")
+def _row(item: dict[str, Any], now: float) -> tuple[str, ...]:
+    """The cells of one line on a terminal."""
+    question = item["question"] or request_line(item)
+    answer = "" if item["status"] == 200 else f"[{item['status']}] "
+    age = age_text(now - item["recorded_at"])
+    return short_key(item["key"]), age, size(item["bytes"]), item.get("model", ""), answer + question
+
+
+def _fields(item: dict[str, Any]) -> tuple[str, ...]:
+    """The fields of one line for another program."""
+    return (
+        item["key"],
+        item["recorded"],
+        str(item["status"]),
+        str(item["bytes"]),
+        item.get("method", ""),
+        item.get("host", ""),
+        item.get("path", ""),
+        item.get("model", ""),
+        item["question"],
+    )
 
 
 @click.command()
@@ -94,7 +117,7 @@ def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> Non
         if everything:
             removed = store.clear()
         else:
-            full = [_full_key(store, key) for key in keys]
+            full = [full_key(store.keys(), key) for key in keys]
             removed = sum(store.remove(key) for key in full)
     say(f"removed {removed}", err=True)
 
@@ -158,7 +181,7 @@ def _tiers(store: Store) -> dict[str, Any] | None:
 
 def entry_of(store: Store, short: str) -> Entry:
     """The entry whose key begins with `short`. Raises UsageError unless there is exactly one that can be read."""
-    key = _full_key(store, short)
+    key = full_key(store.keys(), short)
     try:
         entry = store.get(key)
     except EntryError as error:
@@ -168,16 +191,3 @@ def entry_of(store: Store, short: str) -> Entry:
     if entry is None:
         raise UsageError(f"{key} has just been removed; see `provider-proxy ls`")
     return entry
-
-
-def _full_key(store: Store, short: str) -> str:
-    """The only key that begins with `short`, which may lack the version (`pp2-`)."""
-    known = store.keys()
-    keys = [key for key in known if key.startswith(short) or key.partition("-")[2].startswith(short)]
-    if short in keys:
-        return short
-    if not keys:
-        raise UsageError(f"no key begins with {short!r}; `provider-proxy ls` lists the keys")
-    if len(keys) > 1:
-        raise UsageError(f"{len(keys)} keys begin with {short!r}; type more of the key")
-    return keys[0]

@@ -11,6 +11,7 @@ import click
 from addon.accounting.figures import plural
 from addon.cli.contents import entry_of
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
+from addon.cli.keys import matches
 from addon.cli.output import print_json, say
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import CorruptEntry, UsageError
@@ -128,9 +129,7 @@ def _miss_of_last_run(short: str) -> dict[str, Any]:
     from addon.report.publishing import read_last_run
 
     misses: list[dict[str, Any]] = [
-        miss
-        for miss in read_last_run(STATE_FOLDER)["missed"]
-        if miss["key"].startswith(short) or miss["key"].partition("-")[2].startswith(short)
+        miss for miss in read_last_run(STATE_FOLDER)["missed"] if matches(miss["key"], short)
     ]
     if not misses:
         raise UsageError(

@@ -100,7 +100,9 @@ def _holds(entry: Entry, text: str) -> bool:
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that make a Filter to a command."""
     for option in (
-        click.option("--text", help="Only entries whose request or answer contains this text."),
+        click.option(
+            "--grep", "--text", "text", help="Only entries whose request or answer contains this text."
+        ),
         click.option("--smaller-than", type=SIZE, help="Only answers smaller than this, such as 64KiB."),
         click.option("--larger-than", type=SIZE, help="Only answers larger than this, such as 1MB."),
         click.option("--newer-than", type=AGE, help="Only entries recorded within this time, such as 7d."),

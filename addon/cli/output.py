@@ -14,7 +14,16 @@ import click
 
 from addon.printing import json_text, printable, printable_lines
 
-__all__ = ["mask_password", "print_json", "print_lines", "print_table", "say", "write_output"]
+__all__ = [
+    "mask_password",
+    "print_fields",
+    "print_fitted",
+    "print_json",
+    "print_lines",
+    "print_table",
+    "say",
+    "write_output",
+]
 
 _WIDE = 250  # columns of a table that goes to a file or a pipe
 
@@ -50,6 +59,30 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Se
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
     Console(file=out, width=width, highlight=False, no_color=True).print(table)
     print_lines("\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip("\n"))
+
+
+def print_fitted(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table with one line for each row: the last column is cut at the terminal's width."""
+    from rich.cells import cell_len, set_cell_size
+
+    table = [tuple(head), *(tuple(map(printable, row)) for row in rows)] if rows else []
+    widths = [max(cell_len(row[at]) for row in table) for at in range(len(head))] if table else []
+    left = shutil.get_terminal_size().columns - sum(width + 2 for width in widths[:-1])
+    for row in table:
+        cells = []
+        for name, cell, width in zip(head[:-1], row, widths, strict=False):
+            space = " " * (width - cell_len(cell))
+            cells.append(space + cell if name in right else cell + space)
+        last = row[-1]
+        if cell_len(last) > left:
+            last = set_cell_size(last, max(0, left - 1)).rstrip() + "…"
+        say("  ".join([*cells, last]).rstrip())
+
+
+def print_fields(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows for another program: one line each, its fields separated by tabs."""
+    for row in rows:
+        say("\t".join(printable(cell.replace("\t", " ")) for cell in row))
 
 
 def write_output(data: str | bytes) -> None:

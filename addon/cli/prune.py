@@ -11,6 +11,7 @@ import click
 from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import AGE, SIZE, Filter
+from addon.cli.keys import short_key
 from addon.cli.output import print_json, say
 from cache_store.disk.last_used import read_last_used
 from cache_store.entry import Entry
@@ -115,6 +116,6 @@ def _say(gone: list[_Candidate], *, dry_run: bool, as_json: bool) -> None:
         return
     if dry_run:
         for candidate in gone:
-            say(f"{candidate.key[:16]}  {candidate.size:>9}  {candidate.named}")
+            say(f"{short_key(candidate.key)}  {candidate.size:>9}  {candidate.named}")
     would = "would remove" if dry_run else "removed"
     say(f"{would} {plural(len(gone), 'entry', 'entries')}, {size} bytes", err=True)

@@ -11,8 +11,11 @@ from cache_store.answers.text import spoken
 from cache_store.answers.usage import usage_of
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
+from cache_store.nearest.sketch import question_of
 
-__all__ = ["body_text", "header_pairs", "request_line", "shown", "summary", "time_text"]
+__all__ = ["age_text", "body_text", "header_pairs", "request_line", "shown", "summary", "time_text"]
+
+_QUESTION = 200  # characters
 
 
 def summary(entry: Entry) -> dict[str, Any]:
@@ -23,8 +26,10 @@ def summary(entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "bytes": entry.size,
         "recorded": time_text(entry.recorded_at),
+        "recorded_at": entry.recorded_at,
         "elapsed": round(entry.elapsed, 3),
         "judged": entry.judged,
+        "question": _question(entry),
     }
 
 
@@ -63,6 +68,24 @@ def body_text(entry: Entry) -> str:
 def time_text(seconds: float) -> str:
     """Unix seconds as a UTC time, such as `2026-01-31 10:15:02Z`."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def age_text(age: float) -> str:
+    """Seconds as an age in its largest unit: `45s`, `12m`, `5h`, `3d`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if age >= length:
+            return f"{age / length:.0f}{unit}"
+    return f"{max(0, age):.0f}s"
+
+
+def _question(entry: Entry) -> str:
+    """The first words of what the request asks, in one line; empty if the request was not saved."""
+    try:
+        body = entry.request.get("body")
+    except EntryError:
+        return ""
+    value = body.get("value") if isinstance(body, dict) else None
+    return " ".join(question_of(value)[: 4 * _QUESTION].split())[:_QUESTION]
 
 
 def _request(entry: Entry) -> Iterator[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from addon.diagnosis.differences import (
     MOST,
     Difference,
     differences,
+    json_body,
     parse_saved,
     pattern_of,
     shared_messages,
@@ -24,7 +25,7 @@ from addon.printing import program
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.nearest.nearest_index import HostEndpoints
-from cache_store.nearest.sketch import Sketch, sketch
+from cache_store.nearest.sketch import Sketch, question_of, sketch
 
 __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved"]
 
@@ -58,10 +59,10 @@ class Candidates(Protocol):
 class Diagnosis:
     """Why `key` has no entry.
 
-    `place` is the request's method, host and path. `nearest` is the key of the nearest entry ('' if there is
-    none), recorded at `recorded_at` (Unix seconds). `more` is true if there may be more differences than
-    `differences` lists. `shared` counts the messages that both conversations begin with. `note` explains what no
-    difference can.
+    `place` is the request's method, host and path, `question` the first words of what it asks. `nearest` is the
+    key of the nearest entry ('' if there is none), recorded at `recorded_at` (Unix seconds). `more` is true if
+    there may be more differences than `differences` lists. `shared` counts the messages that both conversations
+    begin with. `note` explains what no difference can.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Diagnosis:
     shared: int = 0
     note: str = ""
     remedy: str = ""
+    question: str = ""
     wanted: Sketch = field(default=Sketch("", ""), repr=False)
 
     @property
@@ -97,6 +99,7 @@ class Diagnosis:
         return {
             "key": self.key,
             "place": self.place,
+            "question": self.question,
             "nearest": self.nearest or None,
             "recorded_at": self.recorded_at or None,
             "shared_messages": self.shared,
@@ -159,7 +162,12 @@ def diagnose(
         best = Diagnosis(key, place, note=_nothing_near(held, wanted, rerecord, saved=saved), wanted=wanted)
     # Both requests are searched whole: the shortened text may show only a part of a credential.
     kind = secret_in(request_json) or secret_in(compared) or secret_in(best.line.encode("utf-8", "replace"))
-    return _hidden(best, label, kind) if kind else best
+    return _hidden(best, label, kind) if kind else replace(best, question=_question(new))
+
+
+def _question(saved: dict[str, Any] | None) -> str:
+    body = json_body(saved) if saved is not None else None
+    return shortened(" ".join(question_of(body)[:_PLACE].split())) if body is not None else ""
 
 
 def _hidden(diagnosis: Diagnosis, label: Mapping[str, str], kind: str) -> Diagnosis:

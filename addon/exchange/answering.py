@@ -263,6 +263,8 @@ class Answering:
         elapsed = time.monotonic() - forward.started
         counts.live_seconds += elapsed
         counts.live_bytes += len(live.body)
+        if live.status >= 400:
+            counts.failures[str(live.status)] += 1
         if forward.identity is None:
             return None
         await self._note_uploads(live.headers, forward.key or forward.identity.key, live.body)
@@ -283,6 +285,9 @@ class Answering:
 
         A client that left has not seen a new answer fail: the entry that was removed for its request is put back.
         """
+        counts = self._counts.host(forward.request.host)
+        counts.failures[reason] += 1
+        counts.live_seconds += time.monotonic() - forward.started
         if forward.stores:
             self._count_end(forward, reason)
         if reason is NotStored.CLIENT_LEFT and forward.removed is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from addon.accounting.figures import money, plural, seconds, size
 from addon.printing import printable
 from addon.report.style import STYLE
-from addon.report.words import cost_of, hit_rate, side_lines
+from addon.report.words import cost_of, rate_text, side_lines
 
 __all__ = ["render_html"]
 
@@ -23,10 +23,9 @@ _KINDS = (
 
 def render_html(run: dict[str, Any]) -> str:
     """Render the page of a run, given as `RunCounts.as_dict` returns it. All values are escaped."""
-    rate = hit_rate(run["total"])
-    title = "provider-proxy: " + ("nothing looked up" if rate is None else f"{_percent(rate)} hits")
+    title = f"provider-proxy: {rate_text(run['total']) or 'nothing looked up'}"
     parts = [
-        _header(run, rate),
+        _header(run),
         _gates(run),
         _tiles(run),
         _hosts(run),
@@ -49,15 +48,10 @@ def _text(value: str) -> str:
     return escape(printable(value))
 
 
-def _percent(rate: float) -> str:
-    """A rate (0 to 1) in percent, rounded so that 100 % means that nothing missed."""
-    return "100 %" if rate == 1 else f"{min(rate * 100, 99.9):.1f} %"
-
-
-def _header(run: dict[str, Any], rate: float | None) -> str:
+def _header(run: dict[str, Any]) -> str:
     started = _when(run["started_at"])
     seen = f" · {started}" if started else ""
-    figure = "-" if rate is None else _percent(rate)
+    figure = rate_text(run["total"]).removesuffix(" hits") or "-"
     return (
         f"<header><div><h1>provider-proxy</h1><p>mode <b>{_text(run['mode'])}</b>{_text(seen)}</p></div>"
         f'<div class="rate"><b>{figure}</b><span>hits</span></div></header>'
@@ -106,19 +100,18 @@ def _unpriced(costs: dict[str, Any]) -> str:
 def _hosts(run: dict[str, Any]) -> str:
     if not run["hosts"]:
         return '<section><h2>Hosts</h2><p class="quiet">No requests.</p></section>'
-    most = max(_drawn(row) for row in run["hosts"].values()) or 1
     legend = "".join(f'<li class="{css}" title="{what}">{name}</li>' for name, css, what in _KINDS)
-    rows = "".join(_host(name, row, most) for name, row in run["hosts"].items())
+    rows = "".join(_host(name, row) for name, row in run["hosts"].items())
     return f'<section><h2>Hosts</h2><ul class="legend">{legend}</ul><div class="hosts">{rows}</div></section>'
 
 
-def _drawn(row: dict[str, Any]) -> float:
-    return float(sum(max(0, row[name]) for name, _, _ in _KINDS))
-
-
-def _host(name: str, row: dict[str, Any], most: float) -> str:
+def _host(name: str, row: dict[str, Any]) -> str:
+    """A bar of this host's requests, so that its hits are a share of them."""
+    all_drawn = sum(max(0, row[kind]) for kind, _, _ in _KINDS) or 1
     pieces = "".join(
-        f'<i class="{css}" style="width:{100 * row[kind] / most:.3f}%" title="{plural(row[kind], kind, kind)}"></i>'
+        f'<i class="{css}" style="width:{100 * row[kind] / all_drawn:.3f}%" title="{
+            plural(row[kind], kind, kind)
+        }"></i>'
         for kind, css, _ in _KINDS
         if row[kind] > 0
     )
@@ -153,6 +146,7 @@ def _miss(miss: dict[str, Any]) -> str:
     )
     marks = "".join(f"<em>{_text(badge)}</em>" for badge in badges)
     rows = "".join(map(_difference, miss["differences"]))
+    asked = f" “{_text(miss['question'])}”" if miss["question"] else ""
     table = (
         f'<div class="scroll"><table><tr><th>where</th><th>recorded</th><th>now</th></tr>{rows}</table></div>'
     )
@@ -160,7 +154,7 @@ def _miss(miss: dict[str, Any]) -> str:
     shared = miss["shared_messages"]
     same = f" · the first {plural(shared, 'message')} the same" if shared else ""
     return (
-        f'<details class="missed" open><summary><b>{_text(miss["place"])}</b>{marks}</summary>'
+        f'<details class="missed" open><summary><b>{_text(miss["place"])}</b>{asked}{marks}</summary>'
         f'<p class="quiet">{_text(miss["key"][:12])}…{near}{_text(same)}</p>'
         + (table if rows else "")
         + "".join(f'<p class="{css}">{_text(miss[css])}</p>' for css in ("note", "remedy") if miss[css])

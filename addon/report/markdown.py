@@ -8,7 +8,7 @@ from typing import Any
 
 from addon.accounting.figures import plural, seconds, size
 from addon.printing import printable
-from addon.report.words import cost_lines, hit_rate, side_lines
+from addon.report.words import cost_lines, rate_text, side_lines
 
 __all__ = ["render_markdown"]
 
@@ -20,8 +20,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$^-])")
 def render_markdown(run: dict[str, Any]) -> str:
     """Render the report of a run, given as `RunCounts.as_dict` returns it."""
     total = run["total"]
-    rate = hit_rate(total)
-    said = f"{rate:.1%} hits" if rate is not None else "nothing looked up"
+    said = rate_text(total) or "nothing looked up"
     lines = [
         f"## provider-proxy: {said}, {plural(total['requests'], 'request')}",
         "",
@@ -60,12 +59,18 @@ def _misses(run: dict[str, Any]) -> list[str]:
             f", {plural(miss['follows'], 'later miss', 'later misses')} from it" if miss["follows"] else ""
         )
         lines.append(
-            f"- **{_text(miss['place'])}** ({_text(miss['key'][:12])}…, {plural(miss['times'], 'time')}{follows})"
+            f"- **{_text(miss['place'])}**{_asked(miss)} ({_text(miss['key'][:12])}…, {
+                plural(miss['times'], 'time')
+            }{follows})"
         )
         lines.append(f"  {_text(miss['line'])}")
     if len(run["missed"]) > _MISSES:
         lines.append(f"- and {len(run['missed']) - _MISSES} more")
     return lines
+
+
+def _asked(miss: dict[str, Any]) -> str:
+    return f" “{_text(miss['question'])}”" if miss["question"] else ""
 
 
 def _text(text: str) -> str:

@@ -80,7 +80,8 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     for name in ("tunnelled", "tls_refused", "cache_faults"):
         _like(dict.fromkeys(whole[name], 0), whole[name], name)
     for counts in [*hosts.values(), whole["total"]]:
-        _like(dict.fromkeys(counts["not_stored"], 0), counts["not_stored"], "not_stored")
+        for name in ("not_stored", "failures"):
+            _like(dict.fromkeys(counts[name], 0), counts[name], name)
     for name in ("spent", "saved"):
         rows = [_like(_MODEL, model, "model") for model in whole[name]["models"]]
         whole[name] = whole[name] | {"models": rows}
@@ -102,6 +103,7 @@ _MODEL: dict[str, Any] = {
 _MISSED: dict[str, Any] = {
     "key": "",
     "place": "",
+    "question": "",
     "nearest": None,
     "recorded_at": None,
     "shared_messages": 0,

@@ -8,15 +8,21 @@ from collections import Counter
 from typing import Any
 
 from addon.accounting.counts import RunCounts
-from addon.accounting.figures import plural, seconds, size
+from addon.accounting.figures import plural, seconds
 from addon.printing import printable, program
-from addon.report.words import cost_lines, side_lines
+from addon.report.words import cost_lines, hit_rate, rate_text, side_lines
 from addon.settings.modes import Mode
 
 __all__ = ["log_report", "render_report"]
 
 _WIDTH = 250  # columns; wide enough for any host name
-_COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
+_COLUMNS = ("requests", "hits", "misses")
+_RARE = (
+    "stored",
+    "refused",
+    "bypassed",
+    "errors",
+)  # columns that are left out if they hold nothing but zeros
 _MISSES = 10
 
 
@@ -29,15 +35,17 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=len(run["hosts"]) > 1)
     total = run["total"]
     table.add_column("host", footer="all")
-    for name, footer in zip((*_COLUMNS, "bytes", "time live", "time saved"), _cells(total), strict=True):
+    columns = (*_COLUMNS, *(name for name in _RARE if total[name]))
+    for name, footer in zip((*columns, "live", "saved"), _cells(total, columns), strict=True):
         table.add_column(name, justify="right", footer=footer)
     for host, row in run["hosts"].items():
-        table.add_row(printable(host), *_cells(row))
+        table.add_row(printable(host), *_cells(row, columns))
     out = io.StringIO()
     console = Console(
         file=out, width=width or _WIDTH, highlight=False, markup=False, emoji=False, no_color=True
     )
-    console.print(f"provider-proxy, mode {run['mode']}, {total['requests']} requests")
+    rate = f", {rate_text(total)}" if hit_rate(total) is not None else ""
+    console.print(f"provider-proxy, mode {run['mode']}, {plural(total['requests'], 'request')}{rate}")
     if run["hosts"]:
         console.print(table)
     for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run)]:
@@ -47,10 +55,9 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     )
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
     return [
-        *(str(row[name]) for name in _COLUMNS),
-        size(row["hit_bytes"] + row["live_bytes"]),
+        *(str(row[name]) for name in columns),
         seconds(row["live_seconds"]),
         seconds(row["saved_seconds"]),
     ]
@@ -61,7 +68,8 @@ def _miss_lines(run: dict[str, Any]) -> list[str]:
     explained = [miss for miss in run["missed"] if miss["nearest"]]
     lines = _nothing_near(run)
     for miss in explained[:_MISSES]:
-        lines.append(f"miss {miss['key'][:12]}… {miss['place']}{_times(miss)}")
+        asked = f" “{miss['question']}”" if miss["question"] else ""
+        lines.append(f"miss {miss['key'][:12]}… {miss['place']}{asked}{_times(miss)}")
         lines.append(f"  {miss['line']}")
     if len(explained) > _MISSES:
         lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: {program()} report")

@@ -6,13 +6,21 @@ from typing import Any
 
 from addon.accounting.figures import money, plural
 
-__all__ = ["cost_lines", "cost_of", "hit_rate", "side_lines"]
+__all__ = ["cost_lines", "cost_of", "hit_rate", "rate_text", "side_lines"]
 
 
 def hit_rate(total: dict[str, Any]) -> float | None:
     """The share of look-ups that were hits, 0 to 1; None if there were no look-ups."""
     asked = total["hits"] + total["misses"]
     return total["hits"] / asked if asked else None
+
+
+def rate_text(total: dict[str, Any]) -> str:
+    """`93.8 % hits`, rounded so that 100 % means that nothing missed; empty if there were no look-ups."""
+    rate = hit_rate(total)
+    if rate is None:
+        return ""
+    return "100 % hits" if rate == 1 else f"{min(rate * 100, 99.9):.1f} % hits"
 
 
 def cost_lines(run: dict[str, Any]) -> list[str]:
@@ -39,6 +47,9 @@ def cost_of(costs: dict[str, Any]) -> str:
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
     lines = []
+    if failures := run["total"]["failures"]:
+        items = ", ".join(f"{name} \u00d7{count}" for name, count in sorted(failures.items()))
+        lines.append(f"live requests without success: {items}")
     for title, counted in (
         ("not stored", run["total"]["not_stored"]),
         ("tunnelled", run["tunnelled"]),

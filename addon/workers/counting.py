@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -95,8 +96,8 @@ def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:
 
 def _add_host(row: HostCounts, reported: dict[str, Any]) -> None:
     for name, value in reported.items():
-        if name == "not_stored":
-            row.not_stored.update(value)
+        if isinstance(counted := getattr(row, name), Counter):
+            counted.update(value)
         else:
             setattr(row, name, getattr(row, name) + value)
 

@@ -166,7 +166,7 @@ def hostile_run() -> RunCounts:
         counted[HOSTILE] += 1
     difference = {"place": HOSTILE, "kind": HOSTILE, "old": HOSTILE, "new": HOSTILE, "same": 3}
     why = {"key": HOSTILE, "place": HOSTILE, "nearest": HOSTILE, "recorded_at": 1.0, "shared_messages": 1,
-           "differences": [difference], "more": False, "note": HOSTILE, "remedy": HOSTILE}  # fmt: skip
+           "differences": [difference], "more": False, "note": HOSTILE, "remedy": HOSTILE, "question": HOSTILE}  # fmt: skip
     counts.miss("k", why, HOSTILE)
     counts.spent.add("h", HOSTILE, None)
     counts.failed_gates = [HOSTILE]

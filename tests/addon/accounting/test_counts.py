@@ -58,6 +58,7 @@ def test_it_becomes_json() -> None:
         "live_bytes": 0,
         "saved_seconds": 1.5,
         "live_seconds": 0.0,
+        "failures": {},
         "not_stored": {"status": 2},
     }
     assert found["total"]["requests"] == 4

@@ -11,13 +11,22 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from addon.accounting.counts import RunCounts
 from addon.cli.commands import main
-from addon.cli.output import print_json, print_lines, print_table, say, write_output
+from addon.cli.output import (
+    print_fields,
+    print_fitted,
+    print_json,
+    print_lines,
+    print_table,
+    say,
+    write_output,
+)
 from addon.identity import IdentityRules, identify
 from addon.messages import WireRequest
-from addon.printing import printable_lines
+from addon.printing import printable, printable_lines
 from addon.report.publishing import publish
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
@@ -131,3 +140,42 @@ def test_output_that_cannot_be_encoded_is_escaped() -> None:
         write_output(b"\x00\xff")
         out = streams[0].getvalue()
     assert out == b'\\xe9\\U0001f680\n[\n  "\\u00e9\\ud83d\\ude80"\n]\n\x00\xff'
+
+
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_a_fitted_table_has_one_line_a_row(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last column is cut at the terminal's width, in cells: a wide character takes two."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_fitted(
+        ("key", "size", "question"),
+        [("a", "1 B", "日本語" * 40), ("bb", "22 kB", "short\n")],
+        right=("size",),
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert (lines[0], lines[2]) == ("key   size  question", r"bb   22 kB  short\n")
+    assert lines[1].endswith("…")
+    assert max(map(cell_len, lines)) <= columns
+    print_fitted(("key",), [])
+    assert capsys.readouterr().out == ""
+
+
+def test_fields_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each row, whatever the cells hold."""
+    print_fields([("a\tb", "c\nd", "e")])
+    assert capsys.readouterr().out == "a b\tc\\nd\te\n"
+
+
+def test_ls_in_a_pipe(
+    keys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each entry is one line with nine fields, the first one its whole key."""
+    monkeypatch.setattr(sys, "argv", ["provider-proxy", "ls"])
+    with pytest.raises(SystemExit):
+        main()
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [len(row) for row in rows] == [9, 9, 9]
+    assert [row[0] for row in rows] == [printable(key) for key in keys]
+    assert rows[0][8].startswith("a")
