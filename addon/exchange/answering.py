@@ -186,6 +186,7 @@ class Answering:
             entry = await self._lookup.find(forward)
         except StoreError as error:
             if not forward.mode.forwards:
+                self._release_repeat(forward)
                 counts.errors += 1
                 unavailable = own_answers.cache_unavailable(error, self.settings.miss_status)
                 return self._counted(unavailable, counts, over)
@@ -206,6 +207,7 @@ class Answering:
                 assert forward.identity is not None
                 self.explaining.start_soon(forward.key, forward.identity, stored=forward.mode.stores)
             return self._counted(forward, counts, over)
+        self._release_repeat(forward)
         self._end_flight(forward, Outcome.ABANDONED)
         self._counts.over_budget += bool(late)
         return self._counted(await self._miss(forward, over or late), counts, over)
@@ -277,6 +279,8 @@ class Answering:
             self._count_end(forward, reason)
             refused = Outcome.ABANDONED if cut_off else Outcome.NOT_STORED
             self._end_flight(forward, Outcome.STORED if reason is None else refused)
+        if reason is not None:
+            self._release_repeat(forward)
         await self._storing.count_cost(forward, answer)
         return reason
 
@@ -290,6 +294,7 @@ class Answering:
         counts.live_seconds += time.monotonic() - forward.started
         if forward.stores:
             self._count_end(forward, reason)
+        self._release_repeat(forward)
         if reason is NotStored.CLIENT_LEFT and forward.removed is not None:
             self._store.put_back(forward.removed, forward.began_at)
         self._end_flight(forward, Outcome.ABANDONED)
@@ -312,6 +317,12 @@ class Answering:
             counts.stored += 1
         else:
             counts.not_stored[reason] += 1
+
+    def _release_repeat(self, forward: Forward) -> None:
+        """Let the next equal request have the number of one that had no answer to keep."""
+        if forward.repeat and forward.identity is not None:
+            self._peer.release_repeat(forward.identity.key, forward.repeat)
+            forward.repeat = 0
 
     def _end_flight(self, forward: Forward, outcome: Outcome) -> None:
         if forward.flight is not None:

@@ -156,8 +156,12 @@ class Peer:
             await self._channel.ask("pay", str(self._tally.usd))
 
     async def next_repeat(self, key: str) -> int:
-        """How many requests of this key the run has had, with this one."""
+        """The number of this request among the run's equal ones, from 1."""
         return int(await self._channel.ask("next-repeat", key))
+
+    def release_repeat(self, key: str, n: int) -> None:
+        """Give a number back under which nothing was stored or served."""
+        self._channel.tell("release-repeat", key, n)
 
     async def claim(self, key: str, looked: float) -> tuple[Flight, bool]:
         """The flight of `key`, and whether the caller leads it.

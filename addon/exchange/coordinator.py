@@ -132,6 +132,9 @@ class Coordinator:
     def _next_repeat(self, _: int, key: str) -> int:
         return self._repeats.next(key)
 
+    def _release_repeat(self, _: int, key: str, n: int) -> None:
+        self._repeats.release(key, n)
+
     def _spent(self) -> str:
         if self._max_live is not None and self.live >= self._max_live:
             return f"the budget PROVIDER_PROXY_MAX_LIVE={self._max_live} is spent"
@@ -185,6 +188,7 @@ class Coordinator:
         "answered": _answered,
         "end": _end,
         "next-repeat": _next_repeat,
+        "release-repeat": _release_repeat,
         "take": _take,
         "pay": _pay,
         "was-accepted": _was_accepted,

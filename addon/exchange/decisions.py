@@ -49,7 +49,8 @@ class Forward:
     """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
 
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
-    `removed` is the entry of this run that was removed for it, `head` a streamed answer's status and headers.
+    `removed` is the entry of this run that was removed for it, `repeat` its number in a sequence (0: none), and
+    `head` a streamed answer's status and headers.
     """
 
     request: WireRequest
@@ -60,6 +61,7 @@ class Forward:
     flight: Flight | None = None
     recording: Recording | None = None
     removed: Entry | None = None
+    repeat: int = 0
     head: LiveAnswer | None = None
     flow: str = ""
     client: str = ""

@@ -62,7 +62,9 @@ class Lookup:
         """
         assert forward.identity is not None
         key = forward.identity.key
-        n = await self._peer.next_repeat(key) if self._settings.sequence else 1
+        if self._settings.sequence:
+            forward.repeat = await self._peer.next_repeat(key)
+        n = max(1, forward.repeat)
         forward.key = nth_key(key, n)
         if self._credentials_matter and forward.mode.serves is not Serves.NOTHING:
             digest = credential_digest(forward.request)

@@ -16,6 +16,7 @@ from addon.exchange.coordination import Peer, local_peer
 from addon.exchange.coordinator import Coordinator
 from addon.exchange.explaining import Explaining
 from addon.exchange.old_entries import old_entries_note
+from addon.exchange.repeats import close_holes
 from addon.exchange.store_access import StoreAccess
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
@@ -82,11 +83,18 @@ class RunLife:
         answering.close()
         self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
         if self.reports:
+            if settings.sequence and settings.cache_mode.stores:
+                self.store.finish(self._close_holes)
             self.store.finish(lambda store: self.end.look(store, self.counts))
             if settings.cache_dir is not None:
                 note_used(settings.cache_dir, self.counts.used, time.time())
         self.store.close()
         self.store = None
+
+    def _close_holes(self, store: Store) -> None:
+        for old, new in close_holes(store, self.counts.used).items():
+            if old in self.counts.used:
+                self.counts.used[new] = self.counts.used.pop(old)
 
     def _import(self, store: Store, settings: Settings) -> None:
         """Import the directory that the settings name. Raises UsageError if that fails: tests would go live."""

@@ -11,6 +11,7 @@ of rejected credentials are stored, never of one that worked in this run.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import time
 from collections import Counter
 
@@ -37,15 +38,25 @@ REJECTION_PREFIX = "pp2r-"
 
 
 class RepeatCounter:
-    """Counts the equal requests of a run in order of arrival."""
+    """Numbers the equal requests of a run in order of arrival.
+
+    A number whose request had no answer to keep is given out again, so that a retry leaves no hole.
+    """
 
     def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
+        self._highest: Counter[str] = Counter()
+        self._free: dict[str, list[int]] = {}
 
     def next(self, key: str) -> int:
-        """The number of this request among those with `key`, from 1."""
-        self._seen[key] += 1
-        return self._seen[key]
+        """The smallest free number of the requests with `key`, from 1."""
+        if free := self._free.get(key):
+            return heapq.heappop(free)
+        self._highest[key] += 1
+        return self._highest[key]
+
+    def release(self, key: str, n: int) -> None:
+        """Give a number back: nothing was stored or served under it."""
+        heapq.heappush(self._free.setdefault(key, []), n)
 
 
 def nth_key(key: str, n: int) -> str:

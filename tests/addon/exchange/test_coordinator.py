@@ -136,6 +136,8 @@ def test_repeats_and_accepted_credentials() -> None:
     run = _Run()
     assert [run.ask(peer, "next-repeat", "a") for peer in (0, 1, 0)] == [1, 2, 3]
     assert run.ask(1, "next-repeat", "b") == 1
+    run.ask(1, "release-repeat", "a", 2)
+    assert [run.ask(0, "next-repeat", "a") for _ in range(2)] == [2, 4]
     assert not run.ask(0, "was-accepted", "d")
     assert [run.ask(peer, "accept", "d") for peer in (0, 1)] == [True, False]
     assert run.ask(2, "was-accepted", "d")

@@ -239,6 +239,25 @@ async def test_equal_requests_have_answers_of_their_own_in_order(store: Store, m
     await strict.own()
 
 
+@pytest.mark.parametrize("mode", ["read-write", "read-old-write-new", "write-only"])
+async def test_an_attempt_without_an_answer_to_keep_leaves_no_hole(store: Store, mode: str) -> None:
+    """A 429 that the SDK retried, an aborted call and one that was cut off do not count: the replay has them not."""
+    run = Run(store, "one", cache_mode=mode, repeat="sequence")
+    assert await run.record(status=429) is NotStored.STATUS
+    run.answering.give_up(await run.forward(), NotStored.CLIENT_LEFT)
+    assert await run.record("a") is None
+    run.answering.give_up(await run.forward(), NotStored.CUT_OFF)
+    assert await run.record("b") is None
+    strict = Run(store, "two", cache_mode="read-only-require-hit", repeat="sequence")
+    assert [await strict.hit() for _ in range(2)] == ["a", "b"]
+
+
+async def test_a_miss_in_a_sequence_does_not_move_the_ones_after_it(memory: MemoryStore) -> None:
+    """A client that asks again after a require-hit miss is told the same."""
+    run = Run(memory, cache_mode="read-only-require-hit", repeat="sequence")
+    assert [(await run.own()).cache_status for _ in range(3)] == [(await run.own()).cache_status] * 3
+
+
 async def test_a_single_recording_serves_the_first_of_a_sequence(memory: MemoryStore) -> None:
     """The first of a sequence has the plain key."""
     await Run(memory, "one").record("single")

@@ -32,6 +32,19 @@ def test_what_was_used_is_looked_at_before_it_closes(tmp_path: Path) -> None:
     assert life.staged is None
 
 
+def test_a_sequence_that_was_recorded_with_a_hole_is_renumbered(tmp_path: Path) -> None:
+    """Entries, figures and digests are those of the new keys."""
+    settings = Settings.parse({"cache_dir": str(tmp_path / "cache"), "repeat": "sequence"})
+    life = RunLife(RunCounts(RUN, "read-write"))
+    answering = life.open(settings)
+    assert life.store is not None
+    life.store.finish(lambda store: store.put(entry("pp2-a.2")) and None)
+    life.counts.used["pp2-a.2"] = 1
+    life.close(settings, answering)
+    assert life.counts.used == {"pp2-a": 1}
+    assert [(used.key, used.digest != "") for used in life.end.used] == [("pp2-a", True)]
+
+
 def test_a_staged_run_waits_to_be_committed(tmp_path: Path) -> None:
     """After closing, what it recorded is in the cache only once it is committed."""
     settings = Settings.parse({"cache_dir": str(tmp_path / "cache")})

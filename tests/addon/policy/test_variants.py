@@ -44,6 +44,16 @@ def test_each_key_is_counted_separately() -> None:
     assert [counter.next(key) for key in "aabab"] == [1, 2, 1, 3, 2]
 
 
+def test_a_number_that_was_given_back_is_given_out_first() -> None:
+    """The smallest free one, so that a sequence has no holes."""
+    counter = RepeatCounter()
+    assert [counter.next("a") for _ in range(4)] == [1, 2, 3, 4]
+    for n in (3, 1):
+        counter.release("a", n)
+    assert [counter.next("a") for _ in range(3)] == [1, 3, 5]
+    assert counter.next("b") == 1
+
+
 class Place(NamedTuple):
     """A place in a request that holds a credential."""
 
