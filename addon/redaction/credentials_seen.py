@@ -13,8 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 from addon.redaction import shapes, url_secrets
 from addon.redaction.credential_places import CREDENTIAL_HEADERS, looks_like_credential
-from addon.redaction.member_names import credential_kind, may_name_one
-from addon.redaction.members import sightings
+from addon.redaction.member_names import credential_kind
+from addon.redaction.members import may_name_one, sightings
 from addon.redaction.plain_text import readable, windows
 from addon.redaction.text_members import members_in
 from cache_store.answers.content_coding import BadCoding, decode
@@ -154,11 +154,12 @@ def body_credentials(body: bytes, encoding: str) -> Iterator[Credential]:
         except BadCoding:
             return
     text = _utf8(body)
-    is_json = text.lstrip()[:1] in (b"{", b"[")
+    is_json = text[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
     if not is_json or not (yield from _json_credentials(text)):
         yield from _text_credentials(text)
     for window in windows(text):
-        for kind, start, end in url_secrets.find(plain := readable(window)):
+        plain = readable(window) if b"\\/" in window or b"\\u00" in window else window
+        for kind, start, end in url_secrets.find(plain):
             yield from _parts(kind, plain[start:end])
 
 

@@ -30,7 +30,6 @@ __all__ = [
     "is_credential_header",
     "is_redacted",
     "looks_secret",
-    "may_name_one",
     "rule_of",
     "words_of",
 ]
@@ -129,17 +128,6 @@ _PLACEHOLDER = re.compile(
 )
 
 
-# JSON without any of these names no credential. `\\u00` may spell any of them.
-_STEMS = (
-    'secret passw passphrase passcode pwd" credential authorization authentication auth" oauth jwt bearer '
-    'assertion verifier device_code devicecode connection_string connectionstring api_key apikey dsn" headers" '
-    'cookie key" keys" keystring key_string key_id" keyid" token" token_value tokenvalue '
-    'private_key privatekey value" login" \\u00'
-)
-_MAY_HOLD = tuple(stem.encode() for stem in _STEMS.split())
-_STEP, _LONGEST_STEM = 256 * 1024, 32  # bytes lowered at a time
-
-
 class Rule(NamedTuple):
     """The kind of credential under a name, and whether every value under it is one."""
 
@@ -169,15 +157,6 @@ def credential_kind(name: str, value: str) -> str | None:
     """The kind of credential that a member holds outside any object that describes one, or None."""
     rule = rule_of(name)
     return rule.kind if rule and (rule.certain or looks_secret(value)) and value else None
-
-
-def may_name_one(data: bytes) -> bool:
-    """Whether JSON may have a member with a credential's name: a fast test before it is parsed."""
-    for at in range(0, len(data), _STEP):
-        lower = data[at : at + _STEP + _LONGEST_STEM].lower()
-        if any(stem in lower for stem in _MAY_HOLD):
-            return True
-    return False
 
 
 def words_of(name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from addon.redaction.member_names import (
     words_of,
 )
 
-__all__ = ["NEVER_PLAIN", "PLAIN_NAMES", "Sighting", "may_hold_credentials", "sightings"]
+__all__ = ["NEVER_PLAIN", "PLAIN_NAMES", "Sighting", "may_hold_credentials", "may_name_one", "sightings"]
 
 # Members that name what `value` beside them holds.
 _NAMING = ("name", "key", "header", "header_name", "headerName", "env_var_name", "env")
@@ -32,6 +33,10 @@ NEVER_PLAIN = frozenset({"cache_control", "properties"})
 """Names that the reader of canonical JSON looks for itself."""
 _MOST_PLAIN, _LONGEST_PLAIN, _MANY = 8192, 64, 16
 _LONGEST_NAME = 128
+# In JSON text. A longer name has no rule.
+_NAME = re.compile(rb'"([A-Za-z0-9_. -]{2,64}+)"\s{0,8}+:')
+_ESCAPED_LETTER = b"\\u00"
+_STEP = 256 * 1024
 _SHORTEST_DESCRIBED = 8
 
 
@@ -46,6 +51,17 @@ class Sighting(NamedTuple):
 
 def _is_headers(name: str) -> bool:
     return name.lower().endswith("headers")
+
+
+def may_name_one(text: bytes) -> bool:
+    """Whether JSON may have a member with a credential's name: a fast test before it is parsed."""
+    if _ESCAPED_LETTER in text:
+        return True
+    for at in range(0, len(text), _STEP):
+        names = set(_NAME.findall(text, at, at + _STEP + _LONGEST_NAME))
+        if any(_has_rule(name) for name in {name.decode() for name in names} - PLAIN_NAMES):
+            return True
+    return False
 
 
 def may_hold_credentials(members: dict[str, Any]) -> bool:

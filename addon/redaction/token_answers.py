@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
-from addon.redaction.member_names import credential_kind, may_name_one
+from addon.redaction.member_names import credential_kind
+from addon.redaction.members import may_name_one
 from cache_store.answers.abridged import abridged_json
 
 __all__ = ["carries_credentials"]

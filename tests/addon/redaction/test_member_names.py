@@ -17,11 +17,10 @@ from addon.redaction.member_names import (
     is_credential_header,
     is_redacted,
     looks_secret,
-    may_name_one,
     rule_of,
     words_of,
 )
-from addon.redaction.members import sightings
+from addon.redaction.members import may_name_one, sightings
 
 RANDOM = "CANARY0a7f3a9c1b2d4e6f80"
 
@@ -124,12 +123,6 @@ def test_redactions_are_told() -> None:
     for text in ("<redacted:api-key:" + "a1" * 16 + ">", "<redacted:ignored>", "<sha256:" + "a1" * 16 + ">"):
         assert is_redacted(text)
     assert not any(map(is_redacted, ("", "<redacted::api-key>", "x<redacted:key>", "<b>")))
-
-
-def test_a_name_at_the_end_of_a_step() -> None:
-    """A long document is tested in steps that overlap."""
-    assert may_name_one(b" " * (256 * 1024 - 4) + b'"api_key":1')
-    assert not may_name_one(b'{"max_tokens":1,"messages":[]}')
 
 
 # The SDKs' modules that define requests and answers. The last two are optional.

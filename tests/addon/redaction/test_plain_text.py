@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from addon.redaction.plain_text import OVERLAP, readable, squeezed, windows
@@ -41,9 +39,7 @@ def test_windows_overlap() -> None:
     "piece", [b"\\", b"\\u0041", b"%2525", b"&amp;", b"".join(b"\\u%04x%%%02x&#%d;" % (n, n, n) for n in range(128)), b"\0", b"%", b"\\n"]
 )  # fmt: skip
 def test_bounded_time(piece: bytes) -> None:
-    """A megabyte of escapes takes a moment."""
+    """A megabyte of escapes is undone in one pass; quadratic work would exceed the test's time limit."""
     data = piece * (1_000_000 // len(piece))
-    start = time.process_time()
     for window in windows(data):
         squeezed(window)
-    assert time.process_time() - start < 5

@@ -7,7 +7,6 @@ import gzip
 import html
 import json
 import pickle
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -239,23 +238,14 @@ def test_long_tokens_that_begin_alike() -> None:
     assert taint.found_in(f"{head}.one-signature-{'b' * 60}".encode(), head.encode()) is None
 
 
-def test_cost() -> None:
-    """A known request costs microseconds, a clean megabyte milliseconds, with 256 credentials too."""
+def test_many_credentials_in_a_large_answer() -> None:
+    """A megabyte is searched for 256 credentials."""
     taint = Taint()
     for at in range(256):
         taint.learn(request(("authorization", f"Bearer credential-number-{at:030}")))
-    again = request(
-        *[(f"x-header-{at}", "some value") for at in range(16)],
-        ("authorization", f"Bearer credential-number-{255:030}"),
-    )
-    start = time.process_time()
-    for _ in range(1000):
-        taint.learn(again)
-    assert (time.process_time() - start) / 1000 < 100e-6
     blob = bytes(range(256)) * 4096
-    start = time.process_time()
     assert taint.found_in(blob) is None
-    assert time.process_time() - start < 0.15
+    assert taint.found_in(blob + f"credential-number-{7:030}".encode() + blob) == "authorization"
 
 
 @pytest.mark.parametrize(
