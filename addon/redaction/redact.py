@@ -62,7 +62,7 @@ def may_hold_secrets(data: bytes) -> bool:
     # Searching for one byte is faster than searching for several.
     return (
         (_OPEN[0] in data and _OPEN in data)
-        or _MINTED in data
+        or (_MINTED[0] in data and _MINTED in data)
         or bool(shapes.find(data) or url_secrets.find(data))
     )
 

@@ -12,7 +12,9 @@ from addon.redaction.shapes import Finding
 
 __all__ = ["find", "has_secret", "in_path", "in_query", "in_userinfo"]
 
-_SCHEME_ENDS = b"://"
+_SLASH = ord("/")
+# Faster than a search for `://`: colons are frequent in JSON.
+_SCHEME_ENDS = re.compile(rb"/(?<=:/)/")
 # Possessive and over one class of bytes: every byte is read once.
 _URL = re.compile(rb"://([^\s\"'<>\\`\x00-\x20]++)")
 # A quick test: most URLs have neither user information nor parameters.
@@ -38,7 +40,7 @@ _IN_PATH = re.compile(
 
 def find(data: bytes) -> list[Finding]:
     """Every credential in a URL with a scheme in `data`, in order. Takes time linear in `len(data)`."""
-    if _SCHEME_ENDS not in data:
+    if _SLASH not in data or not _SCHEME_ENDS.search(data):
         return []
     findings: list[Finding] = []
     for match in _URL.finditer(data):
