@@ -9,6 +9,7 @@ import click
 from addon.cli.context import cache_options
 from addon.cli.output import print_json, print_table, say
 from cache_store.conformance import FixtureError, Report, probe_entries, probe_fixture
+from cache_store.conformance.classify import RunClass, Verdict
 from cache_store.conformance.fixture import MAX_FIXTURE
 from cache_store.conformance.report import Run
 from cache_store.errors import ProviderProxyError, UsageError
@@ -37,8 +38,8 @@ def cache_probe(
 ) -> None:
     """Judge whether PROVIDER's own prompt cache works for a model, from the usage that its answers report.
 
-    Exit status: 0 if it works, 1 for a failure verdict or an unusable fixture, 2 without a source of runs or a
-    recorded entry of that route.
+    Exit status: 0 if it works or nothing can be said, 1 if it does not work or the fixture is unusable, 2 without a
+    source of runs or a recorded entry of that route.
     """
     try:
         if (fixture is not None) == from_cache:
@@ -54,7 +55,7 @@ def cache_probe(
         _print(report)
     else:
         print_json(report.as_json())
-    ctx.exit(1 if report.failed else 0)
+    ctx.exit(1 if report.failed and not _all_short(report) else 0)
 
 
 def _read(path: str) -> bytes:
@@ -74,23 +75,73 @@ def _from_cache(cache_dir: str | None, provider: str, model: str) -> Report:
         return probe_entries(store.iterate(), provider, model)
 
 
+_VERDICTS = {
+    Verdict.CACHE_EFFECTIVE: "The prompt cache works: a repeated prompt was read from it.",
+    Verdict.CACHE_SUPPORTED_MISS: (
+        "The prompt cache does not work: no repeated prompt was read from it. Keep the beginning of the prompts "
+        "the same, set the cache markers that the provider needs, and repeat within the time that it keeps a "
+        "prompt."
+    ),
+    Verdict.UNSUPPORTED_ZERO: "This provider has no prompt cache for this model, and none was used.",
+    Verdict.SUPPORT_UNKNOWN_ZERO: (
+        "Nothing was read from a prompt cache, and it is not known whether this route has one. See the provider's "
+        "documentation."
+    ),
+    Verdict.PROVIDER_FIELD_INCONSISTENT: (
+        "The provider's numbers contradict each other, so nothing can be said. The notes below name the "
+        "contradiction; report it to the provider."
+    ),
+    Verdict.NO_PROMPT_TOKENS: "No answer reports prompt tokens, so nothing can be said. Record answers with usage.",
+    Verdict.INSUFFICIENT_RUNS: (
+        "No prompt was repeated, so nothing can be said. Record at least two requests that begin with the same "
+        "long prompt."
+    ),
+}
+_CLASSES = {
+    RunClass.CACHE_EFFECTIVE: "read from the cache",
+    RunClass.CACHE_SUPPORTED_MISS: "not read from the cache",
+    RunClass.UNSUPPORTED_ZERO: "no cache to read from",
+    RunClass.SUPPORT_UNKNOWN_ZERO: "nothing read",
+    RunClass.NO_PROMPT_TOKENS: "no prompt tokens",
+    RunClass.PROVIDER_FIELD_INCONSISTENT: "contradictory numbers",
+}
+
+
+def _minimum(report: Report) -> int:
+    return report.support.profile.min_useful_prefix_tokens or 0
+
+
+def _all_short(report: Report) -> bool:
+    """Whether every prompt was too short for the provider to cache it, so that its verdict says nothing."""
+    return report.verdict is Verdict.CACHE_SUPPORTED_MISS and all(
+        0 <= run.usage.input_tokens < _minimum(report) for run in report.runs
+    )
+
+
 def _print(report: Report) -> None:
-    """Print the route, its runs and the verdict."""
+    """Print what was found, why, and what to do."""
     profile = report.support.profile
-    say(f"{report.provider or '(no provider)'} {report.model or '(no model)'}: {report.support.status}")
+    say(f"{report.provider or '(no provider)'} {report.model or '(no model)'}")
+    if _all_short(report):
+        say(
+            f"Every prompt was shorter than {_minimum(report):,} tokens, which this provider does not cache, so "
+            "nothing can be said. Record at least two requests that begin with the same longer prompt."
+        )
+    else:
+        say(_VERDICTS[report.verdict])
+    say("")
+    rows = map(_cells, report.runs)
+    print_table(("run", "prompt", "fresh", "read", "written", "output", "result"), rows)
+    for run in report.runs:
+        if notes := _notes(run, _minimum(report)):
+            say(f"  run {run.observed.index}: {'; '.join(notes)}")
     for label, value in (
+        ("prompts are cached from", f"{_minimum(report):,} tokens" if _minimum(report) else None),
+        ("and kept for", profile.ttl_notes),
         ("source", report.support.evidence),
-        ("breakpoints", profile.cache_breakpoint_style if profile.prompt_caching else None),
-        ("minimum prefix", profile.min_useful_prefix_tokens),
-        ("kept for", profile.ttl_notes),
     ):
         if value:
-            say(f"  {label}: {value}")
-    print_table(("run", "prompt", "fresh", "read", "write", "output", "class"), map(_cells, report.runs))
-    for run in report.runs:
-        if notes := _notes(run, profile.min_useful_prefix_tokens or 0):
-            say(f"  run {run.observed.index}: {'; '.join(notes)}")
-    say(f"verdict: {report.verdict}{' (failure)' if report.failed else ''}")
+            say(f"{label}: {value}")
 
 
 def _cells(run: Run) -> list[str]:
@@ -102,7 +153,7 @@ def _cells(run: Run) -> list[str]:
         usage.cache_write_tokens,
         usage.output_tokens,
     )
-    return [str(cell) for cell in (run.observed.index, *counts, run.bucket)]
+    return [str(cell) for cell in (run.observed.index, *counts, _CLASSES[run.bucket])]
 
 
 def _notes(run: Run, minimum: int) -> list[str]:

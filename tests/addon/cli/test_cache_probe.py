@@ -1,18 +1,14 @@
 """`cache-probe`: exit statuses, output and errors."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from addon.cli import context
-from addon.cli.cache_probe import cache_probe
-from cache_store.entry import Entry
-from cache_store.errors import StoreUnavailable, UsageError
+from addon.cli.cache_probe import _CLASSES, _VERDICTS, cache_probe
+from cache_store.conformance.classify import RunClass, Verdict
 
 COLD = {"input_tokens": 4000, "output_tokens": 80, "cache_creation_input_tokens": 3800}
 WARM = {"input_tokens": 4000, "output_tokens": 80, "cache_read_input_tokens": 3800}
@@ -122,98 +118,34 @@ def test_odd_text_in_a_fixture_is_printed(fixture: Any) -> None:
 
 
 def test_the_table_for_people(fixture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Route, source, runs with their notes, and the verdict; the exit status is that of JSON."""
+    """It says in plain words what was found and what to do; the exit status is that of JSON."""
     monkeypatch.setenv("COLUMNS", "200")
     short = {"input_tokens": 9, "output_tokens": 1}
     result = probe("anthropic", "--model", "claude-x", "--table", "--usage-fixture", fixture([short, COLD]))
     assert result.exit_code == 1
     for words in (
-        "anthropic claude-x: cache_supported",
-        "minimum prefix: 1024",
+        "anthropic claude-x",
+        "The prompt cache does not work: no repeated prompt was read from it. Keep the beginning",
+        "prompts are cached from: 1,024 tokens",
         "shorter than the minimum prefix",
         "missing cache_read_tokens, cache_write_tokens",
         "3800",
-        "verdict: cache_supported_miss (failure)",
+        "not read from the cache",
     ):
         assert words in result.stdout
+    assert "cache_supported" not in result.stdout
 
 
-def recorded(question: str, read: int, at: float) -> Entry:
-    """A raw Anthropic answer as a recording keeps it."""
-    usage = {"input_tokens": 40, "output_tokens": 9, "cache_read_input_tokens": read}
-    usage["cache_creation_input_tokens"] = 3800 - read
-    body = {"model": "claude-x", "system": "long", "messages": [{"role": "user", "content": question}]}
-    request = {"host": "api.anthropic.com", "path": "/v1/messages", "body": {"kind": "json", "value": body}}
-    return Entry(
-        key=question * 64,
-        status=200,
-        reason="OK",
-        headers=((b"content-type", b"application/json"),),
-        body=json.dumps({"type": "message", "model": "claude-x", "usage": usage}).encode(),
-        recorded_at=at,
-        elapsed=0.5,
-        run="r",
-        label={"host": "api.anthropic.com", "path": "/v1/messages", "model": "claude-x"},
-        request_json=json.dumps(request).encode(),
-    )
+@pytest.mark.parametrize("form", ["--table", "--json"])
+def test_short_prompts_say_nothing(fixture: Any, form: str) -> None:
+    """If no prompt was long enough to be cached, that is said, and it is no failure."""
+    short = {"input_tokens": 9, "output_tokens": 1}
+    result = probe("anthropic", "--model", "claude-x", form, "--usage-fixture", fixture([short, short]))
+    assert result.exit_code == 0
+    assert ("Every prompt was shorter than 1,024 tokens" in result.stdout) == (form == "--table")
 
 
-class _Store:
-    def __init__(self, entries: list[Entry]) -> None:
-        self._entries = entries
-
-    def iterate(self) -> Iterator[Entry]:
-        return iter(self._entries)
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Has the command open a store of these entries; gives the cache_dir that it asked for."""
-    asked: list[str | None] = []
-
-    def use(entries: list[Entry]) -> list[str | None]:
-        @contextmanager
-        def open_store(cache_dir: str | None = None) -> Iterator[_Store]:
-            asked.append(cache_dir)
-            yield _Store(entries)
-
-        monkeypatch.setattr(context, "open_store_for_reading", open_store)
-        return asked
-
-    return use
-
-
-def test_runs_from_the_cache(opened: Any) -> None:
-    """Recorded raw answers are judged by their provider's basis, so a healthy warm run is effective."""
-    asked = opened([recorded("b", 3800, 2.0), recorded("a", 0, 1.0)])
-    result = probe("anthropic", "--model", "claude-x", "--from-cache", "--cache-dir", "somewhere")
-    assert (result.exit_code, asked) == (0, ["somewhere"])
-    report = json.loads(result.stdout)
-    assert (report["verdict"], [run["run_index"] for run in report["runs"]]) == ("cache_effective", [0, 1])
-
-
-def test_a_recorded_route_that_never_reads_exits_1(opened: Any) -> None:
-    """A failure verdict over recorded answers fails the command."""
-    opened([recorded("b", 0, 2.0), recorded("a", 0, 1.0)])
-    assert probe("anthropic", "--model", "claude-x", "--from-cache").exit_code == 1
-
-
-@pytest.mark.parametrize("route", [("anthropic", "claude-y"), ("openai", "claude-x")])
-def test_no_entry_of_the_route_exits_2(opened: Any, route: tuple[str, str]) -> None:
-    """The error names the routes that are recorded."""
-    opened([recorded("a", 0, 1.0)])
-    result = probe(route[0], "--model", route[1], "--from-cache")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "recorded: anthropic claude-x" in result.stderr
-
-
-@pytest.mark.parametrize("error", [UsageError("there is no cache"), StoreUnavailable("it is locked")])
-def test_a_store_that_does_not_open_exits_2(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """A cache that is not there or cannot be read is an error in one line."""
-
-    def refuse(cache_dir: str | None = None) -> None:
-        raise error
-
-    monkeypatch.setattr(context, "open_store_for_reading", refuse)
-    result = probe("--from-cache")
-    assert (result.exit_code, result.stderr) == (2, f"provider-proxy: {error}\n")
+def test_every_verdict_has_words() -> None:
+    """No verdict and no class of runs is without a sentence."""
+    assert set(_VERDICTS) == set(Verdict)
+    assert set(_CLASSES) == set(RunClass)
