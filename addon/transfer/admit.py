@@ -18,7 +18,7 @@ from addon.transfer.recorded_request import with_credential
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.entry import Entry, Headers, header_value
 
-__all__ = ["Admission", "Exchange", "Refused"]
+__all__ = ["Admission", "Exchange", "Refused", "why_unreadable"]
 
 _OTHER_HOST = "not-in-PROVIDER_PROXY_HOSTS"
 _CODING = b"content-encoding"
@@ -43,6 +43,14 @@ class Refused:
 
     reason: str
     what: str = ""
+
+
+def why_unreadable(error: BaseException) -> str:
+    """What is wrong with a recording, in words, from the error that reading it raised."""
+    if isinstance(error, LookupError):
+        return f"{error} is missing"
+    is_ours = isinstance(error, ValueError | TypeError) and "object" not in str(error)
+    return str(error) if is_ours else "it does not have the form of a recording"
 
 
 @dataclass

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from addon.messages import LiveAnswer
-from addon.transfer.admit import Exchange, Refused
+from addon.transfer.admit import Exchange, Refused, why_unreadable
 from addon.transfer.bounded_yaml import UnsafeTag, load_yaml
 from addon.transfer.recorded_request import request_of
 from cache_store.answers.content_coding import BadCoding, decode
@@ -36,19 +36,22 @@ def read_cassette(path: Path) -> Iterator[Exchange | Refused]:
     Raises TransferError if it is not a cassette, and UsageError without PyYAML.
     """
     text, modified = _read(path)
+    is_json = path.suffix == ".json" or text.lstrip()[:1] == "{"
     try:
-        whole = json.loads(text) if text.lstrip()[:1] == "{" else load_yaml(text)
+        whole = json.loads(text) if is_json else load_yaml(text)
     except UnsafeTag as error:
         raise TransferError(f"{path} holds a YAML tag that makes objects; it was not loaded") from error
     except (ValueError, RecursionError) as error:
-        kind = "JSON" if text.lstrip()[:1] == "{" else "YAML"
-        why = "" if "not YAML" in str(error) or kind == "JSON" else f": {error}"
-        raise TransferError(f"{path} is not valid {kind}{why}") from error
+        if "aliases" in str(error):
+            raise TransferError(f"{path} was not loaded: {error}") from error
+        raise TransferError(f"{path} is not valid {'JSON' if is_json else 'YAML'}") from error
     for number, interaction in enumerate(_interactions(path, whole), 1):
         try:
             yield _exchange(interaction, modified)
         except _UNREADABLE as error:
-            yield Refused("unreadable", f"{path}: interaction {number} cannot be read: {_why(error)}")
+            yield Refused(
+                "unreadable", f"{path}: interaction {number} cannot be read: {why_unreadable(error)}"
+            )
 
 
 def _read(path: Path) -> tuple[str, float]:
@@ -159,7 +162,3 @@ def _time(value: Any, modified: float) -> float:
         except ValueError:
             return modified
     return value.timestamp() if isinstance(value, datetime.datetime) else modified
-
-
-def _why(error: BaseException) -> str:
-    return f"{error} is missing" if isinstance(error, LookupError) else str(error)

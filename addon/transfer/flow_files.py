@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from addon.messages import LiveAnswer, WireRequest
-from addon.transfer.admit import Exchange, Refused
+from addon.transfer.admit import Exchange, Refused, why_unreadable
 from cache_store.errors import TransferError
 
 __all__ = ["read_flows", "read_har"]
@@ -55,8 +55,7 @@ def read_har(path: Path) -> Iterator[Exchange | Refused]:
         try:
             yield _exchange(request_to_flow(_with_bytes(entry)), path)
         except _UNREADABLE as error:
-            why = f"{error} is missing" if isinstance(error, LookupError) else str(error)
-            yield Refused("unreadable", f"{path}: entry {number} cannot be read: {why}")
+            yield Refused("unreadable", f"{path}: entry {number} cannot be read: {why_unreadable(error)}")
         except exceptions.OptionsError as error:
             yield Refused("unreadable", f"{path}: entry {number} cannot be read: {error}")
 

@@ -66,7 +66,7 @@ def import_paths(
             try:
                 spool.add(reader.read(kind, path))
             except (TransferError, EntryError, StoreError) as error:
-                reader.refused.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+                reader.refused.append(_naming(path, str(error)))
         edited = [entry.key for entry in spool.entries() if entry.edited]
         changed = sum(_put_edited(store, entry) for entry in spool.entries() if entry.edited)
         merged = merge(store, spool.entries())
@@ -146,6 +146,13 @@ def _kind_of(file: Path) -> Format | None:
     if file.suffix == ".json" and is_exported(file):
         return Format.DIR
     return by_suffix(file)
+
+
+def _naming(path: Path, message: str) -> str:
+    """The message with the whole path, which a reader of packs abbreviates and other readers may not know."""
+    if str(path) in message:
+        return message
+    return f"{path.parent / message}" if message.startswith(path.name) else f"{path}: {message}"
 
 
 def _put_edited(store: Store, entry: Entry) -> bool:

@@ -18,6 +18,9 @@ from cache_store.errors import CorruptEntry
 
 __all__ = ["OwnEntries"]
 
+_LABEL_NAMES = ("method", "host", "path", "model")
+_MAX_LABEL = 200  # characters, as in labels of live requests
+
 
 @dataclass(frozen=True, slots=True)
 class OwnEntries:
@@ -39,7 +42,8 @@ class OwnEntries:
         kept = imported_entry(entry, self.settings, self._taint)
         if isinstance(kept, NotStored):
             raise CorruptEntry(f"its answer would not be stored: {kept}")
-        return replace(kept, edited=entry.edited)
+        label = {name: kept.label[name][:_MAX_LABEL] for name in _LABEL_NAMES if name in kept.label}
+        return replace(kept, label=label)
 
 
 def _is_rejection_mark(entry: Entry) -> bool:

@@ -48,10 +48,10 @@ def with_credential(request: WireRequest, identity: Identity, status: int) -> Wi
 
     vcrpy's `filter_headers` and browsers remove credentials from recordings. Such a request has the key of one
     that was sent without a credential, and no real client would ever hit it. The placeholder's value is in no key
-    and no entry. It is added only where a credential was certainly sent: a built-in provider answered a POST with
-    success. A local server may not ask for one.
+    and no entry. It is added only where a credential was certainly sent: a built-in provider answered with success.
+    A local server may not ask for one.
     """
-    if request.method.upper() != "POST" or not 200 <= status < 300 or not _PROVIDERS.match(request.host):
+    if not 200 <= status < 300 or not _PROVIDERS.match(request.host):
         return None
     if json.loads(identity.request_json)["credential"]:
         return None

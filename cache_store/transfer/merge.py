@@ -17,7 +17,7 @@ _BATCH = 200
 
 @dataclass(slots=True)
 class Merged:
-    """How many entries were stored, and how many were not newer than the entry under their key."""
+    """Under how many keys an entry was stored, and how many entries were not newer than the one under their key."""
 
     stored: int = 0
     kept: int = 0
@@ -28,9 +28,10 @@ def merge(store: Store, entries: Iterable[Entry]) -> Merged:
 
     Raises StoreUnavailable.
     """
-    merged = Merged()
+    keys: set[str] = set()
+    kept = 0
     for batch in batched(entries, _BATCH):
-        stored = len(store.local.put_newer(batch))
-        merged.stored += stored
-        merged.kept += len(batch) - stored
-    return merged
+        stored = store.local.put_newer(batch)
+        keys.update(entry.key for entry in stored)
+        kept += len(batch) - len(stored)
+    return Merged(len(keys), kept)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from dataclasses import replace
 
 from addon.messages import LiveAnswer, WireRequest
 from addon.settings.settings import Settings
-from addon.transfer.admit import Admission, Exchange, Refused
+from addon.transfer.admit import Admission, Exchange, Refused, why_unreadable
 
 OK = json.dumps({"choices": [{"index": 0, "message": {"content": "x"}, "finish_reason": "stop"}]}).encode()
 SECRET = b"a-secret-that-has-no-shape"
@@ -64,3 +66,22 @@ def test_equal_requests_are_a_sequence_where_asked_for() -> None:
     sequence = Admission(Settings.parse({"repeat": "sequence"}), "run")
     one, two = (entry.key for entry in sequence.entries([_exchange(), _exchange()]))
     assert two == f"{one}.2"
+
+
+def test_a_leftover_content_encoding_is_dropped() -> None:
+    """Recorders that save the decoded body leave the header; a body that is encoded is decoded."""
+    for body, coding in ((OK, b"gzip"), (gzip.compress(OK), b"gzip"), (OK, b"br")):
+        exchange = _exchange(body)
+        headers = (*exchange.answer.headers, (b"content-encoding", coding))
+        exchange = replace(exchange, answer=replace(exchange.answer, headers=headers))
+        (entry,) = Admission(Settings.parse({}), "run").entries([exchange])
+        assert entry.body == OK
+        assert b"content-encoding" not in dict(entry.headers)
+
+
+def test_why_a_recording_cannot_be_read() -> None:
+    """In words, whatever reading it raised."""
+    assert why_unreadable(KeyError("uri")) == "'uri' is missing"
+    assert why_unreadable(TypeError("a status is not a number")) == "a status is not a number"
+    assert "form of a recording" in why_unreadable(TypeError("'int' object is not subscriptable"))
+    assert "form of a recording" in why_unreadable(AttributeError("no attribute"))

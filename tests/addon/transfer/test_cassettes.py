@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,103 @@ def test_an_incomplete_interaction_is_refused_alone(tmp_path: Path, broken: obje
     assert isinstance(found[0], Refused)
     assert "interaction 1" in found[0].what
     assert isinstance(found[1], Exchange)
+
+
+FORMATS = {
+    "older httpx": """
+interactions:
+- request: {method: POST, uri: URL, headers: {Accept: ['*/*']}, body: ask}
+  response: {content: told, headers: {X-A: ['1']}, http_version: HTTP/1.1, status_code: 200}
+""",
+    "python tags": """
+interactions:
+- request:
+    method: !!python/unicode 'POST'
+    uri: URL
+    headers: {Accept: ['*/*']}
+    body: !!python/object/new:_io.BytesIO
+      state: !!python/tuple [!!binary YXNr, 0, null]
+  response: {body: {string: !!python/unicode 'told'}, headers: {X-A: ['1']}, status: {code: 200, message: OK}}
+""",
+    "go-vcr 1": """
+version: 1
+interactions:
+- request: {body: ask, form: {}, headers: {Accept: ['*/*']}, url: URL, method: POST}
+  response: {body: told, headers: {X-A: ['1']}, status: 200 OK, code: 200, duration: ''}
+""",
+    "go-vcr 4": """
+version: 2
+interactions:
+- id: 0
+  request: {proto: HTTP/1.1, host: h, body: ask, headers: {Accept: ['*/*']}, url: URL, method: POST}
+  response: {proto: HTTP/2.0, body: told, headers: {X-A: ['1']}, status: 200 OK, code: 200, duration: 1.5s}
+""",
+    "VCR for Ruby": """
+http_interactions:
+- request: {method: post, uri: URL, body: {encoding: UTF-8, string: ask}, headers: {Accept: ['*/*']}}
+  response:
+    status: {code: 200, message: OK}
+    headers: {X-A: ['1']}
+    body: {encoding: ASCII-8BIT, base64_string: dG9sZA==}
+  recorded_at: Tue, 01 Nov 2011 04:58:44 GMT
+recorded_with: VCR 6.2.0
+""",
+    "LangChain": """
+requests:
+- {method: POST, uri: URL, headers: {Accept: ['*/*']}, body: ask}
+responses:
+- {status: {code: 200, message: OK}, headers: {X-A: ['1']}, body: {string: told}}
+""",
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_cassettes_of_other_recorders(tmp_path: Path, name: str, packed: bool) -> None:
+    """The same exchange in each of their forms, and gzipped."""
+    data = FORMATS[name].replace("URL", URL).encode()
+    path = tmp_path / ("a.yaml.gz" if packed else "a.yaml")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    (found,) = read_cassette(path)
+    assert isinstance(found, Exchange)
+    request, answer = found.request, found.answer
+    assert (request.method, request.target, request.headers, request.body) == (
+        "POST", "/v1/models", ((b"Accept", b"*/*"),), b"ask"
+    )  # fmt: skip
+    assert (answer.status, answer.headers, answer.body) == (200, ((b"X-A", b"1"),), b"told")
+    assert answer.reason in ("OK", "")
+    at = 1320123524.0 if "Ruby" in name else path.stat().st_mtime
+    assert found.recorded_at == at
+
+
+def test_parsed_bodies_are_json(tmp_path: Path) -> None:
+    """pydantic-ai writes JSON bodies as YAML."""
+    interaction = _interaction()
+    for side in ("request", "response"):
+        del interaction[side]["body"]
+        interaction[side]["parsed_body"] = {"model": "m", "é": [1.5, None]}
+    (found,) = _read(tmp_path / "a.yaml", interaction)
+    assert isinstance(found, Exchange)
+    assert json.loads(found.request.body) == json.loads(found.answer.body) == {"model": "m", "é": [1.5, None]}
+
+
+def test_a_large_gzip_is_refused(tmp_path: Path) -> None:
+    """What it unpacks to is bounded."""
+    (tmp_path / "a.yaml.gz").write_bytes(gzip.compress(bytes(2**20)) * 600)
+    with pytest.raises(TransferError, match="cannot be unpacked"):
+        list(read_cassette(tmp_path / "a.yaml.gz"))
+
+
+def test_nested_aliases_in_a_text_are_not_expanded(tmp_path: Path) -> None:
+    """A method, a URL or a header name must be text; a file with a few of them is refused as a whole."""
+    lists = ["a0: &a0 lol"] + [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 6)]
+    (tmp_path / "a.yaml").write_text("\n".join([
+        *lists, "interactions:", "- request: {method: *a5, uri: 'https://h/', headers: {}, body: ''}",
+        "  response: {status: {code: 200, message: *a5}, headers: {}, body: {string: ''}}",
+    ]))  # fmt: skip
+    (found,) = read_cassette(tmp_path / "a.yaml")
+    assert isinstance(found, Refused)
+    assert "is not text" in found.what
 
 
 @pytest.mark.parametrize(

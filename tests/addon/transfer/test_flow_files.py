@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -98,3 +100,25 @@ def test_what_is_neither_is_refused(tmp_path: Path, text: str) -> None:
     for read in (read_har, read_flows):
         with pytest.raises(TransferError):
             list(read(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("encoding", ["base64", "hex"])
+def test_chunks_of_polly_are_joined(tmp_path: Path, encoding: str) -> None:
+    """Polly.js writes a compressed answer as a JSON list of encoded chunks, with the answer's own coding."""
+    packed = gzip.compress(b"data: told\n\n")
+    encode = base64.b64encode if encoding == "base64" else bytes.hex
+    chunks = [encode(part) for part in (packed[:7], packed[7:])]
+    text = json.dumps([chunk if isinstance(chunk, str) else chunk.decode() for chunk in chunks])
+    entry = _entry(text, encoding=encoding)
+    entry["response"]["headers"].append({"name": "content-encoding", "value": "gzip"})
+    (found,) = _har(tmp_path / "recording.har", entry)
+    assert isinstance(found, Exchange)
+    assert found.answer.body == packed
+
+
+def test_an_odd_entry_is_skipped_with_its_number(tmp_path: Path) -> None:
+    """The others are read."""
+    found = _har(tmp_path / "a.har", 1, _entry(), {"request": {}})
+    assert [type(item) for item in found] == [Refused, Exchange, Refused]
+    assert isinstance(found[0], Refused)
+    assert "entry 1 cannot be read: it does not have the form of a recording" in found[0].what

@@ -80,7 +80,7 @@ def test_several_sources_are_merged(store: DiskStore, tmp_path: Path) -> None:
         other.open()
         other.put(_entry(4))
     done = _import(store, pack, tmp_path / "files", tmp_path / "other")
-    assert (done.merged.stored, done.merged.kept, done.refused) == (5, 0, ())
+    assert (done.merged.stored, done.merged.kept, done.refused) == (4, 0, ())
     assert {one.key: one.recorded_at for one in store.iterate()} == {
         _entry(1).key: 1000.0, _entry(2).key: 2000.0, _entry(3).key: 1000.0, _entry(4).key: 1000.0
     }  # fmt: skip

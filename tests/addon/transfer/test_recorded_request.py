@@ -53,14 +53,16 @@ def _restored(request: WireRequest, status: int = 200) -> WireRequest | None:
     return with_credential(request, identify(request, IdentityRules()), status)
 
 
-def test_a_request_without_its_credential_gets_the_key_of_one_with_it() -> None:
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_a_request_without_its_credential_gets_the_key_of_one_with_it(method: str) -> None:
     """Whichever header and value the client sends."""
-    restored = _restored(BARE)
+    bare = replace(BARE, method=method)
+    restored = _restored(bare)
     assert restored is not None
     found = identify(restored, IdentityRules())
-    sent = replace(BARE, headers=(*BARE.headers, (b"x-api-key", b"sk-real")))
+    sent = replace(bare, headers=(*bare.headers, (b"x-api-key", b"sk-real")))
     assert found.key == identify(sent, IdentityRules()).key
-    assert found.key != identify(BARE, IdentityRules()).key
+    assert found.key != identify(bare, IdentityRules()).key
     assert b"left-out" not in found.request_json
 
 
@@ -68,12 +70,11 @@ def test_a_request_without_its_credential_gets_the_key_of_one_with_it() -> None:
     ("request_", "status"),
     [
         (BARE, 401),
-        (replace(BARE, method="GET"), 200),
         (replace(BARE, host="localhost"), 200),
         (replace(BARE, headers=((b"authorization", b"Bearer x"),)), 200),
         (replace(BARE, host="generativelanguage.googleapis.com", target="/v1/x?key=REDACTED"), 200),
     ],
 )
 def test_what_may_have_been_sent_as_it_stands_stays(request_: WireRequest, status: int) -> None:
-    """An error, a request that needs none, a server that may ask for none, one that has its credential."""
+    """An error, a server that may ask for none, a request that has its credential."""
     assert _restored(request_, status) is None
