@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from addon.identity.rules import IdentityRules, Pointer, Profile
+from addon.identity.rules import ALWAYS_IN, IdentityRules, Pointer, Profile
 from addon.redaction.redact import IGNORED
 
-__all__ = ["ignore_fields", "ignore_headers", "ignore_query"]
+__all__ = ["ignore_fields", "ignore_headers", "ignore_items", "ignore_query"]
 
 _ANY = "*"
 
@@ -63,6 +63,21 @@ def ignore_fields(body: Any, rules: IdentityRules) -> bool:
     changed = [_ignore_at(body, pointer) for pointer in pointers]
     changed.append(agents and _ignore_billing(body))
     return any(changed)
+
+
+def ignore_items(body: dict[str, Any], rules: IdentityRules) -> None:
+    """Replace the ignored values of a multipart body or form in its saved form by markers, in place.
+
+    Pointers are those that a miss names, such as `/parts/1/filename` and `/pairs/0/1`. `model` and `stream` stay.
+    """
+    for holder, index, *rest in (pointer for pointer in rules.ignore_fields if len(pointer) > 2):
+        items = body[holder] if holder in ("parts", "pairs") and holder in body else []
+        for at in _keys(items, index):
+            item = items[at]
+            name = item["name"] if isinstance(item, dict) else item[0]
+            # A pair's name stays, and so does a part's: they say whose value is ignored.
+            if name not in ALWAYS_IN and rest[0] not in ("name", "0"):
+                _ignore_at(item, tuple(rest))
 
 
 def _ignore_at(value: Any, pointer: Pointer) -> bool:

@@ -14,7 +14,7 @@ from addon.identity.denylist import Verdict, leave_out_members, query_verdict
 from addon.identity.families import QUERY_BESIDE_SIG, UPLOAD_ID, Family, family_of
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
 from addon.identity.header_form import KeptHeaders, keep_headers, normal_headers, value_of
-from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_query
+from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_items, ignore_query
 from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
@@ -111,7 +111,10 @@ def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> byt
             redact_members(value.value)
         ignore_fields(value.value, rules)
         return dump_saved(head, markers, value)
-    return dump_saved(head, markers, redact_other(body, is_saved=True) if redacts and body else body)
+    if body is not None:
+        body = redact_other(body, is_saved=True) if redacts else body
+        ignore_items(body, rules)
+    return dump_saved(head, markers, body)
 
 
 def _identify(source: _HeadSource, rules: IdentityRules) -> Identity:
@@ -154,6 +157,8 @@ def _redacted(body: Document | dict[str, Any]) -> Document | dict[str, Any]:
 def _take_out(body: Body, rules: IdentityRules) -> bool:
     """Remove, in place, credentials known by name and what the user ignores. Returns whether anything changed."""
     if not isinstance(body, Document):
+        if body is not None:
+            ignore_items(body, rules)
         return False
     changed = CREDENTIALS in body.notable and redact_members(body.value)
     return ignore_fields(body.value, rules) or changed

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 from cache_store.errors import UsageError
 
-__all__ = ["CacheControl", "IdentityRules", "Pointer", "Profile"]
+__all__ = ["ALWAYS_IN", "CacheControl", "IdentityRules", "Pointer", "Profile"]
 
 type Pointer = tuple[str, ...]
 """The tokens of a JSON Pointer (RFC 6901); `*` stands for any index or name."""
 
 _BAD_ESCAPE = re.compile("~(?![01])")
-_ALWAYS_IN = frozenset({"model", "stream"})
+ALWAYS_IN = frozenset({"model", "stream"})
+"""Fields that no rule can ignore."""
+
 # Gemini clients ask for a stream with `alt=sse`.
-_QUERY_ALWAYS_IN = _ALWAYS_IN | {"alt"}
+_QUERY_ALWAYS_IN = ALWAYS_IN | {"alt"}
 _HEADER = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
 
 
@@ -100,7 +102,7 @@ def _field(text: str) -> Pointer:
         raise UsageError(
             f"IGNORE_FIELDS: {text!r} is not a JSON Pointer such as /metadata/user_id: {error}"
         ) from error
-    if not pointer or pointer == ("*",) or (len(pointer) == 1 and pointer[0] in _ALWAYS_IN):
+    if not pointer or pointer == ("*",) or (len(pointer) == 1 and pointer[0] in ALWAYS_IN):
         raise UsageError(
             f"IGNORE_FIELDS: {text!r} covers model or stream, which cannot be ignored; name a deeper field"
         )

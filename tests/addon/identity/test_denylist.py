@@ -244,3 +244,38 @@ def test_cache_markers_count_where_they_stand_on_other_hosts(key: Callable[..., 
     other = {"system": [{"text": "a"}], "tools": [{"name": "f", "cache_control": {"type": "ephemeral"}}]}
     assert key(one) == key(other)
     assert key(one, host=GATEWAY) != key(other, host=GATEWAY)
+
+
+def _file(name: str, content: bytes) -> bytes:
+    head = f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'
+    return head.encode() + content + b"\r\n--B--\r\n"
+
+
+MULTIPART = {"content-type": "multipart/form-data; boundary=B"}
+PAIRS = {
+    "key": ({"target": "/x?key=1"}, {"target": "/x?key=2"}),
+    "signature": ({"target": "/x?signature=1"}, {"target": "/x?signature=2"}),
+    "code": ({"target": "/x?code=1"}, {"target": "/x?code=2"}),
+    "cookie": ({"headers": {"cookie": "user=1"}}, {"headers": {"cookie": "user=2"}}),
+    "mcp-session-id": ({"headers": {"mcp-session-id": "1"}}, {"headers": {"mcp-session-id": "2"}}),
+    "session_id": ({"headers": {"session_id": "1"}}, {"headers": {"session_id": "2"}}),
+    "password": ({"body": {"password": "1"}}, {"body": {"password": "2"}}),
+    "secret": ({"body": {"secret": "1"}}, {"body": {"secret": "2"}}),
+    "form": ({"body": b"secret=1", "headers": {"content-type": "application/x-www-form-urlencoded"}},
+             {"body": b"secret=2", "headers": {"content-type": "application/x-www-form-urlencoded"}}),
+    "text file": ({"body": _file("secret", b"1"), "headers": MULTIPART}, {"body": _file("secret", b"2"), "headers": MULTIPART}),
+    "binary file": ({"body": _file("secret", b"\xff1"), "headers": MULTIPART},
+                    {"body": _file("secret", b"\xff2"), "headers": MULTIPART}),
+    "long file": ({"body": _file("secret", b"1" * 70_000), "headers": MULTIPART},
+                  {"body": _file("secret", b"1" * 69_999 + b"2"), "headers": MULTIPART}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", GATEWAY])
+@pytest.mark.parametrize("name", PAIRS)
+def test_what_may_decide_the_answer_of_another_host_counts(
+    name: str, host: str, key: Callable[..., str]
+) -> None:
+    """Whatever looks like a credential or a session, another host may answer by it."""
+    one, other = PAIRS[name]
+    assert key(**one, host=host) != key(**other, host=host)

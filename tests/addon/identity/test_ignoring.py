@@ -166,3 +166,50 @@ def test_agents_profile_keeps_the_rest(old: str, new: str, key: Callable[..., st
     """Versions, entry points and content still count under the profile."""
     text = json.dumps(CLAUDE_CODE | CODEX)
     assert key(text.encode(), rules=AGENTS) != key(text.replace(old, new).encode(), rules=AGENTS)
+
+
+def _multipart(filename: str, model: str = "whisper-1", language: str = "en") -> bytes:
+    fields = {"model": model, "language": language}
+    parts = [f'--B\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
+    file = (
+        f'--B\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\nRIFF\r\n--B--\r\n'
+    )
+    return ("".join(parts) + file).encode()
+
+
+MULTIPART = {"content-type": "multipart/form-data; boundary=B"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("pointer", ["/parts/2/filename", "/parts/*/filename"])
+def test_a_file_name_can_be_ignored(
+    pointer: str, key: Callable[..., str], make: Callable[..., WireRequest]
+) -> None:
+    """The pointer that a miss names works for parts too; other values count, and a saved request can be rekeyed."""
+    rules = IdentityRules.parse(ignore_fields=pointer)
+    one, other = _multipart("/tmp/a1.wav"), _multipart("/tmp/b2.wav")
+    assert key(one, MULTIPART) != key(other, MULTIPART)
+    assert key(one, MULTIPART, rules=rules) == key(other, MULTIPART, rules=rules)
+    assert key(one, MULTIPART, rules=rules) != key(
+        _multipart("/tmp/a1.wav", language="de"), MULTIPART, rules=rules
+    )
+    saved = identify(make(one, MULTIPART), IdentityRules()).request_json
+    assert key_of_saved(saved, rules) == key(other, MULTIPART, rules=rules)
+
+
+@pytest.mark.parametrize(
+    "pointer", ["/parts/*/text", "/parts/0/text", "/parts/0", "/parts", "/kind", "/parts/0/name"]
+)
+def test_the_model_of_a_part_is_never_ignored(pointer: str, key: Callable[..., str]) -> None:
+    """A pointer cannot cover a part named model, nor a part's name, nor a whole part."""
+    rules = IdentityRules.parse(ignore_fields=pointer)
+    keys = {key(_multipart("f", model), MULTIPART, rules=rules) for model in ("whisper-1", "whisper-2")}
+    assert len(keys) == 2
+
+
+def test_a_value_of_a_form_can_be_ignored(key: Callable[..., str]) -> None:
+    """`/pairs/1/1` is the value of the second pair; the name stays, and `model` counts."""
+    rules = IdentityRules.parse(ignore_fields="/pairs/*/1,/pairs/*/0")
+    assert key(b"model=m&a=1", FORM, rules=rules) == key(b"model=m&a=2", FORM, rules=rules)
+    assert key(b"model=m&a=1", FORM, rules=rules) != key(b"model=n&a=1", FORM, rules=rules)
+    assert key(b"model=m&a=1", FORM, rules=rules) != key(b"model=m&b=1", FORM, rules=rules)
