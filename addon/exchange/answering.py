@@ -23,6 +23,7 @@ from addon.exchange.explaining import Explaining
 from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
 from addon.exchange.minted import digest_of, uploads_in
+from addon.exchange.refused_answers import RefusedAnswers
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
 from addon.identity import Identity, identify
@@ -72,10 +73,13 @@ class Answering:
         self._lookup = Lookup(settings, store, peer, counts.run)
         self._storing = Storing(settings, store, peer, counts)
         self._lanes = Lanes("identity")
+        self._refused = RefusedAnswers(settings.cache_dir)
+        explaining.refused_line = self._refused.line
 
     def close(self) -> None:
-        """Finish the explanations."""
+        """Finish the explanations, and leave a note of the answers that were not stored."""
         self._lanes.close()
+        self._refused.save()
         self.explaining.close()
 
     # -- requests -------------------------------------------------------------
@@ -276,6 +280,10 @@ class Answering:
             reason = await self._storing.put(forward, answer, elapsed)
             if reason is NotStored.CUT_OFF:
                 reason = NotStored.CLIENT_LEFT
+                counts.failures[reason] += 1
+            if cut_off and reason is not None:
+                self._put_back(forward)
+            self._refused.note(forward.key, reason)
             self._count_end(forward, reason)
             refused = Outcome.ABANDONED if cut_off else Outcome.NOT_STORED
             self._end_flight(forward, Outcome.STORED if reason is None else refused)
@@ -285,19 +293,21 @@ class Answering:
         return reason
 
     def give_up(self, forward: Forward, reason: NotStored) -> None:
-        """Store nothing, because the answer to `forward` was cut off; a waiter takes over.
-
-        A client that left has not seen a new answer fail: the entry that was removed for its request is put back.
-        """
+        """Store nothing, because the answer to `forward` was cut off; a waiter takes over."""
         counts = self._counts.host(forward.request.host)
         counts.failures[reason] += 1
         counts.live_seconds += time.monotonic() - forward.started
         if forward.stores:
             self._count_end(forward, reason)
         self._release_repeat(forward)
-        if reason is NotStored.CLIENT_LEFT and forward.removed is not None:
-            self._store.put_back(forward.removed, forward.began_at)
+        if reason is NotStored.CLIENT_LEFT:
+            self._put_back(forward)
         self._end_flight(forward, Outcome.ABANDONED)
+
+    def _put_back(self, forward: Forward) -> None:
+        """A client that left has not seen a new answer fail: the entry that was removed for it is put back."""
+        if forward.removed is not None:
+            self._store.put_back(forward.removed, forward.began_at)
 
     def finish(self, unfinished: Iterable[Forward]) -> None:
         """At the end of the run, store the answers that their clients have seen whole, and give up the others."""

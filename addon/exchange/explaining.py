@@ -42,6 +42,8 @@ class Explaining:
         self._counts = counts
         self._taint = taint
         self._rerecord = rerecord
+        self.refused_line: Callable[[str], str] = lambda _: ""
+        """Why the last answer to a key was not stored, and what to do; '' if that is not known."""
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
@@ -105,6 +107,8 @@ class Explaining:
             diagnosis = diagnose(
                 key, identity.request_json, identity.label, store, rerecord, since, self._taint.found_in
             )
+            if refused := self.refused_line(key):
+                diagnosis = Diagnosis(key, diagnosis.place, note=refused)
             root = self._folding.root(diagnosis)
             self._counts.miss(key, diagnosis.as_dict(), diagnosis.line, root)
         except ProviderProxyError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["NotStored"]
+__all__ = ["REMEDIES", "NotStored"]
 
 
 class NotStored(enum.StrEnum):
@@ -41,3 +41,24 @@ class NotStored(enum.StrEnum):
     NEWER_ENTRY = "newer-entry"  # the request began before the present entry was stored
     STORE_FAILED = "store-failed"  # disk full, locked, gone
     NOT_FROM_PROVIDER = "not-from-provider"  # made by another addon or by the proxy itself
+
+
+_IN_BAND = "Set PROVIDER_PROXY_STORE_ERRORS=in-band if a test expects it, and record again"
+REMEDIES = {
+    NotStored.STATUS: "Add the status to PROVIDER_PROXY_STORE_ERRORS if a test expects it, and record again",
+    NotStored.NOT_FINISHED: (
+        "Let the test wait until the job has ended, or set PROVIDER_PROXY_STORE_PENDING=true, and record again"
+    ),
+    NotStored.ERROR: _IN_BAND,
+    NotStored.ERROR_IN_STREAM: _IN_BAND,
+    NotStored.FAILED: _IN_BAND,
+    NotStored.MEDIA: "Set PROVIDER_PROXY_STORE_MEDIA=true and record again",
+    NotStored.HTML_PAGE: "If a page is what it asks for, set PROVIDER_PROXY_STORE_MEDIA=true and record again",
+    NotStored.INCOMPLETE: "Set PROVIDER_PROXY_STORE_INCOMPLETE=true and record again",
+    NotStored.TOO_LARGE: "Raise PROVIDER_PROXY_MAX_BODY and record again",
+    NotStored.NO_RESULT: "Its provider sent no result: see what it answers with PROVIDER_PROXY_CACHE_MODE=off",
+    NotStored.EMPTY: "Its provider sent no result: see what it answers with PROVIDER_PROXY_CACHE_MODE=off",
+    NotStored.SECRET: "Its request or answer holds a secret: the log of the recording says which kind",
+    NotStored.NO_TERMINAL_EVENT: "Its provider ended the stream too early: record again",
+}
+"""What to do about an answer that was refused, for reasons that recording again as before may not change."""

@@ -7,6 +7,8 @@ import gzip
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from tests.addon.exchange.conftest import (
     chat_answer,
     chat_request,
     stored_texts,
+    streamed,
     text_of,
 )
 
@@ -195,6 +198,35 @@ async def test_a_client_that_leaves_does_not_cost_the_old_answer(store: Store) -
     assert list(store.keys()) == []
     assert await run.answering.keep(retry, chat_answer("second")) is None
     assert stored_texts(store) == ["second"]
+
+
+async def test_a_client_that_left_with_half_an_answer_does_not_cost_the_old_one(store: Store) -> None:
+    """What had come by then is judged, is not whole, and the removed entry is put back."""
+    run = Run(store, "one", cache_mode="read-old-write-new")
+    await run.record("first")
+    leaving = await run.forward()
+    streamed(run, leaving)(b'data: {"choices": []}\n\n')
+    assert await run.answering.keep(leaving, chat_answer(), cut_off=True) is NotStored.CLIENT_LEFT
+    run.access.finish(lambda _: None)
+    assert stored_texts(store) == ["first"]
+
+
+async def test_a_miss_of_a_refused_answer_says_why_and_never_to_record_it(
+    store: Store, tmp_path: Path
+) -> None:
+    """Recording it again as before cannot help; the miss names the setting that does."""
+    poll = chat_request(method="GET", target="/v1/batches/b", body=b"")
+    cache_dir = str(tmp_path)
+    first = Run(store, "one", cache_dir=cache_dir)
+    pending = replace(chat_answer(), body=b'{"object": "batch", "status": "in_progress"}')
+    assert await first.answering.keep(await first.forward(poll), pending) is NotStored.NOT_FINISHED
+    Run.alive.remove(first)
+    first.answering.close()
+    replay = Run(store, "two", cache_mode="read-only-require-hit", cache_dir=cache_dir)
+    message = json.loads((await replay.own(poll)).body)["error"]["message"]
+    assert "not stored (not-finished)" in message
+    assert "PROVIDER_PROXY_STORE_PENDING=true" in message
+    assert "ecord it" not in message
 
 
 async def test_what_is_put_back_does_not_replace_a_newer_answer(store: Store) -> None:
