@@ -58,15 +58,27 @@ def test_a_query_goes_through_the_base_url(start_proxy: Start, upstream: Upstrea
     assert (status, upstream.seen[0][2]) == (200, "/v1/models/a%2Fb?limit=2&after=x")
 
 
-@pytest.mark.parametrize("host", ["api.openai.com", "127.0.0.1:1", "example.com"])
-def test_a_host_header_decides_nothing(host: str, start_proxy: Start, upstream: Upstream) -> None:
-    """A direct request goes where its path says; a lying Host header sends it nowhere."""
+def test_a_host_header_decides_nothing(start_proxy: Start, upstream: Upstream) -> None:
+    """A direct request goes where its path says, whatever port its Host header names."""
     proxy = start_proxy(upstream, "read-write")
-    assert direct(proxy, "/v1/models", host)[0] == 404
-    assert direct(proxy, "/-/healthz", host) == (200, b"ok\n")
+    assert direct(proxy, "/v1/models", "127.0.0.1:1")[0] == 404
+    assert direct(proxy, "/-/healthz", "localhost") == (200, b"ok\n")
     assert upstream.count == 0
-    assert direct(proxy, "/https/api.anthropic.com/v1/models", host)[0] == 200
+    assert direct(proxy, "/https/api.anthropic.com/v1/models", "127.0.0.1:1")[0] == 200
     assert upstream.seen[0][1] == "api.anthropic.com"
+
+
+@pytest.mark.parametrize("host", ["api.openai.com", "api.anthropic.com", "example.com", "192.0.2.1:8080"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/-/healthz", "/-/stats", "/https/api.anthropic.com/v1/models"]
+)
+def test_a_name_that_is_not_the_proxys_is_refused(
+    host: str, path: str, start_proxy: Start, upstream: Upstream
+) -> None:
+    """A web page can make its own name resolve to this machine, so a foreign name gets no page and no answer."""
+    status, body = direct(start_proxy(upstream, "read-write"), path, host)
+    assert (status, upstream.count) == (403, 0)
+    assert "PROVIDER_PROXY_NAMES" in json.loads(body)["error"]["message"]
 
 
 @pytest.mark.parametrize("path", [
