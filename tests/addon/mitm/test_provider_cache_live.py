@@ -109,7 +109,7 @@ async def test_a_client_that_leaves_after_the_terminal_event_has_a_whole_answer(
 
 async def test_when_clients_leave_the_next_takes_over(proxied: Callable[..., Any]) -> None:
     """The leader's client leaves, then a waiter's: the last one is answered, and nobody hangs."""
-    async with proxied() as p:
+    async with proxied(cache_mode="read-write") as p:
         go_on = asyncio.Event()
 
         async def slow(head: bytes, writer: asyncio.StreamWriter) -> None:
@@ -262,7 +262,7 @@ async def test_stopping_with_a_request_on_its_way_is_quiet(
     counted: list[Any] = []
 
     with caplog.at_level(logging.WARNING):
-        async with proxied() as p:
+        async with proxied(cache_mode="read-write") as p:
             p.provider.script = _streaming(STREAM, asyncio.Event())
             client, waiting = await p.client(), await p.client()
             await client.send(p.request())
