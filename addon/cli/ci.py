@@ -18,6 +18,7 @@ from addon.accounting.gates import FAILED_STATUS
 from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
+from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import mask_password, print_json, print_lines, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import Background, is_claimed, read_background, take_dead
@@ -36,8 +37,9 @@ _LOG = "proxy.log"
 
 @click.command()
 @proxy_options
+@force_option
 @gate_options()
-def ci(**flags: Any) -> None:
+def ci(*, force: bool, **flags: Any) -> None:
     """Start a proxy in the background and print the exports, for `eval "$(provider-proxy ci)"`.
 
     Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state are in .provider-proxy/.
@@ -46,6 +48,7 @@ def ci(**flags: Any) -> None:
     settings = Settings.parse(raw_from_flags(**flags))
     if read_background(STATE_FOLDER) is not None:
         raise UsageError("a background proxy is already running here; stop it with `provider-proxy stop`")
+    check_ignored_content(settings, force=force)
     _ignore_dead_proxy()
     background = _start(flags, gate_arguments(gates))
     mask_password(settings.auth)
@@ -127,7 +130,7 @@ def _start(flags: dict[str, str | None], gates: list[str]) -> Background:
     given = [
         part for name, value in flags.items() if value is not None for part in (PROXY_FLAGS[name], value)
     ]
-    serve = ["serve", "--background", *given, *gates]
+    serve = ["serve", "--background", "--force", *given, *gates]
     with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             own_command_line(serve),

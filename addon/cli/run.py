@@ -18,6 +18,7 @@ from addon.accounting.receipts import Receipt, lock_failures, read_receipt, rece
 from addon.accounting.run_end import EndOfRun
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
+from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import print_lines, say
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
@@ -47,6 +48,7 @@ class _RunOptions:
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @proxy_options
+@force_option
 @gate_options()
 @click.option(
     "--commit",
@@ -60,7 +62,13 @@ class _RunOptions:
 @click.option("--locked", type=click.Path(path_type=Path), help="Fail if an entry differs from this file.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
-    *, command: tuple[str, ...], commit: str, receipt: Path | None, locked: Path | None, **flags: Any
+    *,
+    command: tuple[str, ...],
+    commit: str,
+    receipt: Path | None,
+    locked: Path | None,
+    force: bool,
+    **flags: Any,
 ) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and print a report.
 
@@ -72,6 +80,7 @@ def run(
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
     settings = Settings.parse(raw)
+    check_ignored_content(settings, force=force)
     if receipt is not None:
         _check_writable(receipt)
     lock = read_receipt(locked) if locked is not None else None

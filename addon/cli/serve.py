@@ -13,6 +13,7 @@ import click
 from addon.accounting.gates import Gates, failures
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
+from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import mask_password, print_lines, say, write_output
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
@@ -24,11 +25,14 @@ __all__ = ["serve"]
 
 @click.command()
 @proxy_options
+@force_option
 @gate_options(hidden=True)
 @click.option("--web", is_flag=True, help="Run under mitmweb, to watch the traffic in a browser.")
 @click.option("--background", is_flag=True, hidden=True, help="Started by ci: state instead of exports.")
 @click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED)
-def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **flags: Any) -> None:
+def serve(
+    *, web: bool, background: bool, force: bool, mitmproxy_options: tuple[str, ...], **flags: Any
+) -> None:
     """Run the proxy until Ctrl-C, and print the lines to export.
 
     Arguments after `--` go to mitmproxy: `serve -- --set onboarding=false -w flows.mitm -s my_addon.py`.
@@ -36,6 +40,7 @@ def serve(*, web: bool, background: bool, mitmproxy_options: tuple[str, ...], **
     gates = take_gates(flags)
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
+    check_ignored_content(settings, force=force)
     if web or mitmproxy_options:
         # Last, so that the user's scripts find their modules and we do not.
         sys.path += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))

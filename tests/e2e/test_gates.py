@@ -182,7 +182,7 @@ def test_ci_gives_its_gates_to_stop(
     stopped = provider_proxy("stop", environ=env, folder=tmp_path)
     assert stopped.returncode == status, stopped.stderr
     assert ("gate failed: --max-misses 0: there were 1 misses" in stopped.stdout) == bool(status)
-    assert "## provider-proxy: 0.0% hits, 1 request" in summary.read_text()
+    assert "## provider-proxy: 0.0 % hits, 1 request" in summary.read_text()
 
 
 @pytest.mark.parametrize(
