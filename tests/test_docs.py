@@ -95,7 +95,7 @@ def test_variables_exist(page: Path) -> None:
     """Each PROVIDER_PROXY_… is a setting."""
     from addon.settings.settings import SETTINGS
 
-    named = set(re.findall(r"PROVIDER_PROXY_[A-Z_]+(?<!_)", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?<!_)PROVIDER_PROXY_[A-Z_]+(?<!_)", page.read_text(encoding="utf-8")))
     assert named - {setting.variable for setting in SETTINGS} == set()
 
 

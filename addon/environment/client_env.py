@@ -19,6 +19,7 @@ from cache_store.errors import UsageError
 __all__ = [
     "BUNDLE_VARIABLES",
     "FORMATS",
+    "OUTER_PROXY",
     "PROXY_VARIABLES",
     "EnvChanges",
     "apply",
@@ -26,6 +27,8 @@ __all__ = [
     "render",
 ]
 
+# Tells a provider-proxy that the proxy in its environment is one too: the host and port of that one.
+OUTER_PROXY = "_PROVIDER_PROXY_OUTER"
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 # Each replaces its client's roots, except NODE_EXTRA_CA_CERTS, which adds to them.
@@ -69,6 +72,7 @@ def client_environment(
             **dict.fromkeys(proxies, proxy_url),
             **dict.fromkeys(BUNDLE_VARIABLES, str(bundle)),
             "NODE_USE_ENV_PROXY": "1",
+            OUTER_PROXY: proxy_url.rpartition("/")[2].rpartition("@")[2],
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
         },

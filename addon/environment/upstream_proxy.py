@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from addon.environment.client_env import OUTER_PROXY
 from addon.environment.no_proxy import NoProxyEntry, no_proxy_entries
 from cache_store.errors import UsageError
 
@@ -24,7 +25,7 @@ class UpstreamProxy:
     """A proxy between us and the providers.
 
     `auth` (`user:password`) is for mitmproxy's `upstream_auth` and is left out of `repr`. `no_proxy` holds the
-    exceptions that the environment names.
+    exceptions that the environment names. `is_outer`: it is a provider-proxy that runs the process which starts us.
     """
 
     scheme: str
@@ -32,21 +33,31 @@ class UpstreamProxy:
     port: int
     auth: str | None = field(default=None, repr=False)
     no_proxy: tuple[NoProxyEntry, ...] = ()
+    is_outer: bool = False
 
     @property
     def mode(self) -> str:
         """mitmproxy's mode spec, without credentials: `upstream:http://proxy.corp:3128`."""
+        return f"upstream:{self.scheme}://{self.address}"
+
+    @property
+    def address(self) -> str:
+        """Its host and port, as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"upstream:{self.scheme}://{host}:{self.port}"
+        return f"{host}:{self.port}"
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs on this machine, as the proxy of an outer run does."""
-        return _is_loopback(self.host)
+        """Whether it runs on this machine."""
+        return self.is_outer or _is_loopback(self.host)
 
     def bypasses(self, host: str, port: int) -> bool:
-        """Whether `host` is reached directly: it is this machine, or NO_PROXY covers it."""
-        return _is_loopback(host) or any(entry.covers(host, port) for entry in self.no_proxy)
+        """Whether `host` is reached directly: NO_PROXY covers it, or it is this machine.
+
+        The proxy of an outer run decides about this machine too, since it may forbid to send anything.
+        """
+        is_here = _is_loopback(host) and not self.is_outer
+        return is_here or any(entry.covers(host, port) for entry in self.no_proxy)
 
 
 def upstream_proxy(environ: Mapping[str, str], own_url: str) -> UpstreamProxy | None:
@@ -60,7 +71,9 @@ def upstream_proxy(environ: Mapping[str, str], own_url: str) -> UpstreamProxy | 
     proxy = _parse(name, environ[name].strip(), no_proxy_entries(environ))
     own = _parse("own_url", own_url, ())
     same_host = proxy.host == own.host or (proxy.is_local and own.is_local)
-    return None if same_host and proxy.port == own.port else proxy
+    if same_host and proxy.port == own.port:
+        return None
+    return replace(proxy, is_outer=environ.get(OUTER_PROXY) == proxy.address)
 
 
 def _parse(name: str, value: str, no_proxy: tuple[NoProxyEntry, ...]) -> UpstreamProxy:

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from addon.host.background import is_claimed
-from tests.e2e.command import COMMAND
-from tests.e2e.command import provider_proxy as provider_proxy
+from tests.e2e.command import COMMAND, provider_proxy
 from tests.e2e.conftest import Proxy, wait_for
 from tests.e2e.upstream import Upstream
 
@@ -55,6 +54,44 @@ def test_run_gives_its_command_a_proxy(local: Upstream, environ: dict[str, str],
     assert "localhost" in done.stderr
     report = json.loads((tmp_path / ".provider-proxy" / "last-run.json").read_text())
     assert report["total"]["hits"] == 1
+
+
+@pytest.mark.parametrize(
+    "outer", [("--mode", "read-only-require-hit", "--allow-misses"), ("--max-live", "0")], ids=" ".join
+)
+@pytest.mark.parametrize(
+    "inner", [("--mode", "read-write"), ("--mode", "off"), ("--workers", "2")], ids=" ".join
+)
+def test_an_inner_run_sends_nothing_that_the_outer_one_forbids(
+    outer: tuple[str, ...], inner: tuple[str, ...], local: Upstream, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """The inner proxy goes through the outer one, to a provider on this machine too."""
+    command = [
+        "run",
+        *outer,
+        "--",
+        *COMMAND,
+        "run",
+        *inner,
+        "--cache-dir",
+        "inner",
+        "--",
+        *ask_command(local),
+    ]
+    done = provider_proxy(*command, environ=environ, folder=tmp_path)
+    assert "HTTP Error 502" in done.stderr
+    assert local.count == 0
+
+
+def test_an_inner_run_records_what_the_outer_one_forwards(
+    local: Upstream, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """The answer passes through both; the inner proxy trusts the CA of the outer one."""
+    command = ["run", "--", *COMMAND, "run", "--cache-dir", "inner", "--", *ask_command(local)]
+    for count in ("false", "true"):
+        done = provider_proxy(*command, environ=environ, folder=tmp_path)
+        assert (done.returncode, done.stdout.split()[0]) == (0, count), done.stderr
+    assert local.count == 1
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])

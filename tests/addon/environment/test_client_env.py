@@ -44,6 +44,7 @@ def test_exactly_these_variables() -> None:
             "AWS_CA_BUNDLE": bundle,
             "NODE_EXTRA_CA_CERTS": bundle,
             "NODE_USE_ENV_PROXY": "1",
+            "_PROVIDER_PROXY_OUTER": "127.0.0.1:8080",
             "GIT_SSL_CAINFO": bundle,
             "PIP_CERT": bundle,
             "DENO_CERT": bundle,

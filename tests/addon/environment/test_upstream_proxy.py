@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
+from addon.environment.client_env import client_environment
 from addon.environment.upstream_proxy import UpstreamProxy, upstream_proxy
+from addon.settings.hosts import parse_hosts
 from cache_store.errors import UsageError
 
 OWN = "http://127.0.0.1:8080"
@@ -133,3 +137,25 @@ def test_is_local() -> None:
     """An outer run's proxy is told from a company's."""
     assert _proxy("http://127.0.0.1:9000").is_local
     assert not _proxy("http://proxy.corp:9000").is_local
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9000", "http://u:p@0.0.0.0:9000", "http://[::1]:9000"])
+def test_an_outer_run_decides_about_this_machine(url: str) -> None:
+    """Its NO_PROXY says what it does not intercept; loopback is no exception, since it may forbid to send anything."""
+    changes = client_environment(
+        {}, proxy_url=url, bundle=Path("b.pem"), rules=parse_hosts("localhost:11434,127.0.0.1:11434")
+    )
+    proxy = upstream_proxy(changes.set, OWN)
+    assert proxy
+    assert (proxy.is_outer, proxy.is_local) == (True, True)
+    hosts = ("localhost", "127.0.0.1", "::1", "169.254.169.254", "api.openai.com")
+    assert [host for host in hosts if proxy.bypasses(host, 11434)] == ["::1", "169.254.169.254"]
+
+
+def test_another_proxy_is_no_outer_run() -> None:
+    """The mark of an outer run is about its address only: a company's proxy that took its place is a company's."""
+    environ = {"HTTPS_PROXY": "http://127.0.0.1:3128", "_PROVIDER_PROXY_OUTER": "127.0.0.1:9000"}
+    proxy = upstream_proxy(environ, OWN)
+    assert proxy
+    assert not proxy.is_outer
+    assert proxy.bypasses("localhost", 443)
