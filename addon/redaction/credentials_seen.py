@@ -51,7 +51,10 @@ _SECRET_QUERY = re.compile(
 _STAND_IN = "⟦minted:".encode()
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#@]*)@")
 _SEPARATORS = re.compile("[&;]")
-_PARAMETER = re.compile(rb'[A-Za-z_-]{1,32}="?([^",\s]+)')
+# Parameters of a scheme that grant access; others name a realm, a user, an algorithm.
+_PARAMETER = re.compile(
+    rb'(?i)(?:^|[\s,])(?:\w{0,32}(?:token|signature|secret|key|password)|credential|response|mac)="?([^",\s]+)'
+)
 _MAX_TEXT = 512 * 1024  # searched at either end of a body that does not parse
 _MAX_PAIR, _MAX_PAIRS = 4096, 10_000
 _ENCODING = b"content-encoding"
@@ -88,7 +91,7 @@ def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
         return
     yield Credential(kind, rest.strip() or scheme)
     # `Token token="…"`, `Digest response="…"`
-    yield from (Credential(kind, parameter) for parameter in _PARAMETER.findall(rest or scheme))
+    yield from (Credential(kind, parameter) for parameter in _PARAMETER.findall(value))
     if scheme.lower() == b"basic":
         yield from _basic(kind, rest)
 

@@ -144,13 +144,10 @@ def looks_secret(value: str, shortest: int = _SHORTEST_SECRET) -> bool:
     """Whether a value of unknown meaning may be a secret: one piece of text, neither words, numbers nor a UUID."""
     if not shortest <= len(value) <= _LONGEST_SECRET or "://" in value or not value.isascii():
         return False
-    if (
-        any(character.isspace() for character in value)
-        or _UUID.fullmatch(value)
-        or _PLACEHOLDER.fullmatch(value)
-    ):
+    if any(character.isspace() for character in value) or _PLACEHOLDER.fullmatch(value):
         return False
-    return not all(_WORD_PIECE.fullmatch(piece) for piece in _PIECE.split(value) if piece)
+    pieces = _PIECE.split(_UUID.sub("", value))
+    return not all(_WORD_PIECE.fullmatch(piece) for piece in pieces if piece)
 
 
 def credential_kind(name: str, value: str) -> str | None:

@@ -25,6 +25,8 @@ __all__ = ["NEVER_PLAIN", "PLAIN_NAMES", "Sighting", "may_hold_credentials", "ma
 
 # Members that name what `value` beside them holds.
 _NAMING = ("name", "key", "header", "header_name", "headerName", "env_var_name", "env")
+# Beside these, `token` is a piece of generated text.
+_OF_LOGPROBS = frozenset({"logprob", "logProbability", "log_probability", "top_logprobs"})
 # OpenAI: tools[] of type `mcp`; Anthropic: mcp_servers[].
 _SERVERS = ("tools", "mcp_servers")
 PLAIN_NAMES: set[str] = set()
@@ -110,7 +112,7 @@ def _named_by(members: dict[str, Any]) -> str | None:
 class _Level(NamedTuple):
     """An object or a list on the way: the name that led to it, and what is known about it."""
 
-    value: dict[str, Any] | list[Any]
+    value: Any
     under: str
     described: bool
     """An object around it describes credentials."""
@@ -118,25 +120,42 @@ class _Level(NamedTuple):
     """It is an MCP server."""
 
 
-def sightings(body: Any) -> Iterator[Sighting]:
-    """Every member of a parsed JSON body that holds a credential. A caller may replace it before it goes on."""
-    stack = [_Level(body, "", described=False, is_server=False)] if isinstance(body, dict | list) else []
+def sightings(body: Any, leaving_out: frozenset[str] = frozenset()) -> Iterator[Sighting]:
+    """Every member of a parsed JSON body that holds a credential, except below members named in `leaving_out`.
+
+    A caller may replace the member before it goes on. Takes little memory beside the body, however wide that is.
+    """
+    stack: list[Iterator[Sighting | _Level]] = [_root(body)]
     while stack:
-        level = stack.pop()
-        if isinstance(level.value, dict):
-            yield from _in_object(level.value, level, stack)
+        for item in stack[-1]:
+            if isinstance(item, Sighting):
+                yield item
+            else:
+                stack.append(
+                    _in_object(item, leaving_out) if isinstance(item.value, dict) else _in_list(item)
+                )
+                break
         else:
-            yield from _in_list(level.value, level, stack)
+            stack.pop()
 
 
-def _in_object(members: dict[str, Any], level: _Level, stack: list[_Level]) -> Iterator[Sighting]:
+def _root(body: Any) -> Iterator[_Level]:
+    if isinstance(body, dict | list):
+        yield _Level(body, "", described=False, is_server=False)
+
+
+def _in_object(level: _Level, leaving_out: frozenset[str]) -> Iterator[Sighting | _Level]:
+    members: dict[str, Any] = level.value
     beside = _named_by(members) if "value" in members else None
-    for name, member in list(members.items()):
+    is_logprob = not _OF_LOGPROBS.isdisjoint(members)
+    for name, member in members.items():
+        if name in leaving_out or (is_logprob and name == "token"):
+            continue
         if isinstance(member, dict) and _is_headers(name):
             yield from _in_headers(member, is_server=level.is_server)
         elif isinstance(member, dict | list):
             described = level.described or describes(name) or _is_certain(rule_of(name))
-            stack.append(_Level(member, name, described, is_server=False))
+            yield _Level(member, name, described, is_server=False)
         elif not isinstance(member, str):
             rule = rule_of(name)
             if rule is not None and rule.certain and member is not None and not isinstance(member, bool):
@@ -147,15 +166,15 @@ def _in_object(members: dict[str, Any], level: _Level, stack: list[_Level]) -> I
                 yield Sighting(members, name, name, kind)
 
 
-def _in_list(items: list[Any], level: _Level, stack: list[_Level]) -> Iterator[Sighting]:
+def _in_list(level: _Level) -> Iterator[Sighting | _Level]:
     rule = rule_of(level.under)
-    for at, item in enumerate(items):
+    for at, item in enumerate(level.value):
         if isinstance(item, dict | list):
-            stack.append(_Level(item, level.under, level.described, is_server=level.under in _SERVERS))
+            yield _Level(item, level.under, level.described, is_server=level.under in _SERVERS)
             if _is_headers(level.under) and _is_header_pair(item):
                 yield Sighting(item, 1, item[0], "header")
         elif rule is not None and isinstance(item, str) and _is_secret_item(rule, item):
-            yield Sighting(items, at, level.under, rule.kind)
+            yield Sighting(level.value, at, level.under, rule.kind)
 
 
 def _is_secret_item(rule: Rule, item: str) -> bool:

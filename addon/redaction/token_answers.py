@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
-from addon.redaction.member_names import credential_kind
-from addon.redaction.members import may_name_one
+from addon.redaction.member_names import credential_kind, is_credential_header
+from addon.redaction.members import Sighting, may_name_one, sightings
 from cache_store.answers.abridged import abridged_json
 
 __all__ = ["carries_credentials"]
@@ -17,20 +17,21 @@ __all__ = ["carries_credentials"]
 # Members that a model wrote, or that the answer repeats from the request.
 _GENERATED = frozenset({"input", "arguments", "args", "parameters", "properties"})
 _XML = re.compile(rb"<(?:[\w.-]{1,64}:)?([\w-]{2,64})(?:\s[^<>]{0,1024})?>\s*([^<\s][^<]{0,8192}+)")
-# Beside these, `token` is a piece of generated text.
-_OF_LOGPROBS = frozenset({"logprob", "logProbability", "log_probability", "top_logprobs"})
-_MAX_DEPTH = 12
+_BARE = frozenset({"key", "keys"})
+_BARE_KEY = re.compile(r"[A-Za-z0-9_+=-]{20,}")
 
 
 def carries_credentials(body: bytes, media_type: str) -> str | None:
     """The kind of credential that an answer of this media type hands out, or None. Never raises.
 
-    Reads JSON, XML and forms. A body that starts like JSON or XML is read as such, whatever its media type.
+    Reads JSON, events, XML and forms. A body that starts like JSON or XML is read as such, whatever its media type.
     """
     kind = media_type.partition(";")[0].strip().lower()
     start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if "json" in kind or start in (b"{", b"["):
         return _in_json(body)
+    if kind == "text/event-stream":
+        return _in_lines(body) if may_name_one(body) else None
     if "xml" in kind or start == b"<":
         return _first(match.groups() for match in _XML.finditer(body))
     if kind == "application/x-www-form-urlencoded" or (kind == "text/plain" and b"=" in body[:64]):
@@ -49,30 +50,29 @@ def _in_json(body: bytes) -> str | None:
     try:
         value = json.loads(abridged_json(body))
     except (ValueError, RecursionError):
-        return next((kind for line in BytesIO(body) if (kind := _in_line(line))), None)
-    return _in_value(value, _MAX_DEPTH)
+        # JSON lines
+        return _in_lines(body)
+    return _in_value(value)
+
+
+def _in_lines(body: bytes) -> str | None:
+    return next((kind for line in BytesIO(body) if may_name_one(line) and (kind := _in_line(line))), None)
 
 
 def _in_line(line: bytes) -> str | None:
     try:
-        return _in_value(json.loads(line), _MAX_DEPTH)
+        return _in_value(json.loads(line.removeprefix(b"data:")))
     except (ValueError, RecursionError):
         return None
 
 
-def _in_value(value: Any, depth: int) -> str | None:
-    if depth == 0:
-        return None
-    if isinstance(value, list):
-        return next((kind for item in value if (kind := _in_value(item, depth - 1))), None)
-    if not isinstance(value, dict):
-        return None
-    for name, member in value.items():
-        if name in _GENERATED or (name == "token" and not _OF_LOGPROBS.isdisjoint(value)):
-            continue
-        text = member.get("value") if isinstance(member, dict) else member
-        if isinstance(text, str) and text and (kind := credential_kind(name, text)):
-            return kind
-        if kind := _in_value(member, depth - 1):
-            return kind
-    return None
+def _in_value(value: Any) -> str | None:
+    return next((one.kind for one in sightings(value, leaving_out=_GENERATED) if _is_handed_out(one)), None)
+
+
+def _is_handed_out(sighting: Sighting) -> bool:
+    value = sighting.holder[sighting.place]
+    if not isinstance(value, str) or (sighting.kind == "header" and not is_credential_header(sighting.name)):
+        return False
+    # A bare `key` is mostly the key of an object in a store.
+    return sighting.name.lower() not in _BARE or _BARE_KEY.fullmatch(value) is not None

@@ -36,12 +36,17 @@ def test_header_kinds(name: bytes, kind: str | None) -> None:
         ("authorization", b"Basic " + base64.b64encode(b"user:pass").rstrip(b"="), [b"dXNlcjpwYXNz", b"user", b"pass"]),
         ("authorization", b"Basic \xff", [b"\xff", b"", b""]),
         ("authorization", b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE01/2026/x, Signature=0", [b"AKIDEXAMPLE01"]),
+        ("authorization", b'Token token="t"', [b'token="t"', b"t"]),
+        ("authorization", b'Digest username="u", realm="api.example.com", response="r"',
+         [b'username="u", realm="api.example.com", response="r"', b"r"]),
+        ("authorization", b'OAuth oauth_token="t", oauth_signature_method="HMAC-SHA1"',
+         [b'oauth_token="t", oauth_signature_method="HMAC-SHA1"', b"t"]),
         ("cookie", b"a=1; b=2=3;c", [b"1", b"2=3", b""]),
         ("unknown", b"nothing here", []), ("unknown", b"x AKIAIOSFODNN7EXAMPLE", [b"AKIAIOSFODNN7EXAMPLE"]),
     ],
 )  # fmt: skip
 def test_header_values(kind: str, value: bytes, secrets: list[bytes]) -> None:
-    """Schemes are taken off, Basic is decoded, cookies are split."""
+    """Schemes are removed, parameters that grant access are read, Basic is decoded, cookies are split."""
     assert [found.secret for found in header_credentials(kind, value)] == secrets
 
 
