@@ -252,6 +252,64 @@ def test_no_canary_in_our_own_messages(start_proxy: Start, tmp_path: Path) -> No
     assert leaks(RAW_PLACES, bytes_below(tmp_path)) == []
 
 
+def fields(secret: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Path and body of requests in which a provider's API has a field for a credential."""
+    auth = {"type": "api_key", "key": secret}
+    return {
+        "azure-key": ("/openai/deployments/d/chat/completions", {"data_sources": [{"parameters": {"authentication": auth}}]}),
+        "azure-connection": ("/openai/deployments/d/chat/completions", {"data_sources": [{"parameters": {"connection_string": secret}}]}),
+        "cohere-connector": ("/v1/connectors", {"name": "n", "service_auth": {"type": "bearer", "token": secret}}),
+        "together-wandb": ("/v1/fine-tunes", {"model": "m", "wandb_api_key": secret}),
+        "openai-mcp-url": ("/v1/responses", {"tools": [{"type": "mcp", "server_url": f"https://s/mcp?api_key={quote(secret, safe='')}"}]}),
+        "openai-mcp-header": ("/v1/responses", {"tools": [{"type": "mcp", "headers": {"Authorization": f"Bearer {secret}"}}]}),
+        "anthropic-mcp-url": ("/v1/messages", {"mcp_servers": [{"url": f"https://user:{quote(secret, safe='')}@h/mcp"}]}),
+        "vertex-api-auth": ("/v1/x:generateContent", {"tools": [{"apiAuth": {"apiKeyConfig": {"apiKeyString": secret}}}]}),
+        "openai-domain-secret": ("/v1/containers", {"network_policy": {"domain_secrets": [{"name": "n", "value": secret}]}}),
+        "signed-image": ("/v1/responses", {"image_url": {"url": f"https://b/i.png?X-Amz-Signature={quote(secret, safe='')}"}}),
+        "bot-path": (f"/bot123456:{quote(secret, safe='')}/sendMessage", {"text": "x"}),
+    }  # fmt: skip
+
+
+def test_credentials_in_fields_of_the_apis(
+    start_proxy: Start, start_upstream: Callable[..., Upstream], tmp_path: Path
+) -> None:
+    """They are stored as hashes, so that two are two requests; a miss tells neither; an echo is not stored; scan agrees."""
+    places = set(fields(""))
+
+    def send(proxy: Proxy, secret: Callable[[str], str], path_prefix: str = "") -> str:
+        with session(proxy) as client:
+            answers = []
+            for place in sorted(places):
+                path, body = fields(secret(place))[place]
+                url = f"https://api.openai.com{path_prefix}{path}"
+                answers.append(client.post(url, json=body | {"model": "m"}, timeout=120))
+            stats = client.get(f"{proxy.url}/-/stats", proxies={"http": "", "https": ""}, timeout=120)
+        return "".join(answer.text + str(answer.headers) for answer in [*answers, stats])
+
+    upstream = start_upstream(echo)
+    proxy = start_proxy(upstream, "read-write")
+    send(proxy, canary)
+    send(proxy, canary, "/echo-json")
+    assert upstream.count == 2 * len(places)
+    printed = proxy.stop()
+    stored = json.loads(provider_proxy("ls", "--json", environ=proxy.environ, folder=tmp_path).stdout)
+    assert len(stored) == len(places)
+    proxy = start_proxy(None, "read-only-require-hit")
+    hits = send(proxy, canary)
+    assert hits.count("'x-provider-proxy-cache': 'true'") == len(places)
+    misses = send(proxy, lambda place: canary(place).replace("0123456789", "9876543210"))
+    assert misses.count("provider_proxy_cache_miss") >= len(places)
+    printed += misses + proxy.stop()
+    for command in (("report", "--format", "html"), ("report", "--json"), ("export", "exported"), ("scan",)):
+        done = provider_proxy(*command, environ=proxy.environ, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        printed += done.stdout + done.stderr
+    assert leaks(places, iter([("printed", printed.encode())])) == []
+    assert leaks(places, bytes_below(tmp_path)) == []
+    assert "9876543210" not in printed
+    assert not any(b"9876543210" in text for _, text in bytes_below(tmp_path))
+
+
 def nonsense(exchange: Exchange) -> None:
     """A provider that answers with what is no answer, and has the credential in it."""
     sent = exchange.headers.get("authorization", "").encode()
