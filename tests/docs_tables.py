@@ -109,7 +109,7 @@ def _query() -> str:
         if family.query
     ]
     table = _table(("provider", "hosts", "left out of the key"), *rows)
-    return f"{table}\nOn Azure, beside a `sig`, also {_names(sorted(QUERY_BESIDE_SIG))}.\n"
+    return f"{table}\nBeside a `sig` of Azure Storage, also {_names(sorted(QUERY_BESIDE_SIG))}.\n"
 
 
 def _response_headers() -> str:

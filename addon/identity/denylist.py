@@ -169,7 +169,7 @@ def _header_verdict(name: bytes, is_provider: bool) -> tuple[Verdict, bytes]:
 
 
 def header_verdict(name: bytes, *, is_provider: bool) -> tuple[Verdict, bytes]:
-    """How a header enters the identity, and its name in lower case; `is_provider` if its host has a family."""
+    """How a header enters the identity, and its name in lower case; `is_provider` if it goes to a provider."""
     if len(name) > _LONGEST:
         return Verdict.HASHED, name.lower()
     return _header_verdict(name, is_provider)

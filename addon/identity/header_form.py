@@ -26,7 +26,7 @@ _OWS = " \t"  # RFC 9110, 5.6.3; `str.strip` would remove more
 def keep_headers(headers: Headers, *, is_provider: bool) -> tuple[KeptHeaders, bool]:
     """The headers that the key depends on (lower-case name, value as sent), and whether a credential was sent.
 
-    `is_provider` if the host belongs to a provider family.
+    `is_provider` if the request goes to a provider's own API (see `families`).
     """
     names = tuple([name for name, _ in headers])
     is_usual = sum(map(len, names)) <= _USUAL_NAMES

@@ -11,7 +11,7 @@ from addon.identity.body_form import Body, decoded_body, normal_body
 from addon.identity.cache_markers import merged_markers, take_markers
 from addon.identity.canonical_json import CREDENTIALS, MARKERS, Document
 from addon.identity.denylist import Verdict, leave_out_members, query_verdict
-from addon.identity.families import QUERY_BESIDE_SIG, UPLOAD_ID, Family, family_of
+from addon.identity.families import QUERY_BESIDE_SIG, UPLOAD_ID, Family, family_of, is_provider
 from addon.identity.field_redaction import redact_members, redact_other, redact_tree
 from addon.identity.header_form import KeptHeaders, keep_headers, normal_headers, value_of
 from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_items, ignore_query
@@ -71,7 +71,7 @@ def identify(request: WireRequest, rules: IdentityRules, upload_of: str = "") ->
     `upload_of` is the key of the request whose answer minted the `upload_id` of this one; '' if that is not known.
     """
     family = family_of(request.host)
-    kept, credential = keep_headers(request.headers, is_provider=family is not None)
+    kept, credential = keep_headers(request.headers, is_provider=is_provider(family))
     url = (request.scheme, request.host, request.port, request.target, upload_of)
     head_digest, digest = digests((request.method, url, credential, kept, _rules_digest(rules)), request.body)
     identity = _MEMO.get(digest)
@@ -225,7 +225,7 @@ def _take_from_body(
     body: Body, rules: IdentityRules, family: Family | None, path: str
 ) -> list[dict[str, str]]:
     """Remove, in place, what does not affect the answer of this provider. Returns the `cache_control` markers."""
-    if family is None or not isinstance(body, Document):
+    if not isinstance(body, Document) or not is_provider(family):
         return []
     leave_out_members(body.value, family, path)
     if MARKERS in body.notable and rules.cache_control is CacheControl.NORMALISE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from addon.identity.families import family_of
+from addon.identity.families import family_of, is_provider
 from addon.identity.rules import IdentityRules
 from addon.identity.saved_form import dump_saved, old_key_of, parse_saved, read_head
 
@@ -40,7 +40,7 @@ def why_not_carried(request_json: bytes) -> str:
         return "a hash of 8 digits stands for one of its values"
     if _NO_HASH.search(request_json):
         return "one of its credentials has no hash"
-    if family_of(head["host"]) is None:
+    if not is_provider(family_of(head["host"])):
         return "its host is not a known provider's, so version 1 left out names that count now"
     if _LITERAL in request_json:
         return "it contains text that version 2 reserves"
