@@ -75,8 +75,8 @@ _ANTHROPIC_COLLECTIONS = (
     "|user_profiles"
 )
 _MISTRAL_COLLECTIONS = (
-    "audio/(?:agents|sessions)|batch/jobs|client/sessions|connectors|context/search-indexes|libraries|observability|prompts|rag"
-    "|service-accounts|triggers|webhooks|workflows"
+    "audio/(?:agents|sessions)|batch/jobs|client/sessions|connectors|context/search-indexes|libraries"
+    "|observability|prompts|rag|service-accounts|triggers|webhooks|workflows"
 )
 _COHERE_COLLECTIONS = "connectors|datasets|embed-jobs|finetuning"
 _GOOGLE_COLLECTIONS = (
@@ -197,8 +197,7 @@ def _find(method: str, path: str, host: str) -> Row | None:
 
 
 def asks_a_model(body: bytes) -> bool:
-    """Whether a request's body (decoded) looks like OpenAI's, Anthropic's or Gemini's: a prompt, and mostly a
-    model."""
+    """Whether a request's body (decoded) looks like OpenAI's, Anthropic's or Gemini's."""
     request = _object(body) if any(name in body for name in _PROMPTS) else {}
     if isinstance(request.get("messages"), list) or isinstance(request.get("contents"), list):
         return True

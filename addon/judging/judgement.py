@@ -133,7 +133,7 @@ def judge(
         store_media,
     )
     reason, judged = _judge_body(case)
-    if not answer.ended and (reason or not closes_itself(case.kind, answer.body, answer.request)):
+    if not answer.ended and (reason or case.is_file or not _is_closed(case)):
         return Judgement(NotStored.CUT_OFF, judged)
     if reason in _IN_BAND_REASONS and _is_expected(case, store_errors):
         return Judgement(None, "expected-error")
@@ -162,10 +162,9 @@ def _empty_problem(status: int, method: str, endpoint: Endpoint | None) -> NotSt
 def _judge_body(case: _Case) -> _Verdict:
     body, kind = case.answer.body, case.kind
     if kind is Kind.HTML:
-        is_file = case.is_file and case.may_be_media
-        return (None, _TRANSPORT) if is_file or _is_fetched(case) else (NotStored.HTML_PAGE, "html")
+        return (None, _TRANSPORT) if _may_be_page(case) else (NotStored.HTML_PAGE, "html")
     if kind in _STREAMS:
-        return _judge_stream(case)
+        return (None, _TRANSPORT) if case.is_file else _judge_stream(case)
     if kind is Kind.JSON:
         return _judge_json(case)
     if kind is Kind.PICTURE and case.answer.method.upper() == "GET" and not case.may_be_media:
@@ -179,7 +178,10 @@ def _judge_body(case: _Case) -> _Verdict:
     return None, _TRANSPORT
 
 
-def _is_fetched(case: _Case) -> bool:
+def _may_be_page(case: _Case) -> bool:
+    """Whether a page may be what was asked for, rather than a captive portal's."""
+    if case.is_file:
+        return case.may_be_media
     return case.store_media and case.answer.method.upper() == "GET"
 
 
@@ -263,6 +265,10 @@ def _is_expected(case: _Case, store_errors: AbstractSet[int | str]) -> bool:
     details = error.get("error")
     status = details.get("status_code") if isinstance(details, dict) else None
     return IN_BAND in store_errors or status in store_errors
+
+
+def _is_closed(case: _Case) -> bool:
+    return closes_itself(case.kind, case.answer.body, case.answer.request)
 
 
 def _is_json_object(body: bytes) -> bool:

@@ -186,10 +186,14 @@ def _is_halfway(value: dict[str, Any]) -> bool:
 
 
 def _answer_states(value: dict[str, Any]) -> Iterator[object]:
-    """The states of an object that is not polled; a file that was uploaded is a member of it."""
+    """The states of an object that is not polled; a file that was uploaded is a member of it.
+
+    `created` and `accepted` are how an answer says that it is done.
+    """
     uploaded = value.get("file")  # google-genai's files.upload
     for holder in (value, uploaded if isinstance(uploaded, dict) else {}):
-        yield from (holder.get(name) for name in _STATES)
+        words = (holder.get(name) for name in _STATES)
+        yield from (word for word in words if str(word).lower() not in ("created", "accepted"))
 
 
 def _states(value: dict[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 MEDIA = "application/vnd.amazon.eventstream"
+GUARDED = {"amazon-bedrock-guardrailAction": "INTERVENED"}
 METRICS = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 1}}
 
 
@@ -93,6 +94,9 @@ def test_a_damaged_or_unfinished_frame_is_refused(ask):
         ([{"generation": "a"}, {"stop_reason": "stop", **METRICS}], None),
         ([{"generation": "a"}, {"error": {"message": "m"}}, METRICS], "error-in-stream"),
         ([{"generation": "a"}, b"oops", METRICS], "bad-json"),
+        ([{"outputText": "a", **GUARDED}], None),
+        ([{"outputText": "a", **GUARDED, "completionReason": "FAILED"}], "failed"),
+        ([{"outputText": "a", "amazon-bedrock-guardrailAction": "NONE"}], "no-terminal-event"),
         ([{"type": "message_start"}, {"type": "message_stop", **METRICS}], "not-finished"),
         (
             [{"type": "message_start"}, {"type": "ping"}, {"type": "content_block_stop", **METRICS}],

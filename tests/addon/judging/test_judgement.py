@@ -432,6 +432,12 @@ def test_files_of_a_provider_are_stored_and_those_of_other_hosts_by_a_setting():
     assert at("/v1/models", b"<html>", "GET", "text/html", of_provider=True).reason == "html-page"
     assert at(content, b'{"cut": ', "GET").reason is None
     assert at(content, {"status": "in_progress"}, "GET").reason is None
+    assert at(content, b'{"a": 1}\n{"cut', "GET", "application/x-jsonl").reason is None
+    assert at(content, b"data: half", "GET", "text/event-stream").reason is None
+    assert (
+        at(content, b'{"event_type":"stream-end"}', "GET", "application/x-jsonl", ended=False).reason
+        == "cut-off"
+    )
     assert at(content, {"error": {"message": "no such file"}}, "GET").reason == "error"
 
 

@@ -185,3 +185,10 @@ def test_a_failed_job_is_never_a_success(status, ask):
     """Neither a poll nor an action that says so is stored, with or without STORE_PENDING."""
     for method in ("GET", "DELETE", "POST"):
         assert ask({"id": "x", "status": status}, method=method, store_pending=True).reason == "failed"
+
+
+@pytest.mark.parametrize("word", ["created", "Accepted"])
+def test_a_word_that_ends_a_post_begins_a_job(word, ask):
+    """To a POST `created` is an answer; to a poll it means: not started."""
+    assert ask({"id": 1, "status": word}, method="POST").reason is None
+    assert ask({"id": 1, "status": word}, method="GET").reason == "not-finished"
