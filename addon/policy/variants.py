@@ -16,7 +16,8 @@ import time
 from collections import Counter
 
 from addon.messages import WireRequest
-from addon.redaction.credentials_seen import header_credentials, header_kind, url_credentials
+from addon.redaction.credential_places import header_kind
+from addon.redaction.credentials_seen import header_credentials, url_credentials
 from cache_store.entry import Entry
 
 __all__ = [

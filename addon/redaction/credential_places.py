@@ -7,12 +7,15 @@ of the value, because the value may choose the account or the route, and so the 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
     "BODY_FIELDS",
     "CREDENTIAL_HEADERS",
+    "UNKNOWN",
     "Place",
+    "header_kind",
     "looks_like_credential",
 ]
 
@@ -112,3 +115,25 @@ _LOOKS = re.compile(
 def looks_like_credential(name: str) -> bool:
     """Whether the name of a header or query parameter suggests a credential: `x-vendor-token`, also `pageToken`."""
     return _LOOKS.search(name[:256]) is not None
+
+
+UNKNOWN = "unknown"
+"""The kind of a header that is not known to carry a credential, and may."""
+# Named like secrets, but servers echo them on purpose.
+_NOT_SECRET = frozenset({"idempotency-key", "x-idempotency-key", "sec-websocket-key"})
+_LONGEST_HEADER = 128
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(name: bytes) -> str | None:
+    text = name.decode("latin-1").lower()
+    if text in _NOT_SECRET:
+        return None
+    if text in ("cookie", "proxy-authorization") or text in (place.pattern for place in CREDENTIAL_HEADERS):
+        return text
+    return text if looks_like_credential(text) else UNKNOWN
+
+
+def header_kind(name: bytes) -> str | None:
+    """The kind of credential in a header of this name: `unknown` if it may hold one, None if it never does."""
+    return _kind_of(name) if len(name) <= _LONGEST_HEADER else UNKNOWN

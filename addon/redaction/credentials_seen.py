@@ -7,12 +7,11 @@ import binascii
 import json
 import re
 from collections.abc import Generator, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from addon.redaction import shapes, url_secrets
-from addon.redaction.credential_places import CREDENTIAL_HEADERS, looks_like_credential
+from addon.redaction.credential_places import UNKNOWN, header_kind
 from addon.redaction.member_names import credential_kind
 from addon.redaction.members import may_name_one, sightings
 from addon.redaction.plain_text import readable, windows
@@ -26,7 +25,6 @@ __all__ = [
     "body_encoding",
     "has_secret_query",
     "header_credentials",
-    "header_kind",
     "url_credentials",
 ]
 
@@ -38,10 +36,6 @@ class Credential(NamedTuple):
     secret: bytes
 
 
-_UNKNOWN = "unknown"
-# Named like secrets, but servers echo them on purpose.
-_NOT_SECRET = frozenset({"idempotency-key", "x-idempotency-key", "sec-websocket-key"})
-_LONGEST_NAME = 128
 _SIGV4_KEY_ID = re.compile(rb"Credential=([A-Za-z0-9]{12,128})/")
 _SECRET_QUERY = re.compile(
     r"(?:x-(?:amz|goog)-)?(?:key|api[_-]?key|subscription-key|sig|signature|credential|security-token|upload_id|code|"
@@ -61,24 +55,9 @@ _ENCODING = b"content-encoding"
 _MAX_DECODED = 64 * 1024 * 1024
 
 
-@lru_cache(maxsize=1024)
-def _kind_of(name: bytes) -> str | None:
-    text = name.decode("latin-1").lower()
-    if text in _NOT_SECRET:
-        return None
-    if text in ("cookie", "proxy-authorization") or text in (place.pattern for place in CREDENTIAL_HEADERS):
-        return text
-    return text if looks_like_credential(text) else _UNKNOWN
-
-
-def header_kind(name: bytes) -> str | None:
-    """The kind of credential in a header of this name: `unknown` if it may hold one, None if it never does."""
-    return _kind_of(name) if len(name) <= _LONGEST_NAME else _UNKNOWN
-
-
 def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
     """The credentials in a header's value, without their scheme. Basic credentials are also decoded (RFC 7617)."""
-    if kind == _UNKNOWN:
+    if kind == UNKNOWN:
         yield from (Credential(kind, value[start:end]) for kind, start, end in shapes.find(value))
         return
     if kind == "cookie":

@@ -15,7 +15,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from addon.redaction.credential_places import BODY_FIELDS, CREDENTIAL_HEADERS, looks_like_credential
+from addon.redaction.credential_places import BODY_FIELDS, UNKNOWN, header_kind
 
 __all__ = [
     "DESCRIBED_NAMES",
@@ -43,8 +43,8 @@ HARMLESS = _set(
     """
     algorithmtrialkey authorizationurl bostoken cachekey clstoken contenttoken continuationtoken
     cursortoken dedupekey deduplicationkey endtoken eostoken expectedkey foreignkey groupkey
-    googlemapswidgetcontexttoken
-    idempotencykey keypath kmskey kmskeyname masktoken nextpagetoken nexttoken objectkey padtoken
+    googlemapswidgetcontexttoken idempotencykey keypath kmskey kmskeyname masktoken nextpagetoken
+    nexttoken objectkey padtoken
     pagetoken paginationtoken partitionkey primarykey promptcachekey publickey routedexpertskey
     rubricgroupkey searchkey septoken sortkey sourceattributekey specialtoken specialtokens starttoken
     stoptoken stoptokens syncpagetoken synctoken tokens tokenstrings trialkey unktoken
@@ -157,11 +157,13 @@ def credential_kind(name: str, value: str) -> str | None:
 
 
 def words_of(name: str) -> list[str]:
+    """The words of a name in lower case, whether it is in camel case or snake case. Digits are left out."""
     return [word.lower() for word in _WORDS.findall(name)]
 
 
 @lru_cache(maxsize=4096)
 def rule_of(name: str) -> Rule | None:
+    """The rule for a member's name, or None if such a member never holds a credential."""
     if name in BODY_FIELDS:
         return Rule(BODY_FIELDS[name], certain=True)
     if len(name) > _LONGEST_NAME or not SUSPECT.search(name.lower()):
@@ -179,9 +181,7 @@ def rule_of(name: str) -> Rule | None:
         return Rule(kind, certain=True)
     if words[-1] in _ABOUT_WORDS or words[0] in ("is", "has", "max", "min", "num", "keep"):
         return None
-    if _GLUED.fullmatch(words[-1]) or any(
-        match.end() == len(joined) for p in _PHRASES for match in p.finditer(joined)
-    ):
+    if _GLUED.fullmatch(words[-1]) or any(phrase.search(joined) for phrase in _PHRASES):
         return Rule(kind, certain=True)
     if not WEAK_WORDS.isdisjoint(words) or not _STRONG_WORDS.isdisjoint(words):
         return Rule(kind, certain=False)
@@ -200,18 +200,13 @@ def describes(name: str) -> bool:
     )
 
 
-_CREDENTIAL_HEADERS = frozenset(
-    {"cookie", "proxy-authorization", *(place.pattern for place in CREDENTIAL_HEADERS)}
-)
-
-
 def is_credential_header(name: str) -> bool:
-    lower = name.lower()
-    return lower in _CREDENTIAL_HEADERS or (
-        looks_like_credential(lower) and "".join(words_of(name)) not in HARMLESS
-    )
+    """Whether a header of this name carries a credential."""
+    kind = header_kind(name.encode("utf-8", "replace"))
+    return kind not in (None, UNKNOWN) and "".join(words_of(name)) not in HARMLESS
 
 
 def is_about(name: str) -> bool:
+    """Whether a name ends in a word for something about a credential: `secret_name`, `token_url`."""
     words = words_of(name)
     return bool(words) and words[-1] in _ABOUT_WORDS

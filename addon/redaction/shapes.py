@@ -20,10 +20,7 @@ from addon.redaction.known_tokens import (
     TokenShape,
 )
 
-__all__ = ["SHORTEST", "Finding", "find", "find_in_answer"]
-
-SHORTEST = 20
-"""Length in bytes of the shortest shape (the id of an AWS key)."""
+__all__ = ["Finding", "find", "find_in_answer"]
 
 
 class Finding(NamedTuple):

@@ -11,23 +11,22 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from addon.messages import WireRequest
+from addon.redaction.credential_places import header_kind
 from addon.redaction.credentials_seen import (
     Credential,
     body_credentials,
     body_encoding,
     header_credentials,
-    header_kind,
     url_credentials,
 )
 from addon.redaction.needle_index import NeedleIndex, encoded_forms
 from addon.redaction.plain_text import squeezed, windows
 from cache_store.entry import Headers
 
-__all__ = ["SHORTEST", "Taint", "credentials_of"]
+__all__ = ["Taint", "credentials_of"]
 
-SHORTEST = 8
-"""Bytes. Shorter values (`test`, `EMPTY`, `ollama`) are not secrets and occur everywhere."""
-
+# Bytes. Shorter values (`test`, `EMPTY`, `ollama`) are not secrets and occur everywhere.
+_SHORTEST = 8
 # So do words and numbers, if they are short.
 _LONG = 12
 _WORDS = re.compile(rb"[A-Za-z]+(?:[-_. ][A-Za-z]+)*|[0-9]+")
@@ -159,7 +158,7 @@ class Taint:
         in_headers = [
             credential
             for name, value in headers
-            if len(value) >= SHORTEST and (kind := header_kind(name)) is not None
+            if len(value) >= _SHORTEST and (kind := header_kind(name)) is not None
             for credential in self._of_header(kind, value)
         ]
         return (*in_headers, *url_credentials(host, target))
@@ -183,7 +182,7 @@ def credentials_of(request: WireRequest) -> tuple[Credential, ...]:
 def _is_distinctive(credential: Credential) -> bool:
     """Whether a credential occurs in an answer only if the answer repeats it."""
     secret = credential.secret
-    return len(secret) >= _LONG or (len(secret) >= SHORTEST and _WORDS.fullmatch(secret) is None)
+    return len(secret) >= _LONG or (len(secret) >= _SHORTEST and _WORDS.fullmatch(secret) is None)
 
 
 def _header_credentials(kind: str, value: bytes) -> tuple[Credential, ...]:

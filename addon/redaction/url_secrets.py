@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from addon.redaction.member_names import credential_kind, looks_secret
 from addon.redaction.shapes import Finding
 
-__all__ = ["find", "has_secret", "in_path", "in_query", "in_userinfo"]
+__all__ = ["find", "has_secret", "in_path", "in_query"]
 
 _SLASH = ord("/")
 # Faster than a search for `://`: colons are frequent in JSON.
@@ -34,7 +34,8 @@ _IN_PATH = re.compile(
     rb"(?i)/bot(?P<bot>[0-9]{3,20}(?::|%3A)[^/?#&\"\\\s<>]{3,})"
     rb"|/services/T[A-Z0-9]{5,20}/B[A-Z0-9]{5,20}/(?P<hook>[A-Za-z0-9]{8,64})"
     rb"|/webhooks/[0-9]{10,24}/(?P<webhook>[\w-]{20,128})"
-    rb"|/(?:access[_-]?token|api[_-]?key|auth[_-]?token|key|token|secret|password|sig|signature)/(?P<named>[^/?#&\"\\\s<>]{8,2048})"
+    rb"|/(?:access[_-]?token|api[_-]?key|auth[_-]?token|key|token|secret|password|sig|signature)"
+    rb"/(?P<named>[^/?#&\"\\\s<>]{8,2048})"
 )
 
 
@@ -54,12 +55,12 @@ def _in_url(text: bytes) -> list[Finding]:
     """The credentials in what follows a URL's `://`."""
     ends = _AUTHORITY_ENDS.search(text)
     start = ends.start() if ends else len(text)
-    findings = [*in_userinfo(text[:start]), *in_path(text, start), *in_query(text, start)]
+    findings = [*_in_userinfo(text[:start]), *in_path(text, start), *in_query(text, start)]
     findings.sort(key=lambda finding: finding.start)
     return findings
 
 
-def in_userinfo(authority: bytes) -> Iterator[Finding]:
+def _in_userinfo(authority: bytes) -> Iterator[Finding]:
     """The user information of an authority, unless it is only a user's name (`git@`)."""
     userinfo, at, _ = authority.rpartition(b"@")
     _, colon, password = userinfo.partition(b":")

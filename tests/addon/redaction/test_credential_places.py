@@ -7,6 +7,7 @@ import pytest
 from addon.redaction.credential_places import (
     BODY_FIELDS,
     CREDENTIAL_HEADERS,
+    header_kind,
     looks_like_credential,
 )
 
@@ -63,3 +64,13 @@ def test_tables_give_reasons() -> None:
 def test_looks(name: str, expected: bool) -> None:
     """Whole words in a name decide what it looks like."""
     assert looks_like_credential(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(b"Authorization", "authorization"), (b"COOKIE", "cookie"), (b"x-odd-token", "x-odd-token"), (b"x-odd", "unknown"),
+     (b"Idempotency-Key", None), (b"x" * 500, "unknown")],
+)  # fmt: skip
+def test_header_kinds(name: bytes, kind: str | None) -> None:
+    """A header's name says what it holds."""
+    assert header_kind(name) == kind
