@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
-    "BODY_FIELDS",
     "CREDENTIAL_HEADERS",
     "UNKNOWN",
     "Place",
@@ -49,61 +48,6 @@ CREDENTIAL_HEADERS = (
     Place("helicone-auth", "Helicone gateway"),
     Place("x-litellm-key", "LiteLLM gateway"),
 )
-
-# Members of JSON, form and multipart bodies, as words. Joined by hyphens they are the kind that is shown.
-_BODY_FIELDS = (
-    Place("access token", "RFC 6749"),
-    Place("actor token", "RFC 8693"),
-    Place("api key", "by custom"),
-    Place("apikey", "by custom"),
-    Place("assertion", "RFC 7521: google-auth's JWT"),
-    Place("authorization", "OpenAI Responses: tools[].authorization of an MCP server"),
-    Place("authorization token", "Anthropic: mcp_servers[].authorization_token"),
-    Place("auth token", "by custom"),
-    Place("aws secret access key", "gateways that take AWS credentials in the body (litellm)"),
-    Place("aws session token", "gateways that take AWS credentials in the body (litellm)"),
-    Place("client assertion", "RFC 7521: azure-identity with a certificate"),
-    Place("client secret", "RFC 6749: azure-identity"),
-    Place("code verifier", "RFC 7636"),
-    Place("device code", "RFC 8628"),
-    Place("id token", "OpenID Connect"),
-    Place("passwd", "by custom"),
-    Place("password", "RFC 6749 4.3"),
-    Place("private key", "service account files"),
-    Place("refresh token", "RFC 6749"),
-    Place("saml assertion", "AWS STS"),
-    Place("SAML assertion", "AWS STS: SAMLAssertion"),
-    Place("secret", "by custom"),
-    Place("secret access key", "AWS"),
-    Place("secret key", "by custom"),
-    Place("security token", "AWS"),
-    Place("session token", "AWS"),
-    Place("subject token", "RFC 8693"),
-    Place("web identity token", "AWS STS"),
-    Place("x api key", "a header given as a body member"),
-)
-
-
-def _spellings(words: list[str]) -> set[str]:
-    first, *rest = words
-    capital = [word[:1].upper() + word[1:] for word in words]
-    return {
-        *(
-            glue.join(form)
-            for glue in ("", "_", "-")
-            for form in (words, capital, [w.upper() for w in words])
-        ),
-        first + "".join(capital[1:]),
-        "_".join([capital[0], *rest]),
-    }
-
-
-BODY_FIELDS = {
-    name: field.pattern.lower().replace(" ", "-")
-    for field in _BODY_FIELDS
-    for name in _spellings(field.pattern.split())
-}
-"""Spelling of a body member that holds a credential -> kind."""
 
 _LOOKS = re.compile(
     r"(?:^|[-_.])(?:token|secret|key|api-?key|auth|authorization|password|passwd|credentials?|signature|jwt|bearer)"

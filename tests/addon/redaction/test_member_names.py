@@ -67,6 +67,34 @@ def test_names_of_data(name: str) -> None:
     assert credential_kind(name, RANDOM) is None
 
 
+WORDS = [
+    "access token", "actor token", "api key", "auth token", "authorization token", "aws session token", "client assertion", "client secret",
+    "code verifier", "connection string", "device code", "id token", "private key", "refresh token", "secret access key", "secret key",
+    "security token", "session token", "subject token", "web identity token", "x api key",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_every_spelling(words: str) -> None:
+    """A name has one kind in camel case, snake case, with hyphens and in capitals; glued it is known as well."""
+    parts = words.split()
+    capital = [part.capitalize() for part in parts]
+    spellings = [
+        "_".join(parts),
+        "-".join(parts),
+        "".join(capital),
+        parts[0] + "".join(capital[1:]),
+        "-".join(capital),
+        "_".join(parts).upper(),
+    ]
+    for name in spellings:
+        assert rule_of(name) == ("-".join(parts), True)
+    for name in ("".join(parts), "".join(parts).upper()):
+        rule = rule_of(name)
+        assert rule is not None
+        assert rule.certain
+
+
 def test_harmless_names_have_their_form() -> None:
     """They are compared in lower case, by their letters alone."""
     assert all(name.isalpha() and name.islower() for name in HARMLESS)
