@@ -1,4 +1,4 @@
-"""`prune`: take out what is no longer wanted."""
+"""`prune`: removes entries by age, use, host and size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["prune"]
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What is needed of an entry to decide; its body is not held. Unix seconds, bytes."""
+    """The parts of an entry that decide about it. `used_at` is in Unix seconds, `size` in bytes."""
 
     key: str
     used_at: float
@@ -33,21 +33,35 @@ class _Candidate:
 
 @click.command()
 @cache_options
-@click.option("--older-than", type=AGE, help="Recorded that long ago: 30d, 12h or 2026-01-31.")
+@click.option("--older-than", type=AGE, help="Only entries recorded that long ago: 30d, 12h or 2026-01-31.")
+@click.option("--unused-since", type=AGE, help="Only entries that no run used or recorded in that time.")
 @click.option(
-    "--unused-since", type=AGE, help="Not used, nor recorded, in that time, as runs wrote at their ends."
+    "--unused-by",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="LOCK",
+    help="Only entries that are in none of these lock files; repeat the option for more files.",
 )
-@click.option("--unused-by", multiple=True, type=click.Path(path_type=Path), metavar="LOCK",
-              help="In none of these lock files of runs; may be given several times.")  # fmt: skip
-@click.option("--host", help="Only of this host; a glob.")
-@click.option("--max-size", type=SIZE, help="Then the least recently used, until the answers take no more.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@click.option("--host", help="Only entries of this host; a glob.")
+@click.option(
+    "--max-size",
+    type=SIZE,
+    help="Then remove the least recently used entries, until the answers take no more.",
+)
+@click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(
-    *, older_than: float | None, unused_since: float | None, unused_by: tuple[Path, ...], host: str | None,
-    max_size: int | None, dry_run: bool, as_json: bool, cache_dir: str | None,
-) -> None:  # fmt: skip
-    """Remove entries. What is asked for must hold altogether; --max-size is applied to what is left."""
+    *,
+    older_than: float | None,
+    unused_since: float | None,
+    unused_by: tuple[Path, ...],
+    host: str | None,
+    max_size: int | None,
+    dry_run: bool,
+    as_json: bool,
+    cache_dir: str | None,
+) -> None:
+    """Remove the entries to which all given options apply. --max-size is applied to those that are left."""
     if older_than is None and unused_since is None and not unused_by and host is None and max_size is None:
         raise click.UsageError(
             "say what to prune: --older-than, --unused-since, --unused-by, --host or --max-size"

@@ -162,9 +162,15 @@ def _output(document: dict[str, Any], said: Spoken, by_place: dict[object, ToolC
 
 
 _READERS = {
-    "choices": _chat, "candidates": _candidates, "output": _output, "content_block": _start, "start": _start,
-    "delta": _delta, "content": _blocks, "message": _message,
-}  # fmt: skip
+    "choices": _chat,
+    "candidates": _candidates,
+    "output": _output,
+    "content_block": _start,
+    "start": _start,
+    "delta": _delta,
+    "content": _blocks,
+    "message": _message,
+}
 
 
 def _add_call(said: Spoken, by_place: dict[object, ToolCall], place: object, name: str, more: str) -> None:

@@ -156,13 +156,20 @@ def _store(url: str, read: timedelta, patience: timedelta) -> Any:
     except ImportError as error:
         raise UsageError("buckets need the obstore package; pip install 'provider-proxy[buckets]'") from error
     client: ClientConfig = {
-        "connect_timeout": timedelta(seconds=5), "read_timeout": read, "timeout": timedelta(minutes=30),
+        "connect_timeout": timedelta(seconds=5),
+        "read_timeout": read,
+        "timeout": timedelta(minutes=30),
         "allow_http": True,
-    }  # fmt: skip
+    }
     retry: RetryConfig = {
-        "max_retries": 5, "retry_timeout": patience,
-        "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
-    }  # fmt: skip
+        "max_retries": 5,
+        "retry_timeout": patience,
+        "backoff": {
+            "init_backoff": timedelta(milliseconds=200),
+            "max_backoff": timedelta(seconds=5),
+            "base": 2,
+        },
+    }
     try:
         if url.startswith("file:"):
             return LocalStore.from_url(url, mkdir=True)
