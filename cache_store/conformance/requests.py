@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from cache_store.answers import bounded_json
 from cache_store.entry import Entry
 
-__all__ = ["Ask", "ask_of"]
+__all__ = ["Ask", "ask_of", "models_of"]
 
 # Endpoints at which a model answers a prompt: Anthropic, OpenAI (chat, legacy, Responses), Gemini and Vertex,
 # Bedrock, Cohere and Ollama, llama.cpp. Token counting, embeddings, files and batches are left out: they would
@@ -59,12 +59,12 @@ def ask_of(entry: Entry) -> Ask | None:
         return None
     host = _text(saved.get("host")) or entry.label.get("host", "")
     body = _json_body(saved)
-    models = _models_of(path, body, entry.label.get("model", ""))
+    models = models_of(path, body, entry.label.get("model", ""))
     sha256 = None if body is None else _prefix_sha256(models[:1], body)
     return Ask(re.sub(r":\d+$", "", host.lower()), path, models, sha256)
 
 
-def _models_of(path: str, body: dict[str, Any] | None, label: str = "") -> tuple[str, ...]:
+def models_of(path: str, body: dict[str, Any] | None, label: str = "") -> tuple[str, ...]:
     """The model's names in a request, each once: from its path (Bedrock, Azure, Gemini), its body and its label."""
     found = [unquote(match[1]) for pattern in _MODEL_IN_PATH if (match := re.search(pattern, path))]
     found += [_text((body or {}).get("model")).removeprefix("models/"), label]
