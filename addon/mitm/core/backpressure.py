@@ -37,9 +37,13 @@ class Backpressure(HttpLayer):
     """An HTTP layer that stops and starts the readers of its connections to providers."""
 
     def _handle_event(self, event: events.Event) -> Commands:
-        yield from super()._handle_event(event)
-        if isinstance(event, events.DataReceived):
-            self._stop_and_start()
+        stock: Commands = super()._handle_event(event)
+        is_due = isinstance(event, events.DataReceived) and self.context.client.alpn == b"h2"
+        return self._and_adjust(stock) if is_due else stock
+
+    def _and_adjust(self, stock: Commands) -> Commands:
+        yield from stock
+        self._stop_and_start()
 
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:
         """Give a stream a connection: a new one where those that are open may be stopped."""

@@ -41,14 +41,18 @@ class HalfClosed(Http1Server):
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup):
-            yield from self._look()
-        else:
-            yield from super()._handle_event(event)
+            return self._look()
+        stock: Commands = super()._handle_event(event)
+        return stock
 
     def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
         """End the exchange, and with it a connection on which no further request can come."""
-        yield from super().mark_done(request=request, response=response)
-        if self._end is not None and self.state == self.read_headers:
+        stock = super().mark_done(request=request, response=response)
+        return stock if self._end is None else self._and_close(stock)
+
+    def _and_close(self, stock: Commands) -> Commands:
+        yield from stock
+        if self.state == self.read_headers:
             yield commands.CloseConnection(self.conn)
 
     def _may_wait(self) -> bool:

@@ -153,6 +153,7 @@ TRAILERS = Feature(
     "Relaying HTTP/1.1 trailers",
     "a trailer ends its exchange: the connection is closed and nothing is stored",
     (
+        Name("h11._readers", "ChunkedReader.read_eof", ("self",)),
         Name(_HTTP1, "Http1Connection.body_reader"),
         Name(_HTTP1, "Http1Connection.read_body", _EVENT, ("read_eof", "EndOfMessage")),
         Name(_HTTP1, "Http1Client.send", _EVENT, (b"0\r\n\r\n",)),

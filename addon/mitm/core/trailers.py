@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import h11
+from h11._readers import ChunkedReader
 from mitmproxy import http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
@@ -31,19 +32,21 @@ class Trailers(Http1Connection):
 
     def read_body(self, event: events.Event) -> Commands:
         """Read a part of a message's body."""
-        if not isinstance(self.body_reader, _Reader):
-            self.body_reader = _Reader(self.body_reader)  # type: ignore[assignment]  # a duck type of h11's
-        yield from replaced(super().read_body(event), self._with_received)
+        stock = super().read_body(event)
+        reader: Any = self.body_reader
+        if isinstance(reader, ChunkedReader):
+            self.body_reader = reader = _Reader(reader)  # type: ignore[assignment]  # a duck type of h11's
+        return replaced(stock, self._with_received) if isinstance(reader, _Reader) else stock
 
     def send(self, event: HttpEvent) -> Commands:
         """Send a part of a message."""
         if isinstance(event, RequestTrailers | ResponseTrailers):
             self._to_send = event.trailers
-        elif isinstance(event, RequestEndOfMessage | ResponseEndOfMessage) and self._to_send:
-            yield from replaced(super().send(event), self._with_sent)
-            self._to_send = None
-        else:
-            yield from super().send(event)
+            return _nothing()
+        stock = super().send(event)
+        if self._to_send and isinstance(event, RequestEndOfMessage | ResponseEndOfMessage):
+            return replaced(stock, self._with_sent)
+        return stock
 
     def _with_received(self, command: commands.Command) -> list[commands.Command] | None:
         reader: Any = self.body_reader
@@ -61,7 +64,12 @@ class Trailers(Http1Connection):
             return None
         assert self._to_send is not None
         fields = b"".join(b"%s: %s\r\n" % field for field in self._to_send.fields)
+        self._to_send = None
         return [commands.SendData(command.connection, b"0\r\n" + fields + b"\r\n")]
+
+
+def _nothing() -> Commands:
+    yield from ()
 
 
 class _Reader:

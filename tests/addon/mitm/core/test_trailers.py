@@ -1,5 +1,7 @@
 """Trailers of HTTP/1.1 messages are relayed, or discarded where nothing can carry them."""
 
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import asyncio
@@ -8,6 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mitmproxy import http, options
+from mitmproxy.proxy import commands, context, events
+from mitmproxy.proxy.layers.http._events import (
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.test import tflow
+
+from addon.mitm.core.trailers import Trailers
 
 CHAT = json.dumps(
     {"id": "c", "object": "chat.completion", "model": "m",
@@ -119,3 +133,24 @@ async def test_bad_trailers_end_the_exchange(proxied: Callable[..., Any]) -> Non
         await client.send(p.request())
         assert not (await client.reader.read()).endswith(b"0\r\n\r\n")
         assert p.stored() == 0
+
+
+def test_trailers_are_discarded_where_nothing_can_carry_them() -> None:
+    """An answer without chunks, as an HTTP/2 provider's is for an HTTP/1.1 client, ends as it would without them."""
+
+    class Server(Trailers, Http1Server):
+        pass
+
+    client = tflow.tclient_conn()
+    server = Server(context.Context(client, options.Options()))
+    list(server.handle_event(events.Start()))
+    list(server.handle_event(events.DataReceived(client, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")))
+    response = http.Response.make(200, b"body", {"content-type": "text/plain"})
+    parts = (
+        ResponseHeaders(1, response),
+        ResponseData(1, b"body"),
+        ResponseTrailers(1, http.Headers(a="b")),
+        ResponseEndOfMessage(1),
+    )
+    sent = [c.data for part in parts for c in server.handle_event(part) if isinstance(c, commands.SendData)]
+    assert b"".join(sent).endswith(b"content-length: 4\r\n\r\nbody")
