@@ -152,7 +152,10 @@ def _miss(miss: dict[str, Any]) -> str:
     )
     near = f" · nearest {_text(str(miss['nearest'])[:12])}…" if miss["nearest"] else ""
     shared = miss["shared_messages"]
-    same = f" · the first {plural(shared, 'message')} the same" if shared else ""
+    same = (
+        " · the first message is the same" if shared == 1 else f" · the first {shared} messages are the same"
+    )
+    same = same if shared else ""
     return (
         f'<details class="missed" open><summary><b>{_text(miss["place"])}</b>{asked}{marks}</summary>'
         f'<p class="quiet">{_text(miss["key"][:12])}…{near}{_text(same)}</p>'

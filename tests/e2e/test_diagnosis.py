@@ -234,7 +234,7 @@ def test_bad_input_is_one_line(
 
 
 def test_a_cache_without_an_index_gets_one(start_proxy: Start, upstream: Upstream) -> None:
-    """What was recorded before there was an index, or whose index was lost, is found all the same."""
+    """An entry is found even if the index was lost or did not exist when it was recorded."""
     proxy = start_proxy(upstream, "read-write")
     ask(proxy, "what is the capital of the country?")
     proxy.stop()

@@ -54,7 +54,7 @@ def command(tmp_path: Path) -> Command:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """Where the cache is by default."""
+    """The default cache directory."""
     return tmp_path / ".provider-proxy" / "cache"
 
 
@@ -159,7 +159,7 @@ def test_stats_tells_what_there_is(command: Command, cache: Path) -> None:
 
 
 def test_prune_by_age_host_and_use(command: Command, cache: Path) -> None:
-    """What is asked for must hold altogether; a dry run removes nothing."""
+    """All conditions must hold; a dry run removes nothing."""
     old, used = _entry("old", age=40 * DAY), _entry("used", age=40 * DAY)
     other, new = _entry("other", host="api.groq.com", age=40 * DAY), _entry("new")
     _fill(cache, old, used, other, new)
@@ -195,7 +195,7 @@ def test_prune_to_a_size_takes_the_least_recently_used(command: Command, cache: 
 def test_a_run_writes_what_it_used(
     command: Command, start_proxy: Callable[..., Proxy], upstream: Upstream, cache: Path
 ) -> None:
-    """What a run served counts as used at its end."""
+    """At its end, a run marks the entries that it served as used."""
     old = _entry("hello", age=40 * DAY)
     never = _entry("never", age=40 * DAY)
     _fill(cache, old, never)
@@ -210,7 +210,7 @@ def test_a_run_writes_what_it_used(
 def test_prune_by_lock_files(
     command: Command, start_proxy: Callable[..., Proxy], upstream: Upstream, cache: Path, tmp_path: Path
 ) -> None:
-    """What none of the lock files names goes."""
+    """Entries that no lock file names are removed."""
     kept, gone = _entry("kept"), _entry("gone")
     _fill(cache, kept, gone)
     digest = kept.encode()[-32:].hex()
@@ -257,7 +257,7 @@ def test_verify_finds_a_value_whose_file_is_gone(command: Command, cache: Path) 
 
 
 def test_verify_finds_what_a_killed_process_left(command: Command, cache: Path) -> None:
-    """A file that no entry names is told, no reason to fail, and removed with --repair."""
+    """A file that no entry names is reported without failing, and removed with --repair."""
     _fill(cache, _entry("hello"))
     left = cache / "ab" / "cd" / f"{0:028x}.val"
     left.parent.mkdir(parents=True)
@@ -274,7 +274,7 @@ def test_verify_finds_what_a_killed_process_left(command: Command, cache: Path) 
 def test_rekey_follows_the_settings(
     command: Command, start_proxy: Callable[..., Proxy], upstream: Upstream, cache: Path
 ) -> None:
-    """What is ignored from now on hits without recording anew; a second time nothing changes."""
+    """After a new ignore rule and rekey, requests hit without a new recording; a second rekey changes nothing."""
     _fill(cache, _entry("hello", user="alice"), _entry("else", user="bob"))
     dry = command("rekey", "--dry-run", ignore_fields="/user")
     assert (dry.returncode, dry.stderr.split(",")[0]) == (0, "2 entries: 2 would change")

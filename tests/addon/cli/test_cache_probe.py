@@ -138,7 +138,7 @@ def test_the_table_for_people(fixture: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("form", ["--table", "--json"])
 def test_short_prompts_say_nothing(fixture: Any, form: str) -> None:
-    """If no prompt was long enough to be cached, that is said, and it is no failure."""
+    """Prompts that are too short to be cached are named as the reason, and are not a failure."""
     short = {"input_tokens": 9, "output_tokens": 1}
     result = probe("anthropic", "--model", "claude-x", form, "--usage-fixture", fixture([short, short]))
     assert result.exit_code == 0

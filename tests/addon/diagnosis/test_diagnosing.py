@@ -53,7 +53,7 @@ def ask(text: str, **more: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_kinds_of_text(explain: Explain, old: str, new: str, kind: Kind, advice: str) -> None:
-    """What differs within a message is named by its pointer and its kind, with the remedy for that kind."""
+    """A difference within a message is named by its pointer and its kind, with the remedy for that kind."""
     found = explain(identity(ask(old)), identity(ask(new)))
     (only,) = found.differences
     assert (only.place, only.kind) == ("/messages/2/content", kind)
@@ -87,14 +87,14 @@ def test_kinds_of_text(explain: Explain, old: str, new: str, kind: Kind, advice:
 def test_kinds_of_members(
     explain: Explain, old: dict[str, Any], new: dict[str, Any], place: str, kind: Kind, advice: str
 ) -> None:
-    """What a member's name says, or its place in a list."""
+    """The kind follows from the name of a member or from its place in a list."""
     found = explain(identity(old), identity(new))
     assert [(d.place, d.kind) for d in found.differences] == [(place, kind)]
     assert found.remedy.startswith(advice)
 
 
 def test_header_query_path_and_method(explain: Explain) -> None:
-    """What is no body is compared too, and what may be ignored says how."""
+    """Headers, the query, the path and the method are compared too; the remedy names the setting that fits."""
     base = identity(ask("q"), f"{CHAT}?t=1", openai_beta="assistants=v1")
     found = explain(base, identity(ask("q"), f"{CHAT}?t=2", openai_beta="assistants=v2"))
     assert [d.place for d in found.differences] == ["query t", "header openai-beta"]
@@ -104,7 +104,7 @@ def test_header_query_path_and_method(explain: Explain) -> None:
 
 
 def test_the_same_endpoint_comes_first(explain: Explain) -> None:
-    """An equal body at another path is no reason to pass by one at the same path."""
+    """A request to the same path is nearer than an equal body at another path."""
     here, there = identity(ask("a b c d e f g")), identity(ask("a b c d e f h"), "/v1/other")
     assert explain(here, there, identity(ask("a b c d e f h"))).nearest == here.key
 
@@ -165,7 +165,7 @@ def test_nothing_recorded() -> None:
 
 
 def test_a_misss_own_answer_explains_nothing() -> None:
-    """What was stored since the request began is left out: of the candidates, and of what there is of its host."""
+    """An entry that was stored after the request began is neither a candidate nor counted for its host."""
     store = MemoryStore()
     wanted = identity(ask("q"))
     own = entry(wanted)
@@ -190,7 +190,7 @@ def test_equal_requests_say_why_else(explain: Explain) -> None:
 
 
 def test_bodies_that_are_no_json(explain: Explain) -> None:
-    """Text is compared as text, and a body of another kind is said to be one."""
+    """Texts are compared as text; for bodies of different kinds, the kinds are shown."""
     found = explain(identity(b"hello there 1"), identity(b"hello there 2"))
     assert found.differences[0].place == "body /value"
     found = explain(identity(b"hello"), identity({"a": 1}))
@@ -207,7 +207,7 @@ def test_many_differences_are_bounded(explain: Explain) -> None:
 
 
 def test_hostile_requests_break_nothing() -> None:
-    """An entry from elsewhere may carry any request: it is no candidate, and never an exception."""
+    """A damaged saved request is not a candidate, and raises nothing."""
     good = identity(ask("q"))
     store = MemoryStore()
     for number, request in enumerate((b"", b"[]", b"\xff", b'{"path": 1}', b'{"path":"x","body":{"kind":"json"}}',
@@ -230,7 +230,7 @@ def test_two_entries_are_compared(explain: Explain) -> None:
 @pytest.mark.parametrize("secret", ["made-up/SECRET+one", "made-up/SECRET+one" * 20], ids=["short", "long"])
 @pytest.mark.parametrize("side", ["old", "new", "name", "path", "alone", "recorded path", "endpoint"])
 def test_a_request_that_holds_a_credential_is_not_shown(side: str, secret: str) -> None:
-    """Nothing of either request is said where one holds what this run has seen as a credential, cut short or not."""
+    """If either request contains a credential that this run has seen, no text of either is shown."""
     held, plain = identity(ask(f"my key is {secret}")), identity(ask("my key is gone"))
     if side == "name":
         held = identity(ask("q", metadata={secret: "a"}))
@@ -287,7 +287,7 @@ def test_a_changed_ignore_rule_is_explained() -> None:
 
 
 def test_advice_names_the_command_as_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who uses the wrapper is told to use the wrapper."""
+    """The advice names the wrapper if the user started the wrapper."""
     monkeypatch.setenv("RUN_PROXY_SH", "./run-proxy.sh")
     assert program() == "./run-proxy.sh"
     monkeypatch.setenv("RUN_PROXY_SH", "/a b/run-proxy.sh")
@@ -295,7 +295,7 @@ def test_advice_names_the_command_as_it_was_typed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_places_of_one_pattern_are_named_once(explain: Explain) -> None:
-    """The same member of many items is one pattern in the line."""
+    """One member that differs in many items is one pattern in the line."""
     old, new = (
         {"model": "m", "items": [{"id": f"{name}{at}", "n": at} for at in range(4)], "z": name}
         for name in "ab"

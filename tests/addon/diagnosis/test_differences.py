@@ -24,7 +24,7 @@ def saved(value: Any, **more: Any) -> dict[str, Any]:
 
 
 def places(old: Any, new: Any) -> list[str]:
-    """Where the bodies differ."""
+    """The places where two bodies differ."""
     return [found.place for found in differences(saved(old), saved(new))]
 
 

@@ -52,14 +52,14 @@ def test_a_five_turn_conversation_with_tool_calls() -> None:
 
 
 def test_a_conversation_that_goes_on_from_a_miss() -> None:
-    """An added message is no value that comes back, but what is built on it follows all the same."""
+    """An added message is not a repeated value, but the conversation that continues it is folded."""
     added = [TALK[0], {"role": "user", "content": "Before all: hello."}, *TALK[1:]]
     asked = [added[: length + 1] for length in TURNS]
     assert roots(turns(TALK), asked) == [None, 0, 0, 0, 0]
 
 
 def test_a_changed_system_prompt_is_one_cause_for_all() -> None:
-    """The same value at the same place makes every conversation miss: one cause."""
+    """One value that changes in every conversation is one cause."""
     other = [{"role": "system", "content": "Help, please."}]
     asked = [[*other, {"role": "user", "content": f"Question {n}?"}] for n in range(3)]
     recorded = [[TALK[0], {"role": "user", "content": f"Question {n}?"}] for n in range(3)]
@@ -74,6 +74,6 @@ def test_other_misses_are_causes_of_their_own() -> None:
 
 
 def test_a_retry_is_no_follower_of_itself() -> None:
-    """The same request again is the same miss."""
+    """A repeated request is the same miss, not a follower."""
     asked = [[{"role": "user", "content": "Question?"}]] * 2
     assert roots([[{"role": "user", "content": "Another question?"}]], asked) == [None, None]

@@ -1,4 +1,4 @@
-"""What kind of thing differs."""
+"""Kinds of differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do about a difference."""
+"""Advice for differences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_kind_has_one(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("place", ["/messages/0/content", "header x-trace"])
 def test_what_is_recorded_already_needs_no_recording(kind: Kind, place: str) -> None:
-    """Where the run records the answer itself, nobody is told to record it; what keeps a value still is said."""
+    """If the run records the answer itself, the advice does not say to record it, but how to keep a value the same."""
     text = remedy(Difference(place, kind, "a", "b"), "")
     assert "record it" not in text
     assert "record the" not in text
@@ -77,7 +77,7 @@ def test_one_pattern_for_all_indices() -> None:
 
 
 def test_an_api_version_is_not_a_date() -> None:
-    """Nobody is told to freeze a clock because an SDK sends another version."""
+    """A changed API version is not explained as a date."""
     text = remedy(Difference("header anthropic-version", Kind.API_VERSION, "2023-06-01", "2026-10-21"))
     assert "clock" not in text
     assert text.startswith("An upgrade of the SDK")

@@ -10,7 +10,7 @@ from addon.diagnosis.shortening import LONGEST, shared_start, shortened, shown_a
 
 
 def test_the_shared_start_is_the_longest() -> None:
-    """As a character by character count has it, on texts of every likeness."""
+    """The result equals a count character by character, on random texts."""
     pick = random.Random(1)
     for _ in range(300):
         a = "".join(pick.choices("ab", k=pick.randint(0, 40)))

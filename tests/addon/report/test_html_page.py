@@ -75,7 +75,7 @@ def test_markdown_has_no_markup_from_outside() -> None:
 
 
 def test_a_report_of_another_version_is_completed() -> None:
-    """What an older report lacks is zero; what is of another kind is refused."""
+    """A member that an older report lacks is zero; a member of the wrong type is refused."""
     whole = RunCounts("r", "read-write").as_dict()
     older = {"run": "r", "mode": "read-write", "hosts": {"h": {"hits": 2}}}
     assert conformed(older)["hosts"]["h"]["misses"] == 0

@@ -181,14 +181,14 @@ def test_a_miss_with_nothing_near_is_not_listed() -> None:
 
 
 def test_failed_gates_come_last() -> None:
-    """What made a run fail is the last thing that it says."""
+    """The failed gates are the last lines."""
     counts = _counts("a.example")
     counts.failed_gates = ["--max-misses 0: there were 3 misses"]
     assert render_report(counts).splitlines()[-1] == "gate failed: --max-misses 0: there were 3 misses"
 
 
 def test_the_state_of_a_second_tier_is_said() -> None:
-    """Where there is a second tier the report says how it is; where there is none it says nothing."""
+    """The report has a line on the second tier only if there is one."""
     counts = RunCounts("run", "read-write")
     assert "second tier" not in render_report(counts)
     counts.second_tier = "unhealthy"

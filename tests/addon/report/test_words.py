@@ -7,7 +7,7 @@ from addon.report.words import cost_lines, hit_rate, side_lines
 
 
 def test_the_hit_rate() -> None:
-    """Where nothing was looked up there is none."""
+    """There is no rate without look-ups."""
     assert hit_rate({"hits": 0, "misses": 0}) is None
     assert hit_rate({"hits": 3, "misses": 1}) == 0.75
 
@@ -25,7 +25,7 @@ def test_costs_in_one_line_each() -> None:
 
 
 def test_what_else_there_was() -> None:
-    """Budgets and unused entries are said where there is something to say."""
+    """Budgets and unused entries have a line only if there are any."""
     counts = RunCounts("r", "read-write")
     assert side_lines(counts.as_dict()) == []
     counts.over_budget, counts.unused = 2, ["pp1-a"]
