@@ -128,3 +128,21 @@ def test_another_file_under_a_replayed_start(start_proxy: Callable[..., Proxy], 
     proxy = start_proxy(None, mode="read-only-require-hit")
     for content in (b"hello", b"other"):
         assert upload(proxy, "a.txt", content) == ("true", "true", "a.txt")
+
+
+def test_equal_starts_of_one_run_are_uploads_of_their_own(
+    start_proxy: Callable[..., Proxy], upstream: Upstream
+) -> None:
+    """Two files of one name in the recording run each reach the provider, and both are replayed."""
+    upstream.script = provider
+    proxy = start_proxy(upstream)
+    first, second = start(proxy, "a.txt"), start(proxy, "a.txt")
+    assert first.headers["x-goog-upload-url"] != second.headers["x-goog-upload-url"]
+    for begun, content in ((second, b"other"), (first, b"hello")):
+        assert (
+            send(proxy, begun.headers["x-goog-upload-url"], content).json()["file"]["displayName"] == "a.txt"
+        )
+    proxy.stop()
+    proxy = start_proxy(None, mode="read-only-require-hit")
+    for content in (b"hello", b"other"):
+        assert upload(proxy, "a.txt", content) == ("true", "true", "a.txt")
