@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from addon.accounting.figures import plural
 from addon.accounting.receipts import read_receipt, rekey_receipt
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
@@ -152,8 +153,9 @@ def _print_plan(plan: _Plan, *, done: bool) -> None:
         say(f"{old[:16]}  cannot get a new key: {why}")
     changed = "changed" if done else "would change"
     say(
-        f"{plan.entries} entries: {len(plan.changes)} {changed}, {len(plan.collisions)} collide, "
-        f"{len(plan.stuck)} cannot get a new key, {plan.unknown} without a saved request",
+        f"{plural(plan.entries, 'entry', 'entries')}: {len(plan.changes)} {changed}, "
+        f"{len(plan.collisions)} collide, {len(plan.stuck)} cannot get a new key, "
+        f"{plan.unknown} without a saved request",
         err=True,
     )
     if plan.collisions:

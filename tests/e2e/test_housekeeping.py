@@ -318,7 +318,7 @@ def test_rekey_moves_what_another_version_of_the_key_recorded(
     assert printed.count(f"{note}\n") == 1
     assert command("verify").stderr.startswith("1 entry, 0 bad")
     assert old.key[4:12] in command("ls").stdout
-    assert command("rekey").stderr.startswith("1 entries: 1 changed")
+    assert command("rekey").stderr.startswith("1 entry: 1 changed")
     assert _keys(command) == [ours.key]
     proxy = start_proxy(None, mode="read-only-require-hit")
     assert cached(ask(proxy)) == "true"

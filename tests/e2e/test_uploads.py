@@ -45,7 +45,7 @@ def provider(exchange: Exchange) -> None:
 
 
 def start(proxy: Proxy, name: str) -> requests.Response:
-    """The first step."""
+    """Start an upload."""
     with session(proxy) as client:
         return client.post(
             START,

@@ -1,4 +1,4 @@
-"""Bodies that lie, bombs, huge uploads, bytes that are no text, user information in URLs: defined, never a crash."""
+"""Lying encodings, bombs, huge uploads, bytes that are not text, and user information in URLs never crash."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_hundred_megabytes(make: Callable[..., WireRequest]) -> None:
 
 
 def test_header_bytes_that_are_no_text(make: Callable[..., WireRequest]) -> None:
-    """Bytes that are not UTF-8, in names and values, are told apart and survive saving."""
+    """Bytes that are not UTF-8, in names and in values, remain distinct and survive saving."""
     requests = [
         WireRequest("GET", "https", "h", 443, "/", ((name, value),), b"")
         for name, value in (
@@ -73,7 +73,7 @@ def test_header_bytes_that_are_no_text(make: Callable[..., WireRequest]) -> None
 
 
 def test_a_user_in_the_url_is_a_credential(make: Callable[..., WireRequest], key: Callable[..., str]) -> None:
-    """User information is gone from host and target; that it was there counts as a credential."""
+    """User information is removed from host and target, and counts as a sent credential."""
     for other in (
         {"host": "user:PASSWORD@api.openai.com"},
         {"target": "https://user:PASSWORD@api.openai.com/v1/x"},
@@ -84,7 +84,7 @@ def test_a_user_in_the_url_is_a_credential(make: Callable[..., WireRequest], key
 
 
 def test_an_uploaded_file_is_its_bytes(key: Callable[..., str]) -> None:
-    """The JSON file that is uploaded to Gemini is bytes, though its content-type says JSON."""
+    """A JSON file that is uploaded to Gemini is identified by its bytes, although its content-type is JSON."""
     headers = {"x-goog-upload-command": "upload, finalize"}
     assert key(b'{"a":1}', headers) != key(b'{"a": 1}', headers)
     start = {"x-goog-upload-command": "start"}

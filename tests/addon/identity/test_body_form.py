@@ -1,4 +1,4 @@
-"""What kind of body a body is."""
+"""The normal form of bodies, by content-type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def body_of(body: bytes, content_type: str | None = JSON, *, is_decoded: bool = 
     [None, "", JSON, "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"],
 )
 def test_json_types(content_type: str | None) -> None:
-    """JSON is read where the type says so, and where there is none (boto3 sends none)."""
+    """A body is read as JSON if its type says so, or if it has no type (boto3 sends none)."""
     assert isinstance(body_of(b'{"a": 1}', content_type), Document)
 
 
@@ -56,7 +56,7 @@ def test_json_types(content_type: str | None) -> None:
     ids=repr,
 )
 def test_other_kinds(body: bytes, content_type: str, expected: dict[str, Any] | None) -> None:
-    """Every other body says its kind; what does not parse as it claims is text or bytes."""
+    """Every other body has a kind; a body that does not parse as its type claims is text or bytes."""
     assert body_of(body, content_type) == expected
 
 
@@ -78,7 +78,7 @@ def test_parts_are_saved_by_what_they_hold() -> None:
 
 
 def test_long_bodies_are_digests_of_what_is_redacted() -> None:
-    """Beyond 64 KiB text and bytes are their size and hash; a secret in them does not count as itself."""
+    """Beyond 64 KiB, text and bytes are saved as size and hash, computed after redaction."""
     text = b"x" * INLINE
     assert body_of(text, "text/plain") == {"kind": "text", "value": text.decode()}
     secret = b" AKIAIOSFODNN7EXAMPLE"
@@ -89,7 +89,7 @@ def test_long_bodies_are_digests_of_what_is_redacted() -> None:
 
 
 def test_a_body_that_was_not_decoded_is_bytes() -> None:
-    """What a content-encoding hides is not read as JSON, even if it looks like it."""
+    """A body whose content-encoding was not undone is not read as JSON, even if it looks like JSON."""
     assert body_of(b"{}", is_decoded=False) == {"kind": "text", "value": "{}"}
 
 

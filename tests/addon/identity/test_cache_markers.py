@@ -53,14 +53,14 @@ def test_places(body: dict[str, Any]) -> None:
     ids=json.dumps,
 )  # fmt: skip
 def test_data_is_left_alone(body: Any) -> None:
-    """Anywhere else, or of any other shape, it is data."""
+    """A marker in any other place, or of any other shape, is data."""
     before = json.dumps(body)
     assert take_markers(body) == []
     assert json.dumps(body) == before
 
 
 def test_distinct_and_sorted() -> None:
-    """Each marker is told once, in one order, whatever the order of its members."""
+    """Each distinct marker is returned once, sorted, whatever the order of its members."""
     body = {
         "system": [
             {"cache_control": LONG},

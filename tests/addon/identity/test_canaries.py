@@ -24,7 +24,7 @@ MARK = "CANARY-4f9d1c7e82b0"
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """The encodings in which a secret may hide, made without the code under test."""
+    """The encodings in which a secret may hide, computed without the code under test."""
     raw = secret.encode()
     yield raw
     yield raw.lower()
@@ -145,7 +145,7 @@ SHAPED = {
 def test_shapes_are_redacted_everywhere(
     secret: str, where: Callable[[str], dict[str, object]], make: Callable[..., WireRequest]
 ) -> None:
-    """What looks like a secret is not saved, wherever it stands and however it is spelled."""
+    """Text with the shape of a secret is not saved, wherever it stands and however it is spelled."""
     found = stored(make(**where(secret)))
     core = secret.split("\n")[1] if "\n" in secret else secret
     assert not [form for form in forms(core) if form in found]

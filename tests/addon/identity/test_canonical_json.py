@@ -68,7 +68,7 @@ def test_idempotent(value: Any) -> None:
 
 @given(VALUES)
 def test_spelling_does_not_matter(value: Any) -> None:
-    """Escapes, spaces and indentation do not show."""
+    """Escapes, spaces and indentation do not affect the form."""
     assert form(json.dumps(value)) == form(json.dumps(value, ensure_ascii=False, indent=2))
 
 
@@ -115,7 +115,7 @@ def test_forms_differ_where_one_member_does(value: Any, data: st.DataObject) -> 
 
 @given(VALUES, st.randoms(use_true_random=False))
 def test_shuffled_keys(value: Any, chance: random.Random) -> None:
-    """The order of keys outside of `properties` does not show."""
+    """The order of keys outside of `properties` does not affect the form."""
 
     def shuffled(inner: Any, keep: bool = False) -> Any:
         if isinstance(inner, list):
@@ -133,7 +133,7 @@ def test_shuffled_keys(value: Any, chance: random.Random) -> None:
 @pytest.mark.parametrize("piece", ["", "é", "\x7f", "1.0", '"', "\\", *map(chr, range(32))])
 @pytest.mark.parametrize("is_ascii", [True, False])
 def test_a_long_text_is_written_like_any(piece: str, is_ascii: bool) -> None:
-    """A text of many letters, as an image is, has the form that a short one has, whatever letter is in it."""
+    """A long text, such as an image, has the same form as a short one, whatever characters it contains."""
     for value in (
         ["b" * 4_000 + piece],
         {"a": piece, "b": "b" * 4_000 + piece + "b" * 4_000, "c": {piece: 1}},
@@ -155,7 +155,7 @@ def test_every_character_is_written_as_the_standard_library_does(parent: str) ->
 
 @given(VALUES)
 def test_written_as_the_standard_library_does(value: Any) -> None:
-    """Integers, literals, text and nesting are what the standard library's writer makes of them."""
+    """Integers, literals, text and nesting are written as the standard library writes them."""
     value = json.loads(
         json.dumps(value).replace("properties", "property"),
         parse_float=str,
@@ -243,7 +243,7 @@ def test_brackets_in_text_are_no_nesting(start: str, end: str, depth: int, fille
     ids=lambda data: repr(data[:20]),
 )  # fmt: skip
 def test_what_has_no_form(data: bytes) -> None:
-    """What is not JSON, or cannot be told apart for sure, is refused."""
+    """Text that is not JSON, or that parsers read differently, is refused."""
     with pytest.raises(NotCanonical):
         parse(data)
 
@@ -282,7 +282,7 @@ def test_bounded_time(text: str) -> None:
 
 
 def test_notable_members_are_told() -> None:
-    """A document says whether it may hold markers or credentials, so that most are not walked again."""
+    """A document notes whether it may contain markers or credentials."""
     assert parse(b'{"a":[{"cache_control":{"type":"x"},"api_key":"k"}]}').notable == {MARKERS, CREDENTIALS}
     for text in (
         '{"headers":{"x":"y"}}',

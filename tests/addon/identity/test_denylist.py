@@ -1,4 +1,4 @@
-"""What is left out of the identity, name by name."""
+"""The names that are left out of the identity."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ LEFT_OUT = [place for v, places in HEADERS for place in places if v in (Verdict.
 @pytest.mark.parametrize("host", ["api.openai.com", GATEWAY])
 @pytest.mark.parametrize("place", LEFT_OUT, ids=lambda place: place.pattern)
 def test_a_header_that_is_left_out_changes_no_key(place: Place, host: str, key: Callable[..., str]) -> None:
-    """With it, with another value, or without it: one key on every host (a credential is there in any case)."""
+    """With it, with another value, or without it there is one key on every host (a credential is always sent)."""
     for name in examples(place):
         keys = {key({"model": "m"}, {name: value}, host=host) for value in ("one-value", "another")}
         assert keys == {key({"model": "m"}, host=host)}, name
@@ -122,7 +122,7 @@ def test_a_header_that_is_in_changes_the_key(place: Place, key: Callable[..., st
 
 
 def test_every_row_has_a_reason_and_fits_its_verdict() -> None:
-    """No row is dead: each has a reason, and decides for the names it stands for."""
+    """Each row has a reason and decides for the names that it matches."""
     for verdict, places in HEADERS:
         for place in places:
             assert place.reason
@@ -135,7 +135,7 @@ def test_every_row_has_a_reason_and_fits_its_verdict() -> None:
 
 
 def test_an_unknown_header_is_in(key: Callable[..., str]) -> None:
-    """Unknown means in, whatever its name or value; its repeats count."""
+    """An unknown header is in the identity, whatever its name or value, and its repeats count."""
     keys = {
         key({"model": "m"}, list(headers))
         for headers in ([], [("x-new", "a")], [("x-new", "b")], [("x-new", "a"), ("x-new", "a")], [("y-new", "a")],
@@ -151,7 +151,7 @@ QUERY = [(family.hosts[0].replace("*", "x"), place) for family in FAMILIES for p
 def test_a_credential_in_the_query_of_its_provider_is_left_out(
     host: str, place: Place, key: Callable[..., str]
 ) -> None:
-    """On its provider's hosts it shows as nothing but that a credential was sent, in either place."""
+    """For its provider, only the fact that a credential was sent counts, in either place."""
     for name in examples(place):
         keys = {key(headers=headers, target=f"/v1/x?{name}{value}&alt=sse", host=host)
                 for headers, value in (([], "=one"), ([], "=two"), ([("x-api-key", "k")], "="))}  # fmt: skip
@@ -167,7 +167,7 @@ def test_a_credential_in_the_query_of_its_provider_is_left_out(
 def test_a_credential_in_the_query_of_another_host_is_hashed(
     name: str, host: str, key: Callable[..., str]
 ) -> None:
-    """Two values are two requests there, and neither is saved."""
+    """Two values are two requests, and neither value is saved."""
     assert query_verdict(name, family_of(host)) is Verdict.HASHED
     targets = (f"/v1/x?{name}=one", f"/v1/x?{name}=two", "/v1/x")
     assert len({key(headers=[], target=target, host=host) for target in targets}) == 3
@@ -185,7 +185,7 @@ def test_the_rest_of_a_shared_access_signature_is_out_beside_it_only(key: Callab
 
 @pytest.mark.parametrize("name", ["pageToken", "token", "x-session-token", "password"])
 def test_query_parameters_that_look_like_credentials_are_hashed(name: str, key: Callable[..., str]) -> None:
-    """They may page or route: in, without their value."""
+    """Such a parameter may page or route, so it is in the identity as a hash."""
     assert query_verdict(name, None) is Verdict.HASHED
     assert len({key(target=f"/x?{name}=one"), key(target=f"/x?{name}=two"), key(target="/x")}) == 3
 
@@ -276,6 +276,6 @@ PAIRS = {
 def test_what_may_decide_the_answer_of_another_host_counts(
     name: str, host: str, key: Callable[..., str]
 ) -> None:
-    """Whatever looks like a credential or a session, another host may answer by it."""
+    """Another host may answer by anything, even by a credential or a session id."""
     one, other = PAIRS[name]
     assert key(**one, host=host) != key(**other, host=host)

@@ -27,7 +27,7 @@ NUMBERS = st.from_regex(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?
     ],
 )  # fmt: skip
 def test_one_spelling(spelled: str, expected: str) -> None:
-    """Numbers of the same exact value get the same, readable, spelling."""
+    """Numbers of equal value get one readable spelling."""
     assert canonical(spelled) == expected
 
 
@@ -61,11 +61,11 @@ def test_too_long_is_refused() -> None:
     "text", ["1." + "7" * 4294 + "e-9", "-1." + "7" * 4294 + "e-9", "10e" + "9" * 18, "0.1e-" + "9" * 17]
 )
 def test_what_would_be_too_long_to_read_again_is_refused(text: str) -> None:
-    """A number that is spelled longer than it was sent is refused where its spelling would be."""
+    """A number whose normal spelling is too long is refused."""
     with pytest.raises(NumberTooLong):
         canonical(text)
 
 
 def test_a_huge_exponent_is_not_expanded() -> None:
-    """An exponent of a quadrillion takes no time and no room."""
+    """An exponent of a quadrillion is not expanded."""
     assert canonical("12e999999999999999") == "12e999999999999999"

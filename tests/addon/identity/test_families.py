@@ -12,7 +12,7 @@ from addon.settings.hosts import PROVIDER_HOSTS
 
 @pytest.mark.parametrize("glob", [glob for _, glob in PROVIDER_HOSTS])
 def test_every_built_in_host_has_a_family(glob: str) -> None:
-    """A host that is intercepted by default is one that the denylists were made for."""
+    """Every host that is intercepted by default belongs to a provider."""
     assert is_provider(family_of(glob.replace("*", "eu-west-1")))
 
 

@@ -89,7 +89,7 @@ def test_members_by_name(body: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(("one", "other"), [(12, "12"), (1.5, "1.5"), (10**30, str(10**30)), (12, 12.5)])
 def test_a_number_is_not_its_text(one: Any, other: Any, make: Callable[..., WireRequest]) -> None:
-    """A number under a credential's name is another request than the text that spells it."""
+    """A number and its text under a credential's name are two requests."""
     for holder in ({"a": {"pin": 0, "password": None}}, {"tools": [{"headers": {"x-odd": None}}]}):
         bodies = [json.loads(json.dumps(holder).replace("null", json.dumps(value))) for value in (one, other)]
         keys = {identify(make(body), IdentityRules()).key for body in bodies}
@@ -134,5 +134,5 @@ def test_what_is_no_credential(body: Any) -> None:
     ids=lambda value: value["kind"],
 )  # fmt: skip
 def test_other_kinds(body: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Forms and parts by their names, text by what looks like a member."""
+    """Forms and parts are redacted by name, text by patterns that look like members."""
     assert redact_other(body) == expected

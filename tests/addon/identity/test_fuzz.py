@@ -1,4 +1,4 @@
-"""Anything at all may be asked for its identity."""
+"""Any request has an identity."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ANY_REQUEST = st.builds(
 
 
 def survives(request: WireRequest) -> None:
-    """All of it, without an exception, and recomputable."""
+    """Identify a request, and check that its key can be recomputed."""
     identity = identify(request, RULES)
     assert key_of_saved(identity.request_json, RULES) == identity.key
     refusal(request)
@@ -68,7 +68,7 @@ def test_any_request(request: WireRequest) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_damaged_samples(seed: int, load_sample: Callable[[str], WireRequest]) -> None:
-    """Real requests with bytes changed, cut, doubled and moved raise nothing and take no time."""
+    """Real requests with bytes changed, cut, doubled and moved raise nothing."""
     chance = random.Random(seed)
     for name in chance.sample(SAMPLES, 12):
         request = load_sample(name)
@@ -141,7 +141,7 @@ def test_hostile_bodies_take_bounded_time(name: str, content_type: str) -> None:
 
 
 def test_hostile_heads_take_bounded_time() -> None:
-    """Long targets, hosts and headers are linear."""
+    """Long targets, hosts and headers are read in one pass."""
     long = "%41=&?a/" * 10_000
     for host in ("h", "a." * 60_000, "ü" * 60_000, ":" * 100_000):
         survives(
@@ -156,7 +156,7 @@ def test_hostile_heads_take_bounded_time() -> None:
 
 
 def test_a_bomb_takes_bounded_memory() -> None:
-    """A small body that decodes to a gigabyte never occupies one."""
+    """A small body that decodes to a gigabyte never occupies a gigabyte."""
     bomb = gzip.compress(gzip.compress(bytes(256 * 1024 * 1024), 1), 1)
     tracemalloc.start()
     survives(WireRequest("POST", "https", "h", 443, "/", ((b"content-encoding", b"gzip, gzip"),), bomb))

@@ -30,7 +30,7 @@ def test_values_not_known_to_be_harmless_are_hashed() -> None:
 
 
 def test_lists_are_sets() -> None:
-    """List-valued headers are one sorted set, over repeats too; an empty one is none."""
+    """A list-valued header becomes one sorted set over all its repeats; an empty list is left out."""
     found = normal((b"anthropic-beta", b"b, a"), (b"Anthropic-Beta", b"c,a,"), (b"openai-beta", b" ,"))
     assert found == [["anthropic-beta", "a,b,c"]]
 
@@ -46,7 +46,7 @@ def test_lists_are_sets() -> None:
     ],
 )  # fmt: skip
 def test_accept(value: str, expected: str | None) -> None:
-    """Accept is in only where it chooses a format."""
+    """Accept is in the identity only if it chooses a format."""
     assert normal((b"Accept", value.encode("latin-1"))) == ([["accept", expected]] if expected else [])
 
 
@@ -66,21 +66,21 @@ def test_accept(value: str, expected: str | None) -> None:
     ],
 )  # fmt: skip
 def test_content_type(value: str, is_multipart: bool, expected: str) -> None:
-    """Type and parameters in one spelling; nothing that is not understood is dropped."""
+    """Type and parameters get one spelling, and nothing unknown is dropped."""
     assert normal((b"content-type", value.encode("latin-1")), is_multipart=is_multipart) == [
         ["content-type", expected]
     ]
 
 
 def test_lines_of_a_choice_are_one_list() -> None:
-    """What is asked for in several lines is what is asked for in one: none of them goes for itself."""
+    """Several lines of one header equal a single line with the same list."""
     assert normal((b"accept", b"*/*"), (b"accept", b"text/x")) == [["accept", "*/*, text/x"]]
     assert normal((b"accept", b"*/*"), (b"accept", b"application/json")) == []
     assert normal((b"accept-language", b"*"), (b"accept-language", b"de")) == [["accept-language", "*, de"]]
 
 
 def test_only_spaces_and_tabs_are_no_part_of_a_value() -> None:
-    """Other bytes that Python takes for white space count."""
+    """Only spaces and tabs around a value are ignored; other white space counts."""
     assert normal((b"x-app", b" \xa0v\x1c\t")) == [["x-app", "\xa0v\x1c"]]
     assert normal((b"openai-beta", b"a\x85, b")) == [["openai-beta", "a\x85,b"]]
     assert normal((b"x-odd", b"v\x0b")) != normal((b"x-odd", b"v"))
@@ -92,7 +92,7 @@ def test_spaces_in_a_choice_take_no_time() -> None:
 
 
 def test_headers_of_a_body_that_is_not_there() -> None:
-    """Without a body its type and encoding say nothing; an encoding that was undone says nothing either."""
+    """Type and encoding are left out without a body, and the encoding if it was undone."""
     headers = ((b"content-type", b"a/b"), (b"content-encoding", b"GZIP"))
     assert normal(*headers, has_body=False) == []
     assert normal(*headers) == [["content-type", "a/b"]]
@@ -107,12 +107,12 @@ def test_headers_of_a_body_that_is_not_there() -> None:
     ],
 )  # fmt: skip
 def test_whether_a_credential_was_sent(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
-    """Known credentials count, empty ones, cookies and the proxy's do not; unknown ones are in as a hash."""
+    """Known credentials count. Empty ones, cookies and those for the proxy do not."""
     assert keep_headers(tuple(headers), is_provider=True)[1] is expected
 
 
 def test_values() -> None:
-    """Repeats are joined; absent is empty."""
+    """Repeats are joined, and an absent header is empty."""
     kept, _ = keep_headers(((b"Range", b"a"), (b"range", b"b")), is_provider=True)
     assert value_of(kept, b"range") == "a, b"
     assert value_of(kept, b"x-app") == ""

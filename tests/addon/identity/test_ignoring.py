@@ -36,7 +36,7 @@ def body(**members: Any) -> dict[str, Any]:
     ],
 )
 def test_fields(one: Any, other: Any, absent: Any, key: Callable[..., str]) -> None:
-    """An ignored field's value does not count, but that it was there does; and it never passes for a value."""
+    """An ignored field's presence counts but not its value, and its marker equals no value that a client can send."""
     assert key(one, rules=FIELDS) == key(other, rules=FIELDS)
     present = {key(one), key(other)}
     assert len({key(one, rules=FIELDS), key(absent, rules=FIELDS), *present}) == 4
@@ -51,7 +51,7 @@ def test_what_is_not_ignored_counts(key: Callable[..., str]) -> None:
 
 
 def test_a_marker_cannot_be_sent(key: Callable[..., str]) -> None:
-    """A client that sends the marker's text has sent a value."""
+    """The marker's text, sent by a client, is an ordinary value."""
     sent = body(user="<redacted:ignored>")
     assert key(sent) not in {key(body(user="a"), rules=FIELDS), key(body())}
     header = {"anthropic-version": "<redacted:ignored>"}
@@ -61,7 +61,7 @@ def test_a_marker_cannot_be_sent(key: Callable[..., str]) -> None:
 
 
 def test_dropping_a_rule_finds_no_old_entry(make: Callable[..., WireRequest]) -> None:
-    """An entry saved under a rule is not what a request is without it."""
+    """An entry that was saved under a rule is not found without the rule."""
     rules = IdentityRules.parse("x-run", "trace", "/user")
     for request in (make(body(user="a")), make(body(), {"x-run": "1"}), make(body(), target="/x?trace=1")):
         saved = identify(request, rules)
@@ -143,7 +143,7 @@ AGENTS = IdentityRules.parse(profile="agents")
      (CODEX, "i1", "i2"), (CODEX, '"t"', '"u"'), (CODEX, "1.25", "2.5")],
 )  # fmt: skip
 def test_agents_profile(request_body: dict[str, Any], old: str, new: str, key: Callable[..., str]) -> None:
-    """What agents make up anew in every run counts by default, and not under their profile."""
+    """Values that agents generate in every run count by default, and do not count under the profile."""
     text = json.dumps(request_body)
     other = text.replace(old, new)
     assert other != text
@@ -153,7 +153,7 @@ def test_agents_profile(request_body: dict[str, Any], old: str, new: str, key: C
 
 
 def test_a_billing_text_is_read_once() -> None:
-    """A text of nothing but names is read in one pass, and text after the ignored value stays when it is ignored again."""
+    """Repeated names are read in one pass, and text after an ignored value is kept when it is ignored again."""
     name = "x-anthropic-billing-header:"
     assert not ignore_fields({"system": [{"text": name * 200_000}]}, AGENTS)
     body = {"system": [{"text": f"{name} cch=1; cch=2"}]}

@@ -1,4 +1,4 @@
-"""Keys of whole requests: what must differ and what must not."""
+"""Keys of whole requests: those that must differ and those that must not."""
 
 from __future__ import annotations
 
@@ -132,13 +132,13 @@ DIFFERENT = {
 
 @pytest.mark.parametrize(("one", "other"), SAME.values(), ids=SAME)
 def test_must_not_differ(one: dict[str, Any], other: dict[str, Any], key: Callable[..., str]) -> None:
-    """What varies by itself does not change the key."""
+    """Two requests that differ only in irrelevant ways have one key."""
     assert key(**one) == key(**other)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
 def test_must_differ(one: dict[str, Any], other: dict[str, Any], key: Callable[..., str]) -> None:
-    """What may shape the answer changes the key."""
+    """Two requests whose answers may differ have two keys."""
     assert key(**one) != key(**other)
 
 
@@ -154,7 +154,7 @@ def test_every_pair_that_headroom_separates(one: dict[str, Any], key: Callable[.
 
 
 def test_the_saved_form(make: Callable[..., WireRequest]) -> None:
-    """A saved request is what it was, readable, without what is secret or varies."""
+    """A saved request is readable and contains neither secrets nor values that vary."""
     request = make(
         {"model": "m", "n": 1.50, "seed": 12345678901234567890123},
         {"x-route": "fast", "user-agent": "x", "anthropic-version": "2023-06-01", "cookie": "a=b"},
@@ -218,7 +218,7 @@ def test_rules_are_part_of_what_is_remembered(make: Callable[..., WireRequest]) 
 
 
 def test_a_repeat_is_remembered(make: Callable[..., WireRequest]) -> None:
-    """The same request, with another retry count and another credential, is not worked out again."""
+    """A repeat with another retry count and another credential is answered from the memo."""
     one, other = (
         make({"remember": "me"}, {"x-stainless-retry-count": count, "authorization": f"Bearer {count}"})
         for count in "12"
@@ -242,7 +242,7 @@ def marked(where: str | None, marker: dict[str, str] | None = None) -> dict[str,
 
 
 def test_a_moved_breakpoint_changes_nothing(key: Callable[..., str]) -> None:
-    """Markers count by what they are, not by where; none, and another TTL, are other requests."""
+    """Markers count by value and not by position; no marker, or another TTL, is another request."""
     assert key(marked("system")) == key(marked("content")) == key(marked("tool"))
     assert len({key(marked("system")), key(marked(None)), key(marked("system", CACHED | {"ttl": "1h"}))}) == 3
     both = marked("system")
@@ -251,7 +251,7 @@ def test_a_moved_breakpoint_changes_nothing(key: Callable[..., str]) -> None:
 
 
 def test_exact_cache_control(key: Callable[..., str]) -> None:
-    """With `exact` the place of a marker counts, and no key is one of the other rule's."""
+    """With `exact` the position of a marker counts, and no key equals one of the other rule."""
     exact = IdentityRules(cache_control=CacheControl.EXACT)
     keys = {key(marked(where), rules=exact) for where in ("system", "content", "tool", None)}
     assert len(keys) == 4

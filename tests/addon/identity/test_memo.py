@@ -1,4 +1,4 @@
-"""The memo."""
+"""The memo of recent identities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from addon.identity.memo import Memo, digests
 
 
 def test_the_latest_are_kept() -> None:
-    """Beyond its entries the one that was not asked for longest goes."""
+    """Beyond the limit of entries, the least recently used one is removed."""
     memo: Memo[str] = Memo(max_entries=2)
     memo.put("a", "A", 1)
     memo.put("b", "B", 1)
@@ -18,7 +18,7 @@ def test_the_latest_are_kept() -> None:
 
 
 def test_bytes_are_bounded() -> None:
-    """Beyond its bytes the oldest go, and what would take over a quarter of them is not kept at all."""
+    """Beyond the limit of bytes the oldest are removed, and a value of more than a quarter is not kept."""
     memo: Memo[str] = Memo(max_bytes=100)
     memo.put("huge", "x", 26)
     assert memo.get("huge") is None
@@ -29,14 +29,14 @@ def test_bytes_are_bounded() -> None:
 
 
 def test_digests_differ_wherever_a_part_does() -> None:
-    """Nothing can move from one part to another."""
+    """Moving bytes from one part to another gives another digest."""
     parts = [(("a", [(b"n", b"v")]), b""), (("a", [(b"n", b"")]), b"v"), (("a", [(b"nv", b"")]), b""), (("a", []), b"nv"),
              (("a", [("n", b"v")]), b""), (("a\ud800", []), b"")]  # fmt: skip
     assert len({digests(*part)[1] for part in parts}) == len(parts)
 
 
 def test_threads_may_share_it() -> None:
-    """Puts and gets from several threads leave it whole."""
+    """Concurrent puts and gets keep the limits."""
     memo: Memo[int] = Memo(max_entries=8)
 
     def work() -> None:

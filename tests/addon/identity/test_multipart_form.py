@@ -27,7 +27,7 @@ def wrapped(*parts: bytes) -> bytes:
 
 
 def test_parts() -> None:
-    """Name, filename, type, further headers and exact bytes are told."""
+    """Name, filename, type, further headers and exact bytes are returned."""
     body = wrapped(
         b'Content-Disposition: form-data; name="purpose"\r\n\r\nbatch',
         b'content-disposition: form-data; filename="a.jsonl"; name="file"\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n'
@@ -60,7 +60,7 @@ def test_what_is_not_exactly_parts(body: bytes) -> None:
 
 
 def test_headers_that_come_twice_are_kept() -> None:
-    """A second name or type is no loss: it is a further header."""
+    """A second disposition or type is kept as a further header."""
     body = wrapped(
         b'Content-Disposition: form-data; name="a"\r\nContent-Disposition: form-data; name="b"\r\nContent-Type: x\r\nContent-Type: y\r\n\r\n'
     )
@@ -70,7 +70,7 @@ def test_headers_that_come_twice_are_kept() -> None:
 
 
 def test_the_first_name_counts() -> None:
-    """A disposition that is not wholly understood is not passed over: which of two comes first stays to be seen."""
+    """A disposition that is not fully understood is kept, so that the order of two remains visible."""
     lines = [b"Content-Disposition: attachment", b'Content-Disposition: form-data; name="a"']
     one, other = (
         parts_of(wrapped(b"\r\n".join(order) + b"\r\n\r\n"), b"B") for order in (lines, lines[::-1])
@@ -81,7 +81,7 @@ def test_the_first_name_counts() -> None:
 
 
 def test_a_backslash_is_not_quoted_and_bare_the_same() -> None:
-    """In quotes it may be an escape."""
+    """A backslash in quotes may be an escape."""
     quoted, bare = (
         parts_of(wrapped(b"Content-Disposition: form-data; name=" + name + b"\r\n\r\n"), b"B")
         for name in (b'"a\\b"', b"a\\b")
@@ -91,7 +91,7 @@ def test_a_backslash_is_not_quoted_and_bare_the_same() -> None:
 
 
 def test_no_parts_are_parts_too() -> None:
-    """A body of nothing but its end has none."""
+    """A body that is only the closing delimiter has no parts."""
     assert parts_of(b"--B--\r\n", b"B") == []
 
 

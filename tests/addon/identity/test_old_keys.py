@@ -67,7 +67,7 @@ def test_a_carried_request_has_the_key_of_a_live_one(key: Callable[..., str]) ->
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff"])
 def test_damaged_requests_are_refused(data: bytes) -> None:
-    """Anything that is not a saved request raises CorruptEntry."""
+    """Data that is not a saved request raises CorruptEntry."""
     for read in (old_key_of_saved, why_not_carried):
         with pytest.raises(CorruptEntry):
             read(data)

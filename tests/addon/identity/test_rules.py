@@ -10,7 +10,7 @@ from cache_store.errors import UsageError
 
 
 def test_defaults_ignore_nothing() -> None:
-    """Settings that are not set are no rules."""
+    """Empty settings give no rules."""
     assert IdentityRules.parse() == IdentityRules()
     assert IdentityRules.parse(" , ", ",", "", "", " ") == IdentityRules()
 

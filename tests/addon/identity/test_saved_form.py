@@ -91,7 +91,7 @@ def test_recomputed_for_every_sample(name: str, load_sample: Callable[[str], Wir
 
 
 def test_new_rules_apply_to_old_requests(make: Callable[..., WireRequest]) -> None:
-    """A request saved in full gets the key that it has under rules that came later: so entries can be rekeyed."""
+    """A request that was saved in full gets its key under later rules, so that entries can be rekeyed."""
     request = make({"user": "u", "n": 1.5}, {"x-run": "7"}, target="/x?trace=1&a=2")
     later = IdentityRules.parse("x-run", "trace", "/user")
     assert (
@@ -103,7 +103,7 @@ def test_new_rules_apply_to_old_requests(make: Callable[..., WireRequest]) -> No
 
 
 def test_any_change_of_a_saved_request_shows(make: Callable[..., WireRequest]) -> None:
-    """No member of a saved request can be changed without changing its key, or its being one."""
+    """Changing any member of a saved request changes its key or makes it invalid."""
     saved: dict[str, Any] = json.loads(
         identify(
             make({"model": "m", "system": [{"cache_control": {"type": "ephemeral"}}]}), IdentityRules()
@@ -139,7 +139,7 @@ VALID = {
     ids=str,
 )  # fmt: skip
 def test_what_is_not_ours_is_refused(change: dict[str, Any]) -> None:
-    """A saved request of another shape is corrupt, not guessed at."""
+    """A saved request of another shape is corrupt."""
     assert key_of_saved(json.dumps(VALID).encode(), IdentityRules()).startswith("pp2-")
     with pytest.raises(CorruptEntry):
         key_of_saved(json.dumps(VALID | change).encode(), IdentityRules())
@@ -149,7 +149,7 @@ def test_what_is_not_ours_is_refused(change: dict[str, Any]) -> None:
     "data", [b"", b"{}", b"[]", b"null", b"1.5", b"\xff", b'{"a":1,"a":2}', b"[" * 100_000]
 )
 def test_what_is_no_saved_request_is_refused(data: bytes) -> None:
-    """Anything else is corrupt too; `{}` is what stands where requests are not saved."""
+    """Other data is corrupt; `{}` stands for a request that was not saved."""
     with pytest.raises(CorruptEntry):
         key_of_saved(data, IdentityRules())
 

@@ -41,7 +41,7 @@ def test_paths_that_are_one(one: str, other: str) -> None:
     ],
 )  # fmt: skip
 def test_paths_that_differ(one: str, other: str) -> None:
-    """What a server may tell apart stays apart."""
+    """Paths that a server may distinguish stay different."""
     assert path_of(one) != path_of(other)
 
 
@@ -96,7 +96,7 @@ def test_hosts(host: str, expected: str) -> None:
     [("::FFFF:a02:304", "::ffff:10.2.3.4"), ("[::ffff:10.2.3.5]", "::ffff:10.2.3.5"), ("::ffff:a02:304%e", "::ffff:10.2.3.4%e")],
 )  # fmt: skip
 def test_mapped_addresses(host: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An IPv4 address within an IPv6 one has one spelling, whatever this Python's is."""
+    """An IPv4-mapped IPv6 address has one spelling on every Python version."""
     monkeypatch.setattr(ipaddress.IPv6Address, "compressed", "as this Python likes")
     assert normal_host(host) == expected
 
@@ -107,7 +107,7 @@ def test_idns_that_mapping_would_merge_stay_apart() -> None:
 
 
 def test_absolute_targets() -> None:
-    """Of an absolute target user information goes, and the authority where it is the host."""
+    """An absolute target loses its user information, and its authority if that is the host."""
     found = split_target("https://user:secret@api.openai.com:443/v1/x?a=1", "api.openai.com")
     assert (found.path, found.query, found.userinfo) == ("/v1/x", [("a", "1")], True)
     other = split_target("http://u:p@elsewhere.example/v1", "api.openai.com")

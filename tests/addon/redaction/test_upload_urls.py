@@ -28,7 +28,7 @@ STORED = f"https://h/upload/v1beta/files?upload_id={STAND_IN}&upload_protocol=re
     ],
 )  # fmt: skip
 def test_the_id_of_an_upload(url: str, expected: str) -> None:
-    """It is the only `upload_id` of the query, decoded; an ambiguous one counts as none."""
+    """The only `upload_id` of the query is returned decoded; several ids count as none."""
     assert upload_id(url) == expected
 
 
