@@ -74,6 +74,7 @@ class RunCounts:
     """Counts of a whole run.
 
     `tunnelled` and `tls_refused` count connections by host; a client refuses TLS because it does not trust the CA.
+    `refusals` counts by kind the requests that a replaying run refused and that its tests need.
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
     `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
     only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
@@ -88,6 +89,7 @@ class RunCounts:
     hosts: dict[str, HostCounts] = field(default_factory=dict)
     tunnelled: Counter[str] = field(default_factory=Counter)
     tls_refused: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
     cache_faults: Counter[str] = field(default_factory=Counter)
     second_tier: str = ""
     connections: int = 0
@@ -143,6 +145,7 @@ class RunCounts:
             "hosts": {name: counts.as_dict() for name, counts in sorted(self.hosts.items())},
             "tunnelled": dict(self.tunnelled),
             "tls_refused": dict(self.tls_refused),
+            "refusals": dict(self.refusals),
             "cache_faults": dict(self.cache_faults),
             "second_tier": self.second_tier,
             "connections": self.connections,

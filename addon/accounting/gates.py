@@ -29,6 +29,8 @@ class Gates:
     fail_on_tunnel: bool = False
     allow_tunnel: tuple[str, ...] = ()
     allow_misses: bool = False
+    allow_refusals: bool = False
+    require_traffic: bool = False
 
 
 def parse_rate(text: str) -> float:
@@ -47,6 +49,8 @@ def failures(gates: Gates, counts: RunCounts) -> list[str]:
     checks = (
         _hit_rate(gates, counts),
         _misses(gates, counts),
+        _refusals(gates, counts),
+        _traffic(gates, counts),
         _live(gates, counts),
         _usd(gates, counts),
         _unused(gates, counts),
@@ -77,6 +81,20 @@ def _misses(gates: Gates, counts: RunCounts) -> str:
     if counts.mode == Mode.REQUIRE_HIT and misses and not gates.allow_misses:
         return f"{plural(misses, 'miss', 'misses')} in {Mode.REQUIRE_HIT}; --allow-misses lets them pass"
     return ""
+
+
+def _refusals(gates: Gates, counts: RunCounts) -> str:
+    if counts.mode != Mode.REQUIRE_HIT or gates.allow_refusals or not counts.refusals:
+        return ""
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.refusals.items()))
+    refused = plural(counts.refusals.total(), "request was", "requests were")
+    return f"{refused} refused in {Mode.REQUIRE_HIT} ({kinds}); --allow-refusals lets them pass"
+
+
+def _traffic(gates: Gates, counts: RunCounts) -> str:
+    if not gates.require_traffic or counts.total().requests:
+        return ""
+    return "--require-traffic: no request reached the proxy"
 
 
 def _live(gates: Gates, counts: RunCounts) -> str:

@@ -19,7 +19,7 @@ from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import mask_password, print_json, print_lines, write_output
+from addon.cli.output import annotate, mask_password, print_json, print_lines, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import Background, is_claimed, read_background, take_dead
 from addon.host.options import client_changes
@@ -66,6 +66,7 @@ def stop(*, as_json: bool) -> None:
     """
     from addon.report.publishing import read_last_run, to_github
     from addon.report.table import render_report
+    from addon.report.words import no_traffic_line
 
     background = read_background(STATE_FOLDER)
     if background is None:
@@ -82,6 +83,7 @@ def stop(*, as_json: bool) -> None:
         print_json(report)
     else:
         print_lines(render_report(report))
+    annotate(no_traffic_line(report))
     to_github(report)
     if report.get("failed_gates"):
         sys.exit(FAILED_STATUS)

@@ -37,6 +37,11 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--fail-on-unused", {"is_flag": True, "help": "Fail if the cache has an entry that was not used."}),
     ("--fail-on-tunnel", {"is_flag": True, "help": "Fail if a host was tunnelled that is not allowed."}),
     ("--allow-tunnel", {"multiple": True, "metavar": "HOSTS", "help": "Host globs that may be tunnelled."}),
+    (
+        "--allow-refusals",
+        {"is_flag": True, "help": "In read-only-require-hit, do not fail because of refused requests."},
+    ),
+    ("--require-traffic", {"is_flag": True, "help": "Fail if no request reached the proxy."}),
     ("--allow-misses", {"is_flag": True, "help": "In read-only-require-hit, do not fail because of misses."}),
 )
 

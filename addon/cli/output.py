@@ -15,6 +15,7 @@ import click
 from addon.printing import json_text, printable, printable_lines
 
 __all__ = [
+    "annotate",
     "mask_password",
     "print_fields",
     "print_fitted",
@@ -90,6 +91,12 @@ def write_output(data: str | bytes) -> None:
     click.echo(data, nl=False)
 
 
+def annotate(warning: str) -> None:
+    """Show a warning on the page of a GitHub Actions run; nothing happens elsewhere, or if it is empty."""
+    if warning and os.environ.get("GITHUB_ACTIONS") == "true":
+        click.echo(f"::warning title=provider-proxy::{_command_data(printable(warning))}", err=True)
+
+
 def mask_password(credentials: str) -> None:
     """Have GitHub's runner mask the password of `user:password` in the log of the job; nothing happens elsewhere.
 
@@ -100,8 +107,12 @@ def mask_password(credentials: str) -> None:
     if not password or os.environ.get("GITHUB_ACTIONS") != "true":
         return
     for form in dict.fromkeys((password, quote(password, safe=""), unquote(password))):
-        escaped = form.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        click.echo(f"::add-mask::{escaped}", err=True)
+        click.echo(f"::add-mask::{_command_data(form)}", err=True)
+
+
+def _command_data(text: str) -> str:
+    """Text as the data of a workflow command has it (toCommandValue in actions/toolkit)."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _write(text: str, *, err: bool = False) -> None:

@@ -19,7 +19,7 @@ from addon.accounting.run_end import EndOfRun
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import print_lines, say
+from addon.cli.output import annotate, print_lines, say
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
 from addon.settings.settings import Settings
@@ -119,9 +119,11 @@ def _commit_or_discard(staged: StagedStore | None, status: int) -> int:
 
 def _report(cache: ProviderCache, options: _RunOptions) -> None:
     from addon.report.publishing import publish
+    from addon.report.words import no_traffic_line
     from cache_store.atomic_file import replace_file
 
     print_lines(publish(STATE_FOLDER, cache.counts), err=True)
+    annotate(no_traffic_line(cache.counts.as_dict()))
     if options.receipt is None:
         return
     text = receipt_text(cache.life.end.used, upstream=cache.counts.connections > 0)

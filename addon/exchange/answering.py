@@ -182,7 +182,10 @@ class Answering:
             decision = own_answers.bypassed(request, Mode.REQUIRE_HIT, detail, self.settings)
             self._counts.over_budget += 1
         counts.bypassed += isinstance(decision, Forward)
-        counts.refused += isinstance(decision, OwnAnswer)
+        if isinstance(decision, OwnAnswer):
+            counts.refused += 1
+            if self.mode is Mode.REQUIRE_HIT and not own_answers.is_expected(detail, self.settings):
+                self._counts.refusals[detail] += 1
         return self._counted(decision, counts, over)
 
     async def _look_up(self, forward: Forward, counts: HostCounts, over: str) -> Decision:

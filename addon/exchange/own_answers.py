@@ -12,8 +12,9 @@ from typing import Any
 
 from addon.exchange.cache_status import bypass_status, miss_status
 from addon.exchange.decisions import Forward, OwnAnswer
+from addon.identity.rules import Profile
 from addon.messages import WireRequest
-from addon.policy.never_cached import MCP_STREAM
+from addon.policy.never_cached import MCP_STREAM, NEVER_NEEDED
 from addon.redaction import redact_text
 from addon.settings.modes import Mode, mode_for_request
 from addon.settings.settings import Settings
@@ -26,6 +27,7 @@ __all__ = [
     "bypassed",
     "cache_unavailable",
     "fault",
+    "is_expected",
     "miss",
     "unreachable",
 ]
@@ -122,6 +124,13 @@ def bypassed(request: WireRequest, mode: Mode, detail: str, settings: Settings) 
         message = f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
         return _answer(settings.miss_status, "provider_proxy_refused", message, bypass_status(detail))
     return Forward(request, mode, bypass_status(detail))
+
+
+def is_expected(detail: str, settings: Settings) -> bool:
+    """Whether a replaying run refuses such requests although its tests pass without them."""
+    if detail == "websocket":
+        return settings.websocket == "refuse" or settings.identity.profile is Profile.AGENTS
+    return detail in NEVER_NEEDED
 
 
 def bad_mode(error: ProviderProxyError) -> OwnAnswer:

@@ -15,7 +15,7 @@ from addon.identity.url_form import normal_host, split_target
 from addon.messages import WireRequest
 from cache_store.entry import header_value
 
-__all__ = ["EXEMPT", "MCP_STREAM", "METADATA_NETWORKS", "NEVER_CACHED", "Row", "refusal"]
+__all__ = ["EXEMPT", "MCP_STREAM", "METADATA_NETWORKS", "NEVER_CACHED", "NEVER_NEEDED", "Row", "refusal"]
 
 
 class Row(NamedTuple):
@@ -34,6 +34,8 @@ _TELEMETRY = "telemetry"
 _EPHEMERAL = "ephemeral-secret"
 MCP_STREAM = "mcp-stream"
 """The kind of a GET that waits for messages of an MCP server. A server may answer it with 405."""
+NEVER_NEEDED = frozenset({_METADATA, _TELEMETRY, MCP_STREAM})
+"""The kinds of requests that a client makes on the side; a replaying run that refuses them has not failed."""
 _MCP_HEADERS = frozenset({b"mcp-session-id", b"mcp-protocol-version"})
 
 NEVER_CACHED = (

@@ -10,7 +10,7 @@ from typing import Any
 from addon.accounting.counts import RunCounts
 from addon.accounting.figures import plural, seconds
 from addon.printing import printable, program
-from addon.report.words import cost_lines, hit_rate, rate_text, side_lines
+from addon.report.words import cost_lines, hit_rate, no_traffic_line, rate_text, side_lines
 from addon.settings.modes import Mode
 
 __all__ = ["log_report", "render_report"]
@@ -48,7 +48,8 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     console.print(f"provider-proxy, mode {run['mode']}, {plural(total['requests'], 'request')}{rate}")
     if run["hosts"]:
         console.print(table)
-    for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run)]:
+    warning = [f"warning: {line}"] if (line := no_traffic_line(run)) else []
+    for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run), *warning]:
         console.print(printable(line), soft_wrap=True)
     return (
         "\n".join(printable(line.rstrip()) for line in out.getvalue().removesuffix("\n").split("\n")) + "\n"

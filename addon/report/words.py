@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from addon.accounting.figures import money, plural
+from addon.printing import program
+from addon.settings.modes import Mode
 
-__all__ = ["cost_lines", "cost_of", "hit_rate", "rate_text", "side_lines"]
+__all__ = ["cost_lines", "cost_of", "hit_rate", "no_traffic_line", "rate_text", "side_lines"]
 
 
 def hit_rate(total: dict[str, Any]) -> float | None:
@@ -44,6 +46,16 @@ def cost_of(costs: dict[str, Any]) -> str:
     return "price unknown" if costs["usd"] is None else money(costs["usd"])
 
 
+def no_traffic_line(run: dict[str, Any]) -> str:
+    """The warning of a replaying run that had no request; '' for any other."""
+    if run["mode"] != Mode.REQUIRE_HIT or run["total"]["requests"]:
+        return ""
+    return (
+        "no request reached the proxy, so nothing was replayed; check with "
+        f"`{program()} doctor -- COMMAND` that the client uses HTTPS_PROXY, or set its base URL"
+    )
+
+
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
     lines = []
@@ -52,6 +64,7 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         lines.append(f"live requests without success: {items}")
     for title, counted in (
         ("not stored", run["total"]["not_stored"]),
+        ("refused", run["refusals"]),
         ("tunnelled", run["tunnelled"]),
         ("CA not trusted by clients of", run["tls_refused"]),
         ("cache faults", run["cache_faults"]),

@@ -14,7 +14,7 @@ from addon.accounting.counts import HostCounts, Missed, RunCounts, worse_tier
 __all__ = ["Reported", "add", "changes_of", "hosts_of", "totals_of", "whole"]
 
 _SUMMED = ("connections", "over_budget", "unexplained")
-_COUNTED = ("tunnelled", "tls_refused", "cache_faults")
+_COUNTED = ("tunnelled", "tls_refused", "refusals", "cache_faults")
 
 
 def hosts_of(counts: RunCounts) -> dict[str, Any]:

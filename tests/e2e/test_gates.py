@@ -143,6 +143,45 @@ def test_max_usd_acts_while_running(
     assert spent["usd"] == pytest.approx(4.0)
 
 
+REFUSED = {
+    "websocket": "https://api.openai.com/v1/realtime -H 'connection: upgrade' -H 'upgrade: websocket' "
+    "-H 'sec-websocket-version: 13' -H 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=='",
+    "ephemeral-secret": "https://api.openai.com/v1/realtime/client_secrets -d '{}'",
+    "token-endpoint": "https://api.openai.com/oauth/token -d '{}'",
+    "foreign host": "https://api.openai.com/v1/chat/completions -H 'host: other.test' -d '{}'",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_replaying_run_fails_if_a_request_was_refused(
+    kind: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    """As for a miss: the report names the kind, and a flag lets it pass."""
+    script = f"curl -sS --http1.1 -o /dev/null {REFUSED[kind]}"
+    env["PROVIDER_PROXY_HOSTS"] = "api.openai.com"
+    run = ("run", "--mode", "read-only-require-hit")
+    done = provider_proxy(*run, "--", "sh", "-c", script, environ=env, folder=tmp_path)
+    assert (done.returncode, "--allow-refusals lets them pass" in done.stderr) == (3, True), done.stderr
+    if kind != "foreign host":
+        assert f"refused: {kind} 1" in done.stderr
+    done = provider_proxy(*run, "--allow-refusals", "--", "sh", "-c", script, environ=env, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_replaying_run_without_requests(env: dict[str, str], tmp_path: Path) -> None:
+    """It warns in its last line, on GitHub's page too, and fails if traffic is required."""
+    run = ("run", "--mode", "read-only-require-hit")
+    done = provider_proxy(*run, "--", "true", environ=env | {"GITHUB_ACTIONS": "true"}, folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-2].startswith("warning: no request reached the proxy")
+    assert done.stderr.splitlines()[-1].startswith(
+        "::warning title=provider-proxy::no request reached the proxy"
+    )
+    done = provider_proxy(*run, "--require-traffic", "--", "true", environ=env, folder=tmp_path)
+    assert (done.returncode, "::warning" in done.stderr) == (3, False)
+    assert "--require-traffic: no request reached the proxy" in done.stderr
+
+
 def test_refused_telemetry_is_no_miss(start_proxy: Callable[..., Proxy], upstream: Upstream) -> None:
     """What is never cacheable is counted as refused in require-hit."""
     proxy = start_proxy(upstream, "read-only-require-hit")

@@ -39,11 +39,35 @@ def test_the_hit_rate_is_not_rounded(rate: float, hits: int, misses: int, fails:
     assert bool(failures(Gates(min_hit_rate=rate), counts(hits, misses))) == fails
 
 
-def test_refusals_are_no_misses() -> None:
-    """Telemetry that was refused fails neither the hit rate nor require-hit."""
+def test_refused_telemetry_fails_nothing() -> None:
+    """Requests that the tests do not need count neither as misses nor as refusals."""
     run = counts(hits=3, mode="read-only-require-hit")
     run.host("h.example").refused = 7
     assert failures(Gates(min_hit_rate=1, max_misses=0), run) == []
+
+
+def test_require_hit_fails_on_refusals() -> None:
+    """Tests that need a WebSocket or a token got none; the line names the kinds. Other modes forward them."""
+    run = counts(hits=3, mode="read-only-require-hit")
+    run.refusals.update({"websocket": 2, "token-endpoint": 1})
+    (line,) = failures(Gates(), run)
+    assert line.startswith(
+        "3 requests were refused in read-only-require-hit (token-endpoint 1, websocket 2); "
+    )
+    assert failures(Gates(allow_refusals=True), run) == []
+    assert failures(Gates(allow_misses=True), run) != []
+    run.mode = "read-write"
+    assert failures(Gates(), run) == []
+
+
+@pytest.mark.parametrize("mode", ["read-only-require-hit", "read-write"])
+def test_no_traffic_fails_only_if_some_is_required(mode: str) -> None:
+    """A suite without any request may be right."""
+    run = RunCounts("r", mode)
+    assert failures(Gates(), run) == []
+    assert failures(Gates(require_traffic=True), run) == ["--require-traffic: no request reached the proxy"]
+    run.host("h.example").requests = 1
+    assert failures(Gates(require_traffic=True), run) == []
 
 
 def test_require_hit_fails_on_any_miss() -> None:

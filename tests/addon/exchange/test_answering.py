@@ -328,6 +328,34 @@ async def test_websockets_pass_or_are_refused(
         assert run.host == {"requests": 1, "refused": 1}
 
 
+@pytest.mark.parametrize(
+    ("bypass", "raw", "needed"),
+    [
+        ("token-endpoint", {}, True),
+        ("ephemeral-secret", {}, True),
+        ("not-whole", {}, True),
+        ("websocket", {}, True),
+        ("websocket", {"websocket": "pass"}, True),
+        ("websocket", {"websocket": "refuse"}, False),
+        ("websocket", {"profile": "agents"}, False),
+        ("telemetry", {}, False),
+        ("cloud-metadata", {}, False),
+        ("mcp-stream", {}, False),
+    ],
+)
+async def test_refusals_of_a_replaying_run(
+    memory: MemoryStore, bypass: str, raw: dict[str, str], needed: bool
+) -> None:
+    """What tests need is counted by kind, since the run has failed; what clients do on the side is not, nor what a
+    setting or a profile says. In other modes nothing is."""
+    run = Run(memory, cache_mode="read-only-require-hit", **raw)
+    assert isinstance(await run.ask(bypass=bypass), OwnAnswer)
+    assert run.counts.refusals == ({bypass: 1} if needed else {})
+    live = Run(memory, cache_mode="read-write", **raw)
+    await live.ask(bypass=bypass, asked="read-only-require-hit")
+    assert live.counts.refusals == {}
+
+
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("bypass", ["token-endpoint", "not-whole"])
 async def test_what_is_never_cached_is_forwarded_or_refused(

@@ -108,6 +108,16 @@ def test_what_went_by_is_said_below() -> None:
     ]
 
 
+def test_a_replaying_run_without_requests_warns() -> None:
+    """In its last line, with what to check; nothing else would tell that the client went live."""
+    last = render_report(RunCounts(run="r", mode="read-only-require-hit")).splitlines()[-1]
+    assert last.startswith("warning: no request reached the proxy, so nothing was replayed; check with `")
+    assert "doctor -- COMMAND" in last
+    counts = RunCounts(run="r", mode="read-only-require-hit")
+    counts.host("a.example").requests = 1
+    assert "warning" not in render_report(counts)
+
+
 @pytest.mark.parametrize("host", ["[/bold]", "[red]x[/red]", "[::1]", ":smile:", "[link=http://x]"])
 def test_a_host_is_never_taken_for_markup(host: str) -> None:
     """Host names come from clients: brackets are brackets, and none of them breaks the report."""
