@@ -64,7 +64,7 @@ _CAUSES = (
     ("Cannot parse HTTP response", "its answer is not valid HTTP"),
     ("unexpected server response", "its answer is not valid HTTP"),
     ("HTTP/1 protocol error", "its answer is not valid HTTP"),
-    ("refusing to prevent request smuggling", "its answer has contradictory headers"),
+    ("refusing to prevent request smuggling", "its answer has invalid headers"),
     ("body_size_limit", "the message is longer than mitmproxy's option body_size_limit"),
     ("refused HTTP CONNECT request", "the upstream proxy refused the connection"),
     ("this mode sends nothing", "this mode sends nothing to providers"),

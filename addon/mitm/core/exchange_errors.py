@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from mitmproxy import http
 from mitmproxy.proxy import commands
-from mitmproxy.proxy.layers.http import HttpStream, SendHttp
+from mitmproxy.proxy.layers.http import DropStream, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
     RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
@@ -29,6 +30,10 @@ class ExchangeErrors(HttpStream):
 
     error_page: Callable[[http.HTTPFlow, str], http.Response | None]
 
+    def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
+        """Read the head of an answer, which mitmproxy may refuse."""
+        yield from replaced(super().state_wait_for_response_headers(event), self._page_for_refused)
+
     def handle_protocol_error(self, event: RequestProtocolError | ResponseProtocolError) -> Commands:
         """End the exchange after an error on either side."""
         if isinstance(event, RequestProtocolError) and hasattr(self, "flow"):
@@ -44,6 +49,13 @@ class ExchangeErrors(HttpStream):
             yield from replaced(stock, self._our_page)
         else:
             yield from stock
+
+    def _page_for_refused(self, command: commands.Command) -> list[commands.Command] | None:
+        if not (isinstance(command, SendHttp) and isinstance(command.event, ResponseProtocolError)):
+            return None
+        is_refused = command.event.code is ErrorCode.RESPONSE_VALIDATION_FAILED
+        page = self._our_page(command) if is_refused else None
+        return [*page, DropStream(self.stream_id)] if page else None
 
     def _our_page(self, command: commands.Command) -> list[commands.Command] | None:
         if not (isinstance(command, SendHttp) and isinstance(command.event, ResponseProtocolError)):

@@ -44,10 +44,15 @@ _LAYER = "mitmproxy.proxy.layer"
 _SERVER = "mitmproxy.proxy.server"
 _HTTP = "mitmproxy.proxy.layers.http"
 _HTTP1 = "mitmproxy.proxy.layers.http._http1"
+_HTTP2 = "mitmproxy.proxy.layers.http._http2"
 _EVENTS = "mitmproxy.proxy.layers.http._events"
 _HOOKS = "mitmproxy.proxy.layers.http._hooks"
 _TUNNEL = "mitmproxy.proxy.tunnel"
 
+_INVALID = (
+    " from server, refusing to prevent request smuggling attacks. "
+    "Disable the validate_inbound_headers option to skip this security check."
+)
 _SEND = (
     Name(_HTTP, "SendHttp"),
     Name(_EVENTS, "ResponseData.__init__", ("self", "stream_id", "data")),
@@ -95,12 +100,14 @@ EXCHANGE_ERRORS = Feature(
     (
         *_SEND,
         Name(_HTTP, "HttpStream.__init__", mentions=("client_state", "server_state")),
+        Name(_HTTP, "DropStream"),
         Name(_HTTP, "HttpStream.flow"),
         Name(_HTTP, "HttpStream.handle_protocol_error", _EVENT),
         Name(_HTTP, "HttpStream.state_consume_response_body", _EVENT),
         Name(_HTTP, "HttpStream.state_done"),
         Name(_HTTP, "HttpStream.state_uninitialized"),
         Name(_HTTP, "HttpStream.state_wait_for_response_headers", _EVENT),
+        Name(_EVENTS, "ErrorCode.RESPONSE_VALIDATION_FAILED"),
         Name(_EVENTS, "RequestProtocolError"),
         Name(_EVENTS, "ResponseEndOfMessage.__init__", ("self", "stream_id")),
         Name(_EVENTS, "ResponseHeaders.__init__", ("self", "stream_id", "response", "end_stream")),
@@ -230,8 +237,8 @@ BACKPRESSURE = Feature(
         Name(_HTTP, "GetHttpConnection"),
         Name(_HTTP, "HttpLayer._handle_event", _EVENT),
         Name(_HTTP, "HttpLayer.get_connection", ("self", "event", "reuse")),
-        Name("mitmproxy.proxy.layers.http._http2", "Http2Connection.h2_conn"),
-        Name("mitmproxy.proxy.layers.http._http2", "Http2Server"),
+        Name(_HTTP2, "Http2Connection.h2_conn"),
+        Name(_HTTP2, "Http2Server"),
         Name("mitmproxy.proxy.layers.http._http_h2", "BufferedH2Connection.stream_buffers"),
         Name("mitmproxy.proxy.layers.http._http_h2", "SendH2Data.data"),
         Name(
@@ -320,6 +327,31 @@ CRASHES = Feature(
         Name(_SERVER, "ConnectionHandler.server_event", _EVENT, ("mitmproxy has crashed!",)),
     ),
 )
+ERROR_WORDS = Feature(
+    "Saying in our own words why a provider did not answer",
+    "such an error page only says that the connection failed",
+    (
+        Name(_HTTP, "HttpStream.check_invalid", ("self", "request"), (_INVALID,)),
+        Name(
+            _HTTP1,
+            "Http1Client.read_headers",
+            _EVENT,
+            ("server closed connection", "Cannot parse HTTP response: "),
+        ),
+        Name(_HTTP1, "Http1Connection.read_body", _EVENT, ("HTTP/1 protocol error: ",)),
+        Name(
+            _HTTP2,
+            "Http2Connection.handle_h2_event",
+            _EVENT,
+            ("stream reset by client (", "HTTP/2 protocol error: "),
+        ),
+        Name(
+            "mitmproxy.proxy.layers.tls",
+            "TLSLayer.receive_handshake_data",
+            mentions=("Certificate verify failed: ",),
+        ),
+    ),
+)
 
 FEATURES = (
     OUR_LAYER,
@@ -343,6 +375,7 @@ FEATURES = (
     LISTEN_ERROR,
     SHARED_PORT,
     CRASHES,
+    ERROR_WORDS,
 )
 
 

@@ -119,7 +119,7 @@ def test_a_secret_in_a_path_is_not_said() -> None:
         ("Cannot parse HTTP response: Invalid header line: b'x-echo SECRET'", "its answer is not valid HTTP"),
         ('Cannot parse HTTP response: Bad HTTP response line: b"it\'s SECRET"', "its answer is not valid HTTP"),
         ("unexpected server response: b'HTTP/1.1 200 OK\\r\\nx-echo: SECRET'", "its answer is not valid HTTP"),
-        ("Received multiple content-length headers: ['SECRET', '1'] from server, refusing to prevent request smuggling attacks.", "its answer has contradictory headers"),
+        ("Received multiple content-length headers: ['SECRET', '1'] from server, refusing to prevent request smuggling attacks.", "its answer has invalid headers"),
         ("SECRET, in words that a later mitmproxy may use", "the connection failed"),
     ],
 )  # fmt: skip

@@ -130,3 +130,35 @@ async def test_who_ended_an_exchange_is_noted(proxied: Callable[..., Any]) -> No
                 break
             await asyncio.sleep(0.01)
     assert left == [True]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"x y: 1",
+        b"x\x0b: 1",
+        b"x\xff: 1",
+        b"content-length : 2",
+        b"transfer-encoding: chunked\r\ncontent-length: 2",
+    ],
+)
+@pytest.mark.parametrize("mode", ["off", "read-write"])
+async def test_an_answer_with_invalid_headers_is_our_page(
+    proxied: Callable[..., Any], header: bytes, mode: str
+) -> None:
+    """The client gets a marked 502 that repeats nothing of them, nothing is stored, and its connection stays good."""
+
+    async def invalid(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + header + b"\r\n\r\n{}")
+
+    async with proxied(cache_mode=mode) as p:
+        client = await p.client()
+        p.provider.script = invalid
+        answer = await client.ask(p.request())
+        assert (answer.status, answer.from_cache) == (502, "false")
+        assert answer.headers["cache-status"] == "provider-proxy; fwd=bypass; detail=unreachable"
+        assert "x-should-retry" not in answer.headers
+        assert json.loads(answer.body)["error"]["code"] == "provider_proxy_unreachable"
+        assert p.stored() == 0
+        p.provider.script = None
+        assert (await client.ask(p.request())).status == 200
