@@ -49,6 +49,7 @@ AFTER_HYPHEN = (
     TokenShape("pulumi-token", "pul-", rf"{_HEX}{{40}}{_END}"),
     TokenShape("heroku-key", "HRKU-", rf"AA{_W}{{58}}+"),
     TokenShape("bedrock-key", "bedrock-api-key-", r"[A-Za-z0-9+/=]{28,4096}+"),
+    TokenShape("brevo-key", "xkeysib-", rf"{_HEX}{{64}}-{_AN}{{16}}{_END}"),
     TokenShape("square-token", "sq0[ac][st]p-", rf"{_W}{{22,60}}+{_END}"),
 )
 AFTER_UNDERSCORE = (
@@ -65,6 +66,9 @@ AFTER_UNDERSCORE = (
     TokenShape("langsmith-key", "lsv2_[ps][tk]_", rf"{_HEX}{{32}}_{_HEX}{{10}}{_END}"),
     TokenShape("webhook-secret", "whsec_", rf"{_B64}{{24,256}}+"),
     TokenShape("stripe-key", "[rs]k_(?:live|test|prod)_", rf"{_AN}{{17,120}}+{_END}"),
+    TokenShape("docker-token", "dckr_pat_", rf"{_W}{{27,60}}+{_END}"),
+    TokenShape("figma-token", "figd_", rf"{_W}{{40,60}}+{_END}"),
+    TokenShape("supabase-token", "sbp_", rf"{_HEX}{{40}}{_END}"),
     TokenShape("npm-token", "npm_", rf"{_AN}{{36}}+{_END}"),
     TokenShape("grafana-token", "glsa_", rf"{_AN}{{32}}_{_HEX}{{8}}{_END}"),
     TokenShape("grafana-token", "glc_", rf"{_B64}{{32,400}}+"),

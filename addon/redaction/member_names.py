@@ -22,7 +22,6 @@ __all__ = [
     "DESCRIBED_VALUES",
     "HARMLESS",
     "SUSPECT",
-    "WEAK_WORDS",
     "Rule",
     "credential_kind",
     "describes",
@@ -80,7 +79,7 @@ _PHRASES = (
         r"(?:^| )(?:(?:client|saml) assertion|code verifier|device code|pass (?:phrase|word|code|key))$"
     ),
 )
-WEAK_WORDS = frozenset({"key", "keys", "token", "tokens"})
+_WEAK_WORDS = frozenset({"key", "keys", "token", "tokens"})
 _STRONG_WORDS = _set(
     """
     apikey apikeys assertion authorization bearer cookie cookies credential credentials dsn jwt passcode
@@ -183,7 +182,7 @@ def rule_of(name: str) -> Rule | None:
         return None
     if _GLUED.fullmatch(words[-1]) or any(phrase.search(joined) for phrase in _PHRASES):
         return Rule(kind, certain=True)
-    if not WEAK_WORDS.isdisjoint(words) or not _STRONG_WORDS.isdisjoint(words):
+    if not _WEAK_WORDS.isdisjoint(words) or not _STRONG_WORDS.isdisjoint(words):
         return Rule(kind, certain=False)
     return None
 

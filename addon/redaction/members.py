@@ -10,7 +10,6 @@ from addon.redaction.member_names import (
     DESCRIBED_NAMES,
     DESCRIBED_VALUES,
     SUSPECT,
-    WEAK_WORDS,
     Rule,
     describes,
     is_about,
@@ -199,15 +198,14 @@ def _in_headers(headers: dict[str, Any], *, is_server: bool) -> Iterator[Sightin
 def _kind(name: str, value: str, level: _Level) -> str | None:
     lower = name.lower()
     rule = rule_of(name)
-    if rule is not None and (
-        rule.certain or looks_secret(value) or (level.described and lower in WEAK_WORDS)
-    ):
+    if rule is not None and (rule.certain or level.described or looks_secret(value)):
         return rule.kind
     if lower in DESCRIBED_NAMES or is_about(name):
         return None
     is_value = lower in DESCRIBED_VALUES
     if level.described:
-        is_secret = is_value or looks_secret(value, _SHORTEST_DESCRIBED)
+        is_of_many = level.under.lower().endswith(("secrets", "credentials", "passwords"))
+        is_secret = is_value or is_of_many or looks_secret(value, _SHORTEST_DESCRIBED)
     else:
         is_secret = is_value and rule_of(level.under) is not None and looks_secret(value)
     return ("-".join(words_of(level.under)) or "credential") if is_secret else None

@@ -11,6 +11,7 @@ from functools import lru_cache
 from addon.redaction import shapes
 from addon.redaction.credential_places import Place
 from addon.redaction.credentials_seen import has_secret_query
+from addon.redaction.member_names import is_credential_header, looks_secret
 from addon.redaction.upload_urls import URL_HEADERS, is_stand_in
 from cache_store.entry import Headers
 
@@ -47,6 +48,7 @@ NOT_STORED = (
     Place("cache-status", "added by this proxy to every answer (RFC 9211)"),
 )
 
+_SHORTEST_SECRET = 8
 _LOCATIONS = (b"location", b"content-location")
 
 
@@ -74,9 +76,16 @@ def keep_response_headers(headers: Headers) -> Headers:
     return tuple((name, value) for name, value in headers if _may_keep(name.lower(), value, dropped))
 
 
+def _hands_out_a_credential(name: bytes, value: bytes) -> bool:
+    text = name[:256].decode("latin-1")
+    return is_credential_header(text) and looks_secret(
+        value.decode("latin-1").rpartition(" ")[2], _SHORTEST_SECRET
+    )
+
+
 def _may_keep(name: bytes, value: bytes, dropped: set[bytes]) -> bool:
     if name in URL_HEADERS and is_stand_in(value.decode("latin-1")):
         return not shapes.find(value)
-    if name in dropped or not _is_stored(name[:256]):
+    if name in dropped or not _is_stored(name[:256]) or _hands_out_a_credential(name, value):
         return False
     return name not in _LOCATIONS or not (has_secret_query(value.decode("latin-1")) or shapes.find(value))

@@ -24,6 +24,8 @@ TOKENS = {
     "sourcegraph-token": ["sgp_" + HEX[:40]], "jina-key": ["jina_" + HEX[:32] + AN[:28]], "posthog-key": ["phx_" + AN[:43]],
     "gemini-auth-token": ["auth_tokens/" + HEX[:32]], "google-key": ["AQ.Ab8" + AN[:46]], "vault-token": ["hvs." + AN[:90]],
     "sendgrid-key": ["SG." + AN[:22] + "." + AN[:43]], "dynatrace-token": ["dt0c01." + AN[:24] + "." + AN[:64]], "doppler-token": ["dp.pt." + AN[:43]],
+    "docker-token": ["dckr_pat_" + AN[:27]], "figma-token": ["figd_" + AN[:40]], "supabase-token": ["sbp_" + HEX[:40]],
+    "brevo-key": ["xkeysib-" + HEX[:64] + "-" + AN[:16]],
     "azure-storage-key": ["AccountKey=" + AN[:86]], "telegram-token": [":AA" + AN[:33]],
 }  # fmt: skip
 CASES = [(kind, token) for kind, tokens in TOKENS.items() for token in tokens]

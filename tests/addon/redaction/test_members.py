@@ -29,7 +29,10 @@ HOLD: dict[str, tuple[Any, list[str]]] = {
     "header and value": ({"h": [{"key": "Authorization", "value": W}]}, [W]),
     "headers elsewhere": ({"extra_headers": {"X-Api-Key": W, "X-Odd": W}}, [W]),
     "pairs of headers": ({"headers": [["Authorization", W], ["Accept", W]]}, [W]),
-    "map of secrets": ({"secrets": {"ANY": S, "type": "opaque"}}, [S]),
+    "map of secrets": ({"secrets": {"ANY": W, "HF_TOKEN": W, "type": "opaque"}}, [W, W]),
+    "elasticsearch": ({"authentication": {"type": "key_and_key_id", "key": W, "key_id": W}}, [W]),
+    "encoded": ({"authentication": {"type": "encoded_api_key", "encoded_api_key": W}}, [W]),
+    "service account": ({"vertex_credentials": json.dumps({"private_key": W})}, [json.dumps({"private_key": W})]),
     "number": ({"a": {"password": 1234, "key": 5}}, [1234]),  # type: ignore[list-item]
     "basic": ({"credentials": {"username": "bob", "password": W, "type": "basic"}}, [W]),
 }  # fmt: skip

@@ -28,6 +28,19 @@ def test_the_rest_is_kept_byte_for_byte() -> None:
     assert keep_response_headers(headers) == headers
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        (b"X-Auth-Token", b"gAAAAAB0a7f3a9c1b2d4", False), (b"X-Subject-Token", b"0a7f3a9c1b2d4e6f80", False), (b"api-key", b"a1b2-c3d4e5f6", False),
+        (b"authorization", b"Bearer 0a7f3a9c1b2d4e6f80", False), (b"x-csrf-token", b"0a7f3a9c1b2d", False), (b"Surrogate-Key", b"models v1", True),
+        (b"x-next-page-token", b"2", True), (b"x-request-id", b"req_0a7f3a9c1b2d4e6f80", True), (b"x-ratelimit-limit-tokens", b"30000", True),
+    ],
+)  # fmt: skip
+def test_credentials_that_an_answer_hands_out(name: bytes, value: bytes, kept: bool) -> None:
+    """A header of a credential's name with a random value is not stored; words, numbers and ids are."""
+    assert bool(keep_response_headers(((name, value),))) is kept
+
+
 def test_what_connection_names_goes_too() -> None:
     """Headers that the Connection header lists belong to the connection."""
     headers = ((b"Connection", b"close, X-Hop"), (b"x-hop", b"1"), (b"X-Stay", b"2"))
