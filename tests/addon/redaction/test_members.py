@@ -29,6 +29,7 @@ HOLD: dict[str, tuple[Any, list[str]]] = {
     "header and value": ({"h": [{"key": "Authorization", "value": W}]}, [W]),
     "headers elsewhere": ({"extra_headers": {"X-Api-Key": W, "X-Odd": W}}, [W]),
     "pairs of headers": ({"headers": [["Authorization", W], ["Accept", W]]}, [W]),
+    "deep": ({"auth": {"inner": [{"key": W, "type": "x"}]}}, [W]),
     "map of secrets": ({"secrets": {"ANY": W, "HF_TOKEN": W, "type": "opaque"}}, [W, W]),
     "elasticsearch": ({"authentication": {"type": "key_and_key_id", "key": W, "key_id": W}}, [W]),
     "encoded": ({"authentication": {"type": "encoded_api_key", "encoded_api_key": W}}, [W]),

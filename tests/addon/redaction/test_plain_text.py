@@ -11,7 +11,7 @@ from addon.redaction.plain_text import OVERLAP, readable, squeezed, windows
     ("text", "plain"),
     [
         (b'a\\"b\\/c', b'a"b/c'), (b"\\u0041\\u002f", b"A/"), (b"a%2Fb%2f", b"a/b/"), (b"%252F", b"/"), (b"a&amp;b&#47;&#x2F;&quot;", b'a&b//"'),
-        (b"&amp;#x41;", b"A"), (b'\\\\\\"x\\\\\\"', b'"x"'), (b"\\\\u0041", b"A"), (b"a\\nb", b"a\nb"), ("key".encode("utf-16-le"), b"key"),
+        (b"&amp;#x41;", b"A"), (b'\\\\\\"x\\\\\\"', b'"x"'), (b"\\\\u0041", b"A"), (b"\\\\u0061\\\\u0072\\\\u006e", b"arn"), (b"a\\nb", b"a\nb"), ("key".encode("utf-16-le"), b"key"),
         (b"100% of &c", b"100% of &c"), (b"", b""), (b"\\u00e9", b"u00e9"),
     ],
 )  # fmt: skip

@@ -117,3 +117,11 @@ def test_a_long_member_in_text(piece: str, end: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 16 * len(text)
+
+
+def test_findings_that_overlap_are_one() -> None:
+    """Where a member's value and a URL's credential overlap, both are replaced to their ends."""
+    safe = redact_bytes(b"\napi_key: x://user:pass,word@h", members=True)
+    assert safe.startswith(b"\napi_key: <redacted:api-key:")
+    assert safe.endswith(b">@h")
+    assert b"word" not in safe
