@@ -21,7 +21,6 @@ __all__ = [
     "dump_head",
     "dump_saved",
     "key_of",
-    "old_key_of",
     "parse_saved",
     "read_head",
 ]
@@ -30,7 +29,6 @@ KEY_PREFIX = "pp2-"
 """The version of keys. Any change to what is hashed needs a new one."""
 
 _HASHER = hashlib.sha256(b"provider-proxy request identity 2\0")
-_OLD_HASHER = hashlib.sha256(b"provider-proxy request identity 1\0")
 # The saved object and its `body` enclose the request's own body.
 _MAX_DEPTH = MAX_DEPTH + 2
 _HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
@@ -43,13 +41,6 @@ def key_of(saved: bytes) -> str:
     hasher = _HASHER.copy()
     hasher.update(saved)
     return KEY_PREFIX + hasher.hexdigest()
-
-
-def old_key_of(saved: bytes) -> str:
-    """The key of a saved form in version 1: `pp1-` and 64 hex digits."""
-    hasher = _OLD_HASHER.copy()
-    hasher.update(saved)
-    return f"pp1-{hasher.hexdigest()}"
 
 
 def parse_saved(request_json: bytes) -> Document:

@@ -18,7 +18,7 @@ import pytest
 from addon.accounting.receipts import read_receipt, receipt_text
 from addon.accounting.run_end import UsedEntry
 from addon.identity import IdentityRules, identify
-from addon.identity.saved_form import old_key_of
+from addon.identity.old_keys import old_key_of_saved
 from addon.messages import WireRequest
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.last_used import note_used
@@ -307,7 +307,7 @@ def test_rekey_moves_what_another_version_of_the_key_recorded(
 ) -> None:
     """An entry of version 1 misses, which the start and the miss explain, and hits after `rekey`."""
     ours = _entry("hello")
-    old = replace(ours, key=old_key_of(ours.request_json))
+    old = replace(ours, key=old_key_of_saved(ours.request_json))
     _fill(cache, old)
     proxy = start_proxy(None, mode="read-only-require-hit")
     missed = ask(proxy)
@@ -342,7 +342,9 @@ def test_rekey_lists_what_cannot_get_a_new_key(command: Command, cache: Path, tm
 def test_rekey_keeps_what_was_recorded_again(command: Command, cache: Path) -> None:
     """If the same request has a newer answer under its new key, that one stays, and the old entry is named."""
     ours = _entry("hello")
-    old = replace(ours, key=old_key_of(ours.request_json), body=json.dumps(chat_answer("another")).encode())
+    old = replace(
+        ours, key=old_key_of_saved(ours.request_json), body=json.dumps(chat_answer("another")).encode()
+    )
     _fill(cache, ours, old)
     told = command("rekey")
     assert (told.returncode, "has been recorded again" in told.stdout) == (0, True)
@@ -354,7 +356,7 @@ def test_rekey_rewrites_a_lock_file(
 ) -> None:
     """A lock file of the old keys names the new ones afterwards, with the digests of the entries as they are stored."""
     ours = _entry("hello")
-    old = replace(ours, key=old_key_of(ours.request_json))
+    old = replace(ours, key=old_key_of_saved(ours.request_json))
     _fill(cache, old)
     lock = tmp_path / "tests.lock"
     used = UsedEntry(
