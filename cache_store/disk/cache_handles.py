@@ -66,6 +66,7 @@ class CacheHandles:
         self._open: Handles | None = None
         self._past: list[Cache | ReadOnlyCache] = []  # other threads may still use them
         self._place = _MISSING
+        self._was_full = False
 
     def opened(self, seconds: float = WRITE_SECONDS) -> Handles:
         """The handles, opened if necessary. Waits at most `seconds`.
@@ -90,6 +91,9 @@ class CacheHandles:
     def writer(self, seconds: float = WRITE_SECONDS) -> Cache:
         """The cache to write to. Raises StoreUnavailable if it is read-only, and what `opened` raises."""
         handles = self.opened(seconds)
+        if isinstance(handles.quick, ReadOnlyCache) and handles.quick.is_disk_full:
+            self.close()  # there may be room by now
+            handles = self.opened(seconds)
         if handles.is_read_only:
             raise StoreUnavailable(f"the cache {self._directory} cannot be written")
         return handles.patient
@@ -141,13 +145,16 @@ class CacheHandles:
             if not is_disk_full(error):
                 raise
             return self._open_to_read(seconds, is_full=True)
+        self._was_full = False
         return Handles(quick, patient)
 
     def _open_to_read(self, seconds: float, *, is_full: bool) -> Handles:
         check_database(self._directory, seconds, read_only=True)
         cache = ReadOnlyCache(self._directory, READ_SECONDS, is_disk_full=is_full)
-        log, why = (logger.warning, "on a full disk") if is_full else (logger.info, "read-only")
-        log("the cache %s is %s: its entries are served, and nothing is stored", self._directory, why)
+        if is_full != self._was_full or not is_full:
+            log, why = (logger.warning, "on a full disk") if is_full else (logger.info, "read-only")
+            log("the cache %s is %s: its entries are served, and nothing is stored", self._directory, why)
+        self._was_full = is_full
         return Handles(cache, cache)
 
 

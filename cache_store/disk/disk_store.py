@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from diskcache import Timeout
+from diskcache import Cache, Timeout
 
 from cache_store.disk.cache_handles import READ_SECONDS, CacheHandles, database_errors
 from cache_store.disk.decoded_entries import DecodedEntries
@@ -86,19 +87,22 @@ class DiskStore:
         False if the entry under its key was recorded after `began_at` (Unix seconds, when the request of `entry`
         began): the answer to an old, slow request never replaces a newer one.
         """
-        with database_errors():
-            cache = self._handles.writer()
+
+        def work(cache: Cache) -> bool:
             with cache.transact():
                 if began_at is not None and is_newer(cache, entry.key, began_at):
                     return False
                 write_entry(cache, entry)
-        self._index.add(entry)
-        return True
+                return True
+
+        stored = self._write(work)
+        if stored:
+            self._index.add(entry)
+        return stored
 
     def remove(self, key: str) -> bool:
         """Remove the entry under `key`; True if there was one."""
-        with database_errors():
-            removed = bool(self._handles.writer().delete(key))
+        removed = self._write(lambda cache: bool(cache.delete(key)))
         self._index.remove(key)
         return removed
 
@@ -107,8 +111,19 @@ class DiskStore:
 
         Returns the stored ones without their bodies. The index takes them in when it is next asked.
         """
+        batch = list(entries)
+        return self._write(lambda cache: merge_newer(cache, batch))
+
+    def _write[T](self, work: Callable[[Cache], T]) -> T:
         with database_errors():
-            return merge_newer(self._handles.writer(), entries)
+            try:
+                return work(self._handles.writer())
+            except sqlite3.OperationalError as error:
+                # This thread connected while the database could not be written, and SQLite remembers that.
+                if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_READONLY"):
+                    raise
+                self._handles.close()
+                return work(self._handles.writer())
 
     def merge(self, entries: Iterable[Entry], removals: Iterable[Entry]) -> int:
         """Remove what `removals` name and store `entries`, all in one step or not at all; how many were stored.

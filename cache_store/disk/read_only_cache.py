@@ -14,7 +14,7 @@ from cache_store.disk.safe_disk import SafeDisk
 
 __all__ = ["ReadOnlyCache", "is_writable"]
 
-_FULL_DISK_SECONDS = 5.0  # how often a full disk is tried again
+_FULL_DISK_SECONDS = 5.0  # how often reads try a full disk again; a write tries it at once
 
 
 def is_writable(directory: Path) -> bool:
@@ -37,6 +37,7 @@ class ReadOnlyCache:
     def __init__(self, directory: Path, timeout: float, *, is_disk_full: bool) -> None:
         self._directory = directory
         self._had_log = has_log(directory)
+        self.is_disk_full = is_disk_full
         self._retry_at = time.monotonic() + _FULL_DISK_SECONDS if is_disk_full else None
         self._connection = connect_to_read(directory, timeout)
         self._lock = threading.Lock()

@@ -13,6 +13,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import diskcache
 import pytest
@@ -251,6 +252,7 @@ _WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 
@@ -304,3 +306,22 @@ def test_a_kill_between_puts_leaves_a_clean_store(folder: Path) -> None:
     with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()
+
+
+def test_a_connection_from_before_the_directory_could_be_written_is_replaced(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite opens a database that cannot be written for reading, for as long as the connection lives."""
+    store.put(ENTRY)
+    connect = sqlite3.connect
+
+    def read_only(path: str, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        return connect(f"file:{path}?mode=ro", *args, **kwargs, uri=True)
+
+    store._handles.writer().close()  # this thread connects again
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", read_only)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store._handles.writer()._sql("DELETE FROM Cache")
+    assert store.put(replace(ENTRY, body=b"after")) is True
+    assert store.get(ENTRY.key) == replace(ENTRY, body=b"after")
