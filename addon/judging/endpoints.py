@@ -48,7 +48,7 @@ class Row(NamedTuple):
     path: str
     kind: Endpoint | Result
     method: str = "POST"
-    host: str = ""
+    host: str | tuple[str, ...] = ""
 
 
 _ACTION, _POLL, _READ = Endpoint.ACTION, Endpoint.POLL, Endpoint.READ
@@ -59,8 +59,8 @@ _SPEECH = Result(("audio", "audio_data"), media=True)
 _TRANSCRIPT = Result(("text", "segments", "words"), media=True)
 _RERANK = Result(("results", "data", "rankings"))
 _CLASSES = Result(("results", "classifications"))
-_PREDICT = Result(("predictions", "data", "outputs", "pages"))
-_BEDROCK_MODEL = Result(any_json=True)  # each family of models has a shape of its own
+_ANY_MODEL = Result(any_json=True)  # each family of models has a shape of its own
+_COHERE = (".cohere.com", ".cohere.ai")
 
 # A collection stands at the start of the path, or behind a version (`/v1`, `/v1beta`) or Azure's `/openai`.
 _START = r"(?:^|/openai|/v\d\w*)/"
@@ -91,11 +91,12 @@ _OTHER_COLLECTIONS = "accounts|deployments|fine-tunes|fine-tuning|predictions|tr
 
 ENDPOINTS: tuple[Row, ...] = (
     Row("Perplexity, Zhipu", r"/async/chat/completions", _ACTION),
-    Row("OpenAI", r"/completions", _KNOWN),  # of chats, Mistral's agents and FIM, too
+    Row("OpenAI", r"/chat/completions", _KNOWN),
+    Row("OpenAI", r"(?:^|/v\d\w*|/beta|/deployments/[^/]+|/fim|/agents)/completions", _KNOWN),
     Row("OpenAI", r"/responses/input_tokens", _READ),
     Row("OpenAI", r"/responses/compact", Result(("output",))),
-    Row("OpenAI", r"/responses", _KNOWN),
-    Row("OpenAI", r"/embeddings", _EMBEDDINGS),
+    Row("OpenAI", r"(?:^|/openai|/v\d\w*|/codex)/responses", _KNOWN),
+    Row("OpenAI", r"(?:^|/v\d\w*|/deployments/[^/]+)/embeddings", _EMBEDDINGS),
     Row("OpenAI", r"/images/(?:generations|edits|variations)", _IMAGES),
     Row("OpenAI", r"/audio/speech", _SPEECH),
     Row("OpenAI", r"/audio/(?:transcriptions|translations)", _TRANSCRIPT),
@@ -104,7 +105,7 @@ ENDPOINTS: tuple[Row, ...] = (
     Row("OpenAI", r"/vector_stores/[^/]+/search", _READ),
     Row("Mistral", r"/conversations(?:/[^/]+(?:/restart)?)?", Result(("outputs",)), host="api.mistral.ai"),
     Row("Mistral", r"/classifications", _CLASSES),
-    Row("Mistral", r"/ocr", Result(("pages",))),
+    Row("Mistral", r"/(?:v\d|azure)/ocr", Result(("pages",))),
     Row("Mistral", r"/observability/.*/(?:search|aggregate|latest)", _READ),
     Row("Mistral", r"/search-indexes/[^/]+/(?:grep|navigate|read|search)", _READ),
     Row("Anthropic", r"/messages/count_tokens", _READ),
@@ -112,24 +113,23 @@ ENDPOINTS: tuple[Row, ...] = (
     Row("Google", r":(?:generateContent|streamGenerateContent|generateMessage|generateText)", _KNOWN),
     Row("Google", r":generateAnswer", Result(("answer",))),
     Row("Google", r":(?:embedContent|batchEmbedContents|embedText|batchEmbedText)", _EMBEDDINGS),
-    Row("Google", r":(?:predict|rawPredict|streamRawPredict|serverStreamingPredict)", _PREDICT),
+    Row("Google", r":predict", Result(("predictions",))),
+    Row("Google", r":(?:rawPredict|streamRawPredict|serverStreamingPredict)", _ANY_MODEL),
     Row("Google", r":fetchPredictOperation", _POLL),
     Row("Google", r":(?:countTokens|computeTokens|countTextTokens|countMessageTokens|query)", _READ),
     Row("Google", r":(?:predictLongRunning|batchGenerateContent|asyncBatchEmbedContent|cancel)", _ACTION),
     Row("Google", r":(?:importFile|uploadToFileSearchStore|transferOwnership|upload)", _ACTION),
-    Row("Google", r"/interactions", Result(("outputs", "output"))),
+    Row("Google", r"/v\d\w*/interactions", Result(("outputs", "output"))),
     Row("Google", r"/files/[^/:]+:download", _READ, method="GET"),
-    Row("Cohere", r"/v\d/chat", Result(("text",))),
-    Row("Cohere", r"/v\d/(?:generate|summarize)", Result(("generations", "summary"))),
-    Row("Cohere", r"/(?:v\d/)?embed", _EMBEDDINGS),
-    Row("Cohere", r"/(?:v\d/)?rerank", _RERANK),
-    Row("Cohere", r"/v\d/classify", _CLASSES),
-    Row("Cohere", r"/v\d/(?:tokenize|detokenize|check-api-key|parse)", _READ),
+    Row("Cohere", r"/v\d/chat", Result(("text",)), host=_COHERE),
+    Row("Cohere", r"/v\d/(?:generate|summarize)", Result(("generations", "summary")), host=_COHERE),
+    Row("Cohere", r"/v\d/embed", _EMBEDDINGS, host=_COHERE),
+    Row("Cohere", r"/v\d/classify", _CLASSES, host=_COHERE),
+    Row("Cohere", r"/v\d/(?:tokenize|detokenize|check-api-key|parse)", _READ, host=_COHERE),
+    Row("Cohere, Jina, Voyage", r"/v\d/rerank", _RERANK),
     Row("Amazon Bedrock", r"/model/[^/]+/converse(?:-stream)?", _KNOWN),
-    Row("Amazon Bedrock", r"/model/[^/]+/invoke(?:-with-response-stream)?", _BEDROCK_MODEL),
+    Row("Amazon Bedrock", r"/model/[^/]+/invoke(?:-with-response-stream)?", _ANY_MODEL),
     Row("Amazon Bedrock", r"/model/[^/]+/count-tokens", _READ),
-    Row("Ollama", r"/api/(?:chat|generate)", Result(("done",))),
-    Row("Ollama", r"/api/(?:embed|embeddings)", _EMBEDDINGS),
     Row("Ollama", r"/api/(?:pull|push|create|copy)", _ACTION),
     Row("Ollama", r"/api/show", _READ),
     Row("Azure", r"/images/generations:submit", _ACTION),
@@ -199,9 +199,9 @@ def _find(method: str, path: str, host: str) -> Row | None:
 def asks_a_model(body: bytes) -> bool:
     """Whether a request's body (decoded) looks like OpenAI's, Anthropic's or Gemini's."""
     request = _object(body) if any(name in body for name in _PROMPTS) else {}
-    if isinstance(request.get("messages"), list) or isinstance(request.get("contents"), list):
+    if isinstance(request.get("contents"), list):
         return True
-    return "model" in request and any(name in request for name in ("prompt", "input"))
+    return "model" in request and any(name in request for name in ("messages", "prompt", "input"))
 
 
 def _runs_later(body: bytes) -> bool:

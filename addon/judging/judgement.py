@@ -202,7 +202,7 @@ def _judge_stream(case: _Case) -> _Verdict:
     body, store_incomplete = case.answer.body, case.rules.store_incomplete
     result = case.result
     if case.kind is Kind.EVENTS:
-        return judge_events(body, store_incomplete, known_only=result is not None)
+        return judge_events(body, store_incomplete, known_only=result is not None and not result.any_json)
     judge_body = judge_frames if case.kind is Kind.FRAMES else judge_lines
     reason, judged = judge_body(body, store_incomplete)
     if reason is None and result is not None and not result.any_json and judged in _NO_GRAMMAR:

@@ -28,8 +28,8 @@ GENERATION, ACTION, POLL, READ = Endpoint.GENERATION, Endpoint.ACTION, Endpoint.
         ("POST", "/v1/projects/p/locations/l/publishers/google/models/m:generateContent", GENERATION),
         ("POST", "/model/anthropic.claude-3/converse-stream", GENERATION),
         ("POST", "/model/arn%3Aaws%3Ax/invoke", GENERATION),
-        ("POST", "/v2/chat", GENERATION),
-        ("POST", "/api/generate", GENERATION),
+        ("POST", "/backend-api/codex/responses", GENERATION),
+        ("POST", "/beta/completions", GENERATION),
         ("POST", "/v1/embeddings", GENERATION),
         ("POST", "/v1/audio/speech", GENERATION),
         ("POST", "/v1/batches", ACTION),
@@ -79,6 +79,9 @@ GENERATION, ACTION, POLL, READ = Endpoint.GENERATION, Endpoint.ACTION, Endpoint.
         ("POST", "/v1beta/models/m:countTokens", READ),
         ("POST", "/v1/vector_stores/vs/search", READ),
         ("POST", "/my/own/api", None),
+        ("POST", "/v2/chat", None),
+        ("POST", "/api/chat", None),
+        ("POST", "/surveys/1/responses", None),
         ("POST", "/v1/realtime/sessions", None),
         ("HEAD", "/v1/models", None),
         ("OPTIONS", "/v1/chat/completions", None),
@@ -90,9 +93,10 @@ def test_the_class_of_an_endpoint(method: str, path: str, expected: Endpoint | N
 
 
 def test_a_path_with_two_meanings_is_told_by_its_host() -> None:
-    """Mistral's conversations answer with a model's output; OpenAI's are created."""
+    """Mistral's conversations answer with a model's output, OpenAI's are created; anyone may have a `/chat`."""
     assert endpoint_class("POST", "/v1/conversations", host="api.mistral.ai") is GENERATION
     assert endpoint_class("POST", "/v1/conversations", host="api.openai.com") is ACTION
+    assert endpoint_class("POST", "/v2/chat", host="api.cohere.com") is GENERATION
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_a_body_that_is_not_an_object_changes_nothing(body: bytes) -> None:
     ("body", "expected"),
     [
         ({"model": "m", "messages": []}, True),
-        ({"messages": []}, True),
+        ({"messages": []}, False),
         ({"contents": []}, True),
         ({"model": "m", "prompt": "p"}, True),
         ({"model": "m", "input": "i"}, True),
