@@ -40,7 +40,7 @@ IDLE_SECONDS = 3600
 
 
 class ProviderCache:
-    """Answers provider requests from the cache, records live answers. One instance is one run."""
+    """Answers provider requests from the cache and records live answers. One instance is one run."""
 
     name = "provider_proxy"
 
@@ -187,9 +187,8 @@ class ProviderCache:
         return waits
 
     def _direct(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        if self.settings is None:
-            return None
-        if not flows.is_admitted(flow.request, self.settings.names, self.settings.origins):
+        settings = self.settings
+        if settings is not None and not flows.is_admitted(flow.request, settings.names, settings.origins):
             self._answer(flow, FOREIGN_SITE)
             return None
         target = parse_door(flow.request.path)
@@ -299,9 +298,6 @@ class ProviderCache:
         if not flows.from_provider(flow):
             self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
             return None
-        if flows.failed_at_end(flow.response):
-            self._give_up(forward, NotStored.STATUS)
-            return None
         return self._keep_and_mark(forward, flow, flow.response)
 
     async def _keep_and_mark(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> None:
@@ -328,8 +324,13 @@ class ProviderCache:
             response.data.content = recorded.body()  # for mitmweb and files saved with -w
         headers = forward.head.headers if forward.head is not None else response.headers.fields
         answer = LiveAnswer(response.status_code, response.reason, headers, response.data.content or b"")
+        reason: NotStored | None
         try:
-            reason = await self.answering.keep(forward, answer, cut_off=flow.error is not None)
+            if flows.failed_at_end(response):
+                reason = NotStored.STATUS
+                self._give_up(forward, reason)
+            else:
+                reason = await self.answering.keep(forward, answer, cut_off=flow.error is not None)
         except Exception:
             logger.exception("provider-proxy failed to store an answer of %s", flow.request.host)
             self._give_up(forward, NotStored.STORE_FAILED)

@@ -36,7 +36,7 @@ class Answered:
 
     @property
     def from_cache(self) -> str | None:
-        """What `x-provider-proxy-cache` says."""
+        """The value of `x-provider-proxy-cache`."""
         return self.headers.get("x-provider-proxy-cache")
 
 

@@ -17,7 +17,7 @@ type Fields = list[tuple[str, str]]
 
 @dataclass
 class Answer:
-    """What came on one stream so far."""
+    """The part of an answer that has come so far."""
 
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)

@@ -27,7 +27,7 @@ type ErrorPage = Callable[[http.HTTPFlow, str], http.Response | None]
 
 
 def swap_http_layer(next_layer: layer.NextLayer, features: frozenset[Feature], error_page: ErrorPage) -> bool:
-    """Put our HTTP layer in the place of mitmproxy's in what `next_layer` chose; False if there is none."""
+    """Replace the HTTP layer that `next_layer` chose by ours; False if it chose none of mitmproxy's."""
     parent: layer.Layer | None = None
     stock = next_layer.layer
     while stock is not None and not isinstance(stock, HttpLayer):
@@ -72,11 +72,11 @@ class _OurLayer(HttpLayer):
             made = getattr(made, "child_layer", None)
         if made is not None:
             made.__class__ = self.client_class
-            made.state = made.read_headers  # which it was, of the other class
+            made.state = made.read_headers  # the method of the new class
         yield from super().register_connection(command)
 
 
-# Feature, what its class is mixed into, module, class. The first of several comes first in method resolution.
+# Feature, the class that is extended, and module and name of the mixin. Earlier rows come first in the MRO.
 _MIXINS = (
     (internals.TUNNEL_BYTES, HttpLayer, "open_tunnel", "TunnelBytes"),
     (internals.BACKPRESSURE, HttpLayer, "backpressure", "Backpressure"),

@@ -48,7 +48,7 @@ def test_a_request_keeps_what_was_sent() -> None:
 
 
 def test_a_compressed_body_stays_as_sent() -> None:
-    """What is hashed and what is forwarded are the same bytes."""
+    """The same bytes are hashed and forwarded."""
     made = _request(**{"content-encoding": "gzip"})
     made.data.content = b"\x1f\x8bnot really"
     assert wire_request(made).body == b"\x1f\x8bnot really"
@@ -68,7 +68,7 @@ def test_a_compressed_body_stays_as_sent() -> None:
     ],
 )
 def test_what_the_cache_cannot_be_asked_about(change, why: str) -> None:  # type: ignore[no-untyped-def]
-    """WebSocket upgrades, and requests of which a part is not here."""
+    """WebSocket upgrades and incomplete requests bypass the cache."""
     made = _request()
     change(made)
     assert unaskable(made) == why
@@ -134,7 +134,7 @@ def test_an_own_answer_is_marked_and_not_to_be_retried(method: str, body: bytes)
 
 @pytest.mark.parametrize(("method", "body"), [("GET", b"ok"), ("HEAD", b"")])
 def test_an_own_page_has_its_own_headers(method: str, body: bytes) -> None:
-    """And no marks: it is no answer of a provider."""
+    """It has no marks, because it does not come from a provider."""
     made = own_page(_request(method), 200, b"ok", {"content-type": "text/plain"})
     assert made.raw_content == body
     assert dict(made.headers) == {"content-type": "text/plain", "content-length": "2"}
@@ -174,7 +174,7 @@ def test_an_answer_is_the_providers_where_there_was_a_connection() -> None:
     ],
 )
 def test_what_is_passed_on_as_it_comes(status: int, headers: dict[str, str], passed_on: bool) -> None:
-    """Whatever has no length or a great one, and every event stream; what has no body is not."""
+    """Answers of unknown or great length and event streams are; answers without a body are not."""
     made = http.Response.make(status)
     made.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
     assert streams(made) is passed_on

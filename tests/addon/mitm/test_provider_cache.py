@@ -29,7 +29,7 @@ HOST = "api.openai.com"
 
 
 async def _waited(waits: Awaitable[None] | None) -> None:
-    """As mitmproxy does with what a hook returns."""
+    """Await the result of a hook where it is awaitable, as mitmproxy does."""
     if waits is not None:
         await waits
 
@@ -46,7 +46,7 @@ class _Hooks:
         self.cache.running()
 
     async def send(self, flow: http.HTTPFlow) -> http.HTTPFlow:
-        """As far as the request hook."""
+        """Call the hooks up to `request`."""
         self.cache.requestheaders(flow)
         await _waited(self.cache.request(flow))
         return flow
@@ -215,7 +215,7 @@ async def test_in_mode_off_everything_is_a_marked_bypass(hooks: Callable[..., _H
 
 
 async def test_the_mode_header_is_taken_off(hooks: Callable[..., _Hooks]) -> None:
-    """It is no part of the forwarded request or of the identity, and holds for its request alone."""
+    """It is neither forwarded nor part of the identity, and it affects this request only."""
     made = hooks(cache_mode="read-write")
     asked = await made.send(_flow(headers={"X-Provider-Proxy-Mode": "write-only"}))
     assert "x-provider-proxy-mode" not in asked.request.headers
@@ -434,7 +434,7 @@ def test_the_guard_follows_the_mode(hooks: Callable[..., _Hooks]) -> None:
 
 
 def test_clients_that_do_not_trust_the_ca_are_counted(hooks: Callable[..., _Hooks]) -> None:
-    """By the name they asked for, else by the address."""
+    """They are counted by the name they asked for, or by the address if they named none."""
     made = hooks()
     for sni, address in ((HOST, ("192.0.2.1", 443)), (None, ("192.0.2.1", 443)), (None, None)):
         conn = type("Conn", (), {"sni": sni})()

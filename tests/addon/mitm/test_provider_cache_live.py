@@ -205,7 +205,7 @@ async def test_streamed_requests_share_no_entry(proxied: Callable[..., Any]) -> 
 async def test_answers_without_a_body_replay_as_such(
     proxied: Callable[..., Any], method: str, head: bytes
 ) -> None:
-    """The same headers, no body, and the connection is good for the next request."""
+    """A hit has the live answer's headers and no body, and the connection can be used again."""
     async with proxied(cache_mode="read-write") as p:
 
         async def bodiless(_head: bytes, writer: asyncio.StreamWriter) -> None:
@@ -234,7 +234,7 @@ async def test_own_pages_for_head_have_no_body(proxied: Callable[..., Any], aske
 
 
 async def test_the_provider_never_sees_the_mode_header(proxied: Callable[..., Any]) -> None:
-    """Whatever its case."""
+    """The header is removed, however its name is written."""
     async with proxied() as p:
         await (await p.client()).ask(p.request(headers="X-PROVIDER-Proxy-Mode: read-only\r\n"))
         assert b"provider-proxy" not in p.provider.seen[0].lower()

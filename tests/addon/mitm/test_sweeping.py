@@ -1,4 +1,4 @@
-"""What ended exchanges leave behind is freed by its weight."""
+"""Garbage is collected after a given number of body bytes."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ async def test_the_door_forwards_with_the_providers_host(proxied: Callable[..., 
 
 
 async def test_the_door_serves_intercepted_hosts_only(proxied: Callable[..., Any]) -> None:
-    """It is no open relay: a host that is not intercepted gets our page."""
+    """It is not an open relay: a request for any other host gets our page."""
     async with proxied() as p:
         client = await p.client()
         other = _free_port()

@@ -210,7 +210,7 @@ async def _task() -> None:
 async def test_what_need_not_wait_is_through_at_once(
     does: Callable[[], Any] | None, *, follows: bool, updates: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All hooks in order, `update` after them, a halt and a fault as ever."""
+    """All hooks are called in order, then `update`; a halt ends the event and a fault is logged."""
     manager = _manager()
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     calls: list[str] = []

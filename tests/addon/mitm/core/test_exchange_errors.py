@@ -1,4 +1,4 @@
-"""What a client gets where a provider cannot be reached, driven through real sockets."""
+"""The answer where a provider cannot be reached, driven through real sockets."""
 
 # mypy: disallow-untyped-calls=False
 
@@ -46,7 +46,7 @@ async def test_our_page_when_connecting_fails_keeps_the_connection_usable(
 
 
 async def test_mitmproxys_page_for_a_host_that_is_not_intercepted(proxied: Callable[..., Any]) -> None:
-    """What is not ours is answered as mitmproxy does, unmarked."""
+    """mitmproxy's own page is sent, without marks."""
     async with proxied() as p:
         client = await p.client()
         await client.send(p.raw(f"GET http://127.0.0.1:{_free_port()}/x"))

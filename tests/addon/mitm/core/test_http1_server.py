@@ -49,7 +49,7 @@ def _response(status: int = 200, body: bytes = b"body", **headers: str) -> http.
 
 
 def _sent(server: HeadWithBody, *told: HttpEvent) -> list[list[bytes]]:
-    """What each event sends."""
+    """The bytes that each event sends."""
     return [
         [c.data for c in server.handle_event(event) if isinstance(c, commands.SendData)] for event in told
     ]
@@ -101,7 +101,7 @@ def test_a_chunked_body_is_framed() -> None:
 
 
 def test_a_held_head_is_sent_before_an_end_without_a_body() -> None:
-    """What was said is sent, whatever follows: nothing is lost."""
+    """The held head is sent, whatever follows it."""
     assert _sent(_asked(), ResponseHeaders(1, _response()), ResponseEndOfMessage(1)) == [[], [HEAD]]
 
 

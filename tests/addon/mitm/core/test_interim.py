@@ -66,7 +66,7 @@ async def test_where_mitmproxy_has_changed_the_exchange_ends(
 
 
 async def test_a_switch_of_protocols_is_final(proxied: Callable[..., Any]) -> None:
-    """101 is no interim answer: what follows it are a WebSocket's bytes."""
+    """101 is a final answer: the bytes after it belong to the WebSocket."""
 
     async def switch(_head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")

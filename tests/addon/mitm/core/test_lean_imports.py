@@ -9,7 +9,7 @@ import pytest
 
 
 def imported(code: str) -> str:
-    """What a fresh process prints."""
+    """The output of a fresh process."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

@@ -1,4 +1,4 @@
-"""What puts our HTTP layer in, and what happens where mitmproxy is not as we know it."""
+"""Our HTTP layer is put in, and a mitmproxy that has changed costs single features only."""
 
 from __future__ import annotations
 
