@@ -205,4 +205,4 @@ def _form_credentials(text: bytes) -> Iterator[Credential]:
             yield Credential(kind, secret)
         # JSON in a field
         elif secret.startswith((b"{", b"[")):
-            yield from (Credential(found, secret[start:end]) for found, start, end in members_in(secret))
+            yield from (Credential(inner, secret[start:end]) for inner, start, end in members_in(secret))

@@ -69,7 +69,7 @@ def _after(first: str) -> str:
 
 
 class _Search:
-    """Finds shapes whose prefixes end in the same letter. `then` is tested once at each letter."""
+    """Finds shapes whose prefixes end in the same letter. `then`, a lookahead, is tested once at each letter."""
 
     def __init__(self, letter: str, then: str, shapes: tuple[TokenShape, ...]) -> None:
         self.letter = ord(letter)
@@ -77,7 +77,7 @@ class _Search:
         self.before = [_length(shape.prefix) - 1 for shape in shapes]
         any_of = "|".join(f"({_after(shape.prefix)}{shape.rest})" for shape in shapes)
         self.pattern = re.compile(
-            f"{re.escape(letter)}(?<=[A-Za-z0-9]{re.escape(letter)})(?={then})(?:{any_of})".encode()
+            f"{re.escape(letter)}(?<=[A-Za-z0-9]{re.escape(letter)}){then}(?:{any_of})".encode()
         )
 
     def find(self, data: bytes, start: int, end: int) -> Iterator[Finding]:
@@ -120,11 +120,12 @@ _AWS = f"A{_after('A[KS]IA')}[A-Z0-9]{{16}}+{_END}"
 _GOOGLE_OR_AWS = re.compile(f"I(?:({_GOOGLE})|{_AWS})".encode())
 _IN_BOTH = ord("I")
 # Each of these lies within one run of the letters below, at least 25 bytes long (Slack, Stripe), and has a
-# letter that base64 has not. After most of these letters less than a token follows, or only small letters.
-_LONG = "[A-Za-z0-9+/=_-]{16}"
+# letter that base64 has not. After most of these letters fewer than 16 letters follow, or a name in small letters.
+_LONG = "(?=[A-Za-z0-9+/=_-]{16})"
+_LONG_NOT_A_NAME = _LONG + "(?=[A-Za-z0-9+/=]{16}|[a-z_-]{0,15}[A-Z0-9+/])"
 _IN_RUNS = (
     _Search("-", _LONG, AFTER_HYPHEN),
-    _Search("_", rf"{_LONG})(?=[A-Za-z0-9+/=]{{16}}|[a-z_-]{{0,15}}[A-Z0-9+/]", AFTER_UNDERSCORE),
+    _Search("_", _LONG_NOT_A_NAME, AFTER_UNDERSCORE),
     _Search(".", _LONG, AFTER_DOT),
     _Search("=", _LONG, AFTER_EQUALS),
 )
@@ -153,8 +154,8 @@ def find(data: bytes) -> list[Finding]:
             findings += search.find(data, start, end)
         # The colon before a run is not part of it.
         if data.find(_TELEGRAM_STARTS, max(start - 1, 0), end) >= 0:
-            found = _matches(_TELEGRAM, data, max(start - 1, 0), end)
-            findings += (Finding("telegram-token", *match.span()) for match in found)
+            matches = _matches(_TELEGRAM, data, max(start - 1, 0), end)
+            findings += (Finding("telegram-token", *match.span()) for match in matches)
         if data.find(_DOT, start, end) >= 0:
             findings += (Finding("jwt", m.start() - 2, m.end()) for m in _matches(_JWT, data, start, end))
     # Searching from the end is faster: a hyphen is rarer than an `N`.

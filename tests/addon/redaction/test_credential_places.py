@@ -12,7 +12,7 @@ from addon.redaction.credential_places import (
 
 
 def test_tables_give_reasons() -> None:
-    """Each place says where it is from, in lower case."""
+    """Each row of a table has a source and is in lower case."""
     for place in CREDENTIAL_HEADERS:
         assert place.reason
         assert place.pattern == place.pattern.lower()
@@ -34,5 +34,5 @@ def test_looks(name: str, expected: bool) -> None:
      (b"Idempotency-Key", None), (b"x" * 500, "unknown")],
 )  # fmt: skip
 def test_header_kinds(name: bytes, kind: str | None) -> None:
-    """A header's name says what it holds."""
+    """The kind of a header follows from its name."""
     assert header_kind(name) == kind

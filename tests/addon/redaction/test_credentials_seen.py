@@ -40,7 +40,7 @@ def test_header_values(kind: str, value: bytes, secrets: list[bytes]) -> None:
 
 
 def test_urls() -> None:
-    """User information and signing parameters are found, decoded; other parameters are not."""
+    """User information and signing parameters are found and decoded. Other parameters are not."""
     request = WireRequest(
         "GET",
         "https",
@@ -73,7 +73,7 @@ def test_paths() -> None:
     ],
 )  # fmt: skip
 def test_signed_urls(url: str, expected: bool) -> None:
-    """A URL that grants access is told from one that does not."""
+    """A URL that grants access is recognised."""
     assert has_secret_query(url) is expected
 
 
@@ -110,12 +110,12 @@ def test_bodies(body: bytes, secrets: set[bytes]) -> None:
 
 
 def test_an_encoding_that_lies() -> None:
-    """What does not decode has no members to look at."""
+    """A body that does not decode has no members."""
     assert list(body_credentials(b'{"secret":"x"}', "gzip")) == []
 
 
 def test_the_encoding_of_a_body() -> None:
-    """It is found in any case, and a header that is sent twice is one list."""
+    """The header is found in any case, and one that is sent twice is one list."""
     headers = ((b"CONTENT-ENCODING", b"GZip"), (b"a", b"b"), (b"content-encoding", b"identity"))
     assert body_encoding(headers) == "gzip, identity"
     assert body_encoding(()) == ""

@@ -52,7 +52,7 @@ def test_found_exactly(kind: str, token: str) -> None:
 
 
 def test_every_kind_has_an_example() -> None:
-    """A format that is added brings its example."""
+    """Every known format has an example here."""
     tables = (
         known_tokens.AFTER_HYPHEN,
         known_tokens.AFTER_UNDERSCORE,

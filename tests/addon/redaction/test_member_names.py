@@ -34,7 +34,7 @@ RANDOM = "CANARY0a7f3a9c1b2d4e6f80"
      "aws_secret_access_key", "credential_secret", "credentials", "authorization", "authorization_token", "jwt", "dsn"],
 )  # fmt: skip
 def test_names_that_always_hold_one(name: str) -> None:
-    """Camel case, snake case, capitals and glued words: any value under these names is a credential."""
+    """Any value under these names is a credential, in camel case, snake case, capitals and glued words."""
     assert credential_kind(name, "x") is not None
     assert credential_kind(name, "") is None
     assert may_name_one(b'{"%b":"x"}' % name.encode())
@@ -96,7 +96,7 @@ def test_every_spelling(words: str) -> None:
 
 
 def test_harmless_names_have_their_form() -> None:
-    """They are compared in lower case, by their letters alone."""
+    """The list has names in lower case that consist of letters."""
     assert all(name.isalpha() and name.islower() for name in HARMLESS)
 
 
@@ -106,7 +106,7 @@ def test_harmless_names_have_their_form() -> None:
      "c2VjcmV0LXZhbHVlLXdpdGg=", "7f3a9c=1b2d4e6f80+QwErTy"],
 )  # fmt: skip
 def test_values_that_look_secret(value: str) -> None:
-    """One piece of text that consists of neither words nor numbers."""
+    """A secret is one piece of text that consists of neither words nor numbers."""
     assert looks_secret(value)
 
 
@@ -117,12 +117,12 @@ def test_values_that_look_secret(value: str) -> None:
      "${OPENAI_API_KEY}", "{{token_0a7f3a9c1b2d4e6f80}}", "YOUR_API_KEY_0a7f3a9c1b2d", "x" * 17_000, "12345678901234567890", "ünicode0a7f3a9c1b2d4e6f80"],
 )  # fmt: skip
 def test_values_that_do_not(value: str) -> None:
-    """Words, slugs, ids, paths, URLs, placeholders and what is too short or too long."""
+    """Words, slugs, ids, paths, URLs and placeholders are not secrets, nor are values that are too short or too long."""
     assert not looks_secret(value)
 
 
 def test_what_describes_a_credential() -> None:
-    """Objects of these names say what their `key`, `token` and `value` are."""
+    """Objects of these names hold credentials under `key`, `token` and `value`."""
     assert all(
         map(
             describes,
@@ -141,13 +141,13 @@ def test_what_describes_a_credential() -> None:
 
 
 def test_headers() -> None:
-    """Names of headers that carry credentials, in any case."""
+    """The names of headers that carry credentials are recognised in any case."""
     assert all(map(is_credential_header, ("Authorization", "X-API-Key", "x-vendor-token", "Cookie")))
     assert not any(map(is_credential_header, ("Accept", "x-route", "Idempotency-Key")))
 
 
 def test_redactions_are_told() -> None:
-    """What redaction writes is never taken for a credential again."""
+    """A redaction is never taken for a credential."""
     for text in ("<redacted:api-key:" + "a1" * 16 + ">", "<redacted:ignored>", "<sha256:" + "a1" * 16 + ">"):
         assert is_redacted(text)
     assert not any(map(is_redacted, ("", "<redacted::api-key>", "x<redacted:key>", "<b>")))

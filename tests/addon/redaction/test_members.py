@@ -41,7 +41,7 @@ HOLD: dict[str, tuple[Any, list[str]]] = {
 
 @pytest.mark.parametrize("name", HOLD)
 def test_credentials_are_found(name: str) -> None:
-    """By the name of the member, of what is around it, and of what stands beside it."""
+    """A credential is found by its member's name, by the object around it, and by the member beside it."""
     body, expected = HOLD[name]
     assert sorted(str(one.holder[one.place]) for one in sightings(body)) == sorted(map(str, expected))
     assert any(may_hold_credentials(holder) for holder in objects(body))
@@ -69,12 +69,12 @@ NONE: list[Any] = [
 
 @pytest.mark.parametrize("body", NONE, ids=lambda body: json.dumps(body)[:40])
 def test_data_is_left_alone(body: Any) -> None:
-    """Filters, schemas, counts, empty values and what is redacted already."""
+    """Filters, schemas, counts, empty values and redactions are not credentials."""
     assert list(sightings(body)) == []
 
 
 def test_a_member_may_be_replaced_while_walking() -> None:
-    """What is replaced is not seen again, and the rest is."""
+    """A member that is replaced is not yielded again, and the other members are."""
     body = {"a": [{"api_key": W}, {"b": {"password": W}}]}
     for one in sightings(body):
         one.holder[one.place] = "<redacted:key>"

@@ -70,14 +70,14 @@ def test_text(secret: str, before: str, after: str) -> None:
     "blob", [b"", b"sk-another-key-altogether", base64.b64encode(b"sk-another-key-altogether")]
 )
 def test_not_found(blob: bytes) -> None:
-    """Another secret is not it."""
+    """Another secret is not found."""
     assert not is_found(b"sk-made-up-key-0123456789", blob)
 
 
 @pytest.mark.parametrize("others", [0, 100])
 @pytest.mark.parametrize("length", [12, 14, 15, 16, 23, 48])
 def test_found_at_every_place(length: int, others: int) -> None:
-    """Few or many needles, short or long: one is found wherever it stands, and only where it does."""
+    """A needle is found wherever it stands, short or long, alone or among many."""
     index = NeedleIndex()
     for at in range(others):
         index.add(b"other-%020d" % at, "other")
@@ -93,7 +93,7 @@ def test_found_at_every_place(length: int, others: int) -> None:
 
 @given(st.lists(st.binary(min_size=12, max_size=30), max_size=40), st.binary(max_size=80), st.integers(0, 80))
 def test_as_a_plain_search(needles: list[bytes], blob: bytes, at: int) -> None:
-    """It finds exactly what looking for each needle would."""
+    """The index finds exactly the needles that a plain search finds."""
     if at < len(needles):
         blob += needles[at]
     index = NeedleIndex()
@@ -106,7 +106,7 @@ def test_as_a_plain_search(needles: list[bytes], blob: bytes, at: int) -> None:
 
 
 def test_what_was_added_twice_is_removed_twice() -> None:
-    """Two secrets may share a form; one of them going does not take it away."""
+    """A form that two secrets share stays when one of them is removed."""
     index = NeedleIndex()
     index.add(b"shared-needle-of-two", "first")
     index.add(b"shared-needle-of-two", "second")

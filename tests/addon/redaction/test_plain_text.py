@@ -21,7 +21,7 @@ def test_readable(text: bytes, plain: bytes) -> None:
 
 
 def test_squeezed() -> None:
-    """Line breaks in base64, escaped or not, are gone."""
+    """Line breaks in base64 are removed, escaped or not."""
     assert squeezed(b"YWJj\r\nZGVm\\nZ2hp amts\n") == b"YWJjZGVmZ2hpamts"
 
 

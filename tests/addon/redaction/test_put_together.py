@@ -62,7 +62,7 @@ STREAMS = {
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_pieces_of_a_stream_are_put_together(name: str) -> None:
-    """Whatever the dialect, and whatever stands between two pieces."""
+    """A secret in pieces is found in every dialect, whatever stands between two pieces."""
     body, essence = STREAMS[name]
     assert SECRET.encode() not in body
     assert any(SECRET.encode() in text for text in put_together(body, essence))
@@ -70,7 +70,7 @@ def test_pieces_of_a_stream_are_put_together(name: str) -> None:
 
 @pytest.mark.parametrize("escape", ["\\u00%02x", "\\u00%02X"])
 def test_escapes_are_undone(escape: str) -> None:
-    """Any character of ASCII may be written so, wherever it stands in a body."""
+    """Any ASCII character may be escaped, anywhere in a body."""
     escaped = "".join(escape % ord(character) for character in SECRET)
     for before in (0, 256 * 1024 - 20):
         body = b'{"a": "%b%b"}' % (b"x" * before, escaped.encode())
@@ -127,12 +127,12 @@ def test_items_that_take_turns_are_told_apart(one: dict[str, Any], other: dict[s
      (frame("chunk", {"bytes": "no base64"}), FRAMES), (frame("chunk", {"bytes": "\u00e9"}), FRAMES)],
 )  # fmt: skip
 def test_it_never_raises(body: bytes, essence: str) -> None:
-    """What is broken has no texts, or some."""
+    """A broken body has some texts or none."""
     assert SECRET.encode() not in b"".join(put_together(body, essence))
 
 
 def test_long_streams_take_little_memory() -> None:
-    """Texts are let go of as they come; a secret where that happens is still in one piece."""
+    """Texts are released as they come, and a secret at such a place is still in one piece."""
     words = [*(f"w{n} " for n in range(20_000)), *PIECES, *(f"w{n} " for n in range(20_000))]
     body = b"".join(json.dumps({"response": word}).encode() + b"\n" for word in words)
     tracemalloc.start()

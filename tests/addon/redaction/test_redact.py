@@ -50,7 +50,7 @@ def test_two_texts_stay_two(one: str, other: str) -> None:
 
 @given(PIECES)
 def test_nothing_is_left(text: str) -> None:
-    """What is redacted holds no secret."""
+    """Redacted text holds no secret."""
     assert shapes.find(redact_bytes(text.encode("utf-8", "surrogatepass"))) == []
 
 

@@ -19,7 +19,7 @@ def test_not_stored(place: tuple[str, str]) -> None:
 
 
 def test_the_rest_is_kept_byte_for_byte() -> None:
-    """Order, case, repeats and bytes that are no text stay."""
+    """Order, case, repeats and bytes that are not text are kept."""
     headers = (
         (b"Content-Type", b"text/event-stream; charset=utf-8"), (b"x-request-id", b"req_1"), (b"X-Odd", b" \xff "), (b"x-odd", b"2"),
         (b"openai-processing-ms", b"12"), (b"x-ratelimit-remaining-tokens", b"9"), (b"date", b"Sat"), (b"x-amzn-bedrock-x", b"1"),
@@ -57,5 +57,5 @@ def test_what_connection_names_goes_too() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("name", [b"Location", b"content-location"])
 def test_locations(name: bytes, value: bytes, kept: bool) -> None:
-    """A location stays unless whoever has it may do something with it."""
+    """A location is kept unless its URL grants access."""
     assert bool(keep_response_headers(((name, value),))) is kept

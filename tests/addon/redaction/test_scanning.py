@@ -27,7 +27,7 @@ def entry(
 
 
 def test_a_clean_entry() -> None:
-    """An ordinary entry has nothing."""
+    """A scan of an ordinary entry finds nothing."""
     assert scan_entry(entry(b'{"id": "chatcmpl-123", "encrypted_content": "gAAAAABo"}')) == []
 
 
@@ -94,7 +94,7 @@ BODIES: dict[str, tuple[str, bytes]] = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_saved_requests_are_clean(name: str) -> None:
-    """What is saved holds no credential in any kind of body, nor in the path and the query, and passes a scan."""
+    """A saved request passes a scan and holds no credential in its body, path and query."""
     content_type, body = BODIES[name]
     headers = ((b"content-type", content_type.encode()), (b"x-vendor-token", b"CANARY-5"))
     target = "/bot123456:CANARY-6/x?a=1;api_key=CANARY-7&access_token=CANARY-8"
@@ -111,7 +111,7 @@ def test_saved_requests_are_clean(name: str) -> None:
 
 
 def test_a_shape_in_pieces() -> None:
-    """A key that a stream says in pieces is found, once."""
+    """A key in pieces of a stream is found once."""
     events = b"".join(b'data: {"delta": "%b"}\n\n' % KEY[at : at + 8] for at in range(0, len(KEY), 8))
     assert scan_entry(entry(events, ((b"content-type", b"text/event-stream"),))) == [Leak("sk-key", "answer")]
 
@@ -149,6 +149,6 @@ def test_signed_urls_are_notes(url: bytes) -> None:
 
 
 def test_files() -> None:
-    """Any file is looked through for shapes."""
+    """Any file is searched for shapes."""
     assert scan_bytes(b"hello") == []
     assert len(scan_bytes(b"key: " + KEY)) == 1

@@ -53,7 +53,7 @@ def test_found_exactly(kind: str, secret: str) -> None:
 
 @pytest.mark.parametrize("kind_and_secret", SECRETS.values(), ids=SECRETS)
 def test_not_found_cut_short_or_within_a_word(kind_and_secret: tuple[str, str]) -> None:
-    """A secret's start alone is none, nor is what stands in the middle of a word."""
+    """The start of a secret is not a secret, nor is one in the middle of a word."""
     kind, secret = kind_and_secret
     assert shapes.find(secret[: 14 if kind != "private-key" else 60].encode()) == []
     if kind != "private-key":
@@ -63,7 +63,7 @@ def test_not_found_cut_short_or_within_a_word(kind_and_secret: tuple[str, str]) 
 
 @pytest.mark.parametrize("kind", ["sk-key", "google-key", "groq-key", "aws-key-id", "github-token"])
 def test_full_length_is_no_prefix(kind: str) -> None:
-    """A longer run than a secret's is something else."""
+    """A run that is longer than a secret is not a secret."""
     secret = next(secret for found, secret in SECRETS.values() if found == kind)
     longer = secret + "a" * (300 - len(secret))
     assert shapes.find(longer.encode()) == []
@@ -84,7 +84,7 @@ def test_full_length_is_no_prefix(kind: str) -> None:
     ids=lambda text: text[:24],
 )  # fmt: skip
 def test_no_secret(text: str) -> None:
-    """Ids, encrypted content, slugs, placeholders and public keys are no secrets."""
+    """Ids, encrypted content, slugs, placeholders and public keys are not secrets."""
     assert shapes.find(text.encode()) == []
 
 
@@ -100,7 +100,7 @@ def test_random_base64_has_no_shape() -> None:
      "eyJ" + "a" * 8 + ".eyJ" + "a" * 8 + "." + "a" * 16, "ghp_" + "a" * 36, "xoxb-" + "a" * 20],
 )  # fmt: skip
 def test_the_shortest_is_found(secret: str) -> None:
-    """The shortest secret of each shape is found and redacted; one byte less is none."""
+    """The shortest secret of each shape is found and redacted. One byte less is not a secret."""
     for before, after in AROUND:
         assert len(shapes.find((before + secret + after).encode())) == 1
         assert shapes.find((before + secret[:-1] + after).encode()) == []
@@ -119,7 +119,7 @@ def test_found_at_any_distance(secret: str) -> None:
 
 
 def test_several_are_told_in_order() -> None:
-    """All secrets of a text are told, in order; what lies within another is told once."""
+    """All secrets of a text are found in order, and one within another is found once."""
     text = (
         f"{SECRETS['aws'][1]} {JWT} {PEM.replace('MC4C', 'AKIAIOSFODNN7EXAMPLE ')} {SECRETS['gh' + 'p'][1]}"
     )

@@ -96,7 +96,7 @@ def test_learned_from_every_place(place: WireRequest) -> None:
 
 
 def test_the_kind_is_told_and_never_the_value() -> None:
-    """What was found is named by where it was seen; nothing shows or pickles the value."""
+    """A finding has the kind of its header, and nothing shows or pickles the value."""
     taint = tainted(PLACES["bearer"])
     assert taint.found_in(SECRET.encode()) == "authorization"
     assert repr(taint) == str(taint) == "<Taint: 1 credentials>"
@@ -140,7 +140,7 @@ def test_the_same_value_under_another_name() -> None:
 
 
 def test_the_proxys_own_password() -> None:
-    """It is known without any request: a CONNECT carries it. No password, and a short one, are nothing."""
+    """The password is known without any request. An empty or a short one is not learned."""
     taint = Taint()
     for pair in ("", "user:short", f"user:{SECRET}"):
         taint.learn_proxy_auth(pair)
@@ -150,7 +150,7 @@ def test_the_proxys_own_password() -> None:
 
 
 def test_sigv4() -> None:
-    """Of a SigV4 signature the key's id is kept, and the session token; each signature is good once only."""
+    """The key id and the session token of a SigV4 request are learned. Its signature is valid once only."""
     value = f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE0123/20261121/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature={'ab' * 32}"
     taint = tainted(request(("Authorization", value), ("X-Amz-Security-Token", SECRET)))
     assert taint.found_in(b"AKIDEXAMPLE0123") is not None
@@ -159,7 +159,7 @@ def test_sigv4() -> None:
 
 
 def test_the_latest_are_kept() -> None:
-    """256 are known; the one in use is refreshed by every request and never goes."""
+    """256 credentials are known, and one in use is refreshed by every request."""
     taint = tainted(PLACES["bearer"])
     for at in range(400):
         taint.learn(request(("x-api-key", f"another-credential-{at:05}")))
@@ -172,7 +172,7 @@ def test_the_latest_are_kept() -> None:
 
 
 def test_a_request_in_flight_keeps_its_credentials() -> None:
-    """They are known until its answer has been dealt with, however many others come; then they may go."""
+    """Its credentials are known until it ends, however many others come, and may be forgotten then."""
     mine = request(("authorization", f"Bearer {SECRET}"), JSON, body=b'{"api_key":"another-made-up-key-1"}')
     taint = tainted(mine)
     for at in range(600):
@@ -190,7 +190,7 @@ def test_a_request_in_flight_keeps_its_credentials() -> None:
 
 
 def test_the_proxys_own_password_is_never_forgotten() -> None:
-    """No later request carries it: it came with CONNECT."""
+    """The password came with CONNECT, so no later request refreshes it."""
     taint = Taint()
     taint.learn_proxy_auth(f"user:{SECRET}")
     for at in range(600):
@@ -212,7 +212,7 @@ ESCAPED = {
 
 @pytest.mark.parametrize("name", ESCAPED)
 def test_echoes_under_other_escapes(name: str) -> None:
-    """HTML, escapes within escapes, UTF-16, line breaks in base64; and keys of 8 bytes and more."""
+    """Echoes are found in HTML, under escapes within escapes, in UTF-16 and wrapped base64, from 8 bytes on."""
     taint = tainted(request(("authorization", f"Bearer {SECRET}")), request(("x-api-key", "pw:12345678")))
     for before in ("", "x" * 256 * 1024):
         assert taint.found_in(f"{before}: {ESCAPED[name]} .".encode("latin-1")) is not None
@@ -264,7 +264,7 @@ def test_nonsense_is_survived(headers: list[Any]) -> None:
 
 
 def test_what_is_new_is_told() -> None:
-    """Once for each; again for one that is in use while so many others come that it may be forgotten elsewhere."""
+    """A credential is returned once, and again if it is in use while so many come that others may have evicted it."""
     taint = Taint()
     mine = request(("authorization", f"Bearer {SECRET}"))
     assert [found.secret for found in taint.learn(mine)] == [SECRET.encode()]
@@ -279,7 +279,7 @@ def test_what_is_new_is_told() -> None:
 
 
 def test_what_another_process_learned_is_found() -> None:
-    """In every form, and it need not be told again."""
+    """It is found in every form and not returned as new."""
     taint = Taint()
     taint.add(tainted(request(("authorization", f"Bearer {SECRET}"))).known())
     assert taint.found_in(base64.b64encode(SECRET.encode())) == "authorization"

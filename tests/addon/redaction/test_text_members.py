@@ -23,7 +23,7 @@ from addon.redaction.text_members import members_in
     ],
 )  # fmt: skip
 def test_every_notation(text: bytes, secrets: list[bytes]) -> None:
-    """JSON lines, JSON in JSON, forms, `.env` files, YAML, XML, multipart with either line end, and headers."""
+    """Members are found in JSON lines, JSON in JSON, forms, `.env` files, YAML, XML, multipart and headers."""
     assert [text[start:end] for _, start, end in members_in(text)] == secrets
 
 

@@ -72,7 +72,7 @@ def test_other_forms(body: bytes, media_type: str, kind: str) -> None:
     ids=json.dumps,
 )  # fmt: skip
 def test_generated_text_is_none(value: Any) -> None:
-    """Words in generated text, tool inputs and schemas, and members without a value, are no credentials."""
+    """Words in generated text, tool inputs and schemas, and members without a value, are not credentials."""
     assert carries_credentials(json.dumps(value).encode(), "application/json") is None
 
 
@@ -85,7 +85,7 @@ def test_generated_text_is_none(value: Any) -> None:
     ],
 )  # fmt: skip
 def test_nothing_found(body: bytes, media_type: str) -> None:
-    """Anything else carries none and raises nothing."""
+    """Other bodies carry no credential and raise nothing."""
     assert carries_credentials(body, media_type) is None
 
 

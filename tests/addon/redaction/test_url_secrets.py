@@ -26,7 +26,7 @@ from addon.redaction import url_secrets
     ],
 )  # fmt: skip
 def test_found_exactly(text: bytes, secrets: list[bytes]) -> None:
-    """User information, parameters that grant access and secret segments, wherever a URL stands."""
+    """User information, parameters that grant access and secret segments are found in any URL."""
     findings = url_secrets.find(text)
     assert [text[start:end] for _, start, end in findings] == secrets
     assert url_secrets.has_secret(text.decode())
@@ -38,7 +38,7 @@ def test_found_exactly(text: bytes, secrets: list[bytes]) -> None:
      b"https://h/keys/0a7f3a9c1b2d4e6f80", b"https://h/?api_key=<redacted:query:0>", b"https://h/?api_key=", b"https://h/bottle/1", b"a://", b"x?api_key=k"],
 )  # fmt: skip
 def test_not_found(text: bytes) -> None:
-    """Users' names, page tokens, words, ids of keys, redactions, and text that is not a URL."""
+    """Users' names, page tokens, words, ids of keys and redactions are not credentials."""
     assert url_secrets.find(text) == []
 
 
