@@ -44,6 +44,7 @@ class _RunOptions:
     lock: Receipt | None = None
     unused: bool = False
     mode: str | None = None
+    dummy_keys: bool = False
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -60,6 +61,7 @@ class _RunOptions:
     "--receipt", type=click.Path(path_type=Path), help="Write the entries that were used to this file."
 )
 @click.option("--locked", type=click.Path(path_type=Path), help="Fail if an entry differs from this file.")
+@click.option("--dummy-keys", is_flag=True, help="In read-only-require-hit, set API keys that are missing.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
     *,
@@ -68,6 +70,7 @@ def run(
     receipt: Path | None,
     locked: Path | None,
     force: bool,
+    dummy_keys: bool,
     **flags: Any,
 ) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and print a report.
@@ -81,10 +84,14 @@ def run(
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
     settings = Settings.parse(raw)
     check_ignored_content(settings, force=force)
+    if dummy_keys and settings.cache_mode.forwards:
+        raise UsageError("--dummy-keys needs --mode read-only-require-hit; a provider refuses dummy keys")
     if receipt is not None:
         _check_writable(receipt)
     lock = read_receipt(locked) if locked is not None else None
-    options = _RunOptions(commit == "on-success", receipt, lock, gates.fail_on_unused, flags["cache_mode"])
+    options = _RunOptions(
+        commit == "on-success", receipt, lock, gates.fail_on_unused, flags["cache_mode"], dummy_keys
+    )
     log_to_stderr()
     status, cache = asyncio.run(_run(raw, settings, command, options))
     flush_log()
@@ -160,17 +167,23 @@ async def _run(
 
     def ready() -> None:
         nonlocal child
-        child = asyncio.create_task(_child(command, settings, host, finished))
+        from addon.environment.dummy_keys import dummy_keys
+
+        keys = dummy_keys(os.environ) if options.dummy_keys else {}
+        child = asyncio.create_task(_child(command, settings, host, finished, keys))
 
     await host.run(ready, until=finished)
     return (await child if child is not None else 1), host.cache
 
 
-async def _child(command: Sequence[str], settings: Settings, host: Host, finished: asyncio.Event) -> int:
+async def _child(
+    command: Sequence[str], settings: Settings, host: Host, finished: asyncio.Event, keys: dict[str, str]
+) -> int:
     from addon.cli.child import run_child
     from addon.environment.client_env import apply
 
     try:
-        return await run_child(command, apply(os.environ, client_changes(settings, host.url, os.environ)))
+        environ = apply(os.environ, client_changes(settings, host.url, os.environ)) | keys
+        return await run_child(command, environ)
     finally:
         finished.set()

@@ -56,6 +56,21 @@ def test_run_gives_its_command_a_proxy(local: Upstream, environ: dict[str, str],
     assert report["total"]["hits"] == 1
 
 
+def test_dummy_keys(environ: dict[str, str], tmp_path: Path) -> None:
+    """A replaying run sets the API keys that are missing, and no other; a run that may go live refuses to."""
+    environ = {name: value for name, value in environ.items() if "API_KEY" not in name} | {
+        "GROQ_API_KEY": "mine"
+    }
+    show = ("--dummy-keys", "--", "sh", "-c", 'echo "$OPENAI_API_KEY $GROQ_API_KEY"')
+    replaying = provider_proxy(
+        "run", "--mode", "read-only-require-hit", *show, environ=environ, folder=tmp_path
+    )
+    assert (replaying.returncode, replaying.stdout) == (0, "dummy mine\n"), replaying.stderr
+    live = provider_proxy("run", "--mode", "read-write", *show, environ=environ, folder=tmp_path)
+    assert (live.returncode, live.stdout) == (2, "")
+    assert "--dummy-keys needs --mode read-only-require-hit" in live.stderr
+
+
 @pytest.mark.parametrize(
     "outer", [("--mode", "read-only-require-hit", "--allow-misses"), ("--max-live", "0")], ids=" ".join
 )
