@@ -41,6 +41,10 @@ _GUESSED = frozenset(
 )
 
 
+# How near an entry is: the same endpoint, shared turns, likeness; the entry; its saved request, parsed.
+type _Near = tuple[tuple[bool, int, float], Entry, dict[str, Any]]
+
+
 @runtime_checkable
 class Candidates(Protocol):
     """A store that can find the entries whose requests resemble another."""
@@ -129,10 +133,8 @@ def diagnose(
     wanted = sketch(label, request_json)
     place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
     new = parse_saved(request_json)
-    best: Diagnosis | None = None
-    best_rank: tuple[Any, ...] = ()
-    compared = b""
-    saved, answered = True, False
+    near: list[_Near] = []
+    saved, unsaved, answered = 0, 0, False
     for candidate in store.nearest(wanted, _CANDIDATES if since == math.inf else _CANDIDATES + 1):
         try:
             entry = store.head(candidate)
@@ -145,21 +147,26 @@ def diagnose(
             continue
         old = parse_saved(entry.request_json)
         if old is None or new is None:
-            saved = False
+            unsaved += 1
             continue
+        saved += 1
         alike = likeness(old, new)
-        if alike < NEAR:
-            continue
-        diagnosis = _compared(key, place, entry, old, new, wanted, rerecord)
-        rank = _rank(diagnosis, shared_turns(old, new), alike)
-        if best is None or rank > best_rank:
-            best, best_rank, compared = diagnosis, rank, entry.request_json
+        if alike >= NEAR:
+            near.append(((_same_endpoint(old, new), shared_turns(old, new), alike), entry, old))
+    best, compared = None, b""
+    if new is not None and near:
+        best, compared = _nearest(key, place, near, new, wanted, rerecord)
     if best is None:
         held = store.endpoints_of(wanted.host)
         if answered:
             counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
             held = [(endpoint, number) for endpoint, number in counted if number]
-        best = Diagnosis(key, place, note=_nothing_near(held, wanted, rerecord, saved=saved), wanted=wanted)
+        best = Diagnosis(
+            key,
+            place,
+            note=_nothing_near(held, wanted, rerecord, saved=bool(saved) or not unsaved),
+            wanted=wanted,
+        )
     # Both requests are searched whole: the shortened text may show only a part of a credential.
     kind = secret_in(request_json) or secret_in(compared) or secret_in(best.line.encode("utf-8", "replace"))
     return _hidden(best, label, kind) if kind else replace(best, question=_question(new))
@@ -193,7 +200,6 @@ def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
     return _compared(other.key, place, entry, old, new, Sketch("", ""), "")
 
 
-_ENDPOINT = frozenset({"method", "path"})
 _NOT_SHOWN = (
     "The text of this request, or of the nearest one, contains a credential that this run has seen ({}), so "
     "neither is shown, and an answer is not stored. Use a made-up value in the request"
@@ -267,16 +273,26 @@ def _places(differences: Sequence[Difference]) -> list[str]:
     )
 
 
-def _rank(diagnosis: Diagnosis, turns: int, alike: float) -> tuple[bool, int, float, int, int]:
-    """Rank by endpoint, then by shared turns, likeness, number of differences and shared text."""
-    same_endpoint = _ENDPOINT.isdisjoint(difference.place for difference in diagnosis.differences)
-    return (
-        same_endpoint,
-        turns,
-        alike,
-        -len(diagnosis.differences),
-        sum(difference.same for difference in diagnosis.differences),
-    )
+def _nearest(
+    key: str, place: str, near: list[_Near], new: dict[str, Any], wanted: Sketch, rerecord: str
+) -> tuple[Diagnosis, bytes]:
+    """The diagnosis of the nearest entry, and its saved request. Only equally near ones are compared in full."""
+    highest = max(rank for rank, _, _ in near)
+    compared = [
+        (_compared(key, place, entry, old, new, wanted, rerecord), entry.request_json)
+        for rank, entry, old in near
+        if rank == highest
+    ]
+    return max(compared, key=lambda pair: _fewest(pair[0]))
+
+
+def _same_endpoint(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return all(old.get(name) == new.get(name) for name in ("method", "path"))
+
+
+def _fewest(diagnosis: Diagnosis) -> tuple[int, int]:
+    """Rank by the number of differences, then by the text that both share."""
+    return -len(diagnosis.differences), sum(difference.same for difference in diagnosis.differences)
 
 
 def _nothing_near(held: HostEndpoints, wanted: Sketch, rerecord: str, *, saved: bool) -> str:
