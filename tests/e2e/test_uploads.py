@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ def provider(exchange: Exchange) -> None:
     if exchange.headers.get("x-goog-upload-command") == "start":
         sessions = exchange.server.__dict__.setdefault("sessions", {})
         identifier = f"{SECRET_ID}{exchange.number}"
-        sessions[identifier] = json.loads(exchange.body)["file"]["displayName"]
+        file = json.loads(exchange.body)["file"]
+        sessions[identifier] = file.get("displayName") or file["display_name"]
         url = f"{START}?upload_id={identifier}&upload_protocol=resumable"
         exchange.answer(b"", **{"X-Goog-Upload-URL": url, "X-Goog-Upload-Control-URL": url, "X-Goog-Upload-Status": "active",
                                 "X-GUploader-UploadID": identifier})  # fmt: skip
@@ -146,3 +149,26 @@ def test_equal_starts_of_one_run_are_uploads_of_their_own(
     proxy = start_proxy(None, mode="read-only-require-hit")
     for content in (b"hello", b"other"):
         assert upload(proxy, "a.txt", content) == ("true", "true", "a.txt")
+
+
+GENAI = """
+import io, sys
+from google import genai
+client = genai.Client(api_key="made-up-key-of-a-test")
+config = {"mime_type": "text/plain", "display_name": sys.argv[1]}
+print(client.files.upload(file=io.BytesIO(b"hello"), config=config).display_name)
+"""
+
+
+def test_the_sdk_uploads_and_is_replayed(start_proxy: Callable[..., Proxy], upstream: Upstream) -> None:
+    """google-genai follows a stand-in as it follows a real upload URL."""
+    pytest.importorskip("google.genai", reason="google-genai is not installed")
+    upstream.script = provider
+    for mode in ("read-old-write-new", "read-only-require-hit"):
+        proxy = start_proxy(upstream if mode == "read-old-write-new" else None, mode=mode)
+        command = [sys.executable, "-c", GENAI, "a.txt"]
+        done = subprocess.run(
+            command, env=proxy.client_environ(), capture_output=True, text=True, timeout=300
+        )
+        assert (done.returncode, done.stdout) == (0, "a.txt\n"), done.stderr
+        proxy.stop()
