@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -50,7 +51,7 @@ class Forward:
 
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
     `removed` is the entry of this run that was removed for it, `repeat` its number in a sequence (0: none), and
-    `head` a streamed answer's status and headers.
+    `head` a streamed answer's status and headers. `done` is set when its exchange has ended.
     """
 
     request: WireRequest
@@ -63,6 +64,7 @@ class Forward:
     removed: Entry | None = None
     repeat: int = 0
     head: LiveAnswer | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
     flow: str = ""
     client: str = ""
     began_at: float = field(default_factory=time.time)

@@ -24,6 +24,8 @@ class Recording:
     `length` is the value of the content-length header: past `limit`, nothing is copied. `encoding` is the value of
     content-encoding; the terminal event is looked for in the decoded text.
 
+    `finish_seconds` is how long the rest is read after the client has left; `reads_on` is true from then on.
+
     With `hold` and a `length`, the latest chunk stays in `held` until the next one comes: the last byte tells a
     client that the answer has ended, and the entry must be on disk before that. The HTTP layer sends `held` after
     the `response` hook.
@@ -38,8 +40,10 @@ class Recording:
         "_passing",
         "_received",
         "_tail",
+        "finish_seconds",
         "finished",
         "held",
+        "reads_on",
         "too_large",
     )
 
@@ -52,6 +56,7 @@ class Recording:
         length: str | None = None,
         encoding: str = "",
         hold: bool = False,
+        finish_seconds: float = 0.0,
     ) -> None:
         # `getvalue` makes no copy, and growing makes none where the system can remap memory.
         self._received = BytesIO()
@@ -63,6 +68,8 @@ class Recording:
         self._encoding = encoding
         self._passing = PassingDecoder(encoding) if codings_of(encoding) else None
         self._tail = b""
+        self.finish_seconds = finish_seconds
+        self.reads_on = False
         self.finished = False
         self.too_large = length is not None and length.isdecimal() and int(length) > limit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -134,12 +135,24 @@ class ProviderCache:
         """Lift mitmproxy's limit of upstream connections for HTTP/2 clients."""
         allow_more_connections(client)
 
-    def client_disconnected(self, client: connection.Client) -> None:
-        """Give up the exchanges that mitmproxy dropped without an `error` hook, as a crash of its core does."""
+    async def client_disconnected(self, client: connection.Client) -> None:
+        """Wait for answers that are read to their end: mitmproxy closes their connections after this hook.
+
+        Then give up the exchanges that it dropped without an `error` hook, as a crash of its core does.
+        """
         self._http_layer.forget(client.id)
-        for forward in [f for f in self._flows.values() if f is not None and f.client == client.id]:
-            self._flows.pop(forward.flow, None)
-            self._give_up(forward, NotStored.CUT_OFF)
+        dropped = [f for f in self._flows.values() if f is not None and f.client == client.id]
+        reading = [
+            asyncio.ensure_future(f.done.wait()) for f in dropped if f.recording and f.recording.reads_on
+        ]
+        if reading and self.settings is not None:
+            _, late = await asyncio.wait(reading, timeout=self.settings.finish_seconds)
+            for waiting in late:
+                waiting.cancel()
+        for forward in dropped:
+            if self._flows.pop(forward.flow, None) is not None:
+                has_left = forward.recording is not None and forward.recording.reads_on
+                self._give_up(forward, NotStored.CLIENT_LEFT if has_left else NotStored.CUT_OFF)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Count tunnelled hosts, so that a provider missing from the host list shows up in the report."""
@@ -283,6 +296,7 @@ class ProviderCache:
                 length=response.headers.get("content-length"),
                 encoding=response.headers.get("content-encoding", ""),
                 hold=self._http_layer.holds_end(flow.client_conn.id),
+                finish_seconds=self.settings.finish_seconds,
             )
         else:
             response.stream = True
@@ -295,6 +309,7 @@ class ProviderCache:
         forward = self._flows.pop(flow.id, None)
         if forward is None or flow.response is None:
             return None
+        forward.done.set()
         if not flows.from_provider(flow):
             self._give_up(forward, NotStored.NOT_FROM_PROVIDER)
             return None
@@ -311,6 +326,7 @@ class ProviderCache:
         forward = self._flows.pop(flow.id, None)
         if forward is None:
             return
+        forward.done.set()
         if client_left(flow) and flow.response is not None and forward.recording:
             flow.comment = await self._keep(forward, flow, flow.response)
         else:

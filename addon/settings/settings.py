@@ -95,6 +95,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("allow_secrets_in_responses", "false", "store an answer in which a secret's shape was found"),
     Setting("max_age", "", "seconds; an older entry is a miss"),
+    Setting(
+        "finish_seconds",
+        "60",
+        "seconds for which an answer is read on, to be stored, after its client has left; 0 switches it off",
+    ),
     Setting("max_body", "64MiB", "a longer answer is relayed and not stored"),
     Setting(
         "coalesce",
@@ -145,6 +150,7 @@ class Settings:
     store_media: bool
     allow_secrets_in_responses: bool
     max_age: float | None
+    finish_seconds: float
     max_body: int
     coalesce: bool
     sequence: bool
@@ -190,6 +196,7 @@ class Settings:
             store_media=_of("store_media", value, _parse_bool),
             allow_secrets_in_responses=_of("allow_secrets_in_responses", value, _parse_bool),
             max_age=_of("max_age", value, _parse_age),
+            finish_seconds=_of("finish_seconds", value, _parse_age) or 0.0,
             max_body=_of("max_body", value, parse_size),
             coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
             sequence=_one_of("repeat", value, ("single", "sequence")) == "sequence",

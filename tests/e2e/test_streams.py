@@ -172,7 +172,7 @@ def test_a_cut_answer_leaves_no_entry(
 def test_a_client_that_leaves_early_leaves_no_entry(
     start_proxy: Start, start_upstream: StartUpstream
 ) -> None:
-    """A recording whose client left before the end is dropped."""
+    """A recording whose client left before the end is dropped, if it is not to be read on."""
     go_on = threading.Event()
 
     def script(exchange: Exchange) -> None:
@@ -184,7 +184,7 @@ def test_a_client_that_leaves_early_leaves_no_entry(
         exchange.chunk(b"")
 
     upstream = start_upstream(script)
-    proxy = start_proxy(upstream, "read-write")
+    proxy = start_proxy(upstream, "read-write", finish_seconds="0")
     with tunnel(proxy) as client:
         client.sendall(chat_request())
         while EVENTS[0] not in client.recv(65536):

@@ -123,6 +123,21 @@ FRAMING = Feature(
         Name(_HTTP1, "Http1Client.send", _EVENT, ("transfer-encoding", "chunked")),
     ),
 )
+FINISHING = Feature(
+    "Reading an answer to its end after its client has left",
+    "an answer whose client left before its last event is not stored",
+    (
+        Name(_HTTP, "HttpStream.__init__", mentions=("server_state",)),
+        Name(_HTTP, "HttpStream._handle_event", _EVENT),
+        Name(_HTTP, "HttpStream.flow"),
+        Name(_HTTP, "HttpStream.handle_protocol_error", _EVENT),
+        Name(_HTTP, "HttpStream.state_stream_response_body", _EVENT),
+        Name(_EVENTS, "RequestProtocolError"),
+        Name(_EVENTS, "ResponseProtocolError"),
+        Name("mitmproxy.proxy.commands", "RequestWakeup.__init__", ("self", "delay")),
+        Name("mitmproxy.proxy.events", "Wakeup"),
+    ),
+)
 HELD_END = Feature(
     "Holding the last bytes of an answer until its entry is on disk",
     "a client may see the end of a long answer before its entry is on disk",
@@ -357,6 +372,7 @@ FEATURES = (
     OUR_LAYER,
     DIRECT_REQUESTS,
     EXCHANGE_ERRORS,
+    FINISHING,
     FRAMING,
     HELD_END,
     HOOKS_IN_PLACE,

@@ -82,6 +82,7 @@ _MIXINS = (
     (internals.BACKPRESSURE, HttpLayer, "backpressure", "Backpressure"),
     (internals.HOOKS_IN_PLACE, HttpStream, "hooks_in_place", "HooksInPlace"),
     (internals.DIRECT_REQUESTS, HttpStream, "direct_requests", "DirectRequests"),
+    (internals.FINISHING, HttpStream, "finishing", "FinishesReading"),
     (internals.EXCHANGE_ERRORS, HttpStream, "exchange_errors", "ExchangeErrors"),
     (internals.FRAMING, HttpStream, "framing", "Framing"),
     (internals.HELD_END, HttpStream, "held_end", "HeldEnd"),

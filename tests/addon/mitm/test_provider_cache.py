@@ -452,7 +452,7 @@ async def test_a_client_that_vanishes_gives_up_what_it_had(hooks: Callable[..., 
     made.cache._flows[other.id].client = other.client_conn.id  # type: ignore[union-attr]
     waiting = asyncio.create_task(made.send(_flow()))
     await asyncio.sleep(0.02)
-    made.cache.client_disconnected(leader.client_conn)
+    await made.cache.client_disconnected(leader.client_conn)
     assert (await waiting).response is None
     await made.answer(other, _chat())
     assert _marks(other)[1].startswith("provider-proxy; fwd=miss; stored")

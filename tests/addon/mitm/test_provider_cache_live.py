@@ -80,7 +80,7 @@ async def test_a_stream_reaches_the_client_while_it_is_recorded(proxied: Callabl
 
 async def test_a_client_that_leaves_in_the_middle_leaves_no_entry(proxied: Callable[..., Any]) -> None:
     """Half an answer is not an answer."""
-    async with proxied() as p:
+    async with proxied(finish_seconds="0") as p:
         p.provider.script = _streaming(STREAM[:1], end=False)
         client = await p.client()
         await client.send(p.request())
