@@ -195,7 +195,8 @@ class ProviderCache:
         """Send a direct request to the provider that its path names, or answer it with a page of our own."""
         if flow.response or flow.error or not flow.live:
             return None
-        waits = self._direct(flow) if is_direct(flow) else None
+        # A direct request that mitmproxy's user repeats names its provider already.
+        waits = self._direct(flow) if is_direct(flow) and flow.is_replay != "request" else None
         flows.take_own_headers(flow, intercepted=self._intercepted(flow.request.host, flow.request.port))
         return waits
 

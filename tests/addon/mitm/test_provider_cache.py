@@ -155,6 +155,15 @@ def test_connects_that_go_by_are_counted(hooks: Callable[..., _Hooks]) -> None:
     assert made.cache.counts.tunnelled == {"other.example": 2}
 
 
+async def test_a_direct_request_is_repeated_as_it_went_out(hooks: Callable[..., _Hooks]) -> None:
+    """Whoever replays it in mitmweb gets the provider's answer, not a page of ours."""
+    made = hooks(cache_mode="read-write")
+    flow = _flow()
+    note_direct(flow)
+    flow.is_replay = "request"
+    assert (await made.send(flow)).response is None
+
+
 # -- hits and misses ----------------------------------------------------------------
 
 
