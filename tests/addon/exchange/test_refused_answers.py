@@ -37,6 +37,7 @@ def test_an_answer_that_is_stored_in_the_end_is_forgotten(tmp_path: Path) -> Non
     second.note("pp2-b", None)
     second.save()
     assert RefusedAnswers(tmp_path).line("pp2-b") == ""
+    assert (tmp_path / NAME).read_text() == "{}"
 
 
 def test_what_recording_again_may_change_is_not_noted(tmp_path: Path) -> None:
