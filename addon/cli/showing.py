@@ -29,15 +29,17 @@ def summary(entry: Entry) -> dict[str, Any]:
         "recorded_at": entry.recorded_at,
         "elapsed": round(entry.elapsed, 3),
         "judged": entry.judged,
+        **({"edited": True} if entry.edited else {}),
         "question": _question(entry),
     }
 
 
 def shown(entry: Entry, *, headers: bool) -> Iterator[str]:
     """The lines of the request and of the answer: a stream's text joined, tool calls, usage."""
+    edited = ", edited by hand" if entry.edited else ""
     yield request_line(entry.label)
     yield f"key       {entry.key}"
-    yield f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}"
+    yield f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}{edited}"
     yield f"status    {entry.status} {entry.reason}"
     if headers:
         yield from (f"          {name}: {value}" for name, value in header_pairs(entry))

@@ -75,8 +75,8 @@ def _interactions(path: Path, whole: Any) -> list[Any]:
     members = whole if isinstance(whole, dict) else {}
     for name in ("interactions", "http_interactions"):
         if isinstance(members.get(name), list):
-            found: list[Any] = members[name]
-            return found
+            interactions: list[Any] = members[name]
+            return interactions
     requests, responses = members.get("requests"), members.get("responses")
     if isinstance(requests, list) and isinstance(responses, list) and len(requests) == len(responses):
         return [{"request": a, "response": b} for a, b in zip(requests, responses, strict=True)]

@@ -135,7 +135,7 @@ def _sources(path: Path, only: Format | None) -> Iterator[tuple[Format, Path]]:
         yield kind, path
         return
     files = plain_files(path) if path.is_dir() else iter([path])
-    known = [(found, file) for file in files if (found := _kind_of(file)) is not None]
+    known = [(format_, file) for file in files if (format_ := _kind_of(file)) is not None]
     if not known:
         raise UsageError(f"{path}: it holds nothing that can be imported")
     yield from known

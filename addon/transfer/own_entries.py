@@ -36,7 +36,9 @@ class OwnEntries:
             check_key(entry)
         except UncheckedKey as error:
             if not self.trust:
-                raise UncheckedKey(f"{error}; if you trust its source, add --trust") from error
+                raise UncheckedKey(
+                    f"{error}; if you trust its source, use import --trust or pull --trust"
+                ) from error
         if _is_rejection_mark(entry):
             return entry
         kept = imported_entry(entry, self.settings, self._taint)

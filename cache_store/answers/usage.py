@@ -176,9 +176,9 @@ def _first_count(usage: _Document, names: Iterable[str]) -> int | None:
 
 def _usages(document: _Document) -> Iterator[dict[str, Any]]:
     for path in _USAGE_AT:
-        found = _at(document, path)
-        if isinstance(found, dict):
-            yield found
+        usage = _at(document, path)
+        if isinstance(usage, dict):
+            yield usage
     for path in _COHERE_META_AT:
         meta = _at(document, path)
         if isinstance(meta, dict):
@@ -224,10 +224,10 @@ def _from_json(body: bytes) -> Iterator[_Document]:
 
 def _from_frames(body: bytes) -> Iterator[_Document]:
     try:
-        found = eventstream.frames(body)
+        frames = eventstream.frames(body)
     except ValueError:
         return
-    for frame in found:
+    for frame in frames:
         for document in _objects(frame.payload):
             inner = document.get("bytes")
             yield from _objects(_decoded(inner)) if isinstance(inner, str) else [document]

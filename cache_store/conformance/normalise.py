@@ -44,23 +44,23 @@ class CacheUsage:
 def normalise(raw: Any, *, input_basis: str = InputBasis.INCLUSIVE) -> CacheUsage:
     """The counts of a provider's usage object (or of one that was normalised before).
 
-    What is no object misses `usage`. Only integers within 64 bits count. With `input_basis="fresh"` the
-    cached tokens are added to the input first, unless a count is negative, which must stay visible. Raises
-    ValueError for another basis.
+    If `raw` is not an object, `usage` is missing. Only integers within 64 bits count. With `input_basis="fresh"`,
+    the cached tokens are added to the input first, unless a count is negative: that must stay visible. Raises
+    ValueError for an unknown basis.
     """
     basis = InputBasis(input_basis)
     if not isinstance(raw, dict):
         return CacheUsage(missing_fields=("usage",))
-    found = token_counts(raw)
-    counts = {field: count or 0 for field, count in found.items()}
+    read = token_counts(raw)
+    counts = {field: count or 0 for field, count in read.items()}
     cached = counts["cache_read_tokens"] + counts["cache_write_tokens"]
-    if basis is InputBasis.FRESH and found["input_tokens"] is not None and min(counts.values()) >= 0:
+    if basis is InputBasis.FRESH and read["input_tokens"] is not None and min(counts.values()) >= 0:
         counts["input_tokens"] += cached
     flag = raw.get("cache_supported")
-    reported = found["cache_read_tokens"] is not None or found["cache_write_tokens"] is not None
+    reported = read["cache_read_tokens"] is not None or read["cache_write_tokens"] is not None
     return CacheUsage(
         **counts,
         fresh_input_tokens=max(0, counts["input_tokens"] - cached),
         cache_supported=flag if isinstance(flag, bool) else reported,
-        missing_fields=tuple(field for field, count in found.items() if count is None),
+        missing_fields=tuple(field for field, count in read.items() if count is None),
     )

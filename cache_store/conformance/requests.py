@@ -66,9 +66,9 @@ def ask_of(entry: Entry) -> Ask | None:
 
 def models_of(path: str, body: dict[str, Any] | None, label: str = "") -> tuple[str, ...]:
     """The model's names in a request, each once: from its path (Bedrock, Azure, Gemini), its body and its label."""
-    found = [unquote(match[1]) for pattern in _MODEL_IN_PATH if (match := re.search(pattern, path))]
-    found += [_text((body or {}).get("model")).removeprefix("models/"), label]
-    return tuple(dict.fromkeys(name for name in found if name))
+    names = [unquote(match[1]) for pattern in _MODEL_IN_PATH if (match := re.search(pattern, path))]
+    names += [_text((body or {}).get("model")).removeprefix("models/"), label]
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _json_body(saved: dict[str, Any]) -> dict[str, Any] | None:

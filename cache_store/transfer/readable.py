@@ -42,9 +42,9 @@ def to_readable(data: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(data).decode()}
     if text[:1] in ("{", "["):
-        found = _json(text)
-        if found is not None:
-            return {"json": found[0], "style": found[1]}
+        styled = _json(text)
+        if styled is not None:
+            return {"json": styled[0], "style": styled[1]}
     if text.startswith(("data: ", "event: ")) and (events := _events(text)) is not None:
         return events
     return {"lines": text.split("\n")} if "\n" in text else {"text": text}
