@@ -102,7 +102,7 @@ def _runs(chosen: list[_Recorded], provider: str, model: str) -> Iterable[Observ
 
 
 def _recorded(entry: Entry) -> _Recorded | None:
-    """The needed parts of an entry; None unless it is a model's successful answer (not embeddings, files, lists)."""
+    """The needed parts of an entry; None unless it is a model's successful answer."""
     ask = ask_of(entry)
     if entry.status != _OK or ask is None:
         return None
