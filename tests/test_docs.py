@@ -124,6 +124,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors, target
 
 
+@per_page()
+def test_files_exist(page: Path) -> None:
+    """Each file or folder of ours that a page names in code exists."""
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:addon|cache_store|tests|docs)/[\w./-]*\w/?)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     """A stranger finds every page."""
     assert [page.name for page in PAGES if page.name != "README.md" and f"{page.name})" not in README] == []
