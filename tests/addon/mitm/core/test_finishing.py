@@ -113,3 +113,35 @@ async def test_a_provider_that_fails_then_leaves_nothing(proxied: Callable[..., 
         stream.go_on.set()
         await _until(lambda: p.host.cache.counts.host("127.0.0.1").not_stored)
         assert p.stored() == 0
+
+
+async def test_the_rest_of_a_stream_that_was_reset_is_read(proxied: Callable[..., Any]) -> None:
+    """An HTTP/2 client stays connected, and gets the whole stream from the cache when it asks again."""
+    async with proxied(cache_mode="read-write") as p:
+        p.provider.script = stream = _Stream()
+        client = await p.h2()
+        number = client.send("POST", "/v1/chat/completions", b"{}")
+        while not client.answers[number].body:
+            await client.read()
+        client.reset(number)
+        stream.go_on.set()
+        await _until(p.stored)
+        answer = await client.answer(client.send("POST", "/v1/chat/completions", b"{}"))
+        assert answer.headers["x-provider-proxy-cache"] == "true"
+        assert answer.body == _event("a") + _event("b", "stop") + LAST
+
+
+async def test_a_stream_that_was_reset_is_not_read_for_ever(proxied: Callable[..., Any]) -> None:
+    """After FINISH_SECONDS its request is cancelled, while the client stays connected."""
+    async with proxied(cache_mode="read-write", finish_seconds="0.2") as p:
+        p.provider.script = stream = _Stream()
+        stream.end = (b"x" * 2**16,) * 100
+        client = await p.h2()
+        number = client.send("POST", "/v1/chat/completions", b"{}")
+        while not client.answers[number].body:
+            await client.read()
+        client.reset(number)
+        await _until(lambda: not p.host.cache._flows)
+        stream.go_on.set()
+        await asyncio.wait_for(stream.broken.wait(), 20)
+        assert p.stored() == 0
