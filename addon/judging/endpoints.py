@@ -97,7 +97,8 @@ ENDPOINTS: tuple[Row, ...] = (
     Row("OpenAI", r"/responses/compact", Result(("output",))),
     Row("OpenAI", r"(?:^|/openai|/v\d\w*|/codex)/responses", _KNOWN),
     Row("OpenAI", r"(?:^|/v\d\w*|/deployments/[^/]+)/embeddings", _EMBEDDINGS),
-    Row("OpenAI", r"/images/(?:generations|edits|variations)", _IMAGES),
+    # Only `created` is required (openai-openapi, ImagesResponse).
+    Row("OpenAI", r"/images/(?:generations|edits|variations)", Result(("created", *_IMAGES.members))),
     Row("OpenAI", r"/audio/speech", _SPEECH),
     Row("OpenAI", r"/audio/(?:transcriptions|translations)", _TRANSCRIPT),
     Row("OpenAI", r"/moderations", _CLASSES),

@@ -398,6 +398,7 @@ def test_a_question_on_a_custom_path_is_judged_by_its_request(value):
         ("/v1/embeddings", {"data": [{"embedding": [1]}]}),
         ("/v1/embeddings", [[0.5, 1]]),
         ("/v1/images/generations", {"created": 1, "data": [{"url": "u"}]}),
+        ("/v1/images/edits", {"created": 1}),  # all that the API requires
         ("/v1/moderations", {"results": [{"flagged": False}]}),
         ("/v1/audio/transcriptions", {"text": "hello"}),
         ("/v2/chat", {"message": {}, "finish_reason": "COMPLETE"}),
