@@ -84,6 +84,7 @@ class Answering:
         self._lanes = Lanes("identity")
         self._refused = RefusedAnswers(settings.cache_dir)
         explaining.refused_line = self._refused.line
+        explaining.keeps_question = settings.save_request
 
     def close(self) -> None:
         """Finish the explanations, and leave a note of the answers that were not stored."""

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from addon.accounting.counts import RunCounts
 from addon.diagnosis import Candidates, Diagnosis, Folding, diagnose
@@ -44,6 +45,8 @@ class Explaining:
         self._rerecord = rerecord
         self.refused_line: Callable[[str], str] = lambda _: ""
         """Why the last answer to a key was not stored, and what to do; '' if that is not known."""
+        self.keeps_question = True
+        """Whether the report, which is saved, may show what a missed request asked."""
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
@@ -109,6 +112,8 @@ class Explaining:
             )
             if refused := self.refused_line(key):
                 diagnosis = Diagnosis(key, diagnosis.place, note=refused)
+            if not self.keeps_question:
+                diagnosis = replace(diagnosis, question="")
             root = self._folding.root(diagnosis)
             self._counts.miss(key, diagnosis.as_dict(), diagnosis.line, root)
         except ProviderProxyError as error:
