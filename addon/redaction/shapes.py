@@ -132,7 +132,7 @@ _IN_RUNS = (
 _JWT = re.compile(f"J{_after('eyJ')}{_B64URL}{{8,}}+\\.eyJ{_B64URL}{{8,}}+\\.{_B64URL}{{16,}}+".encode())
 _DOT = ord(".")
 _TELEGRAM = re.compile(TELEGRAM.encode())
-_TELEGRAM_STARTS = b":AA"
+_COLON = ord(":")
 # Includes `+/=`, so that a base64 text is one run and not thousands.
 _NOT_IN_RUN = bytes(
     byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+/=" for byte in range(256)
@@ -153,7 +153,7 @@ def find(data: bytes) -> list[Finding]:
         for search in _IN_RUNS:
             findings += search.find(data, start, end)
         # The colon before a run is not part of it.
-        if data.find(_TELEGRAM_STARTS, max(start - 1, 0), end) >= 0:
+        if data.find(_COLON, max(start - 1, 0), end) >= 0:
             matches = _matches(_TELEGRAM, data, max(start - 1, 0), end)
             findings += (Finding("telegram-token", *match.span()) for match in matches)
         if data.find(_DOT, start, end) >= 0:
