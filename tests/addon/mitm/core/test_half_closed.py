@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -78,3 +79,20 @@ async def test_a_client_that_has_left_is_noticed(proxied: Callable[..., Any], *,
             await asyncio.sleep(0.01)
         assert counts.not_stored == {"client-left": 1}
         stop.set()
+
+
+async def test_a_half_closed_client_is_answered_inside_a_tunnel(proxied: Callable[..., Any]) -> None:
+    """Its TCP connection is half closed, its TLS session goes on."""
+
+    async def slow(head: bytes, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
+        await p.provider.chat(head, writer)
+
+    async with proxied(cache_mode="read-write") as p:
+        p.provider.script = slow
+        client = await p.tunnel()
+        await client.send(p.raw("POST /v1/x", b"{}"))
+        client.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        assert await client.reader.readexactly(len(INTERIM)) == INTERIM
+        assert (await client.answer()).status == 200
+        assert p.stored() == 1
