@@ -1,4 +1,4 @@
-"""What commands share: settings from flags, environment and file, and the store."""
+"""The parts that commands share: settings from flags, environment and file, and the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all requests of a run share, in whichever process they are. Pure: no sockets, no clock.
+"""The state that all requests of a run share, in whichever process they are. Pure: no sockets, no clock.
 
 The process that the user started keeps the one `Coordinator`; every process of the run, that one included, is a
 peer with a number (0 is that process) and asks it by method name and JSON values, so that it works over an RPC

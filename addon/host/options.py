@@ -1,4 +1,4 @@
-"""What a proxy needs before it starts (CA, roots, a company's proxy), and the environment of its clients."""
+"""Prepares the start of a proxy (CA, roots, a company's proxy) and the environment of its clients."""
 
 from __future__ import annotations
 

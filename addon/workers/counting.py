@@ -48,7 +48,7 @@ def changes_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Reported:
-    """What one process has reported: its latest totals, and every key that it used or answer without a price."""
+    """The reports of one process: its latest totals, every key that it used, and every answer without a price."""
 
     totals: dict[str, Any] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)

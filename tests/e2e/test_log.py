@@ -1,4 +1,4 @@
-"""What the proxy writes to stderr is never in the way of a request."""
+"""The log on stderr never blocks a request, and shows no secret."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.clients import ask, cached
 from tests.e2e.conftest import Proxy
-from tests.e2e.upstream import Upstream
+from tests.e2e.upstream import Exchange, Upstream
 
 _SMALLEST_PIPE = 4096  # bytes; one page
 _NOT_BLOCKING = "import os, sys; os.set_blocking(2, False); os.execv(sys.argv[1], sys.argv[1:])"
@@ -59,3 +59,27 @@ def test_no_stderr_at_all(start_proxy: Callable[..., Proxy]) -> None:
     proxy.stop()
     assert proxy.process.returncode == 0
     assert time.monotonic() - asked < 1  # a flush that waits in vain does so for a second, and there are two
+
+
+def test_the_value_of_a_trailer_is_not_logged(
+    start_proxy: Callable[..., Proxy], start_upstream: Callable[..., Upstream]
+) -> None:
+    """Neither an answer's nor a request's: a trailer may hold a credential."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.start_chunked("application/json")
+        exchange.chunk(b"{}")
+        exchange.wfile.write(b"0\r\nx-signature: TRAILER-OF-THE-ANSWER\r\n\r\n")
+
+    proxy = start_proxy(start_upstream(script), "read-write")
+    assert ask(proxy).json() == {}
+    address = urlsplit(proxy.url)
+    with socket.create_connection((address.hostname, address.port or 0), timeout=60) as client:
+        client.sendall(
+            b"POST /https/api.openai.com/v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+            b"content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+            b"2\r\n{}\r\n0\r\nauthorization: TRAILER-OF-THE-REQUEST\r\n\r\n"
+        )
+        while client.recv(65536):
+            pass
+    assert "TRAILER-OF" not in proxy.stop()

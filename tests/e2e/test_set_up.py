@@ -70,7 +70,7 @@ class _Tree:
         return "pip" in self._log.read_text()
 
     def log(self) -> list[str]:
-        """What was done since the last call."""
+        """The steps since the last call."""
         lines = self._log.read_text().splitlines()
         self._log.write_text("")
         return lines

@@ -31,7 +31,7 @@ def _no_proxy(no_proxy: str, hosts: str = "") -> str:
 
 
 def test_exactly_these_variables() -> None:
-    """What is set and unset is this list and no more."""
+    """These variables are set and unset, and no others."""
     bundle = str(BUNDLE)
     no_proxy = f"localhost,127.0.0.1,::1,{METADATA}"
     assert _changes() == EnvChanges(
@@ -98,7 +98,7 @@ def test_every_host_intercepted() -> None:
 
 
 def test_nothing_twice() -> None:
-    """What the user had already is not repeated, so a nested run changes nothing."""
+    """Entries that are there already are not repeated, so a nested run changes nothing."""
     once = _no_proxy("localhost,169.254.169.254")
     assert once.split(",").count("localhost") == once.split(",").count("169.254.169.254") == 1
     assert _no_proxy(once) == once

@@ -126,7 +126,7 @@ def test_unusable(value: str) -> None:
 
 
 def test_bypasses() -> None:
-    """What NO_PROXY excepts, and this machine, is reached directly."""
+    """Hosts that NO_PROXY covers, and this machine, are reached directly."""
     proxy = upstream_proxy({"https_proxy": "http://proxy.corp:3128", "no_proxy": ".corp,10.0.0.0/8"}, OWN)
     assert proxy
     hosts = ("llm.corp", "10.1.1.1", "localhost", "127.0.0.1", "::1", "api.openai.com", "corp.com")
@@ -134,7 +134,7 @@ def test_bypasses() -> None:
 
 
 def test_is_local() -> None:
-    """An outer run's proxy is told from a company's."""
+    """A proxy on this machine is told from one elsewhere."""
     assert _proxy("http://127.0.0.1:9000").is_local
     assert not _proxy("http://proxy.corp:9000").is_local
 

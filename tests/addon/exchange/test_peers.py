@@ -208,7 +208,7 @@ def test_a_hit_asks_nobody(peers: Peers) -> None:
 
 
 def test_a_bypass_counts_against_the_budget(peers: Peers) -> None:
-    """What is never cached is forwarded as well; past the budget it is refused, counted as such."""
+    """Requests that are never cached are forwarded too; past the budget they are refused and counted so."""
 
     async def story() -> None:
         one, other = peers(max_live="1")
@@ -241,7 +241,7 @@ def test_a_secret_is_told_before_anything_is_sent(peers: Peers) -> None:
 
 
 def test_nothing_is_stored_before_all_secrets_are_known(peers: Peers) -> None:
-    """Whoever stores asks first."""
+    """A peer asks the coordinator before it stores."""
 
     async def story() -> None:
         one, _ = peers()

@@ -77,7 +77,7 @@ def test_a_second_claim_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_new_claim_replaces_an_old_longer_state(tmp_path: Path) -> None:
-    """What a proxy before left in the file is gone."""
+    """Nothing of an earlier proxy's state stays in the file."""
     os.close(
         claim(
             tmp_path,
@@ -107,7 +107,7 @@ def test_somebody_who_looks_does_not_spoil_a_claim(tmp_path: Path) -> None:
     "content", [b"", b"garbage", b"[]", b'{"pid": 1}', b'{"pid": 1, "url": "u", "x": 1}', b"\xff", b"7"]
 )
 def test_a_damaged_state_is_none(tmp_path: Path, content: bytes) -> None:
-    """What does not parse is nobody, even while it is locked."""
+    """A file that does not parse is no state, even while it is locked."""
     handle = claim(tmp_path, HERE)
     (tmp_path / "ci.json").write_bytes(content)
     assert read_background(tmp_path) is None

@@ -81,7 +81,7 @@ def test_it_is_ready_when_it_listens(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 def test_an_ipv6_address_is_bracketed(tmp_path: Path) -> None:
-    """As URLs have it."""
+    """The URL has brackets around it."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
@@ -113,7 +113,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_setting_is_one_line(tmp_path: Path, raw: dict[str, str], says: str) -> None:
-    """As UsageError, before anything listens."""
+    """It raises UsageError before anything listens."""
     with pytest.raises(UsageError, match=says) as refused:
         _run(_options(tmp_path, raw))
     assert "\n" not in str(refused.value)
@@ -154,7 +154,7 @@ def test_a_damaged_cache_does_not_end_the_start_of_a_live_run(
 
 
 def test_mitmproxys_own_arguments_are_taken(tmp_path: Path) -> None:
-    """What stands after `--`: options, a script, a file to save to."""
+    """Arguments after `--` are options, a script, a file to save to."""
     script = tmp_path / "mine.py"
     script.write_text("def running():\n    from mitmproxy import ctx\n    ctx.options.update(http2=False)\n")
     saved = tmp_path / "flows.mitm"

@@ -1,4 +1,4 @@
-"""What a proxy needs before it starts, and what its clients need."""
+"""The options of a host, and the environment of its clients."""
 
 from __future__ import annotations
 

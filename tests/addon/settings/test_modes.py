@@ -1,4 +1,4 @@
-"""What each mode may do, and how a request may narrow it."""
+"""The rules of each mode, and how a request may narrow its run's mode."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def test_a_miss_status_that_is_set_beats_the_profiles() -> None:
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_variable(name: str, text: str) -> None:
-    """Whatever is wrong is UsageError in one line with the variable's whole name."""
+    """Any error is a UsageError in one line, with the variable's whole name."""
     with pytest.raises(UsageError) as refused:
         _parse(**{name: text})
     assert f"PROVIDER_PROXY_{name.upper()}" in str(refused.value)
@@ -187,7 +187,7 @@ def test_a_bad_value_is_one_line_that_names_the_variable(name: str, text: str) -
     "listen", ["0.0.0.0:8080", "192.168.0.7:8080", "[::]:8080", "example.com:80", "0.0.0.0"]
 )
 def test_beyond_loopback_needs_a_password(listen: str) -> None:
-    """Who can reach the proxy could use the user's keys: without AUTH it does not start."""
+    """Other machines could use the user's keys, so without AUTH it does not start."""
     with pytest.raises(UsageError, match="PROVIDER_PROXY_AUTH=user:password"):
         _parse(listen=listen)
     assert _parse(listen=listen, auth="user:password").auth == "user:password"

@@ -110,7 +110,7 @@ def test_prices_that_were_looked_up_are_sent() -> None:
 
 
 def test_later_news_replace_totals_and_add_to_what_was_used() -> None:
-    """What was used and not priced is sent once; the rest as it is now."""
+    """Used keys and answers without a price are sent once, everything else as it is now."""
     counts = _busy(1)
     first = changes_of(counts, prices=False)
     assert counts.used == {}

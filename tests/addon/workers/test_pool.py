@@ -185,8 +185,8 @@ def test_one_that_does_not_end_is_killed(
     assert run.counts.connections == 7
 
 
-def test_one_that_says_nonsense_is_ended_and_replaced(run: _Run, caplog: pytest.LogCaptureFixture) -> None:
-    """What is no question of a worker's, or no frame."""
+def test_one_that_sends_nonsense_is_ended_and_replaced(run: _Run, caplog: pytest.LogCaptureFixture) -> None:
+    """An unknown method or a malformed frame disconnects it."""
 
     async def story(pool: Pool) -> None:
         pool.start()

@@ -19,7 +19,7 @@ class _Options:
 
 
 class _Proxy:
-    """As much of mitmproxy's Master as is asked for."""
+    """The part of mitmproxy's Master that is needed."""
 
     options = _Options()
 
