@@ -44,12 +44,14 @@ def _entry_in_helper(
 
 
 class Answer:
-    """A live answer whose bytes are put together in the thread that needs them: that may take seconds."""
+    """A live answer. Its body is decoded in the thread that needs it, because that may take seconds.
+
+    `whole` returns the answer; if it was cut off, as far as its client saw it.
+    """
 
     def __init__(self, head: LiveAnswer, recording: Recording | None, *, cut_off: bool) -> None:
         self.head = head
         self.whole = cache(partial(recording.seen, head) if recording and cut_off else lambda: head)
-        """The answer; as its client saw it, if that left at the terminal event."""
 
     @property
     def size(self) -> Size:

@@ -18,7 +18,7 @@ def test_seconds() -> None:
 
 
 def test_money_and_sizes() -> None:
-    """As many digits as it takes, and unknown is no amount."""
+    """Small amounts have more digits, and an unknown one is named as such."""
     assert [money(value) for value in (None, 0, 12.345, 0.0234, 0.0000042)] == [
         "unknown", "$0.00", "$12.35", "$0.0234", "$0.0000042"
     ]  # fmt: skip

@@ -28,7 +28,7 @@ def test_a_miss_that_was_stored() -> None:
 
 
 def test_a_miss_that_was_not_stored_says_why() -> None:
-    """As in the design; without a reason there is no detail."""
+    """Without a reason there is no detail."""
     assert miss_status("pp1-a", detail="status") == 'provider-proxy; fwd=miss; key="pp1-a"; detail=status'
     assert miss_status("pp1-a") == 'provider-proxy; fwd=miss; key="pp1-a"'
 

@@ -103,7 +103,7 @@ def test_a_store_without_an_index() -> None:
 
 
 def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not at once, for its answer comes first; and at the latest when the run ends."""
+    """Its answer comes first; at the latest it is explained when the run ends."""
     store, counts = SlowStore(), RunCounts("r", "read-write")
     store.go.set()
     found = Explaining(store, counts, Taint())

@@ -110,7 +110,7 @@ async def test_where_the_answer_is_not_stored_all_go_by_themselves(memory: Memor
 
 
 async def test_where_the_leader_is_cut_off_the_next_takes_over(store: Store) -> None:
-    """One waiter goes to the provider, the others keep waiting, for its entry."""
+    """One waiter goes to the provider, and the others wait for its entry."""
     run = Run(store)
     leader = await run.forward()
     waiters = [asyncio.create_task(run.ask()) for _ in range(3)]
@@ -241,7 +241,7 @@ async def test_equal_requests_have_answers_of_their_own_in_order(store: Store, m
 
 @pytest.mark.parametrize("mode", ["read-write", "read-old-write-new", "write-only"])
 async def test_an_attempt_without_an_answer_to_keep_leaves_no_hole(store: Store, mode: str) -> None:
-    """A 429 that the SDK retried, an aborted call and one that was cut off do not count: the replay has them not."""
+    """A 429 that the SDK retried, an aborted call and one that was cut off take no number, as in the replay."""
     run = Run(store, "one", cache_mode=mode, repeat="sequence")
     assert await run.record(status=429) is NotStored.STATUS
     run.answering.give_up(await run.forward(), NotStored.CLIENT_LEFT)

@@ -141,7 +141,7 @@ def test_a_write_is_in_the_near_tier_whatever_the_far_one_does(
 
 
 def test_what_is_not_stored_near_is_not_stored_far(access: StoreAccess, near: MemoryStore, far: _Far) -> None:
-    """Neither what is no entry nor what a newer entry beat reaches the far tier."""
+    """Only an entry that the near tier has stored reaches the far one."""
     near.put(_entry(recorded_at=2000.0))
     assert asyncio.run(access.put(lambda: _entry(body=b"old"), 1500.0)) is NotStored.NEWER_ENTRY
     assert asyncio.run(access.put(lambda: NotStored.SECRET, 1500.0)) is NotStored.SECRET

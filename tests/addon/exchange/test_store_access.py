@@ -110,13 +110,13 @@ def test_what_is_put_is_got(access: StoreAccess, store: _Broken) -> None:
 
 
 def test_what_is_not_made_is_not_stored(access: StoreAccess, store: _Broken) -> None:
-    """Where the maker says why there is no entry, that is the answer and the store is not asked."""
+    """If no entry is made, the reason is the result, and the store is not asked."""
     assert _put(access, lambda: NotStored.SECRET) is NotStored.SECRET
     assert store.threads == []
 
 
 def test_a_newer_entry_is_kept(access: StoreAccess, store: _Broken) -> None:
-    """The store's refusal has its own reason, and is no fault."""
+    """The store refuses with a reason of its own, and no fault is counted."""
     now = time.time()
     newer = Entry("pp1-a", 200, "OK", (), b"newer", now - 1, 0.1, "run")
     store.put(newer)

@@ -169,7 +169,7 @@ async def test_a_big_answer_is_judged_as_a_small_one_is(store: Store) -> None:
 async def test_a_big_answer_whose_helper_is_lost_is_not_stored(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when the store fails: the client has its answer, and the report says why there is no entry."""
+    """The client has its answer, and the report says why there is no entry."""
 
     def lost(_helper: Helper, _function: Callable[..., Any], *_args: Any) -> Any:
         raise HelperLost("it was killed")
