@@ -422,15 +422,15 @@ def page() -> str:
     """The list as Markdown, for `docs/mitmproxy-internals.md`."""
     parts = []
     for feature in FEATURES:
-        names = "\n".join(f"- `{name.module}.{name.name}`{_detail(name)}" for name in feature.needs)
+        names = "\n".join(map(_line, feature.needs))
         parts.append(f"### {feature.title}\n\nWithout it {feature.without}.\n\n{names}\n")
     return "\n".join(parts)
 
 
-def _detail(name: Name) -> str:
-    if name.mentions:
-        return " with " + ", ".join(f"`{_text(part)}`" for part in name.mentions)
-    return f"`({', '.join(name.parameters)})`" if name.parameters is not None else ""
+def _line(name: Name) -> str:
+    parameters = f"({', '.join(name.parameters)})" if name.parameters is not None else ""
+    mentions = ", ".join(f"`{_text(part)}`" for part in name.mentions)
+    return f"- `{name.module}.{name.name}{parameters}`" + (f" with {mentions}" if mentions else "")
 
 
 def _changed(name: Name) -> str:
