@@ -15,6 +15,7 @@ from rich.cells import cell_len
 
 from addon.accounting.counts import RunCounts
 from addon.cli.commands import main
+from addon.cli.context import how_to_record
 from addon.cli.output import (
     print_fields,
     print_fitted,
@@ -179,3 +180,27 @@ def test_ls_in_a_pipe(
     assert [len(row) for row in rows] == [9, 9, 9]
     assert [row[0] for row in rows] == [printable(key) for key in keys]
     assert rows[0][8].startswith("a")
+
+
+@pytest.mark.usefixtures("keys")
+def test_an_error_names_the_command_as_it_was_typed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started by the wrapper, the advice names the wrapper."""
+    monkeypatch.setenv("RUN_PROXY_SH", "./run-proxy.sh")
+    monkeypatch.setattr(sys, "argv", ["provider-proxy", "show", "nothing"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.endswith("`./run-proxy.sh ls` lists the keys\n")
+
+
+@pytest.mark.parametrize(
+    ("flag", "advice"),
+    [
+        (None, "run again with PROVIDER_PROXY_CACHE_MODE=read-old-write-new"),
+        ("read-only", "run again with --mode read-old-write-new instead of --mode read-only"),
+    ],
+)
+def test_how_to_record(flag: str | None, advice: str) -> None:
+    """A --mode on the command line beats the environment, so the advice is to change it."""
+    assert how_to_record(flag) == advice
