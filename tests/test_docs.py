@@ -81,7 +81,7 @@ def test_options_exist(page: Path, code: str) -> None:
         match = re.search(r"(?:^|[\s/])(?:run-proxy\.sh|provider-proxy) (.*)", line.partition(" #")[0])
         if not match or "path:" in line:
             continue
-        words = shlex.split(match[1].split("&&")[0].rstrip(')"'))
+        words = shlex.split(re.split(r"&&|[|>]", match[1])[0].rstrip(')"'))
         name = "run" if words[0] == "--" else "serve" if words[0] == "web" else words[0]
         command = cli.get_command(None, name)  # type: ignore[arg-type]
         assert command is not None, line
