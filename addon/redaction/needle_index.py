@@ -23,13 +23,15 @@ _ORDER: Literal["little", "big"] = sys.byteorder
 
 
 def encoded_forms(secret: bytes) -> set[bytes]:
-    """Byte strings, one of which occurs in any `squeezed` text with the end of `secret` plain, in hex or base64.
+    """Byte strings, one of which is in any `squeezed` text with the end of `secret`.
 
-    base64 (RFC 4648, 4 and 5) depends on what precedes the secret. For each of the three alignments, the form is
-    the run of characters that the secret alone determines.
+    The secret may stand there plain, reversed, in hex or in base64. base64 (RFC 4648, 4 and 5) depends on what
+    precedes the secret. For each of the three alignments, the form is the run of characters that the secret alone
+    determines.
     """
     end = secret[-_CORE:]
-    forms = {end, squeezed(secret)[-_CORE:] or end, end.hex().encode(), end.hex().upper().encode()}
+    plain = squeezed(secret)[-_CORE:] or end
+    forms = {end, plain, plain[::-1], end.hex().encode(), end.hex().upper().encode()}
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + end)
         core = encoded[-(-before * 8 // 6) : (before + len(end)) * 8 // 6]

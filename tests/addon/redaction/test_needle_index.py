@@ -62,6 +62,7 @@ def test_text(secret: str, before: str, after: str) -> None:
             quote(text, errors="replace"),
         ):
             assert is_found(secret.encode(), blob.encode("utf-8", "surrogatepass"))
+    assert is_found(secret.encode(), f"{before} {secret[::-1]} {after}".encode("utf-8", "surrogatepass"))
     for encoding in ("utf-16-le", "utf-16-be", "utf-32"):
         assert is_found(secret.encode(), secret.encode(encoding))
 
