@@ -14,6 +14,7 @@ from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.azure_server import KEY, Azure, running_azure
 from tests.e2e.command import COMMAND
+from tests.e2e.recordings import file_content
 from tests.gcs_server import Gcs, running_gcs
 from tests.s3_server import BUCKET
 
@@ -58,13 +59,17 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
 
 
 def _entry(number: int, body: bytes = b"answer") -> Entry:
-    return Entry(f"pp1-{number:064x}", 200, "OK", (), body, 1000.0, 0.1, "run")
+    return file_content(number, body)
 
 
 def _fill(folder: Path, *entries: Entry) -> None:
     store = DiskStore(folder)
     store.put_newer(entries)
     store.close()
+
+
+def _by_key(*entries: Entry) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.key)
 
 
 def _held(folder: Path) -> list[Entry]:
@@ -82,7 +87,7 @@ def test_recordings_travel(run: Run, cloud: Azure | Gcs, tmp_path: Path) -> None
     assert [method for method, _ in cloud.seen] == ["GET", "PUT"]
     pulled = run("pull", "other")
     assert (pulled.returncode, pulled.stderr) == (0, "pulled 1 pack: 2 entries new, 0 not newer\n")
-    assert _held(tmp_path / "other") == [_entry(1), _entry(2)]
+    assert _held(tmp_path / "other") == _by_key(_entry(1), _entry(2))
     cloud.seen.clear()
     assert run("pull", "other").stderr == "nothing new to pull\n"
     assert len(cloud.seen) == 1
@@ -102,7 +107,7 @@ def test_a_large_pack_goes_up_in_parts(run: Run, cloud: Azure | Gcs, tmp_path: P
     assert sum(method in ("PUT", "POST") for method, _ in cloud.seen) > 3
     pulled = run("pull", "other")
     assert (pulled.returncode, pulled.stderr) == (0, "pulled 1 pack: 2 entries new, 0 not newer\n")
-    assert _held(tmp_path / "other") == large
+    assert _held(tmp_path / "other") == _by_key(*large)
 
 
 def test_jobs_at_once_lose_nothing(environment: dict[str, str], run: Run, tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_jobs_at_once_lose_nothing(environment: dict[str, str], run: Run, tmp_pa
     _fill(tmp_path / "two", _entry(2))
     at_once()
     run("pull", "reader")
-    assert _held(tmp_path / "reader") == [_entry(1), _entry(2)]
+    assert _held(tmp_path / "reader") == _by_key(_entry(1), _entry(2))
     for number in range(10, 14):
         _fill(tmp_path / "old", _entry(number))
         run("push", "old")

@@ -19,6 +19,7 @@ from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.e2e.command import COMMAND, provider_proxy
 from tests.e2e.conftest import wait_for
+from tests.e2e.recordings import file_content, number_of
 from tests.s3_server import BUCKET, Gateway, running_s3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -33,7 +34,7 @@ OLD, NEW = 1000.0, 2000.0
 def _entry(number: int, recorded_at: float) -> Entry:
     size = 2**20 + number if number in LARGE else 200
     body = b"%d at %d " % (number, recorded_at) * (size // 10)
-    return Entry(f"pp1-{number:064x}", 200, "OK", (), body, recorded_at, 0.1, "run")
+    return file_content(number, body, recorded_at)
 
 
 def _fill(folder: Path, *entries: Entry) -> None:
@@ -105,8 +106,8 @@ def _assert_held(cache: Path, times: set[float]) -> int:
             held = store.get(key)
             assert held is not None
             assert held.recorded_at in times
-            assert held == _entry(int(key[4:], 16), held.recorded_at)
-    assert {f"pp1-{number:064x}" for number in LARGE} <= set(keys)
+            assert held == _entry(number_of(held), held.recorded_at)
+    assert {_entry(number, OLD).key for number in LARGE} <= set(keys)
     return len(keys)
 
 
@@ -142,7 +143,7 @@ def _pulled(environ: dict[str, str], folder: Path, name: str) -> set[int]:
     done = provider_proxy("pull", "--cache-dir", name, environ=environ, folder=folder)
     assert done.returncode == 0, done.stderr
     with closing(DiskStore(folder / name)) as store:
-        return {int(key[4:], 16) for key in store.keys()}  # noqa: SIM118 - a store is no dictionary
+        return {number_of(entry) for entry in store.iterate()}
 
 
 def test_a_replacement_killed_at_each_of_its_requests(
