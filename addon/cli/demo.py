@@ -20,6 +20,7 @@ from addon.cli.sample_provider import SampleProvider
 from addon.exchange.cache_status import CACHE_HEADER
 from addon.host.log import log_to_stderr
 from addon.host.options import client_changes, host_options
+from addon.printing import program
 from addon.settings.settings import Settings
 
 __all__ = ["demo"]
@@ -139,7 +140,7 @@ def _print(steps: list[_Step]) -> None:
     say("The last request was never recorded, so it is refused, and the answer says why:")
     say(f"  {miss}")
     say("")
-    say("Next: provider-proxy run -- pytest")
+    say(f"Next: {program()} run -- pytest")
 
 
 def _check(steps: list[_Step]) -> None:

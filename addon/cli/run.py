@@ -22,6 +22,7 @@ from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import annotate, print_lines, say
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
+from addon.printing import program
 from addon.settings.settings import Settings
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.disk.staged_store import StagedStore
@@ -78,7 +79,7 @@ def run(
     Write `run [OPTIONS] -- COMMAND…`. The exit status is the command's, or 3 if it passed and a gate failed.
     """
     if not command:
-        raise click.UsageError("no command after `--`; write provider-proxy run -- pytest")
+        raise click.UsageError(f"no command after `--`; write {program()} run -- pytest")
     gates = take_gates(flags)
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
