@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = ["NAME", "data_directory", "ensure_ca", "is_own_ca"]
+__all__ = ["data_directory", "ensure_ca", "is_own_ca"]
 
-NAME = "provider-proxy"
+_NAME = "provider-proxy"
 _CA = "mitmproxy-ca.pem"
 _CERT = "mitmproxy-ca-cert.pem"
 _VALID = datetime.timedelta(days=3650)
@@ -38,11 +38,11 @@ def data_directory(environ: Mapping[str, str]) -> Path:
     """
     data_home = Path(environ.get("XDG_DATA_HOME", ""))
     if data_home.is_absolute():
-        return data_home / NAME
+        return data_home / _NAME
     home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 (Path.home() raises)
     if not home.is_absolute():
         raise UsageError("there is no home directory for the CA; set XDG_DATA_HOME to an absolute path")
-    return home / ".local" / "share" / NAME
+    return home / ".local" / "share" / _NAME
 
 
 def ensure_ca(directory: Path) -> Path:
@@ -71,7 +71,7 @@ def ensure_ca(directory: Path) -> Path:
 
 def is_own_ca(der: bytes) -> bool:
     """Whether this certificate (DER) is a CA that a provider-proxy made, on this machine or another."""
-    if NAME.encode() not in der:  # parsing each of some hundred roots would be slow
+    if _NAME.encode() not in der:  # parsing each of some hundred roots would be slow
         return False
     from cryptography import x509
 
@@ -139,7 +139,7 @@ def _name() -> x509.Name:
 
     oid = x509.NameOID
     return x509.Name(
-        [x509.NameAttribute(oid.COMMON_NAME, NAME), x509.NameAttribute(oid.ORGANIZATION_NAME, NAME)]
+        [x509.NameAttribute(oid.COMMON_NAME, _NAME), x509.NameAttribute(oid.ORGANIZATION_NAME, _NAME)]
     )
 
 

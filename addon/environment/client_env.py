@@ -82,12 +82,9 @@ def client_environment(
 
 def _no_proxy(environ: Mapping[str, str], rules: HostRules) -> str:
     wanted = [*no_proxy_entries(environ), *map(NoProxyEntry.parse, _LOOPBACK)]
-    kept = [entry.text for entry in wanted if not _hides_intercepted(entry, rules)]
+    hosts = [(rule.host, rule.port) for rule in rules.rules]
+    kept = [entry.text for entry in wanted if not any(entry.covers_some(*host) for host in hosts)]
     return ",".join(dict.fromkeys([*kept, *_METADATA]))
-
-
-def _hides_intercepted(entry: NoProxyEntry, rules: HostRules) -> bool:
-    return any(entry.covers_some(rule.host, rule.port) for rule in rules.rules)
 
 
 def apply(environ: Mapping[str, str], changes: EnvChanges) -> dict[str, str]:

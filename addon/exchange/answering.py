@@ -63,12 +63,7 @@ class Answering:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        store: StoreAccess,
-        counts: RunCounts,
-        explaining: Explaining,
-        peer: Peer,
+        self, settings: Settings, store: StoreAccess, counts: RunCounts, explaining: Explaining, peer: Peer
     ) -> None:
         self.settings = settings
         self.mode = settings.cache_mode

@@ -129,12 +129,6 @@ class Coordinator:
         for peer in flight.waiting & self._peers.keys():
             self._peers[peer](event, flight.number, value)
 
-    def _next_repeat(self, _: int, key: str) -> int:
-        return self._repeats.next(key)
-
-    def _release_repeat(self, _: int, key: str, n: int) -> None:
-        self._repeats.release(key, n)
-
     def _spent(self) -> str:
         if self._max_live is not None and self.live >= self._max_live:
             return f"the budget PROVIDER_PROXY_MAX_LIVE={self._max_live} is spent"
@@ -160,9 +154,6 @@ class Coordinator:
             for notify in self._peers.values():
                 notify("spent", bound)
 
-    def _was_accepted(self, _: int, digest: str) -> bool:
-        return digest in self._accepted
-
     def _accept(self, _: int, digest: str) -> bool:
         is_new = digest not in self._accepted
         self._accepted.add(digest)
@@ -174,27 +165,19 @@ class Coordinator:
             if other != peer:
                 notify("credentials", credentials)
 
-    def _note_minted(self, _: int, identifier: str, key: str, digest: str) -> None:
-        self._minted.note(identifier, key, digest)
-
-    def _find_minted(self, _: int, identifier: str) -> tuple[str, str] | None:
-        return self._minted.find(identifier)
-
-    def _sync(self, _: int) -> None:
-        """A peer has received every earlier event when it receives this answer."""
-
     _methods: dict[str, Callable[..., Any]] = {  # noqa: RUF012 - never changed
         "claim": _claim,
         "answered": _answered,
         "end": _end,
-        "next-repeat": _next_repeat,
-        "release-repeat": _release_repeat,
+        "next-repeat": lambda self, _, key: self._repeats.next(key),
+        "release-repeat": lambda self, _, key, n: self._repeats.release(key, n),
         "take": _take,
         "pay": _pay,
-        "was-accepted": _was_accepted,
+        "was-accepted": lambda self, _, digest: digest in self._accepted,
         "accept": _accept,
         "share-credentials": _share_credentials,
-        "note-minted": _note_minted,
-        "find-minted": _find_minted,
-        "sync": _sync,
+        "note-minted": lambda self, _, *noted: self._minted.note(*noted),
+        "find-minted": lambda self, _, identifier: self._minted.find(identifier),
+        # A peer has received every earlier event when it receives this answer.
+        "sync": lambda _self, _: None,
     }

@@ -19,14 +19,14 @@ from typing import Any
 
 from cache_store.errors import ProviderProxyError
 
-__all__ = ["Helper", "HelperLost", "serve"]
+__all__ = ["Helper", "HelperLost"]
 
 _IDLE_SECONDS = 10.0
 _CALL_SECONDS = 60.0  # a client waits for each call; 60 MiB of embeddings take 5 s
 # `-I` keeps PYTHONPATH and the working directory out: a file there must not be imported in place of ours.
 _START = (
     "import sys; sys.path.append(sys.argv[1])\n"
-    "from addon.exchange.helper import serve; serve(int(sys.argv[2]))"
+    "from addon.exchange.helper import _serve; _serve(int(sys.argv[2]))"
 )
 
 
@@ -95,7 +95,7 @@ class Helper:
         return ours
 
 
-def serve(fd: int) -> None:
+def _serve(fd: int) -> None:
     """Answer calls on the socket `fd` until it is idle or its other end is closed. Runs in the helper process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -31,22 +31,6 @@ class Recording:
     the `response` hook.
     """
 
-    __slots__ = (
-        "_encoding",
-        "_flight",
-        "_hold",
-        "_limit",
-        "_media_type",
-        "_passing",
-        "_received",
-        "_tail",
-        "finish_seconds",
-        "finished",
-        "held",
-        "reads_on",
-        "too_large",
-    )
-
     def __init__(
         self,
         limit: int,

@@ -21,11 +21,7 @@ _FLUSH_SECONDS = 1.0
 
 def log_to_stderr() -> None:
     """Send warnings and errors of this process to stderr."""
-    logging.basicConfig(
-        level=logging.WARNING,
-        handlers=[_Queue()],
-        force=True,
-    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Queue()], force=True)
     logging.addLevelName(logging.WARNING, "warning")
     logging.addLevelName(logging.ERROR, "error")
 

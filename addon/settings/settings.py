@@ -20,10 +20,10 @@ from addon.settings.hosts import HostRules, parse_hosts, quoted
 from addon.settings.modes import Mode, parse_mode
 from cache_store.errors import UsageError
 
-__all__ = ["MEMORY", "PREFIX", "SETTINGS", "Settings", "check_names", "parse_size"]
+__all__ = ["SETTINGS", "Settings", "check_names", "parse_size"]
 
-PREFIX = "PROVIDER_PROXY_"
-MEMORY = ":memory:"
+_PREFIX = "PROVIDER_PROXY_"
+_MEMORY = ":memory:"
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -39,7 +39,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return PREFIX + self.name.upper()
+        return _PREFIX + self.name.upper()
 
     @property
     def option(self) -> str:
@@ -180,10 +180,10 @@ class Settings:
             )
         if value["auth"] and ":" not in value["auth"].strip(":"):
             raise UsageError("PROVIDER_PROXY_AUTH takes user:password")
-        default_miss = "400" if value["profile"] else "502"
+        value["miss_status"] = value["miss_status"] or ("400" if value["profile"] else "502")
         return cls(
             cache_mode=_of("cache_mode", value, parse_mode),
-            cache_dir=None if value["cache_dir"] == MEMORY else Path(value["cache_dir"]).expanduser(),
+            cache_dir=None if value["cache_dir"] == _MEMORY else Path(value["cache_dir"]).expanduser(),
             hosts=parse_hosts(value["hosts"]),
             listen_host=host,
             listen_port=port,
@@ -203,9 +203,7 @@ class Settings:
             websocket=_one_of("websocket", value, ("", "pass", "refuse")),
             max_live=_of("max_live", value, _parse_count),
             max_usd=_of("max_usd", value, _parse_usd),
-            miss_status=_of(
-                "miss_status", {"miss_status": value["miss_status"] or default_miss}, _parse_status
-            ),
+            miss_status=_of("miss_status", value, _parse_status),
             redis_url=value["redis_url"],
             remote=value["remote"],
             import_dir=Path(value["import"]).expanduser() if value["import"] else None,
@@ -226,15 +224,15 @@ def check_names(environ: Mapping[str, str]) -> None:
     """
     known = [setting.variable for setting in SETTINGS]
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(_PREFIX) and name not in known:
             raise UsageError(unknown_name(name, known))
 
 
 def unknown_name(name: str, known: list[str]) -> str:
     """The message for a name that is not in `known`, with the nearest one that is."""
     # A part of a name beats another name of similar length: MODE means CACHE_MODE, not REMOTE.
-    part = name.removeprefix(PREFIX).lower().replace("-", "_")
-    whole = [k for k in known if part in k.removeprefix(PREFIX).lower().split("_")]
+    part = name.removeprefix(_PREFIX).lower().replace("-", "_")
+    whole = [k for k in known if part in k.removeprefix(_PREFIX).lower().split("_")]
     nearest = whole or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known settings: {', '.join(known)}"
     return f"{name} is not a setting of provider-proxy; {hint}"
@@ -256,7 +254,7 @@ def _identity_rules(value: Mapping[str, str]) -> IdentityRules:
         return IdentityRules.parse(**{name: value[name] for name in _IDENTITY})
     except UsageError as error:
         message = str(error)  # it names the setting without the variable's prefix
-        raise UsageError(message if PREFIX in message else PREFIX + message) from error
+        raise UsageError(message if _PREFIX in message else _PREFIX + message) from error
 
 
 def _one_of(name: str, value: Mapping[str, str], valid: tuple[str, ...]) -> str:
@@ -330,25 +328,16 @@ def _parse_age(text: str) -> float | None:
     return float(text)
 
 
+_UNITS = {"k": 10**3, "kib": 2**10, "m": 10**6, "mib": 2**20, "g": 10**9, "gib": 2**30}
+_UNITS |= {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+
+
 def parse_size(text: str) -> int:
     """Bytes, from a text such as `500000`, `64MiB` or `1GB`. Raises ValueError."""
-    units = {
-        "": 1,
-        "b": 1,
-        "k": 10**3,
-        "kb": 10**3,
-        "kib": 2**10,
-        "m": 10**6,
-        "mb": 10**6,
-        "mib": 2**20,
-        "g": 10**9,
-        "gb": 10**9,
-        "gib": 2**30,
-    }
     match = re.fullmatch(r"(\d{1,12})\s*([a-z]*)", text.lower())
-    if not match or match.group(2) not in units:
+    if not match or match.group(2) not in _UNITS:
         raise ValueError("is no size; write 500000, 64MiB or 1GB")
-    return int(match.group(1)) * units[match.group(2)]
+    return int(match.group(1)) * _UNITS[match.group(2)]
 
 
 def _parse_status(text: str) -> int:

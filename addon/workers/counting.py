@@ -11,7 +11,7 @@ from typing import Any
 from addon.accounting.costs import ModelCosts
 from addon.accounting.counts import HostCounts, Missed, RunCounts, worse_tier
 
-__all__ = ["Reported", "add", "changes_of", "hosts_of", "totals_of", "whole"]
+__all__ = ["Reported", "add", "changes_of", "hosts_of", "whole"]
 
 _SUMMED = ("connections", "over_budget", "unexplained")
 _COUNTED = ("tunnelled", "tls_refused", "refusals", "cache_faults")
@@ -22,7 +22,7 @@ def hosts_of(counts: RunCounts) -> dict[str, Any]:
     return {name: row.as_dict() for name, row in list(counts.hosts.items())}
 
 
-def totals_of(counts: RunCounts) -> dict[str, Any]:
+def _totals_of(counts: RunCounts) -> dict[str, Any]:
     """The counts that replace what the process sent before, as JSON values. Other threads may be counting."""
     return {
         "hosts": hosts_of(counts),
@@ -43,7 +43,7 @@ def changes_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
     """
     used, counts.used = counts.used, {}
     unpriced = [] if prices else counts.spent.hand_over()
-    return totals_of(counts) | {"used": used, "unpriced": unpriced}
+    return _totals_of(counts) | {"used": used, "unpriced": unpriced}
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ def add(counts: RunCounts, reported: Reported) -> None:
 def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:
     """The counts of the whole run so far; `counts`, this process's own, are not changed."""
     together = RunCounts(counts.run, counts.mode, counts.started_at, workers_replaced=counts.workers_replaced)
-    for reported in (Reported(totals_of(counts), dict(counts.used)), *others):
+    for reported in (Reported(_totals_of(counts), dict(counts.used)), *others):
         add(together, reported)
     return together
 

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -148,14 +149,9 @@ class Pool:
                 )
                 return
             logger.warning("%s; another one takes its place", end)
-            await self._pause(_PAUSE_SECONDS * 2 ** (failures - 1))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _PAUSE_SECONDS * 2 ** (failures - 1))
             self._counts.workers_replaced += not self._ending.is_set()
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._ending.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _run_one(self) -> str:
         """Run one worker until it ends; how it ended."""
@@ -222,14 +218,10 @@ class Pool:
         return None
 
     async def _ask_for_report(self, channel: RpcChannel) -> None:
-        try:
+        with suppress(ChannelClosed):
             await channel.ask("report")  # the counts arrive before the result
-        except ChannelClosed:
-            pass
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    try:
+    with suppress(ProcessLookupError):  # it has ended
         process.kill()
-    except ProcessLookupError:
-        pass  # it has ended

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from addon.accounting.counts import RunCounts
@@ -36,14 +37,17 @@ logger = logging.getLogger(__name__)
 
 
 class _Worker:
-    """The `Peers` of this process. `until` is set when it is to stop."""
+    """The `Peers` of this process. `until` is set when it is to stop.
+
+    `start` is the message with the settings of the run. Awaiting it raises ChannelClosed if the run has ended.
+    """
 
     options: Mapping[str, Any] = OPTIONS
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.channel = RpcChannel(reader, writer, self._handle)
         self.until = asyncio.Event()
-        self._start: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.start: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._early: list[tuple[str, list[Any]]] = []
         self._peer: Peer | None = None
         self._counts: RunCounts | None = None
@@ -51,10 +55,6 @@ class _Worker:
         self._listening = Listening()
         self._reported: dict[str, Any] = {}
         self._tasks = [asyncio.create_task(self._run_channel())]
-
-    async def start_message(self) -> dict[str, Any]:
-        """The settings of the run. Raises ChannelClosed."""
-        return await self._start
 
     def join(self, cache: ProviderCache, settings: Settings, start: Mapping[str, Any]) -> None:
         """Make `cache` take part in the run that the start message describes."""
@@ -83,10 +83,8 @@ class _Worker:
 
     async def stop(self) -> None:
         """Learn every credential that the other processes know, before the last answers are stored."""
-        try:
+        with suppress(ChannelClosed):
             await self.channel.ask("sync")
-        except ChannelClosed:
-            pass
 
     def close(self) -> None:
         """Stop listening."""
@@ -94,15 +92,13 @@ class _Worker:
 
     async def leave(self) -> None:
         """Report the last counts and close the channel."""
-        try:
+        with suppress(ChannelClosed):
             await self.channel.ask("counts", self._changes())
-        except ChannelClosed:
-            pass
         self.channel.close()
 
     def _handle(self, method: str, args: list[Any]) -> None:
         if method == "start":
-            self._start.set_result(args[0])
+            self.start.set_result(args[0])
         elif method == "stop":
             self.until.set()
         elif method == "report":
@@ -114,8 +110,8 @@ class _Worker:
 
     async def _run_channel(self) -> None:
         await self.channel.run()
-        if not self._start.done():
-            self._start.set_exception(ChannelClosed("the process that started this one is gone"))
+        if not self.start.done():
+            self.start.set_exception(ChannelClosed("the process that started this one is gone"))
         if self._peer is not None:
             self._peer.disconnected()
         if not self.until.is_set():
@@ -154,7 +150,7 @@ class _Worker:
 async def _work(end: socket.socket) -> None:
     """Serve until the run ends. Raises ChannelClosed if it has ended already."""
     worker = _Worker(*await asyncio.open_unix_connection(sock=end))
-    start = await worker.start_message()
+    start = await worker.start
     settings = Settings.parse(start["raw"])
     host = Host(host_options(start["raw"], settings, os.environ), worker)
     worker.join(host.cache, settings, start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from mitmproxy import ctx
 from mitmproxy.proxy import commands, events
@@ -10,7 +10,7 @@ from mitmproxy.proxy.layers.http import HttpStream
 
 from addon.mitm.core.dispatch import LeanAddonManager
 from addon.mitm.core.marks import speaks_http1
-from addon.mitm.core.replacing import Commands
+from addon.mitm.core.replacing import Commands, replaced
 
 __all__ = ["HooksInPlace"]
 
@@ -22,22 +22,11 @@ class HooksInPlace(HttpStream):
         addons = ctx.master.addons
         stock: Commands = super()._handle_event(event)
         if isinstance(addons, LeanAddonManager) and speaks_http1(self.context.client):
-            return self._with_hooks_called(stock, addons)
+            return replaced(stock, partial(self._called, addons))
         return stock
 
-    def _with_hooks_called(self, stock: Commands, addons: LeanAddonManager) -> Commands:
-        reply: Any = None
-        while True:
-            try:
-                command = stock.send(reply)
-            except StopIteration:
-                return
-            # A layer that starts inside, a WebSocket's, waits for its own hook: it has set `blocking` to itself.
-            if (
-                isinstance(command, commands.StartHook)
-                and command.blocking is True
-                and addons.begin(command, self.flow)
-            ):
-                reply = None
-            else:
-                reply = yield command
+    def _called(self, addons: LeanAddonManager, command: commands.Command) -> list[commands.Command] | None:
+        # A layer that starts inside, a WebSocket's, waits for its own hook: it has set `blocking` to itself.
+        if isinstance(command, commands.StartHook) and command.blocking is True:
+            return [] if addons.begin(command, self.flow) else None
+        return None

@@ -13,7 +13,7 @@ import logging
 from functools import cache
 from typing import Any, NamedTuple
 
-__all__ = ["FEATURES", "Feature", "Name", "changed", "page", "usable", "warn_of_changes"]
+__all__ = ["FEATURES", "Feature", "Name", "changed", "usable", "warn_of_changes"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +53,7 @@ _INVALID = (
     " from server, refusing to prevent request smuggling attacks. "
     "Disable the validate_inbound_headers option to skip this security check."
 )
-_SEND = (
-    Name(_HTTP, "SendHttp"),
-    Name(_EVENTS, "ResponseData.__init__", ("self", "stream_id", "data")),
-)
+_SEND = (Name(_HTTP, "SendHttp"), Name(_EVENTS, "ResponseData.__init__", ("self", "stream_id", "data")))
 _TRANSPORT = (
     Name("mitmproxy.addons.proxyserver", "Proxyserver.connections"),
     Name(_SERVER, "ConnectionHandler.transports"),
@@ -114,15 +111,6 @@ EXCHANGE_ERRORS = Feature(
         Name(_EVENTS, "ResponseProtocolError"),
     ),
 )
-FRAMING = Feature(
-    "Framing an HTTP/2 client's request for an HTTP/1.1 provider",
-    "HTTP/2 is turned off",
-    (
-        Name(_HTTP, "HttpStream.flow"),
-        Name(_HTTP, "HttpStream.make_server_connection", ("self",)),
-        Name(_HTTP1, "Http1Client.send", _EVENT, ("transfer-encoding", "chunked")),
-    ),
-)
 FINISHING = Feature(
     "Reading an answer to its end after its client has left",
     "an answer whose client left before its last event is not stored",
@@ -136,6 +124,15 @@ FINISHING = Feature(
         Name(_EVENTS, "ResponseProtocolError"),
         Name("mitmproxy.proxy.commands", "RequestWakeup.__init__", ("self", "delay")),
         Name("mitmproxy.proxy.events", "Wakeup"),
+    ),
+)
+FRAMING = Feature(
+    "Framing an HTTP/2 client's request for an HTTP/1.1 provider",
+    "HTTP/2 is turned off",
+    (
+        Name(_HTTP, "HttpStream.flow"),
+        Name(_HTTP, "HttpStream.make_server_connection", ("self",)),
+        Name(_HTTP1, "Http1Client.send", _EVENT, ("transfer-encoding", "chunked")),
     ),
 )
 HELD_END = Feature(
@@ -368,31 +365,7 @@ ERROR_WORDS = Feature(
     ),
 )
 
-FEATURES = (
-    OUR_LAYER,
-    DIRECT_REQUESTS,
-    EXCHANGE_ERRORS,
-    FINISHING,
-    FRAMING,
-    HELD_END,
-    HOOKS_IN_PLACE,
-    ONE_WRITE,
-    TRAILERS,
-    INTERIM,
-    HALF_CLOSED,
-    TUNNEL_BYTES,
-    LIGHT_FORK,
-    BACKPRESSURE,
-    UPSTREAM_CONNECTIONS,
-    HOOK_TABLE,
-    NO_LOG_EVENTS,
-    CLOSING_SERVERS,
-    START_ERRORS,
-    LISTEN_ERROR,
-    SHARED_PORT,
-    CRASHES,
-    ERROR_WORDS,
-)
+FEATURES = tuple(value for value in globals().values() if isinstance(value, Feature))
 
 
 @cache
@@ -416,21 +389,6 @@ def warn_of_changes() -> None:
                 changed(feature)[0],
                 feature.without,
             )
-
-
-def page() -> str:
-    """The list as Markdown, for `docs/mitmproxy-internals.md`."""
-    parts = []
-    for feature in FEATURES:
-        names = "\n".join(map(_line, feature.needs))
-        parts.append(f"### {feature.title}\n\nWithout it {feature.without}.\n\n{names}\n")
-    return "\n".join(parts)
-
-
-def _line(name: Name) -> str:
-    parameters = f"({', '.join(name.parameters)})" if name.parameters is not None else ""
-    mentions = ", ".join(f"`{_text(part)}`" for part in name.mentions)
-    return f"- `{name.module}.{name.name}{parameters}`" + (f" with {mentions}" if mentions else "")
 
 
 def _changed(name: Name) -> str:
