@@ -131,7 +131,7 @@ def diagnose(
     of its text is shown. Reads the heads of at most six entries. Raises StoreError if the store cannot be read.
     """
     wanted = sketch(label, request_json)
-    place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
+    place = _place(label)
     new = parse_saved(request_json)
     near: list[_Near] = []
     saved, unsaved, answered = 0, 0, False
@@ -161,15 +161,15 @@ def diagnose(
         if answered:
             counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
             held = [(endpoint, number) for endpoint, number in counted if number]
-        best = Diagnosis(
-            key,
-            place,
-            note=_nothing_near(held, wanted, rerecord, saved=bool(saved) or not unsaved),
-            wanted=wanted,
-        )
+        note = _nothing_near(held, wanted, rerecord, saved=bool(saved) or not unsaved)
+        best = Diagnosis(key, place, note=note, wanted=wanted)
     # Both requests are searched whole: the shortened text may show only a part of a credential.
     kind = secret_in(request_json) or secret_in(compared) or secret_in(best.line.encode("utf-8", "replace"))
     return _hidden(best, label, kind) if kind else replace(best, question=_question(new))
+
+
+def _place(label: Mapping[str, str]) -> str:
+    return shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
 
 
 def _question(saved: dict[str, Any] | None) -> str:
@@ -192,8 +192,7 @@ def _hidden(diagnosis: Diagnosis, label: Mapping[str, str], kind: str) -> Diagno
 
 def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
     """Describe how the saved request of `other` differs from that of `entry`."""
-    label = other.label
-    place = shortened(f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}", _PLACE)
+    place = _place(other.label)
     old, new = parse_saved(entry.request_json), parse_saved(other.request_json)
     if old is None or new is None:
         return Diagnosis(other.key, place, note=_UNSAVED)
@@ -313,8 +312,6 @@ def _nothing_near(held: HostEndpoints, wanted: Sketch, rerecord: str, *, saved: 
 
 def _described(difference: Difference) -> str:
     old, new = ("nothing" if value is None else f"“{value}”" for value in (difference.old, difference.new))
-    same = ""
-    if difference.same > _LONG_START:
-        same = f"same for {difference.same} characters, then "
+    same = f"same for {difference.same} characters, then " if difference.same > _LONG_START else ""
     kind = f"looks like {difference.kind}" if difference.kind in _GUESSED else difference.kind
     return f"{difference.place}: {same}{old} / {new}, {kind}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -102,18 +102,16 @@ def _all(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
     else:
         yield from _bodies(old.get("body"), new.get("body"))
     for name in _HEAD:
-        if not _equal(old.get(name), new.get(name)):
-            yield _changed(
-                name, old.get(name), new.get(name), _kind_of_head(name, old.get(name), new.get(name))
-            )
+        before, now = old.get(name), new.get(name)
+        if not _equal(before, now):
+            yield _changed(name, before, now, _kind_of_head(name, before, now))
     for part, title in (("query", "query"), ("headers", "header")):
         yield from _pairs(title, _grouped(old.get(part)), _grouped(new.get(part)))
     if old.get("credential") != new.get("credential"):
         yield _changed("credential", old.get("credential"), new.get("credential"), None)
-    if not _equal(old.get("cache_control", []), new.get("cache_control", [])):
-        yield _changed(
-            "cache_control markers", old.get("cache_control", []), new.get("cache_control", []), None
-        )
+    before, now = old.get("cache_control", []), new.get("cache_control", [])
+    if not _equal(before, now):
+        yield _changed("cache_control markers", before, now, None)
 
 
 def _bodies(old: Any, new: Any) -> Iterator[Difference]:
@@ -122,14 +120,10 @@ def _bodies(old: Any, new: Any) -> Iterator[Difference]:
         return
     if isinstance(old, dict) and isinstance(new, dict) and old.get("kind") == new.get("kind"):
         for difference in _trees("", old, new):
-            yield Difference(f"body {difference.place}", *_rest(difference))
+            yield replace(difference, place=f"body {difference.place}")
     else:
         kinds = [body.get("kind") if isinstance(body, dict) else "none" for body in (old, new)]
         yield _changed("body", kinds[0], kinds[1], None)
-
-
-def _rest(difference: Difference) -> tuple[Kind, str | None, str | None, int, str]:
-    return difference.kind, difference.old, difference.new, difference.same, difference.value
 
 
 def _kind_of_head(name: str, old: Any, new: Any) -> Kind:
@@ -177,12 +171,8 @@ def _trees(place: str, old: Any, new: Any) -> Iterator[Difference]:
 def _objects(place: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
     names = list(dict.fromkeys([*old, *new]))
     if not place:  # the conversation first
-        talks = [conversation_of(old), conversation_of(new)]
-        names.sort(
-            key=lambda name: (
-                not any(side.get(name) is talk for side, talk in zip((old, new), talks, strict=True))
-            )
-        )
+        talks = [(side, conversation_of(side)) for side in (old, new)]
+        names.sort(key=lambda name: not any(side.get(name) is talk for side, talk in talks))
     for name in names:
         there = f"{place}/{_token(name)}"
         if name not in old:
@@ -202,19 +192,19 @@ def _lists(place: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
     while end < shortest - start and _equal(old[-1 - end], new[-1 - end]):
         end += 1
     a, b = old[start : len(old) - end], new[start : len(new) - end]
-    if len(a) == len(b) > 1 and _same_items(a, b):
+    if len(a) == len(b) > 1 and sorted(map(_digest, a)) == sorted(map(_digest, b)):
         yield _changed(f"{place}/{start}", a, b, Kind.REORDERED)
         return
     if a and b and place.endswith("/tools") and all(map(_tool_name, a + b)):
         yield from _tools(place, start, a, b)
         return
-    paired = min(len(a), len(b))
+    paired, item = min(len(a), len(b)), _ITEM_OF.get(place, "")
     for at in range(paired):
         yield from _trees(f"{place}/{start + at}", a[at], b[at])
     for at in range(paired, len(b)):
-        yield _one_sided(f"{place}/{start + at}", Kind.ADDED, b[at], _item_of(place))
+        yield _one_sided(f"{place}/{start + at}", Kind.ADDED, b[at], item)
     for at in range(paired, len(a)):
-        yield _one_sided(f"{place}/{start + at}", Kind.REMOVED, a[at], _item_of(place))
+        yield _one_sided(f"{place}/{start + at}", Kind.REMOVED, a[at], item)
 
 
 def _tools(place: str, start: int, old: list[Any], new: list[Any]) -> Iterator[Difference]:
@@ -239,13 +229,7 @@ def _tool_name(tool: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _item_of(place: str) -> str:
-    """`messages` or `tools` if `place` is such a list, else an empty string."""
-    return {"/messages": "messages", "/input": "messages", "/contents": "messages", "/tools": "tools"}.get(
-        place, ""
-    )
-
-
+_ITEM_OF = {"/messages": "messages", "/input": "messages", "/contents": "messages", "/tools": "tools"}
 _ITEMS = {
     ("messages", Kind.ADDED): Kind.MESSAGE_ADDED,
     ("messages", Kind.REMOVED): Kind.MESSAGE_REMOVED,
@@ -255,10 +239,11 @@ _ITEMS = {
 
 
 def _one_sided(place: str, kind: Kind, value: Any, item: str) -> Difference:
-    shown = _tool_name(value) if item == "tools" and _tool_name(value) else shortened(_plain(value))
+    name = _tool_name(value) if item == "tools" else ""
+    shown = shortened(name or shortened(_plain(value)))
     kind = _ITEMS.get((item, kind), kind)
     old, new = (None, shown) if "added" in kind else (shown, None)
-    return Difference(_cut(place), kind, _safe(old), _safe(new), 0, _digest(value))
+    return Difference(_cut(place), kind, old, new, 0, _digest(value))
 
 
 def _changed(place: str, old: Any, new: Any, kind: Kind | None) -> Difference:
@@ -293,10 +278,6 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, _Number) else value
 
 
-def _safe(text: str | None) -> str | None:
-    return None if text is None else shortened(text)
-
-
 def _digest(value: Any) -> str:
     return sha256(text_of(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -321,7 +302,3 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(map(_equal, a, b))
     return bool(a == b)
-
-
-def _same_items(a: list[Any], b: list[Any]) -> bool:
-    return sorted(map(_digest, a)) == sorted(map(_digest, b))

@@ -27,29 +27,21 @@ class Folding:
         An earlier miss is the cause if this conversation continues the one that missed, if the first difference
         is the same new value, or if the request names an id from an answer that was not replayed.
         """
-        root = next((self._roots[trace] for trace in self._causes(diagnosis) if trace in self._roots), None)
-        host = diagnosis.wanted.host
+        host, chain = diagnosis.wanted.host, diagnosis.wanted.chain
+        values = self._values(diagnosis)
+        causes = [(host, feature, "talk") for feature in reversed(chain[:-1])] + values
+        root = next((self._roots[cause] for cause in causes if cause in self._roots), None)
         if root is None and diagnosis.differences and diagnosis.differences[0].kind is Kind.ANSWER_ID:
             root = self._last.get(host)
         if root == diagnosis.key:
             root = None
         here = root or diagnosis.key
-        for trace in self._traces(diagnosis):
+        for trace in [(host, feature, "talk") for feature in chain[-1:]] + values:
             self._roots.setdefault(trace, here)
         while len(self._roots) > _MOST:
             self._roots.popitem(last=False)
         self._last[host] = here
         return root
-
-    def _causes(self, diagnosis: Diagnosis) -> list[_Trace]:
-        host = diagnosis.wanted.host
-        return [(host, feature, "talk") for feature in reversed(diagnosis.wanted.chain[:-1])] + self._values(
-            diagnosis
-        )
-
-    def _traces(self, diagnosis: Diagnosis) -> list[_Trace]:
-        host = diagnosis.wanted.host
-        return [(host, feature, "talk") for feature in diagnosis.wanted.chain[-1:]] + self._values(diagnosis)
 
     def _values(self, diagnosis: Diagnosis) -> list[_Trace]:
         """The changed value, if both requests have one: an added or a removed value causes no later miss."""

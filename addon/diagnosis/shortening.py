@@ -47,12 +47,8 @@ def shown_apart(a: str, b: str, same: int) -> tuple[str, str]:
     # Start at a word if one begins shortly before.
     word = max(a.rfind(mark, start, same) for mark in " \n\t\"'")
     start = word + 1 if word >= 0 else start
-    alike = _shared_end(a[same:], b[same:])
+    alike = shared_start(a[same:][::-1], b[same:][::-1]) if max(len(a), len(b)) - same < 2**20 else 0
     return _shown(a, start, alike), _shown(b, start, alike)
-
-
-def _shared_end(a: str, b: str) -> int:
-    return shared_start(a[::-1], b[::-1]) if max(len(a), len(b)) < 2**20 else 0
 
 
 def _shown(text: str, start: int, alike: int) -> str:

@@ -50,10 +50,6 @@ def _index(event: StreamEvent) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _completions_problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
-    return finish_problem(events[-1].value.get("stop_reason"), store_incomplete)
-
-
 GRAMMAR = Grammar(
     "anthropic",
     lambda event: event.kind in _KINDS,
@@ -63,6 +59,6 @@ GRAMMAR = Grammar(
 COMPLETIONS = Grammar(
     "anthropic-completions",
     lambda event: event.kind == "completion",
-    _completions_problem,
+    lambda events, store_incomplete: finish_problem(events[-1].value.get("stop_reason"), store_incomplete),
     is_last=lambda event: isinstance(event.value.get("stop_reason"), str),
 )

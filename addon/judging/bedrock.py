@@ -7,7 +7,6 @@ Its bedrock-runtime model lists the members of ConverseStreamOutput and Response
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from addon.judging.anthropic_messages import messages_problem
 from addon.judging.endings import finish_problem
 from addon.judging.in_band import is_error
 from addon.judging.reasons import NotStored
-from addon.judging.stream_events import parse_json, stream_event
+from addon.judging.stream_events import parse_object, stream_event
 from cache_store.answers.eventstream import BrokenFrame, Frame, frames
 
 __all__ = ["closes_frames", "judge_frames"]
@@ -69,7 +68,7 @@ def _converse_problem(
         return NotStored.NO_TERMINAL_EVENT
     if kinds[0] != "messageStart":
         return NotStored.CUT_OFF
-    stop = _payload(all_frames[kinds.index("messageStop")])
+    stop = parse_object(all_frames[kinds.index("messageStop")].payload)
     return finish_problem(stop.get("stopReason"), store_incomplete)
 
 
@@ -92,19 +91,8 @@ def _invoke_problem(chunks: Sequence[dict[str, Any]], store_incomplete: bool) ->
 
 def _chunk_json(frame: Frame) -> dict[str, Any]:
     """The model's JSON object inside a `chunk` frame; {} if there is none."""
-    encoded = _payload(frame).get("bytes")
-    if not isinstance(encoded, str):
-        return {}
+    encoded = parse_object(frame.payload).get("bytes")
     try:
-        value = parse_json(base64.b64decode(encoded, validate=True).decode("utf-8"))
-    except (binascii.Error, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _payload(frame: Frame) -> dict[str, Any]:
-    try:
-        value = parse_json(frame.payload.decode("utf-8"))
+        return parse_object(base64.b64decode(encoded, validate=True)) if isinstance(encoded, str) else {}
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}

@@ -22,10 +22,6 @@ def v1_problem(last: dict[str, Any], store_incomplete: bool) -> NotStored | None
     return finish_problem(last.get("finish_reason"), store_incomplete)
 
 
-def _v1_problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
-    return v1_problem(events[-1].value, store_incomplete)
-
-
 def _v2_problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
     if events[-1].kind != "message-end":
         return NotStored.NO_TERMINAL_EVENT
@@ -42,6 +38,6 @@ GRAMMAR = Grammar(
 V1 = Grammar(
     "cohere-v1",
     lambda event: event.kind == "stream-start",
-    _v1_problem,
+    lambda events, store_incomplete: v1_problem(events[-1].value, store_incomplete),
     is_last=lambda event: event.kind == "stream-end",
 )

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import enum
 import re
+from dataclasses import dataclass
 
 from addon.judging.reasons import NotStored
 
-__all__ = ["State", "finish_problem", "state_of", "state_problem"]
+__all__ = ["Rules", "State", "finish_problem", "state_of", "state_problem"]
 
 
 class State(enum.Enum):
@@ -34,6 +35,28 @@ class State(enum.Enum):
     LIMIT = enum.auto()  # ended at a token or content limit
     DONE = enum.auto()
     UNKNOWN = enum.auto()  # not a word that is known
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How strictly to judge. `is_poll`: the request asked for the state of something, or for a listing."""
+
+    store_incomplete: bool = True
+    store_pending: bool = False
+    is_poll: bool = False
+
+    def problem(self, state: State) -> NotStored | None:
+        """Why an object in this state is not stored; None if it is."""
+        match state:
+            case State.PENDING if not self.store_pending:
+                return NotStored.NOT_FINISHED
+            case State.FAILED:
+                return NotStored.FAILED
+            case State.CANCELLED if not self.is_poll:  # for a poll it is a final state
+                return NotStored.FAILED
+            case State.LIMIT if not self.store_incomplete:
+                return NotStored.INCOMPLETE
+        return None
 
 
 def _words(text: str) -> frozenset[str]:
@@ -108,14 +131,7 @@ def state_of(state: object) -> State:
 
 def state_problem(state: object, store_incomplete: bool) -> NotStored | None:
     """Why a model's answer in this state is not stored; None if it is."""
-    match state_of(state):
-        case State.PENDING:
-            return NotStored.NOT_FINISHED
-        case State.FAILED | State.CANCELLED:
-            return NotStored.FAILED
-        case State.LIMIT if not store_incomplete:
-            return NotStored.INCOMPLETE
-    return None
+    return Rules(store_incomplete).problem(state_of(state))
 
 
 def _word(value: object) -> str:

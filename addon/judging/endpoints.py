@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-__all__ = ["ENDPOINTS", "Endpoint", "Result", "Row", "asks_a_model", "endpoint_class", "result_of"]
+__all__ = ["Endpoint", "Result", "Row", "asks_a_model", "endpoint_class", "result_of"]
 
 
 class Endpoint(enum.Enum):
@@ -89,7 +89,8 @@ _BEDROCK_COLLECTIONS = (
 )
 _OTHER_COLLECTIONS = "accounts|deployments|fine-tunes|fine-tuning|predictions|trainings|transcript|tasks"
 
-ENDPOINTS: tuple[Row, ...] = (
+# The first matching row decides. A GET in no row is a poll; a POST in no row has no class.
+_ENDPOINTS: tuple[Row, ...] = (
     Row("Perplexity, Zhipu", r"/async/chat/completions", _ACTION),
     Row("OpenAI", r"/chat/completions", _KNOWN),
     Row("OpenAI", r"(?:^|/v\d\w*|/beta|/deployments/[^/]+|/fim|/agents)/completions", _KNOWN),
@@ -150,10 +151,8 @@ ENDPOINTS: tuple[Row, ...] = (
     Row("HTTP", "", _ACTION, method="PATCH"),
     Row("HTTP", "", _ACTION, method="DELETE"),
 )
-"""The first matching row decides. A GET in no row is a poll; a POST in no row has no class."""
-
 _ROWS: dict[str, list[tuple[re.Pattern[str], Row]]] = {}
-for _row in ENDPOINTS:
+for _row in _ENDPOINTS:
     _ROWS.setdefault(_row.method, []).append((re.compile(rf"(?:{_row.path})/?$"), _row))
 
 # Members of a request that make its generation run later: OpenAI's background responses, xAI's deferred

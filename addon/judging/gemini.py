@@ -68,14 +68,10 @@ def _unwrap(value: dict[str, Any]) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else value
 
 
-def _recognises(event: StreamEvent) -> bool:
-    return is_chunk(event.value)
-
-
 def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
     if not all(event.value for event in events):
         return NotStored.BAD_JSON
     return chunks_problem([event.value for event in events], store_incomplete)
 
 
-GRAMMAR = Grammar("gemini", _recognises, _problem)
+GRAMMAR = Grammar("gemini", lambda event: is_chunk(event.value), _problem)

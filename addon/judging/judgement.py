@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from addon.judging.bedrock import judge_frames
+from addon.judging.endings import Rules
 from addon.judging.endpoints import Endpoint, Result, asks_a_model, endpoint_class, result_of
 from addon.judging.expected_errors import IN_BAND, is_provider_error, is_temporary_error, may_be_stored
 from addon.judging.finished import closes_itself
 from addon.judging.in_band import is_error, may_be_error
 from addon.judging.lines import judge_lines
 from addon.judging.mcp import is_refused_handshake
-from addon.judging.objects import Rules, judge_action, judge_value
+from addon.judging.objects import judge_action, judge_value
 from addon.judging.reasons import NotStored
 from addon.judging.stream_events import parse_json
 from addon.judging.streams import error_at_end, judge_events
@@ -112,7 +113,7 @@ def judge(
     """
     method = answer.method.upper()
     if answer.status in store_errors and may_be_stored(answer.status):
-        return _expected_error(answer)
+        return Judgement(_expected_error_problem(answer), "expected-error")
     if answer.ended and is_refused_handshake(answer.status, answer.request, answer.body):
         return Judgement(None, "mcp")
     if (problem := _status_problem(answer, method, store_pending)) is not None:
@@ -133,7 +134,9 @@ def judge(
         store_media,
     )
     reason, judged = _judge_body(case)
-    if not answer.ended and (reason or case.is_file or not _is_closed(case)):
+    if not answer.ended and (
+        reason or case.is_file or not closes_itself(case.kind, answer.body, answer.request)
+    ):
         return Judgement(NotStored.CUT_OFF, judged)
     if reason in _IN_BAND_REASONS and _is_expected(case, store_errors):
         return Judgement(None, "expected-error")
@@ -220,9 +223,9 @@ def _judge_json(case: _Case) -> _Verdict:
         if case.is_file:
             return None, _TRANSPORT
         # Some servers send JSON lines as application/json. A truncated JSON text never parses as whole lines.
-        return (
-            judge_lines(body, case.rules.store_incomplete) if b"\n" in body else (NotStored.BAD_JSON, "json")
-        )
+        if b"\n" in body:
+            return judge_lines(body, case.rules.store_incomplete)
+        return NotStored.BAD_JSON, "json"
     return _judge_value(case, value)
 
 
@@ -267,10 +270,6 @@ def _is_expected(case: _Case, store_errors: AbstractSet[int | str]) -> bool:
     return IN_BAND in store_errors or status in store_errors
 
 
-def _is_closed(case: _Case) -> bool:
-    return closes_itself(case.kind, case.answer.body, case.answer.request)
-
-
 def _is_json_object(body: bytes) -> bool:
     if not _OBJECT_START.match(body):
         return False
@@ -281,18 +280,16 @@ def _is_json_object(body: bytes) -> bool:
     return True
 
 
-def _expected_error(answer: Answer) -> Judgement:
+def _expected_error_problem(answer: Answer) -> NotStored | None:
     if not answer.ended:
-        return Judgement(NotStored.CUT_OFF, "expected-error")
+        return NotStored.CUT_OFF
     if not answer.body:
-        return Judgement(NotStored.EMPTY, "expected-error")
+        return NotStored.EMPTY
     kind = kind_of(essence_of(answer.headers), answer.body)
-    if kind is Kind.HTML:
-        return Judgement(NotStored.HTML_PAGE, "expected-error")
     if kind is not Kind.JSON:
-        return Judgement(NotStored.STATUS, "expected-error")
+        return NotStored.HTML_PAGE if kind is Kind.HTML else NotStored.STATUS
     try:
         value = parse_json(answer.body.decode("utf-8-sig"))
     except ValueError:
-        return Judgement(NotStored.BAD_JSON, "expected-error")
-    return Judgement(None if is_provider_error(value) else NotStored.STATUS, "expected-error")
+        return NotStored.BAD_JSON
+    return None if is_provider_error(value) else NotStored.STATUS

@@ -16,7 +16,7 @@ from addon.judging.endings import finish_problem
 from addon.judging.in_band import is_error
 from addon.judging.openai_chat import choices_problem
 from addon.judging.reasons import NotStored
-from addon.judging.stream_events import parse_json
+from addon.judging.stream_events import parse_json, parse_object
 from cache_store.answers.abridged import abridged_json
 
 __all__ = ["closes_lines", "judge_lines"]
@@ -61,12 +61,7 @@ def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, 
 
 def closes_lines(body: bytes) -> bool:
     """Whether the last line is one that nothing can follow: the end of Ollama's or Cohere's stream."""
-    try:
-        last = parse_json(body.rstrip().rpartition(b"\n")[2].decode())
-    except ValueError:
-        return False
-    if not isinstance(last, dict):
-        return False
+    last = parse_object(body.rstrip().rpartition(b"\n")[2])
     return last.get("event_type") == "stream-end" or (
         last.get("done") is True and any(name in last for name in ("model", "response", "message"))
     )

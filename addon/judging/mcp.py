@@ -7,10 +7,9 @@ then without waiting for it. A client also asks first whether the server knows i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from addon.judging.reasons import NotStored
-from addon.judging.stream_events import Grammar, StreamEvent, parse_json
+from addon.judging.stream_events import Grammar, StreamEvent, parse_object
 
 __all__ = ["GRAMMAR", "is_refused_handshake"]
 
@@ -34,12 +33,5 @@ def is_refused_handshake(status: int, request: bytes, body: bytes) -> bool:
     expects."""
     if status not in _REFUSALS or b'"jsonrpc"' not in request or b'"jsonrpc"' not in body:
         return False
-    return _object(request).get("method") in _HANDSHAKES and isinstance(_object(body).get("error"), dict)
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    try:
-        value = parse_json(text.decode("utf-8-sig"))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    sent, answered = (parse_object(text, "utf-8-sig") for text in (request, body))
+    return sent.get("method") in _HANDSHAKES and isinstance(answered.get("error"), dict)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from addon.judging import gemini, openai_chat, openai_responses
-from addon.judging.endings import State, finish_problem, state_of
+from addon.judging.endings import Rules, State, finish_problem, state_of
 from addon.judging.in_band import is_error
 from addon.judging.reasons import NotStored
 
-__all__ = ["Rules", "judge_action", "judge_value"]
+__all__ = ["judge_action", "judge_value"]
 
 # The top-level member with the finish reason, by family. If present, it must hold a reason.
 _REASON_FIELDS = {
@@ -45,28 +44,6 @@ _JOB_STATES = (
     "partially_succeeded",
 )
 _JOB_ENDED = re.compile(r"complet|succe|fail|cancel", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How strictly to judge. `is_poll`: the request asked for the state of something, or for a listing."""
-
-    store_incomplete: bool = True
-    store_pending: bool = False
-    is_poll: bool = False
-
-    def problem(self, state: State) -> NotStored | None:
-        """Why an object in this state is not stored; None if it is."""
-        match state:
-            case State.PENDING if not self.store_pending:
-                return NotStored.NOT_FINISHED
-            case State.FAILED:
-                return NotStored.FAILED
-            case State.CANCELLED if not self.is_poll:  # for a poll it is a final state
-                return NotStored.FAILED
-            case State.LIMIT if not self.store_incomplete:
-                return NotStored.INCOMPLETE
-        return None
 
 
 def judge_action(value: Any) -> NotStored | None:
@@ -146,11 +123,8 @@ def _pending_problem(items: list[Any], rules: Rules) -> NotStored | None:
         return None
     if any(item.get("object") == "fine_tuning.job.event" for item in objects):
         # The events of a job grow until one says how it ended.
-        return (
-            None
-            if any(_JOB_ENDED.search(str(item.get("message"))) for item in objects)
-            else NotStored.NOT_FINISHED
-        )
+        has_ended = any(_JOB_ENDED.search(str(item.get("message"))) for item in objects)
+        return None if has_ended else NotStored.NOT_FINISHED
     for item in objects:
         if _is_pending(item, rules) or any(state_of(word) is State.PENDING for word in _states(item)):
             return NotStored.NOT_FINISHED
@@ -168,9 +142,8 @@ def _is_pending(value: dict[str, Any], rules: Rules) -> bool:
     # For an upload `uploaded` is the final answer; openai's `files.wait_for_processing` keeps polling on it.
     if rules.is_poll and value.get("object") == "file" and value.get("status") == "uploaded":
         return True
-    if (
-        value.get("object") == "job" and value.get("status") == "VALIDATED"
-    ):  # Mistral: validated, not yet started
+    # Mistral: validated, not yet started.
+    if value.get("object") == "job" and value.get("status") == "VALIDATED":
         return True
     # A vector store may be `completed` and still have files to read: openai `types/vector_store.py`.
     counts = value.get("file_counts")

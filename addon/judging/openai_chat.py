@@ -43,10 +43,6 @@ def choices_problem(chunks: Iterable[dict[str, Any]], store_incomplete: bool) ->
     return next(filter(None, problems), None)
 
 
-def _recognises(event: StreamEvent) -> bool:
-    return is_completion(event.value)
-
-
 def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
     if not events[-1].is_done:
         return NotStored.NO_TERMINAL_EVENT
@@ -63,4 +59,6 @@ def ends_with_usage(events: Sequence[StreamEvent]) -> bool:
     return isinstance(events[-2].value.get("usage"), dict)
 
 
-GRAMMAR = Grammar("openai-chat", _recognises, _problem, is_last=lambda event: event.is_done)
+GRAMMAR = Grammar(
+    "openai-chat", lambda event: is_completion(event.value), _problem, is_last=lambda event: event.is_done
+)

@@ -36,10 +36,6 @@ def is_response(value: dict[str, Any]) -> bool:
     return value.get("object") == "response"
 
 
-def _recognises(event: StreamEvent) -> bool:
-    return event.kind.startswith("response.")
-
-
 def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
     last = events[-1]
     if any(event.kind in _FAILED for event in events):
@@ -50,5 +46,8 @@ def _problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored
 
 
 GRAMMAR = Grammar(
-    "openai-responses", _recognises, _problem, is_last=lambda event: event.kind in _TERMINAL | _FAILED
+    "openai-responses",
+    lambda event: event.kind.startswith("response."),
+    _problem,
+    is_last=lambda event: event.kind in _TERMINAL | _FAILED,
 )

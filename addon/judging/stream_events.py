@@ -10,7 +10,7 @@ from typing import Any
 from addon.judging.reasons import NotStored
 from cache_store.answers.sse import Event
 
-__all__ = ["Grammar", "StreamEvent", "parse_json", "stream_event", "stream_events"]
+__all__ = ["Grammar", "StreamEvent", "parse_json", "parse_object", "stream_event", "stream_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,15 @@ def parse_json(text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
+def parse_object(text: str | bytes, encoding: str = "utf-8") -> dict[str, Any]:
+    """The JSON object in `text`; {} if there is none. Never raises."""
+    try:
+        value = parse_json(text.decode(encoding) if isinstance(text, bytes) else text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def stream_events(events: Sequence[Event]) -> list[StreamEvent]:
     """The events with their JSON parsed; data that is not a JSON object gives an empty `value`."""
     return [stream_event(event.name, event.data, _object(event.data)) for event in events]
@@ -70,10 +79,4 @@ def stream_event(name: str, data: str, value: dict[str, Any]) -> StreamEvent:
 
 
 def _object(data: str) -> dict[str, Any]:
-    if not data.lstrip().startswith("{"):
-        return {}
-    try:
-        value = parse_json(data)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    return parse_object(data) if data.lstrip().startswith("{") else {}

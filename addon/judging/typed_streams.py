@@ -10,7 +10,6 @@ The Assistants API names its events `thread.*` and ends with `event: done`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from addon.judging.endings import state_problem
 from addon.judging.reasons import NotStored
@@ -23,22 +22,19 @@ _RUN_ENDS = frozenset({"completed", "requires_action", "incomplete", "failed", "
 
 
 def _typed(name: str, prefix: str, *terminal: str, closes: bool = True) -> Grammar:
-    def recognises(event: StreamEvent) -> bool:
-        return event.kind.startswith(prefix)
-
     def problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:
         last = events[-1]
         if last.kind not in terminal:
             return NotStored.NO_TERMINAL_EVENT
-        return state_problem(_inner_status(last.value), store_incomplete)
+        inner = last.value.get("interaction")
+        return state_problem(inner.get("status") if isinstance(inner, dict) else None, store_incomplete)
 
-    return Grammar(name, recognises, problem, lambda event: closes and event.kind in terminal)
-
-
-def _inner_status(value: dict[str, Any]) -> object:
-    """The status of the object inside a terminal event; None if there is none."""
-    inner = value.get("interaction")
-    return inner.get("status") if isinstance(inner, dict) else None
+    return Grammar(
+        name,
+        lambda event: event.kind.startswith(prefix),
+        problem,
+        is_last=lambda event: closes and event.kind in terminal,
+    )
 
 
 def _assistants_problem(events: Sequence[StreamEvent], store_incomplete: bool) -> NotStored | None:

@@ -76,36 +76,17 @@ NEVER_CACHED = (
     Row("metadata.google.internal", _ANY, _METADATA, "Google's metadata server"),
     Row("*", "/v1/realtime/sessions", _EPHEMERAL, "OpenAI: answers with an ephemeral client_secret"),
     Row("*", "/v1/realtime/client_secrets", _EPHEMERAL, "OpenAI: answers with an ephemeral secret"),
-    Row(
-        "*",
-        "/v1/realtime/transcription_sessions",
-        _EPHEMERAL,
-        "OpenAI: answers with an ephemeral client_secret",
-    ),
-    Row(
-        "*",
-        "/openai/realtimeapi/sessions",
-        _EPHEMERAL,
-        "Azure OpenAI: answers with an ephemeral client_secret",
-    ),
-    Row(
-        "generativelanguage.googleapis.com",
-        "/v1alpha/auth_tokens",
-        _EPHEMERAL,
-        "Gemini Live: ephemeral tokens",
-    ),
+    Row("*", "/v1/realtime/transcription_sessions", _EPHEMERAL, "OpenAI: an ephemeral client_secret"),
+    Row("*", "/openai/realtimeapi/sessions", _EPHEMERAL, "Azure OpenAI: an ephemeral client_secret"),
+    Row("generativelanguage.googleapis.com", "/v1alpha/auth_tokens", _EPHEMERAL, "Gemini Live"),
     Row("api.anthropic.com", "/api/", _TELEMETRY, "Claude Code: event logging, settings, experiments"),
     Row("api.anthropic.com", "/mcp-registry/", _TELEMETRY, "Claude Code: list of MCP servers"),
     Row("statsig.anthropic.com", _ANY, _TELEMETRY, "Claude Code: experiments"),
     Row("ab.chatgpt.com", _ANY, _TELEMETRY, "Codex: OpenTelemetry export"),
-    Row(
-        "chatgpt.com", "/backend-api/", _TELEMETRY, "Codex: account checks (its responses are not among them)"
-    ),
+    Row("chatgpt.com", "/backend-api/", _TELEMETRY, "Codex: account checks, without its responses"),
     Row("api.github.com", "/repos/openai/plugins", _TELEMETRY, "Codex: list of plugins"),
     Row("play.googleapis.com", "/log", _TELEMETRY, "Gemini CLI: usage statistics"),
-    Row(
-        "raw.githubusercontent.com", "/BerriAI/litellm/", _TELEMETRY, "litellm: its price list, when imported"
-    ),
+    Row("raw.githubusercontent.com", "/BerriAI/litellm/", _TELEMETRY, "litellm: its list of prices"),
     Row("huggingface.co", "/api/agent-harnesses", _TELEMETRY, "huggingface_hub: a list"),
     Row("*.statsigapi.net", _ANY, _TELEMETRY, "experiments"),
     Row("*.sentry.io", _ANY, _TELEMETRY, "error reports"),
@@ -127,12 +108,7 @@ METADATA_NETWORKS = (
 """Networks of the kind `cloud-metadata`."""
 
 
-def _host_pattern(host: str) -> re.Pattern[str]:
-    return re.compile(".+".join(re.escape(part) for part in host.split("*")))
-
-
-_ROWS = tuple((_host_pattern(row.host), row) for row in NEVER_CACHED)
-
+_ROWS = tuple((re.compile(".+".join(map(re.escape, row.host.split("*")))), row) for row in NEVER_CACHED)
 _LONGEST_CACHED = 512  # characters
 
 
