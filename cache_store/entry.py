@@ -148,11 +148,8 @@ class Entry:
         # The checksum protects against accidents only: a directory from elsewhere may hold any meta it likes.
         try:
             fields = json.loads(meta)
-            recorded_at = (
-                float(fields["recorded_at"])
-                if now is None
-                else recorded_seconds(fields.get("recorded_at"), now)
-            )
+            stated = fields.get("recorded_at")
+            recorded_at = float(stated) if now is None else recorded_seconds(stated, now)
             entry = cls(
                 key=str(fields["key"]),
                 status=int(fields["status"]),

@@ -1,17 +1,4 @@
-"""The exceptions of provider-proxy.
-
-ProviderProxyError                a user can act on it; its text is one line that says what to do
-├── UsageError                    a wrong setting, flag or argument (exit status 2)
-├── StoreError                    the cache as a whole cannot be used
-│   ├── StoreUnavailable          it is locked, full, read-only or gone; the same call may work later
-│   ├── DamagedStore              the database file is damaged; it may be moved aside
-│   ├── ForeignStore              it holds content that we never write; nothing was read or removed
-│   └── NewerStore                a newer provider-proxy wrote it
-├── TransferError                 a pack, file or bucket cannot be read or written
-└── EntryError                    one entry cannot be used
-    ├── CorruptEntry              its bytes do not add up
-    └── UnknownSchema             its schema version is not known here
-"""
+"""The exceptions of provider-proxy."""
 
 __all__ = [
     "CorruptEntry",
@@ -29,11 +16,11 @@ __all__ = [
 
 
 class ProviderProxyError(Exception):
-    """An error that a user can act on; its text is one line."""
+    """An error that a user can act on; its text is one line that says what to do."""
 
 
 class UsageError(ProviderProxyError):
-    """A setting, flag or argument that cannot be used."""
+    """A setting, flag or argument that cannot be used; the exit status is 2."""
 
 
 class StoreError(ProviderProxyError):
@@ -41,7 +28,7 @@ class StoreError(ProviderProxyError):
 
 
 class StoreUnavailable(StoreError):
-    """The cache cannot be read or written right now (locked, full, read-only, gone)."""
+    """The cache is locked, full, read-only or gone; the same call may work later."""
 
 
 class DamagedStore(StoreError):

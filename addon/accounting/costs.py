@@ -57,6 +57,14 @@ class ModelCosts:
     output_tokens: int = 0
     usd: Decimal = Decimal(0)
 
+    def add(self, other: ModelCosts) -> None:
+        """Add the answers of another row."""
+        self.answers += other.answers
+        self.unknown += other.unknown
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.usd += other.usd
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `usd` is null if no price is known."""
         known = self.answers > self.unknown
@@ -106,12 +114,7 @@ class Tally:
 
     def add_row(self, other: ModelCosts) -> None:
         """Add another tally's row."""
-        row = self._row(other.model)
-        row.answers += other.answers
-        row.unknown += other.unknown
-        row.input_tokens += other.input_tokens
-        row.output_tokens += other.output_tokens
-        row.usd += other.usd
+        self._row(other.model).add(other)
 
     def hand_over(self) -> list[Any]:
         """The answers without a price yet, for another tally's `take_over`."""
@@ -142,15 +145,9 @@ class Tally:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the total, and each model by name."""
         rows = sorted(self.models.values(), key=lambda row: row.model)
-        answers = sum(row.answers for row in rows)
-        total = ModelCosts(
-            model="all",
-            answers=answers,
-            unknown=self.unknown,
-            input_tokens=sum(row.input_tokens for row in rows),
-            output_tokens=sum(row.output_tokens for row in rows),
-            usd=self.usd,
-        )
+        total = ModelCosts("all")
+        for row in rows:
+            total.add(row)
         figures = total.as_dict()
         del figures["model"]
         return figures | {"models": [row.as_dict() for row in rows]}

@@ -101,12 +101,8 @@ def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:
     used = list(used)
     unlisted = [entry for entry in used if entry.key not in receipt.digests]
     differ = [e for e in used if e.key in receipt.digests and e.digest != receipt.digests[e.key]]
-    failures = []
-    if unlisted:
-        failures.append(_failed(unlisted, "not in the lock file"))
-    if differ:
-        failures.append(_failed(differ, "not what the lock file says"))
-    return failures
+    kinds = ((unlisted, "not in the lock file"), (differ, "not what the lock file says"))
+    return [_failed(entries, what) for entries, what in kinds if entries]
 
 
 def keys_in_receipts(paths: Iterable[Path]) -> set[str]:

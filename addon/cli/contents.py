@@ -24,6 +24,7 @@ from cache_store.transfer.ledger import forget_remotes
 __all__ = ["entry_of", "ls", "rm", "show", "stats"]
 
 _COLUMNS = ("key", "age", "size", "model", "question")
+_FIELDS = ("key", "recorded", "status", "bytes", "method", "host", "path", "model", "question")
 _ORDERS: dict[str, Any] = {
     "recorded": lambda item: item["recorded_at"],
     "size": lambda item: -item["bytes"],
@@ -69,17 +70,7 @@ def _row(item: dict[str, Any], now: float) -> tuple[str, ...]:
 
 def _fields(item: dict[str, Any]) -> tuple[str, ...]:
     """The fields of one line for another program."""
-    return (
-        item["key"],
-        item["recorded"],
-        str(item["status"]),
-        str(item["bytes"]),
-        item.get("method", ""),
-        item.get("host", ""),
-        item.get("path", ""),
-        item.get("model", ""),
-        item["question"],
-    )
+    return tuple(str(item.get(name, "")) for name in _FIELDS)
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,34 +75,27 @@ def read_settings(**flags: str | None) -> Settings:
     return Settings.parse(raw_from_flags(**flags))
 
 
-@contextmanager
-def open_store_for_reading(cache_dir: str | None = None) -> Iterator[Store]:
+def open_store_for_reading(cache_dir: str | None = None) -> AbstractContextManager[Store]:
     """The store that the settings name. Raises UsageError if it does not exist."""
+    return _opened(cache_dir, must_exist=True)
+
+
+def open_store_for_writing(cache_dir: str | None = None) -> AbstractContextManager[Store]:
+    """The store that the settings name, made if it does not exist."""
+    return _opened(cache_dir, must_exist=False)
+
+
+@contextmanager
+def _opened(cache_dir: str | None, *, must_exist: bool) -> Iterator[Store]:
     from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
     if settings.cache_dir is None:
         raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
-    if not settings.cache_dir.exists():
+    if must_exist and not settings.cache_dir.exists():
         raise UsageError(
             f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
         )
-    store = open_store(settings)
-    store.local.open()  # a shared tier is opened only by what needs it
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
-def open_store_for_writing(cache_dir: str | None = None) -> Iterator[Store]:
-    """The store that the settings name, made if it does not exist."""
-    from addon.settings.stores import open_store
-
-    settings = read_settings(cache_dir=cache_dir)
-    if settings.cache_dir is None:
-        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
     store = open_store(settings)
     store.local.open()  # a shared tier is opened only by what needs it
     try:

@@ -142,11 +142,6 @@ def _reached(counts: RunCounts) -> list[Check]:
         hint = "the client does not trust the CA; it reads a CA variable that `env` does not print"
         checks.append(("trust", False, f"{host} {count}: {hint}"))
     for host, count in sorted(counts.tunnelled.items()):
-        checks.append(
-            (
-                "tunnel",
-                True,
-                f"{host} {count}: not intercepted; add it to PROVIDER_PROXY_HOSTS if it should be",
-            )
-        )
+        hint = "not intercepted; add it to PROVIDER_PROXY_HOSTS if it should be"
+        checks.append(("tunnel", True, f"{host} {count}: {hint}"))
     return checks

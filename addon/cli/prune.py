@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from addon.accounting.figures import plural
+from addon.accounting.receipts import keys_in_receipts
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.filters import AGE, SIZE, Filter
 from addon.cli.keys import short_key
 from addon.cli.output import print_json, say
+from addon.cli.showing import request_line
 from cache_store.disk.last_used import read_last_used
 from cache_store.entry import Entry
-from cache_store.store import Store
 from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["prune"]
@@ -69,8 +70,7 @@ def prune(
     wanted = Filter(host=host, older_than=older_than)
     selects = older_than is not None or unused_since is not None or bool(unused_by) or host is not None
     folder = read_settings(cache_dir=cache_dir).cache_dir
-    assert folder is not None or cache_dir
-    named = _named_by(unused_by)
+    named = keys_in_receipts(unused_by)
     with open_store_for_reading(cache_dir) as store:
         last_used = read_last_used(folder) if folder else {}
         now = time.time()
@@ -88,20 +88,16 @@ def prune(
         if max_size is not None:
             gone += _beyond(kept, max_size)
         if not dry_run:
-            _remove(store, gone, folder)
+            for candidate in gone:
+                store.remove(candidate.key)
+            if gone and folder is not None:
+                forget_remotes(folder)
     _say(gone, dry_run=dry_run, as_json=as_json)
 
 
-def _named_by(locks: tuple[Path, ...]) -> set[str]:
-    from addon.accounting.receipts import keys_in_receipts
-
-    return keys_in_receipts(locks) if locks else set()
-
-
 def _candidate(entry: Entry, last_used: dict[str, int]) -> _Candidate:
-    label = entry.label
-    named = f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')}"
-    return _Candidate(entry.key, max(entry.recorded_at, last_used.get(entry.key, 0)), entry.size, named)
+    used_at = max(entry.recorded_at, last_used.get(entry.key, 0))
+    return _Candidate(entry.key, used_at, entry.size, request_line(entry.label))
 
 
 def _beyond(kept: list[_Candidate], most: int) -> list[_Candidate]:
@@ -114,13 +110,6 @@ def _beyond(kept: list[_Candidate], most: int) -> list[_Candidate]:
         gone.append(candidate)
         total -= candidate.size
     return gone
-
-
-def _remove(store: Store, gone: list[_Candidate], folder: Path | None) -> None:
-    for candidate in gone:
-        store.remove(candidate.key)
-    if gone and folder is not None:
-        forget_remotes(folder)
 
 
 def _say(gone: list[_Candidate], *, dry_run: bool, as_json: bool) -> None:

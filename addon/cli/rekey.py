@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -72,16 +72,7 @@ def rekey(*, locks: tuple[Path, ...], dry_run: bool, as_json: bool, cache_dir: s
             if moved and settings.cache_dir is not None:
                 forget_remotes(settings.cache_dir)
     if as_json:
-        print_json(
-            {
-                "entries": plan.entries,
-                "unknown": plan.unknown,
-                "changes": plan.changes,
-                "collisions": plan.collisions,
-                "stuck": plan.stuck,
-                "done": not dry_run,
-            }
-        )
+        print_json(asdict(plan) | {"done": not dry_run})
     else:
         _print_plan(plan, done=not dry_run)
     sys.exit(1 if plan.collisions and not dry_run else 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cache_store.answers.text import spoken
 from cache_store.answers.usage import usage_of
-from cache_store.entry import Entry
+from cache_store.entry import Entry, header_value
 from cache_store.errors import EntryError
 from cache_store.nearest.sketch import question_of
 
@@ -106,8 +106,8 @@ def _request(entry: Entry) -> Iterator[str]:
 
 
 def _answer(entry: Entry) -> Iterator[str]:
-    media_type = ", ".join(value for name, value in header_pairs(entry) if name.lower() == "content-type")
-    said = spoken(entry.body, media_type.lower())
+    media_type = header_value(entry.headers, b"content-type").lower()
+    said = spoken(entry.body, media_type)
     if said is None:
         yield from body_text(entry).split("\n")
         return
@@ -115,7 +115,7 @@ def _answer(entry: Entry) -> Iterator[str]:
         yield from said.text.split("\n")
     for call in said.calls:
         yield f"-> {call.name}({call.arguments})"
-    usage = usage_of(entry.body, media_type.lower())
+    usage = usage_of(entry.body, media_type)
     if usage:
         yield ""
         yield f"usage     {json.dumps(usage, ensure_ascii=False)}"

@@ -90,11 +90,9 @@ def _amount(costs: dict[str, Any]) -> str:
 
 
 def _unpriced(costs: dict[str, Any]) -> str:
-    return (
-        f"and {plural(costs['unknown'], 'answer')} of unknown price · "
-        if costs["unknown"] and costs["usd"]
-        else ""
-    )
+    if not costs["unknown"] or not costs["usd"]:
+        return ""
+    return f"and {plural(costs['unknown'], 'answer')} of unknown price · "
 
 
 def _hosts(run: dict[str, Any]) -> str:
@@ -152,10 +150,8 @@ def _miss(miss: dict[str, Any]) -> str:
     )
     near = f" · nearest {_text(str(miss['nearest'])[:12])}…" if miss["nearest"] else ""
     shared = miss["shared_messages"]
-    same = (
-        " · the first message is the same" if shared == 1 else f" · the first {shared} messages are the same"
-    )
-    same = same if shared else ""
+    first = "first message is" if shared == 1 else f"first {shared} messages are"
+    same = f" · the {first} the same" if shared else ""
     return (
         f'<details class="missed" open><summary><b>{_text(miss["place"])}</b>{asked}{marks}</summary>'
         f'<p class="quiet">{_text(miss["key"][:12])}…{near}{_text(same)}</p>'

@@ -55,22 +55,15 @@ def _misses(run: dict[str, Any]) -> list[str]:
         return []
     lines = ["", "### Misses", ""]
     for miss in run["missed"][:_MISSES]:
-        follows = (
-            f", {plural(miss['follows'], 'later miss', 'later misses')} from it" if miss["follows"] else ""
-        )
-        lines.append(
-            f"- **{_text(miss['place'])}**{_asked(miss)} ({_text(miss['key'][:12])}…, {
-                plural(miss['times'], 'time')
-            }{follows})"
-        )
+        asked = f" “{_text(miss['question'])}”" if miss["question"] else ""
+        times = plural(miss["times"], "time")
+        if miss["follows"]:
+            times += f", {plural(miss['follows'], 'later miss', 'later misses')} from it"
+        lines.append(f"- **{_text(miss['place'])}**{asked} ({_text(miss['key'][:12])}…, {times})")
         lines.append(f"  {_text(miss['line'])}")
     if len(run["missed"]) > _MISSES:
         lines.append(f"- and {len(run['missed']) - _MISSES} more")
     return lines
-
-
-def _asked(miss: dict[str, Any]) -> str:
-    return f" “{_text(miss['question'])}”" if miss["question"] else ""
 
 
 def _text(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from addon.accounting.costs import ModelCosts
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.report.table import render_report
 from addon.settings.state_folder import make_state_folder
@@ -92,14 +93,7 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     return whole | {"hosts": hosts, "missed": missed, "failed_gates": gates}
 
 
-_MODEL: dict[str, Any] = {
-    "model": "",
-    "answers": 0,
-    "unknown": 0,
-    "input_tokens": 0,
-    "output_tokens": 0,
-    "usd": None,
-}
+_MODEL = ModelCosts("").as_dict()
 _MISSED: dict[str, Any] = {
     "key": "",
     "place": "",

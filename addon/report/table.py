@@ -17,12 +17,8 @@ __all__ = ["log_report", "render_report"]
 
 _WIDTH = 250  # columns; wide enough for any host name
 _COLUMNS = ("requests", "hits", "misses")
-_RARE = (
-    "stored",
-    "refused",
-    "bypassed",
-    "errors",
-)  # columns that are left out if they hold nothing but zeros
+# Columns that are left out if they hold nothing but zeros.
+_RARE = ("stored", "refused", "bypassed", "errors")
 _MISSES = 10
 
 
@@ -48,8 +44,9 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     console.print(f"provider-proxy, mode {run['mode']}, {plural(total['requests'], 'request')}{rate}")
     if run["hosts"]:
         console.print(table)
+    gates = [f"gate failed: {line}" for line in run["failed_gates"]]
     warning = [f"warning: {line}"] if (line := no_traffic_line(run)) else []
-    for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *_gate_lines(run), *warning]:
+    for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *gates, *warning]:
         console.print(printable(line), soft_wrap=True)
     return (
         "\n".join(printable(line.rstrip()) for line in out.getvalue().removesuffix("\n").split("\n")) + "\n"
@@ -96,10 +93,6 @@ def _times(miss: dict[str, Any]) -> str:
     if miss["follows"]:
         said.append(f"{plural(miss['follows'], 'later miss follows', 'later misses follow')} from it")
     return f" ({', '.join(said)})" if said else ""
-
-
-def _gate_lines(run: dict[str, Any]) -> list[str]:
-    return [f"gate failed: {line}" for line in run["failed_gates"]]
 
 
 def log_report(counts: RunCounts) -> None:

@@ -80,11 +80,9 @@ class Admission:
 
     def _entry(self, exchange: Exchange) -> Entry | str:
         """The entry, or the reason why there is none."""
-        request, answer = exchange.request, exchange.answer
-        request = replace(
-            request, headers=_true_coding(request.headers, request.body, self.settings.max_body)
-        )
-        answer = replace(answer, headers=_true_coding(answer.headers, answer.body, self.settings.max_body))
+        request, answer, limit = exchange.request, exchange.answer, self.settings.max_body
+        request = replace(request, headers=_true_coding(request.headers, request.body, limit))
+        answer = replace(answer, headers=_true_coding(answer.headers, answer.body, limit))
         if never_cached.refusal(request):
             return NotStored.NEVER_CACHED
         if not self.settings.hosts.match(request.host, request.port):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from cache_store.errors import UsageError
@@ -69,12 +69,6 @@ def _loader() -> Any:
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # one of two classes
         """A safe loader that knows the plain values of Python recorders."""
 
-    def scalar(loader: Any, node: Any) -> Any:
-        return loader.construct_scalar(node)
-
-    def sequence(loader: Any, node: Any) -> Any:
-        return loader.construct_sequence(node, deep=True)
-
     def bytes_io(loader: Any, node: Any) -> Any:
         state = loader.construct_mapping(node, deep=True).get("state")
         if not isinstance(state, list) or not state or not isinstance(state[0], bytes):
@@ -82,8 +76,8 @@ def _loader() -> Any:
         return state[0]
 
     for tag in ("unicode", "str"):
-        Loader.add_constructor(_TAG + tag, scalar)
-    Loader.add_constructor(f"{_TAG}tuple", sequence)
+        Loader.add_constructor(_TAG + tag, Loader.construct_scalar)
+    Loader.add_constructor(f"{_TAG}tuple", partial(Loader.construct_sequence, deep=True))
     Loader.add_constructor(f"{_TAG}bytes", Loader.construct_yaml_binary)
     Loader.add_constructor(f"{_TAG}object/new:_io.BytesIO", bytes_io)
     return Loader

@@ -32,14 +32,7 @@ def read_flows(path: Path) -> Iterator[Exchange | Refused]:
                     yield Refused("not-http")
     except OSError as error:
         raise TransferError(f"{path} cannot be read: {error.strerror}") from error
-    except (
-        exceptions.FlowReadException,
-        ValueError,
-        TypeError,
-        LookupError,
-        RecursionError,
-        AttributeError,
-    ) as error:
+    except (exceptions.FlowReadException, *_UNREADABLE) as error:
         raise TransferError(f"{path} is not a flow file of mitmproxy, or is cut short") from error
 
 

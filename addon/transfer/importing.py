@@ -19,7 +19,7 @@ from cache_store.entry import Entry
 from cache_store.errors import EntryError, StoreError, TransferError, UsageError
 from cache_store.store import Store
 from cache_store.transfer.files import is_exported, plain_files, read_file
-from cache_store.transfer.merge import Merged, merge
+from cache_store.transfer.merge import Merged, admitted, merge
 from cache_store.transfer.pack import read_pack
 from cache_store.transfer.spool import Spool
 
@@ -91,7 +91,7 @@ class _Reader:
         """The entries of one source that may be stored. Raises TransferError, StoreError or EntryError."""
         foreign = _foreign(kind)
         if foreign is None:
-            entries = self._admitted(self._own_entries(kind, path), path)
+            entries = admitted(self._own_entries(kind, path), str(path), self._own.admit, self.refused)
         else:
             entries = self._first_of_each(self.admission.entries(foreign(path)), path)
         for entry in entries:
@@ -117,13 +117,6 @@ class _Reader:
                 yield from other.iterate()
         else:
             yield read_file(path, time.time())
-
-    def _admitted(self, entries: Iterable[Entry], path: Path) -> Iterator[Entry]:
-        for entry in entries:
-            try:
-                yield self._own.admit(entry)
-            except EntryError as error:
-                self.refused.append(f"{path}: entry {entry.key[:16]}: {error}")
 
 
 def _sources(path: Path, only: Format | None) -> Iterator[tuple[Format, Path]]:

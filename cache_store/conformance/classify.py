@@ -39,6 +39,13 @@ class Verdict(StrEnum):
         return self in (Verdict.CACHE_SUPPORTED_MISS, Verdict.PROVIDER_FIELD_INCONSISTENT)
 
 
+_NOTHING_READ = {
+    SupportStatus.SUPPORTED: RunClass.CACHE_SUPPORTED_MISS,
+    SupportStatus.UNSUPPORTED: RunClass.UNSUPPORTED_ZERO,
+    SupportStatus.UNKNOWN: RunClass.SUPPORT_UNKNOWN_ZERO,
+}
+
+
 def inconsistency(usage: CacheUsage) -> str | None:
     """The first rule that the counts break; None if they are consistent."""
     prompt, read, write = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
@@ -63,13 +70,7 @@ def classify(usage: CacheUsage, support: SupportStatus) -> RunClass:
         return RunClass.NO_PROMPT_TOKENS
     if usage.cache_read_tokens > 0:
         return RunClass.CACHE_EFFECTIVE
-    match support:
-        case SupportStatus.SUPPORTED:
-            return RunClass.CACHE_SUPPORTED_MISS
-        case SupportStatus.UNSUPPORTED:
-            return RunClass.UNSUPPORTED_ZERO
-        case SupportStatus.UNKNOWN:
-            return RunClass.SUPPORT_UNKNOWN_ZERO
+    return _NOTHING_READ[support]
 
 
 def verdict_of(runs: Sequence[tuple[int, RunClass]], support: SupportStatus) -> Verdict:
@@ -86,11 +87,6 @@ def verdict_of(runs: Sequence[tuple[int, RunClass]], support: SupportStatus) -> 
         return Verdict.CACHE_EFFECTIVE
     if buckets == {RunClass.NO_PROMPT_TOKENS}:
         return Verdict.NO_PROMPT_TOKENS
-    match support:
-        case SupportStatus.UNSUPPORTED:
-            return Verdict.UNSUPPORTED_ZERO
-        case SupportStatus.UNKNOWN:
-            return Verdict.SUPPORT_UNKNOWN_ZERO
-        case SupportStatus.SUPPORTED:
-            repeated = any(index > 0 for index, _ in runs)
-            return Verdict.CACHE_SUPPORTED_MISS if repeated else Verdict.INSUFFICIENT_RUNS
+    if support is SupportStatus.SUPPORTED and not any(index > 0 for index, _ in runs):
+        return Verdict.INSUFFICIENT_RUNS
+    return Verdict(_NOTHING_READ[support])

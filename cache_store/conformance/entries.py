@@ -121,13 +121,9 @@ def _recorded(entry: Entry) -> _Recorded | None:
         group=hashlib.sha256(group.encode()).hexdigest(),
         ask=ask,
         usage=usage_of(entry.body, media_type),
-        elapsed_ms=_milliseconds(entry.elapsed),
+        elapsed_ms=round(entry.elapsed * 1000) if 0 <= entry.elapsed < 2**40 else None,
         headers=headers,
     )
-
-
-def _milliseconds(seconds: float) -> int | None:
-    return round(seconds * 1000) if 0 <= seconds < 2**40 else None
 
 
 def _count(text: str) -> int | None:

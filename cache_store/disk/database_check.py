@@ -105,8 +105,9 @@ def check_database(directory: Path, timeout: float = 2.0, *, read_only: bool = F
             closing(connect_to_read(directory, timeout)) as peek,
         ):
             peek.execute("SELECT 1 FROM sqlite_master")
+    connect = connect_to_read if read_only else _connect
     try:
-        with _sound(path), closing(_connect(directory, timeout, read_only=read_only)) as connection:
+        with _sound(path), closing(connect(directory, timeout)) as connection:
             _check_contents(connection, path)
             if not read_only:
                 connection.execute("BEGIN IMMEDIATE")
@@ -127,9 +128,7 @@ def _sound(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _connect(directory: Path, timeout: float, *, read_only: bool) -> sqlite3.Connection:
-    if read_only:
-        return connect_to_read(directory, timeout)
+def _connect(directory: Path, timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(directory / DATABASE, timeout=timeout, isolation_level=None)
 
 
@@ -217,7 +216,8 @@ def _check_contents(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     schema = connection.execute("SELECT type, name, sql FROM sqlite_master LIMIT 64").fetchall()
     tables = {name for kind, name, _ in schema if kind == "table"}
-    foreign = not all(sql in _SCHEMA or _is_automatic(kind, sql) for kind, _, sql in schema)
+    # An index without text is the one behind a UNIQUE column.
+    foreign = not all(sql in _SCHEMA or (kind == "index" and sql is None) for kind, _, sql in schema)
     if not foreign and "Settings" in tables:
         rows = connection.execute(f"SELECT key, value FROM Settings LIMIT {_MAX_SETTINGS}").fetchall()  # noqa: S608 - a constant
         foreign = not all(_known_setting(key, value) for key, value in rows)
@@ -259,10 +259,6 @@ def _has_foreign_row(connection: sqlite3.Connection) -> bool:
         return False  # interrupted by the handler above
     finally:
         connection.set_progress_handler(None, 0)
-
-
-def _is_automatic(kind: str, sql: object) -> bool:
-    return kind == "index" and sql is None  # the index behind a UNIQUE column
 
 
 def _known_setting(key: object, value: object) -> bool:

@@ -162,7 +162,9 @@ def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
     try:
         if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             return _made(connection)
-        if _is_ours(connection):
+        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 16").fetchall()
+        if {sql for (sql,) in rows} == set(_SCHEMA):
+            connection.execute("PRAGMA synchronous = OFF")  # a crash loses hints only
             return connection
     except sqlite3.OperationalError:
         connection.close()
@@ -189,14 +191,6 @@ def _made(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("COMMIT")
     connection.execute("PRAGMA synchronous = OFF")
     return connection
-
-
-def _is_ours(connection: sqlite3.Connection) -> bool:
-    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 16").fetchall()
-    if {sql for (sql,) in rows} != set(_SCHEMA):
-        return False
-    connection.execute("PRAGMA synchronous = OFF")  # a crash loses hints only
-    return True
 
 
 def _plain(path: Path) -> bool:

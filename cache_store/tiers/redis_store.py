@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -108,17 +109,8 @@ class RedisStore:
 
     def clear(self) -> int:
         """Remove every entry. Finds them with SCAN, so that a shared server is never blocked."""
-        removed = 0
         with self._errors():
-            batch: list[bytes] = []
-            for name in self._names():
-                batch.append(name)
-                if len(batch) >= _BATCH:
-                    removed += int(self._client.unlink(*batch))
-                    batch.clear()
-            if batch:
-                removed += int(self._client.unlink(*batch))
-        return removed
+            return sum(int(self._client.unlink(*names)) for names in batched(self._names(), _BATCH))
 
     def keys(self) -> Iterator[str]:
         """Every entry's key, in no order; a key may come twice."""

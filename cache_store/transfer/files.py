@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from cache_store.atomic_file import replace_file
 from cache_store.entry import Entry, recorded_seconds
@@ -89,7 +88,7 @@ def from_file(data: bytes, now: float) -> Entry:
             recorded_at=recorded_seconds(fields.get("recorded_at"), now),
             elapsed=float(fields["elapsed"]),
             run=str(fields["run"]),
-            label=_texts(fields["label"]),
+            label={str(name): str(text) for name, text in fields["label"].items()},
             judged=str(fields["judged"]),
             request_json=from_readable(fields["request"]),
             edited=fields.get("edited") is True,
@@ -169,7 +168,3 @@ def _digest(entry: Entry) -> str:
 def _safe(part: str) -> str:
     """`part` as one part of a path that stays inside the directory and is not hidden."""
     return re.sub(r"^\.+|^$", "_", _UNSAFE.sub("_", part)[:_MAX_PART])
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {str(name): str(text) for name, text in value.items()}

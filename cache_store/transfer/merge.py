@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 
 from cache_store.entry import Entry
+from cache_store.errors import EntryError
 from cache_store.store import Store
 
-__all__ = ["Merged", "merge"]
+__all__ = ["Merged", "admitted", "merge"]
 
 # A running proxy's write waits for one batch, and gives up after 2 s.
 _BATCH = 200
@@ -21,6 +22,17 @@ class Merged:
 
     stored: int = 0
     kept: int = 0
+
+
+def admitted(
+    entries: Iterable[Entry], source: str, admit: Callable[[Entry], Entry], refused: list[str]
+) -> Iterator[Entry]:
+    """The entries of `source` as `admit` returns them. For each one that it refuses, a line goes to `refused`."""
+    for entry in entries:
+        try:
+            yield admit(entry)
+        except EntryError as error:
+            refused.append(f"{source}: entry {entry.key[:16]}: {error}")
 
 
 def merge(store: Store, entries: Iterable[Entry]) -> Merged:

@@ -115,7 +115,7 @@ class Remote:
                 raise _Gone(f"{self.url}: {_reason('404 Not Found')}") from error
             except (BaseError, OSError, ValueError) as error:
                 text = str(error)
-                if _is_busy(text) and attempt < _TRIES:
+                if "429" in text and "Too Many Requests" in text and attempt < _TRIES:
                     time.sleep(pause)
                     pause *= 2
                     continue
@@ -189,10 +189,6 @@ def _digest_of(path: str) -> str:
     name = path.rpartition("/")[2]
     digest = name.removesuffix(_SUFFIX)
     return digest if name.endswith(_SUFFIX) and is_digest(digest) else ""
-
-
-def _is_busy(text: str) -> bool:
-    return "429" in text and "Too Many Requests" in text
 
 
 def _reason(text: str) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from cache_store.entry import Entry
-from cache_store.errors import EntryError, TransferError
+from cache_store.errors import TransferError
 from cache_store.store import Store
 from cache_store.transfer.ledger import Ledger
-from cache_store.transfer.merge import Merged, merge
-from cache_store.transfer.pack import Pack, fingerprint, pack_index, read_pack, write_pack
+from cache_store.transfer.merge import Merged, admitted, merge
+from cache_store.transfer.pack import fingerprint, pack_index, read_pack, write_pack
 from cache_store.transfer.remote import DamagedPack, Remote
 from cache_store.transfer.spool import Spool
 
@@ -64,7 +64,9 @@ def push(
             return Pushed(0, 0, 0)
         remote.store(pack.digest, path)
         old = there - {pack.digest} if replace else set()
-        _note(ledger, pack, there - old)
+        ledger.packs[pack.digest] = pack.index
+        ledger.keep((there - old) | {pack.digest})
+        ledger.save()
         if old:
             remote.remove(old)
             # Another job that replaced at the same time may have removed it as an old one.
@@ -104,28 +106,17 @@ def pull(
                 try:
                     if damage is not None:
                         raise damage
-                    spool.add(_admitted(read_pack(path, max_size), path.name, admit, refused))
+                    spool.add(admitted(read_pack(path, max_size), path.name, admit, refused))
                 except TransferError as error:
                     refused.append(str(error))
-                if (
-                    len(refused) == before
-                ):  # otherwise the next pull, maybe with other settings, reads it again
+                # A refused one is read again by the next pull, maybe with other settings.
+                if len(refused) == before:
                     ledger.packs[path.stem] = pack_index(path)
             merged = merge(store, spool.entries())
         ledger.keep(there)
         ledger.save()
         return Pulled(len(lacking), merged, tuple(refused))
     raise TransferError(f"{remote.url} keeps changing; pull again")
-
-
-def _admitted(
-    entries: Iterable[Entry], name: str, admit: Callable[[Entry], Entry], refused: list[str]
-) -> Iterator[Entry]:
-    for entry in entries:
-        try:
-            yield admit(entry)
-        except EntryError as error:
-            refused.append(f"{name}: entry {entry.key[:16]}: {error}")
 
 
 def _fetch(
@@ -155,9 +146,3 @@ def _encoded(store: Store, known: set[bytes], advance: Callable[[int], None]) ->
         advance(1)
         if fingerprint(data) not in known:
             yield data
-
-
-def _note(ledger: Ledger, pack: Pack, there: set[str]) -> None:
-    ledger.packs[pack.digest] = pack.index
-    ledger.keep(there | {pack.digest})
-    ledger.save()
