@@ -20,7 +20,10 @@ class StoreStats:
 
 
 class Store(Protocol):
-    """Entries by key. Every method may raise StoreUnavailable, and `get` an EntryError."""
+    """Entries by key. Every method may raise StoreUnavailable, and `get` an EntryError.
+
+    The stores' own docstrings say only how they differ from this.
+    """
 
     @property
     def local(self) -> Store:

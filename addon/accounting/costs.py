@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from addon.messages import LiveAnswer
-from cache_store.answers.content_coding import BadCoding, TooLarge, decode
+from cache_store.answers.content_coding import BadCoding, decode
 from cache_store.answers.usage import model_of, tokens_of, usage_of
 from cache_store.entry import Entry, Headers, header_value
 
@@ -168,7 +168,7 @@ def billed_live(label: dict[str, str], answer: LiveAnswer, limit: int) -> Billed
     """
     try:
         body = decode(answer.body, header_value(answer.headers, b"content-encoding"), limit)
-    except (TooLarge, BadCoding):
+    except BadCoding:
         body = b""
     return _billed(label, answer.status, answer.headers, body)
 

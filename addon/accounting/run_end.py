@@ -54,10 +54,8 @@ class EndOfRun:
 
 
 def _label(entry: Entry) -> str:
-    label = entry.label
-    text = (
-        f"{label.get('method', '')} {label.get('host', '')}{label.get('path', '')} {label.get('model', '')}"
-    )
+    method, host, path, model = (entry.label.get(name, "") for name in ("method", "host", "path", "model"))
+    text = f"{method} {host}{path} {model}"
     return "".join(c if c.isprintable() else "?" for c in text).strip()
 
 

@@ -72,13 +72,13 @@ class _Chat(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
 
+def _head(kind: str, model: str) -> dict[str, Any]:
+    return {"id": "chatcmpl-demo", "object": kind, "created": int(time.time()), "model": model}
+
+
 def _completion(model: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": "".join(_WORDS)}
-    return {
-        "id": "chatcmpl-demo",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
+    return _head("chat.completion", model) | {
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 4, "completion_tokens": 6, "total_tokens": 10},
     }
@@ -86,12 +86,7 @@ def _completion(model: str) -> dict[str, Any]:
 
 def _chunks(model: str) -> list[str]:
     deltas: list[tuple[dict[str, str], str | None]] = [({"content": word}, None) for word in _WORDS]
-    base = {
-        "id": "chatcmpl-demo",
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": model,
-    }
+    base = _head("chat.completion.chunk", model)
     return [
         json.dumps(base | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
         for delta, finish in [*deltas, ({}, "stop")]

@@ -56,15 +56,8 @@ def verify(*, repair: bool, trust: bool, as_json: bool, cache_dir: str | None) -
     unchecked = [] if trust or not settings.save_request else checked.unchecked
     if as_json:
         bad = [{"key": key, "why": why} for key, why in checked.bad.items()]
-        print_json(
-            {
-                "entries": checked.entries,
-                "bad": bad,
-                "moved": moved,
-                "unchecked": unchecked,
-                "orphans": orphans,
-            }
-        )
+        found = {"entries": checked.entries, "bad": bad, "moved": moved}
+        print_json(found | {"unchecked": unchecked, "orphans": orphans})
     else:
         for key, why in checked.bad.items():
             say(f"{key}  {why}")
@@ -109,11 +102,10 @@ def _check(store: Store, settings: Settings) -> _Checked:
 
 def _check_headers(entry: Entry, admitted: Entry) -> None:
     kept = {name.lower() for name, _ in admitted.headers}
-    dropped = sorted(
-        {name.lower().decode("latin-1") for name, _ in entry.headers if name.lower() not in kept}
-    )
+    dropped = {name.lower() for name, _ in entry.headers} - kept
     if dropped:
-        raise CorruptEntry(f"it has headers that are never stored: {', '.join(dropped)}")
+        names = b", ".join(sorted(dropped)).decode("latin-1")
+        raise CorruptEntry(f"it has headers that are never stored: {names}")
 
 
 def _orphans(store: Store, *, remove: bool) -> dict[str, int]:

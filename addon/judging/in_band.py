@@ -59,8 +59,5 @@ def _has_error_status(value: dict[str, Any]) -> bool:
         return True
     if not any(text in value for text in _TEXTS):
         return False
-    return any(_is_error_status(value.get(key)) for key in ("code", "status", "status_code", "statusCode"))
-
-
-def _is_error_status(code: object) -> bool:
-    return isinstance(code, int) and 400 <= code <= 599
+    codes = (value.get(name) for name in ("code", "status", "status_code", "statusCode"))
+    return any(isinstance(code, int) and 400 <= code <= 599 for code in codes)

@@ -122,8 +122,9 @@ def judge(
     if endpoint is None and answer.status == 202:
         endpoint = Endpoint.ACTION
     if not answer.body:
-        empty = _empty_problem(answer.status, method, endpoint) if answer.ended else NotStored.CUT_OFF
-        return Judgement(empty, "empty")
+        may_be_empty = answer.status == 204 or method in _MAY_BE_EMPTY or endpoint is Endpoint.ACTION
+        empty = None if may_be_empty else NotStored.EMPTY
+        return Judgement(empty if answer.ended else NotStored.CUT_OFF, "empty")
     is_poll = endpoint in (Endpoint.POLL, Endpoint.READ)
     case = _Case(
         answer,
@@ -155,11 +156,6 @@ def _status_problem(answer: Answer, method: str, store_pending: bool) -> NotStor
     if answer.body and (status in (204, 205) or method == "HEAD"):
         return NotStored.STATUS
     return NotStored.NOT_FINISHED if status == 202 and method == "GET" and not store_pending else None
-
-
-def _empty_problem(status: int, method: str, endpoint: Endpoint | None) -> NotStored | None:
-    is_whole = status == 204 or method in _MAY_BE_EMPTY or endpoint is Endpoint.ACTION
-    return None if is_whole else NotStored.EMPTY
 
 
 def _judge_body(case: _Case) -> _Verdict:

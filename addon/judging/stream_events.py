@@ -67,7 +67,8 @@ def parse_object(text: str | bytes, encoding: str = "utf-8") -> dict[str, Any]:
 
 def stream_events(events: Sequence[Event]) -> list[StreamEvent]:
     """The events with their JSON parsed; data that is not a JSON object gives an empty `value`."""
-    return [stream_event(event.name, event.data, _object(event.data)) for event in events]
+    values = (parse_object(event.data) if event.data.lstrip().startswith("{") else {} for event in events)
+    return [stream_event(event.name, event.data, value) for event, value in zip(events, values, strict=True)]
 
 
 def stream_event(name: str, data: str, value: dict[str, Any]) -> StreamEvent:
@@ -76,7 +77,3 @@ def stream_event(name: str, data: str, value: dict[str, Any]) -> StreamEvent:
         if isinstance(kind := value.get(key), str):
             return StreamEvent(name, kind, data, value)
     return StreamEvent(name, name, data, value)
-
-
-def _object(data: str) -> dict[str, Any]:
-    return parse_object(data) if data.lstrip().startswith("{") else {}

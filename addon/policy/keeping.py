@@ -147,7 +147,7 @@ def _judged(entry: Entry, asked: _Asked, settings: Settings, *, ended: bool = Tr
 def _decoded(request: WireRequest, limit: int) -> bytes:
     try:
         return decode(request.body, header_value(request.headers, b"content-encoding"), limit)
-    except (TooLarge, BadCoding):
+    except BadCoding:
         return b""
 
 

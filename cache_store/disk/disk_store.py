@@ -45,15 +45,12 @@ class DiskStore:
 
     @property
     def local(self) -> Store:
-        """This store."""
         return self
 
     def open(self) -> None:
-        """Open or create the directory; does nothing if it is open."""
         self._handles.opened()
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key`. Raises EntryError if it cannot be used."""
         with database_errors():
             data = self._handles.opened(READ_SECONDS).quick.get(key)
         if data is None:
@@ -101,7 +98,6 @@ class DiskStore:
         return stored
 
     def remove(self, key: str) -> bool:
-        """Remove the entry under `key`; True if there was one."""
         removed = self._write(lambda cache: bool(cache.delete(key)))
         self._index.remove(key)
         return removed
@@ -148,7 +144,6 @@ class DiskStore:
         return len(stored)
 
     def clear(self) -> int:
-        """Remove every entry; how many there were."""
         return sum(self.remove(key) for key in list(self.keys()))
 
     def keys(self) -> Iterator[str]:
@@ -167,7 +162,6 @@ class DiskStore:
                 yield entry
 
     def stats(self) -> StoreStats:
-        """How many entries there are, and the size of the directory."""
         with database_errors():
             cache = self._handles.opened().patient
             return StoreStats(entries=len(cache) - 1, bytes=cache.volume())
@@ -178,7 +172,6 @@ class DiskStore:
         return self._index.nearest(wanted, limit)
 
     def endpoints_of(self, host: str) -> HostEndpoints:
-        """The most used endpoints of `host`, with the number of entries each."""
         self._catch_up()
         return self._index.endpoints_of(host)
 

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from cache_store.disk.disk_store import DiskStore
@@ -62,7 +62,6 @@ class StagedStore:
 
     @property
     def local(self) -> Store:
-        """This store."""
         return self
 
     def open(self) -> None:
@@ -78,18 +77,11 @@ class StagedStore:
         self._removed.open()
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key` as this run left it."""
-        entry = self._entries.get(key)
-        if entry is not None or self._removed.get(key) is not None:
-            return entry
-        return self.base.get(key)
+        return self._left(key, DiskStore.get)
 
     def head(self, key: str) -> Entry | None:
-        """The entry under `key` as this run left it, without its body."""
-        entry = self._entries.head(key)
-        if entry is not None or self._removed.get(key) is not None:
-            return entry
-        return self.base.head(key)
+        """The entry under `key`, without its body."""
+        return self._left(key, DiskStore.head)
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
         """Stage `entry`; False if the entry under its key was recorded after `began_at` (Unix seconds)."""
@@ -124,7 +116,6 @@ class StagedStore:
         return sum(self.remove(key) for key in list(self.keys()))
 
     def keys(self) -> Iterator[str]:
-        """Every entry's key as this run left them."""
         staged = list(self._entries.keys())
         hidden = {*staged, *self._removed.keys()}
         in_cache = self.base.keys()
@@ -132,7 +123,6 @@ class StagedStore:
         yield from staged
 
     def iterate(self) -> Iterator[Entry]:
-        """Every entry that can be used."""
         for key in self.keys():
             entry = self._usable(key)
             if entry is not None:
@@ -172,6 +162,13 @@ class StagedStore:
         if self._locked is not None:
             _remove(self._root, self._run, self._locked)
             self._locked = None
+
+    def _left(self, key: str, read: Callable[[DiskStore, str], Entry | None]) -> Entry | None:
+        """The entry under `key` as this run left it."""
+        entry = read(self._entries, key)
+        if entry is not None or self._removed.get(key) is not None:
+            return entry
+        return read(self.base, key)
 
     def _usable(self, key: str) -> Entry | None:
         try:

@@ -30,7 +30,6 @@ class MemoryStore:
 
     @property
     def local(self) -> Store:
-        """This store."""
         return self
 
     def open(self) -> None:
@@ -54,7 +53,6 @@ class MemoryStore:
         return self.get(key)
 
     def put(self, entry: Entry, began_at: float | None = None) -> bool:
-        """Store `entry`; False if the entry under its key was recorded after `began_at` (Unix seconds)."""
         with self._lock:
             there = self._entries.get(entry.key)
             if there is not None and began_at is not None and began_at < there.recorded_at <= time.time():
@@ -64,18 +62,15 @@ class MemoryStore:
         return True
 
     def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Store those of `entries` that win against the entries under their keys; the stored ones."""
         with self._lock:
-            stored = [entry for entry in entries if self._put_if_it_wins(entry)]
+            stored = []
+            for entry in entries:
+                if wins(entry, self._entries.get(entry.key), time.time()):
+                    self._put(entry)
+                    stored.append(entry)
         for entry in stored:
             self._index.add(entry)
         return stored
-
-    def _put_if_it_wins(self, entry: Entry) -> bool:
-        if not wins(entry, self._entries.get(entry.key), time.time()):
-            return False
-        self._put(entry)
-        return True
 
     def _put(self, entry: Entry) -> None:
         self._entries[entry.key] = entry
@@ -84,14 +79,12 @@ class MemoryStore:
             self._index.remove(self._entries.popitem(last=False)[0])
 
     def remove(self, key: str) -> bool:
-        """Remove the entry under `key`; True if there was one."""
         with self._lock:
             removed = self._entries.pop(key, None) is not None
         self._index.remove(key)
         return removed
 
     def clear(self) -> int:
-        """Remove every entry; how many there were."""
         with self._lock:
             count = len(self._entries)
             self._entries.clear()
@@ -109,11 +102,9 @@ class MemoryStore:
             return iter(list(self._entries.values()))
 
     def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
-        """The keys of the entries most like `wanted`, best first."""
         return self._index.nearest(wanted, limit)
 
     def endpoints_of(self, host: str) -> HostEndpoints:
-        """The most used endpoints of `host`, with the number of entries each."""
         return self._index.endpoints_of(host)
 
     def stats(self) -> StoreStats:

@@ -67,7 +67,6 @@ class RedisStore:
 
     @property
     def local(self) -> Store:
-        """This store."""
         return self
 
     def open(self) -> None:
@@ -76,7 +75,6 @@ class RedisStore:
             self._client.ping()
 
     def get(self, key: str) -> Entry | None:
-        """The entry under `key`. Raises EntryError if it cannot be used."""
         with self._errors():
             data = self._read(key)
         return _decoded(key, data) if data else None
@@ -95,7 +93,6 @@ class RedisStore:
             return self._put_unless_newer(entry.key, data, began_at)
 
     def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Store those of `entries` that win against the entries under their keys; the stored ones."""
         return [
             entry
             for entry in entries
@@ -103,7 +100,6 @@ class RedisStore:
         ]
 
     def remove(self, key: str) -> bool:
-        """Remove the entry under `key`; True if there was one."""
         with self._errors():
             return bool(self._client.delete(_PREFIX + key))
 
@@ -119,7 +115,6 @@ class RedisStore:
                 yield name[len(_PREFIX) :].decode("utf-8", "replace")
 
     def iterate(self) -> Iterator[Entry]:
-        """Every entry that can be used."""
         for key in self.keys():
             if (entry := self._usable(key)) is not None:
                 yield entry

@@ -32,7 +32,7 @@ _MAX_GONE = 10_000
 
 
 class TieredStore:
-    """`near`, then `far`.
+    """`near`, then `far`. Listing, counting and merging look at `near` alone.
 
     `max_age` is in seconds. `folder` holds the block file; None keeps the block in memory. `admit` returns an entry
     from the far tier as it may be served, or raises EntryError. With `needs_far`, opening waits for the far tier;
@@ -63,7 +63,6 @@ class TieredStore:
 
     @property
     def local(self) -> Store:
-        """The near tier."""
         return self.near
 
     def open(self) -> None:
@@ -104,7 +103,6 @@ class TieredStore:
         return True
 
     def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Store in the near tier those of `entries` that win against the entries under their keys."""
         return self.near.put_newer(entries)
 
     def remove(self, key: str) -> bool:
@@ -134,19 +132,15 @@ class TieredStore:
         return count
 
     def keys(self) -> Iterator[str]:
-        """Every key of the near tier."""
         return self.near.keys()
 
     def iterate(self) -> Iterator[Entry]:
-        """Every entry of the near tier."""
         return self.near.iterate()
 
     def stats(self) -> StoreStats:
-        """What the near tier holds."""
         return self.near.stats()
 
     def close(self) -> None:
-        """Close both."""
         self.near.close()
         self.far.close()
 
