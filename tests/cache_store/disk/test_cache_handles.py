@@ -40,21 +40,6 @@ ENTRY = Entry(
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the cache of a test lies; not there yet."""
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[DiskStore]:
-    """An open store."""
-    store = DiskStore(folder)
-    store.open()
-    yield store
-    store.close()
-
-
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Another connection holds the database."""

@@ -30,21 +30,6 @@ ENTRY = Entry(
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the cache of a test lies; not there yet."""
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[DiskStore]:
-    """An open store."""
-    store = DiskStore(folder)
-    store.open()
-    yield store
-    store.close()
-
-
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.val") if path.is_file()]
 
