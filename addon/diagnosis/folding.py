@@ -28,10 +28,13 @@ class Folding:
         is the same new value, or if the request names an id from an answer that was not replayed.
         """
         host, chain = diagnosis.wanted.host, diagnosis.wanted.chain
-        values = self._values(diagnosis)
+        first = next(iter(diagnosis.differences), None)
+        # Only a changed value is a cause: an added or a removed one causes no later miss.
+        is_change = first is not None and first.old is not None and first.new is not None
+        values: list[_Trace] = [(host, first.place, first.value)] if first and is_change else []
         causes = [(host, feature, "talk") for feature in reversed(chain[:-1])] + values
         root = next((self._roots[cause] for cause in causes if cause in self._roots), None)
-        if root is None and diagnosis.differences and diagnosis.differences[0].kind is Kind.ANSWER_ID:
+        if root is None and first and first.kind is Kind.ANSWER_ID:
             root = self._last.get(host)
         if root == diagnosis.key:
             root = None
@@ -42,10 +45,3 @@ class Folding:
             self._roots.popitem(last=False)
         self._last[host] = here
         return root
-
-    def _values(self, diagnosis: Diagnosis) -> list[_Trace]:
-        """The changed value, if both requests have one: an added or a removed value causes no later miss."""
-        first = next(iter(diagnosis.differences), None)
-        if first is None or first.old is None or first.new is None:
-            return []
-        return [(diagnosis.wanted.host, first.place, first.value)]

@@ -71,10 +71,9 @@ def import_paths(
         changed = sum(_put_edited(store, entry) for entry in spool.entries() if entry.edited)
         merged = merge(store, spool.entries())
     merged.stored, merged.kept = merged.stored + changed, merged.kept - changed
-    admission, replaced = reader.admission, tuple(reader.losers.lines())
-    return Imported(
-        merged, admission.skipped, tuple(admission.named), tuple(reader.refused), replaced, len(edited)
-    )
+    skipped, named = reader.admission.skipped, tuple(reader.admission.named)
+    replaced = tuple(reader.losers.lines())
+    return Imported(merged, skipped, named, tuple(reader.refused), replaced, len(edited))
 
 
 class _Reader:

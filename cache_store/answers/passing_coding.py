@@ -90,13 +90,9 @@ def _brotli() -> _Step:
     return step
 
 
-def _gzip() -> _Step:
-    return _standard(zlib.decompressobj(zlib.MAX_WBITS | 16))
-
-
 _STEPS: dict[str, Callable[[], _Step]] = {
-    "gzip": _gzip,
-    "x-gzip": _gzip,
+    "gzip": lambda: _standard(zlib.decompressobj(zlib.MAX_WBITS | 16)),
+    "x-gzip": lambda: _standard(zlib.decompressobj(zlib.MAX_WBITS | 16)),
     "deflate": _deflate,
     "br": _brotli,
     "zstd": lambda: _standard(zstd_decompressor()),
