@@ -111,12 +111,9 @@ def _cache(settings: Settings) -> str:
 def _workers(settings: Settings) -> str:
     if settings.workers == 1:
         return "1"
-    from addon.host.how_many import how_many, processors, shares_ports
-    from addon.mitm.core.internals import SHARED_PORT, usable
+    from addon.host.how_many import how_many_here, processors
 
-    count, why = how_many(
-        settings, arguments=False, shares=shares_ports(), usable=usable(SHARED_PORT), cpus=processors()
-    )
+    count, why = how_many_here(settings, arguments=False)
     return why or f"{count}, of {processors()} processors"
 
 

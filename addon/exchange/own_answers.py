@@ -77,7 +77,7 @@ _ERRNO = re.compile(r"\[Errno (\d{1,3})\]")
 def unreachable(host: str, error: str) -> OwnAnswer:
     """The answer for a provider that did not answer; `error` is mitmproxy's message."""
     message = f"provider-proxy: {host} did not answer: {_cause(error)}"
-    return _retryable(_answer(502, "provider_proxy_unreachable", message, bypass_status("unreachable")))
+    return _answer(502, "provider_proxy_unreachable", message, bypass_status("unreachable"), retryable=True)
 
 
 def _cause(error: str) -> str:
@@ -142,7 +142,7 @@ def cache_unavailable(error: ProviderProxyError, status: int) -> OwnAnswer:
     """The answer where the cache cannot be read and the mode sends nothing."""
     message = f"provider-proxy: {error}"
     cache_status = bypass_status("cache-unavailable")
-    return _retryable(_answer(status, "provider_proxy_cache_unavailable", message, cache_status))
+    return _answer(status, "provider_proxy_cache_unavailable", message, cache_status, retryable=True)
 
 
 def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
@@ -157,19 +157,16 @@ def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
     if forwards:
         return None
     message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-    return _retryable(_answer(502, "provider_proxy_fault", message, bypass_status("fault")))
+    return _answer(502, "provider_proxy_fault", message, bypass_status("fault"), retryable=True)
 
 
-def _answer(status: int, kind: str, message: str, cache_status: str, **more: Any) -> OwnAnswer:
+def _answer(
+    status: int, kind: str, message: str, cache_status: str, *, retryable: bool = False, **more: Any
+) -> OwnAnswer:
     """A body of `{"type": "error", "error": {"type": …, "code": …, "message": …, …}}`; `kind` is type and code."""
     error = {"type": kind, "code": kind, "message": message, **more}
     body = json.dumps({"type": "error", "error": error}, ensure_ascii=False).encode("utf-8", "replace")
-    return OwnAnswer(status, body, cache_status)
-
-
-def _retryable(answer: OwnAnswer) -> OwnAnswer:
-    """The answer to a request that may succeed next time; misses and refusals do not."""
-    return answer._replace(retryable=True)
+    return OwnAnswer(status, body, cache_status, retryable)
 
 
 FOREIGN_SITE = _answer(

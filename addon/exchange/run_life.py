@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from addon.accounting.counts import BLOCKED, HEALTHY, UNHEALTHY, RunCounts, worse_tier
+from addon.accounting.figures import plural
 from addon.accounting.run_end import EndOfRun
 from addon.diagnosis.remedies import RERECORD
 from addon.exchange.answering import Answering
 from addon.exchange.coordination import Peer, local_peer
 from addon.exchange.coordinator import Coordinator
 from addon.exchange.explaining import Explaining
-from addon.exchange.old_entries import old_entries_note
-from addon.exchange.repeats import close_holes
 from addon.exchange.store_access import StoreAccess
+from addon.identity.old_keys import is_old
+from addon.policy.variants import nth_key
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
 from addon.transfer.own_entries import OwnEntries
 from cache_store.disk.last_used import note_used
 from cache_store.disk.staged_store import StagedStore
-from cache_store.errors import StoreUnavailable, UsageError
+from cache_store.entry import Entry
+from cache_store.errors import EntryError, StoreError, StoreUnavailable, UsageError
 from cache_store.store import Store
 
-__all__ = ["RunLife"]
+__all__ = ["RunLife", "close_holes", "old_entries_note"]
 
 logger = logging.getLogger(__name__)
 
@@ -115,3 +118,50 @@ def _in_words(tiers: dict[str, Any] | None) -> str:
     if tiers["blocked"]:
         return BLOCKED
     return HEALTHY if tiers["healthy"] else UNHEALTHY
+
+
+def old_entries_note(store: Store) -> str:
+    """One line about the entries of `store` that need `rekey`; '' if there are none or it cannot be read."""
+    try:
+        old = sum(map(is_old, store.keys()))
+    except StoreError:
+        return ""
+    if not old:
+        return ""
+    were, are = ("was", "is") if old == 1 else ("were", "are")
+    return (
+        f"{plural(old, 'entry', 'entries')} {were} recorded by an earlier version and {are} never found: "
+        "run `provider-proxy rekey`"
+    )
+
+
+def close_holes(store: Store, used: Iterable[str]) -> dict[str, str]:
+    """Renumber the entries of each sequence in `used`, in order; returns the new key of each one that moved.
+
+    Of requests in flight together, one may have had no answer to keep: a replay would miss at its number. `used`
+    are the keys that the run stored or served. Raises StoreError.
+    """
+    highest: dict[str, int] = {}
+    for key in used:
+        base, _, number = key.rpartition(".")
+        if base and number.isdecimal():
+            highest[base] = max(highest.get(base, 1), int(number))
+    moved = {}
+    for base, top in highest.items():
+        free = 1
+        for n in range(1, top + 1):
+            entry = _get(store, nth_key(base, n))
+            if entry is None:
+                continue
+            if n > free:
+                moved[entry.key] = nth_key(base, free)
+                store.put(replace(entry, key=moved[entry.key]))
+                store.remove(entry.key)
+            free += 1
+    return moved
+
+
+def _get(store: Store, key: str) -> Entry | None:
+    with suppress(EntryError):
+        return store.get(key)
+    return None

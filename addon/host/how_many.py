@@ -6,9 +6,10 @@ import os
 import socket
 import sys
 
+from addon.mitm.core.internals import SHARED_PORT, usable
 from addon.settings.settings import Settings
 
-__all__ = ["how_many", "processors", "shares_ports"]
+__all__ = ["how_many", "how_many_here", "processors", "shares_ports"]
 
 _WANTED = "PROVIDER_PROXY_WORKERS"
 
@@ -48,3 +49,9 @@ def how_many(
     else:
         return wanted, ""
     return 1, f"{_WANTED}={settings.workers or 'auto'} is 1 here: {why}"
+
+
+def how_many_here(settings: Settings, *, arguments: bool) -> tuple[int, str]:
+    """`how_many` on this system, with this mitmproxy."""
+    can = usable(SHARED_PORT)
+    return how_many(settings, arguments=arguments, shares=shares_ports(), usable=can, cpus=processors())

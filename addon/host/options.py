@@ -82,16 +82,9 @@ def host_options(
 
 def _workers(settings: Settings, arguments: Sequence[str]) -> int:
     """The number of processes; a warning says why it is fewer than the setting asks for."""
-    from addon.host.how_many import how_many, processors, shares_ports
-    from addon.mitm.core.internals import SHARED_PORT, usable
+    from addon.host.how_many import how_many_here
 
-    count, why = how_many(
-        settings,
-        arguments=bool(arguments),
-        shares=shares_ports(),
-        usable=usable(SHARED_PORT),
-        cpus=processors(),
-    )
+    count, why = how_many_here(settings, arguments=bool(arguments))
     if why:
         logger.warning("%s", why)
     return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import Self
 
 from cache_store.errors import UsageError
 
@@ -20,48 +20,32 @@ class Serves(enum.Enum):
     OLD = "entries that this run did not record"
 
 
-class _Rule(NamedTuple):
+class Mode(enum.StrEnum):
+    """A cache mode; the value is the name that users type.
+
+    `serves` says which entries it answers from, `forwards` whether a miss goes to the provider, and `stores`
+    whether a whole success becomes an entry.
+    """
+
     serves: Serves
     forwards: bool
     stores: bool
 
+    def __new__(cls, value: str, serves: Serves, forwards: bool, stores: bool) -> Self:
+        mode = str.__new__(cls, value)
+        mode._value_ = value
+        mode.serves, mode.forwards, mode.stores = serves, forwards, stores
+        return mode
 
-class Mode(enum.StrEnum):
-    """A cache mode; the value is the name that users type."""
-
-    OFF = "off"
-    READ_ONLY = "read-only"
-    REQUIRE_HIT = "read-only-require-hit"
-    READ_WRITE = "read-write"
-    READ_OLD_WRITE_NEW = "read-old-write-new"
-    WRITE_ONLY = "write-only"
-
-    @property
-    def serves(self) -> Serves:
-        """Which entries it answers from."""
-        return _RULES[self].serves
-
-    @property
-    def forwards(self) -> bool:
-        """Whether a miss goes to the provider."""
-        return _RULES[self].forwards
-
-    @property
-    def stores(self) -> bool:
-        """Whether a whole success becomes an entry."""
-        return _RULES[self].stores
+    OFF = "off", Serves.NOTHING, True, False
+    READ_ONLY = "read-only", Serves.ANY, True, False
+    REQUIRE_HIT = "read-only-require-hit", Serves.ANY, False, False
+    READ_WRITE = "read-write", Serves.ANY, True, True
+    READ_OLD_WRITE_NEW = "read-old-write-new", Serves.OLD, True, True
+    WRITE_ONLY = "write-only", Serves.NOTHING, True, True
 
 
-_RULES = {
-    Mode.OFF: _Rule(Serves.NOTHING, forwards=True, stores=False),
-    Mode.READ_ONLY: _Rule(Serves.ANY, forwards=True, stores=False),
-    Mode.REQUIRE_HIT: _Rule(Serves.ANY, forwards=False, stores=False),
-    Mode.READ_WRITE: _Rule(Serves.ANY, forwards=True, stores=True),
-    Mode.READ_OLD_WRITE_NEW: _Rule(Serves.OLD, forwards=True, stores=True),
-    Mode.WRITE_ONLY: _Rule(Serves.NOTHING, forwards=True, stores=True),
-}
-
-_ALIASES = {"on": Mode.READ_WRITE}
+_BY_NAME = {**{mode.value: mode for mode in Mode}, "on": Mode.READ_WRITE}
 
 
 def parse_mode(text: str) -> Mode:
@@ -70,13 +54,9 @@ def parse_mode(text: str) -> Mode:
     Raises UsageError that lists the valid names.
     """
     name = text.strip().lower().replace("_", "-")
-    if name in _ALIASES:
-        return _ALIASES[name]
-    try:
-        return Mode(name)
-    except ValueError:
-        valid = ", ".join([*Mode, *_ALIASES])
-        raise UsageError(f"{text!r} is not a cache mode; use one of: {valid}") from None
+    if name not in _BY_NAME:
+        raise UsageError(f"{text!r} is not a cache mode; use one of: {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]
 
 
 def mode_for_request(run_mode: Mode, asked: str | None) -> Mode:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from addon.accounting.counts import RunCounts
-from addon.exchange.run_life import RunLife
+from addon.exchange.run_life import RunLife, close_holes, old_entries_note
 from addon.settings.settings import Settings
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
+from cache_store.errors import StoreUnavailable
+from cache_store.tiers.memory_store import MemoryStore
 
 RUN = "c" * 32
 
@@ -59,3 +61,61 @@ def test_a_staged_run_waits_to_be_committed(tmp_path: Path) -> None:
     life.staged.commit()
     assert list(base.keys()) == ["pp1-a"]
     base.close()
+
+
+def _stored(*keys: str) -> MemoryStore:
+    store = MemoryStore()
+    store.open()
+    for key in keys:
+        store.put(Entry(key, 200, "OK", (), key.encode(), 1.0, 1.0, "run"))
+    return store
+
+
+def _bodies(store: MemoryStore) -> dict[str, bytes]:
+    return {entry.key: entry.body for entry in store.iterate()}
+
+
+def test_entries_move_up_in_order() -> None:
+    """The order of the answers stays, and the first has the plain key."""
+    store = _stored("pp2-a.2", "pp2-a.4", "pp2-a.5", "pp2-b")
+    moved = close_holes(store, ["pp2-a.2", "pp2-a.4", "pp2-a.5", "pp2-b"])
+    assert moved == {"pp2-a.2": "pp2-a", "pp2-a.4": "pp2-a.2", "pp2-a.5": "pp2-a.3"}
+    assert _bodies(store) == {
+        "pp2-a": b"pp2-a.2",
+        "pp2-a.2": b"pp2-a.4",
+        "pp2-a.3": b"pp2-a.5",
+        "pp2-b": b"pp2-b",
+    }
+
+
+def test_a_sequence_without_holes_stays() -> None:
+    """Entries that the run did not use belong to the sequence as well, up to the last that it used."""
+    store = _stored("pp2-a", "pp2-a.2", "pp2-a.3", "pp2-a.5")
+    assert close_holes(store, ["pp2-a.3"]) == {}
+    assert sorted(_bodies(store)) == ["pp2-a", "pp2-a.2", "pp2-a.3", "pp2-a.5"]
+
+
+def test_a_test_id_in_a_key_is_not_a_number() -> None:
+    """Keys per test have their number behind the test."""
+    test = "pp2-a@" + "0" * 32
+    store = _stored(f"{test}.3", "pp2-a.b")
+    assert close_holes(store, [f"{test}.3", "pp2-a.b"]) == {f"{test}.3": test}
+
+
+def test_old_entries_are_counted() -> None:
+    """Only entries of version 1 count; without any there is nothing to say."""
+    assert old_entries_note(_stored("pp2-a", "pp2-b.2")) == ""
+    assert old_entries_note(_stored("pp1-a", "pp2-b")) == (
+        "1 entry was recorded by an earlier version and is never found: run `provider-proxy rekey`"
+    )
+    assert old_entries_note(_stored("pp1-a", "pp1-a.2", "pp2-b")).startswith("2 entries were recorded")
+
+
+def test_a_store_that_cannot_be_read_says_nothing() -> None:
+    """A cache that fails at the start is reported elsewhere, and must not stop it."""
+
+    class Failing(MemoryStore):
+        def keys(self):  # type: ignore[no-untyped-def]
+            raise StoreUnavailable("locked")
+
+    assert old_entries_note(Failing()) == ""
