@@ -117,8 +117,8 @@ def _parsed(data: bytes, max_depth: int) -> Document:
     holders = reader.objects + len(data) - len(data.replace(b"[", b""))
     if holders > max_depth and not _is_within(value, max_depth):
         raise NotCanonical("nested too deep")
-    # Searching for one byte is faster than searching for several.
-    if _BACKSLASH in data and _LONG_ESCAPE in data and _SURROGATE_ESCAPE.search(data):
+    # Searching for one byte, or from the end, is faster than searching for several from the start.
+    if _BACKSLASH in data and data.rfind(_LONG_ESCAPE) >= 0 and _SURROGATE_ESCAPE.search(data):
         _refuse_lone_surrogates(value)
     return Document(value, reader.notable)
 

@@ -5,6 +5,8 @@ A replaced value keeps a hash of itself, so that two values remain two requests.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from addon.identity.canonical_json import Number, written
@@ -12,30 +14,45 @@ from addon.identity.denylist import Verdict, header_verdict
 from addon.redaction.credential_places import looks_like_credential
 from addon.redaction.member_names import credential_kind, is_redacted
 from addon.redaction.members import sightings
-from addon.redaction.redact import redact_text, redacted
+from addon.redaction.redact import Redaction, redact_text, redacted
 
-__all__ = ["redact_members", "redact_other", "redact_tree"]
+__all__ = ["has_name", "redact_members", "redact_other", "redact_tree", "with_redactions"]
 
 _IN_CLEAR = frozenset({Verdict.CLEAR, Verdict.SET})
 # Hashed before a number, because 1 differs from "1". No text contains this byte in UTF-8.
 _NOT_TEXT = b"\xff"
+_COLON = ord(":")
 
 
-def redact_tree(value: Any, *, is_saved: bool = False) -> Any:
+def redact_tree(value: Any, redact: Callable[[str], str] = redact_text) -> Any:
     """A JSON value with secret shapes replaced in every text, names included.
 
-    `is_saved` is for a value from a saved request. Two different names never become equal.
+    `redact` redacts one text. Two different names never become equal.
     """
     if isinstance(value, str):
-        return redact_text(value, is_saved=is_saved)
+        return redact(value)
     if isinstance(value, list):
-        return [redact_tree(item, is_saved=is_saved) for item in value]
+        return [redact_tree(item, redact) for item in value]
     if isinstance(value, dict):
-        return type(value)(
-            (redact_text(name, is_saved=is_saved), redact_tree(member, is_saved=is_saved))
-            for name, member in value.items()
-        )
+        return type(value)((redact(name), redact_tree(member, redact)) for name, member in value.items())
     return value
+
+
+def has_name(found: list[Redaction], saved: bytes) -> bool:
+    """Whether one of the texts to redact in `saved` (canonical JSON) is a member's name."""
+    return any(saved[redaction.end] == _COLON for redaction in found)
+
+
+def with_redactions(found: list[Redaction], saved: bytes) -> bytes:
+    """`saved` (canonical JSON) with the redacted texts in their places."""
+    if not found:
+        return saved
+    pieces: list[bytes] = []
+    at = 0
+    for start, end, _, safe in found:
+        pieces += (saved[at:start], written(safe))
+        at = end
+    return b"".join((*pieces, saved[at:]))
 
 
 def redact_members(body: Any) -> bool:
@@ -87,7 +104,8 @@ def _pair(name: str, value: str | None, is_saved: bool) -> list[str | None]:
 
 def _part(part: dict[str, Any], is_saved: bool) -> dict[str, Any]:
     name = part["name"] or ""
-    safe = {key: redact_tree(value, is_saved=is_saved) for key, value in part.items() if key != "text"}
+    redact = partial(redact_text, is_saved=is_saved)
+    safe = {key: redact_tree(value, redact) for key, value in part.items() if key != "text"}
     if "headers" in safe:
         safe["headers"] = [[header, _header(header, value)] for header, value in safe["headers"]]
     if "text" in part:

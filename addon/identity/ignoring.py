@@ -13,7 +13,7 @@ from typing import Any
 from addon.identity.rules import ALWAYS_IN, IdentityRules, Pointer, Profile
 from addon.redaction.redact import IGNORED
 
-__all__ = ["ignore_fields", "ignore_headers", "ignore_items", "ignore_query"]
+__all__ = ["ignore_fields", "ignore_headers", "ignore_items", "ignore_query", "ignores_fields"]
 
 _ANY = "*"
 
@@ -54,11 +54,16 @@ def _ignore(pairs: list[Any], is_ignored: Callable[[str], bool]) -> list[Any]:
     return kept
 
 
+def ignores_fields(rules: IdentityRules) -> bool:
+    """Whether `ignore_fields` may change a body under these rules."""
+    return rules.profile is Profile.AGENTS or bool(rules.ignore_fields)
+
+
 def ignore_fields(body: Any, rules: IdentityRules) -> bool:
     """Replace the ignored members of a parsed JSON value by markers, in place. Returns whether there were any."""
-    agents = rules.profile is Profile.AGENTS
-    if not agents and not rules.ignore_fields:
+    if not ignores_fields(rules):
         return False
+    agents = rules.profile is Profile.AGENTS
     pointers = rules.ignore_fields + (_AGENT_FIELDS if agents else ())
     changed = [_ignore_at(body, pointer) for pointer in pointers]
     changed.append(agents and _ignore_billing(body))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from addon.identity.body_form import Body, decoded_body, normal_body
@@ -12,20 +12,41 @@ from addon.identity.cache_markers import merged_markers, take_markers
 from addon.identity.canonical_json import CREDENTIALS, MARKERS, Document
 from addon.identity.denylist import Verdict, leave_out_members, query_verdict
 from addon.identity.families import QUERY_BESIDE_SIG, UPLOAD_ID, Family, family_of, is_provider
-from addon.identity.field_redaction import redact_members, redact_other, redact_tree
+from addon.identity.field_redaction import (
+    has_name,
+    redact_members,
+    redact_other,
+    redact_tree,
+    with_redactions,
+)
 from addon.identity.header_form import KeptHeaders, keep_headers, normal_headers, value_of
-from addon.identity.ignoring import ignore_fields, ignore_headers, ignore_items, ignore_query
+from addon.identity.ignoring import (
+    ignore_fields,
+    ignore_headers,
+    ignore_items,
+    ignore_query,
+    ignores_fields,
+)
 from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.messages import WireRequest
-from addon.redaction.redact import hashed, may_hold_secrets, minted, redact_path, redact_query_value
+from addon.redaction.redact import (
+    hashed,
+    minted,
+    redact_path,
+    redact_query_value,
+    redact_text,
+    redactions,
+)
 
 __all__ = ["Identity", "identify", "key_of_saved"]
 
 _MODEL_IN_PATH = re.compile(r"/(?:models?|deployments)/([^/:]+(?::\d+)?)")
 _LABEL = 200
+# The redactions in a text that was saved stay as they are.
+_SAVED = partial(redact_text, is_saved=True)
 
 
 class Identity(NamedTuple):
@@ -101,13 +122,13 @@ def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> byt
     document = parse_saved(request_json)
     head, markers, body = read_head(document.value, rules)
     if redacts:
-        head = _without_url_secrets(redact_tree(head, is_saved=True))
+        head = _without_url_secrets(redact_tree(head, _SAVED))
     family = family_of(head["host"])
     if body is not None and body["kind"] == "json":
         value = document.inner(body["value"])
         markers = merged_markers(markers, _take_from_body(value, rules, family, head["path"]))
         if redacts:
-            value = value.inner(redact_tree(value.value, is_saved=True))
+            value = value.inner(redact_tree(value.value, _SAVED))
             redact_members(value.value)
         ignore_fields(value.value, rules)
         return dump_saved(head, markers, value)
@@ -142,24 +163,31 @@ def _redacted_content(
     saved = dump_content(markers, body)
     if body is None:
         return None, saved
-    is_clean = isinstance(body, Document) and not may_hold_secrets(saved)
-    if not is_clean:
-        markers, body = merged_markers(redact_tree(markers), []), _redacted(body)
-    if _take_out(body, rules) or not is_clean:
+    if not isinstance(body, Document):
+        body = redact_other(body)
+        ignore_items(body, rules)
+        return _model(body), dump_content(markers, body)
+    found = redactions(saved)
+    texts = {redaction.text: redaction.safe for redaction in found}
+    takes_out = CREDENTIALS in body.notable or ignores_fields(rules)
+    if not takes_out and len(markers) < 2 and not has_name(found, saved):
+        model = _model(body)
+        return model and texts.get(model, model), with_redactions(found, saved)
+    # A name or a marker that changes may have to move, and pointers lead through redacted names.
+    if found:
+        markers = merged_markers(redact_tree(markers, partial(_looked_up, texts)), [])
+        body = body.inner(redact_tree(body.value, partial(_looked_up, texts)))
+    if _take_out(body, rules) or found:
         saved = dump_content(markers, body)
     return _model(body), saved
 
 
-def _redacted(body: Document | dict[str, Any]) -> Document | dict[str, Any]:
-    return body.inner(redact_tree(body.value)) if isinstance(body, Document) else redact_other(body)
+def _looked_up(texts: dict[str, str], text: str) -> str:
+    return texts.get(text, text)
 
 
-def _take_out(body: Body, rules: IdentityRules) -> bool:
+def _take_out(body: Document, rules: IdentityRules) -> bool:
     """Remove, in place, credentials known by name and what the user ignores. Returns whether anything changed."""
-    if not isinstance(body, Document):
-        if body is not None:
-            ignore_items(body, rules)
-        return False
     changed = CREDENTIALS in body.notable and redact_members(body.value)
     return ignore_fields(body.value, rules) or changed
 

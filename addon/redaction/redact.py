@@ -8,27 +8,34 @@ confused with a redaction. The same holds for `⟦minted:`, which stands for an 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from addon.redaction import shapes, url_secrets
 from addon.redaction.text_members import members_in
 
 __all__ = [
     "IGNORED",
+    "Redaction",
     "hashed",
     "hides_secrets",
-    "may_hold_secrets",
     "minted",
     "redact_bytes",
     "redact_path",
     "redact_query_value",
     "redact_text",
     "redacted",
+    "redactions",
 ]
 
 _OPEN = b"<redacted:"
 _MINTED = "⟦minted:".encode()
 _LITERALS = (_OPEN, _MINTED)
 _SHORTEST_TEXT = len("x://a:b@c")
+_QUOTE = b'"'
+_BACKSLASH = ord("\\")
 
 IGNORED = "<redacted:ignored>"
 """Replaces a value that an ignore rule of the user removed."""
@@ -53,18 +60,60 @@ def minted(key: str) -> str:
     return f"⟦minted:{key}⟧"
 
 
-def may_hold_secrets(data: bytes) -> bool:
-    """Whether `redact_text` may change one of the texts in `data` (JSON without spaces).
+class Redaction(NamedTuple):
+    """A text in JSON that `redact_text` changes: `data[start:end]` with its quotes, decoded, and redacted."""
+
+    start: int
+    end: int
+    text: str
+    safe: str
+
+
+def redactions(data: bytes) -> list[Redaction]:
+    """The texts in `data` (JSON without spaces) that `redact_text` changes, in order.
 
     No shape but a private key's contains an escape or crosses the end of a text, so a secret in a text is also
-    one in the JSON. The reverse does not hold: a private key that ends in another text is reported as well.
+    one in the JSON, and only the texts around those have to be read. The reverse does not hold: a private key that
+    ends in another text covers all texts in between, which may stay as they are.
     """
-    # Searching for one byte is faster than searching for several.
-    return (
-        (_OPEN[0] in data and _OPEN in data)
-        or (_MINTED[0] in data and _MINTED in data)
-        or bool(shapes.find(data) or url_secrets.find(data))
-    )
+    places = [(start, end) for _, start, end in (*shapes.find(data), *url_secrets.find(data))]
+    for literal in _LITERALS:
+        # Searching for one byte, or from the end, is faster than searching for several from the start.
+        if literal[0] in data and data.rfind(literal) >= 0:
+            places += (match.span() for match in re.finditer(literal, data))
+    found = []
+    for start, end in _texts_at(data, sorted(places)) if places else ():
+        text = json.loads(data[start:end])
+        safe = redact_text(text)
+        if safe != text:
+            found.append(Redaction(start, end, text, safe))
+    return found
+
+
+def _texts_at(data: bytes, places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where the texts are that overlap `places`, which are sorted and each begin within a text.
+
+    Reads every byte once, however many places there are.
+    """
+    done = 0
+    for start, end in places:
+        opening = data.find(_QUOTE, done, end) if start < done else data.rfind(_QUOTE, done, start)
+        while start >= done and _is_escaped(data, opening):
+            opening = data.rfind(_QUOTE, done, opening)
+        while 0 <= opening < end:
+            closing = data.index(_QUOTE, opening + 1)
+            while _is_escaped(data, closing):
+                closing = data.index(_QUOTE, closing + 1)
+            done = closing + 1
+            yield opening, done
+            opening = data.find(_QUOTE, done, end)
+
+
+def _is_escaped(data: bytes, quote: int) -> bool:
+    before = quote
+    while data[before - 1] == _BACKSLASH:
+        before -= 1
+    return (quote - before) % 2 == 1
 
 
 def hides_secrets(data: bytes) -> bool:

@@ -13,10 +13,7 @@ from addon.redaction.shapes import Finding
 __all__ = ["find", "has_secret", "in_path", "in_query"]
 
 _SLASH = ord("/")
-_SAMPLE = 4096
-# Searching for the rarer of its letters is faster than searching for `://`. JSON has many colons, base64 many
-# slashes; a sample of the data tells.
-_BY_SLASH, _BY_COLON = re.compile(rb"/(?<=:/)/"), re.compile(rb":(?=//)")
+_SCHEME_END = b"://"
 # Possessive and over one class of bytes: every byte is read once.
 _URL = re.compile(rb"://([^\s\"'<>\\`\x00-\x20]++)")
 # A quick test: most URLs have neither user information nor parameters.
@@ -43,11 +40,8 @@ _IN_PATH = re.compile(
 
 def find(data: bytes) -> list[Finding]:
     """Every credential in a URL with a scheme in `data`, in order. Takes time linear in `len(data)`."""
-    if _SLASH not in data:
-        return []
-    sample = data[:_SAMPLE]
-    scheme_ends = _BY_SLASH if sample.count(b"/") < sample.count(b":") else _BY_COLON
-    if not scheme_ends.search(data):
+    # Searching from the end is several times faster than from the start.
+    if _SLASH not in data or data.rfind(_SCHEME_END) < 0:
         return []
     findings: list[Finding] = []
     for match in _URL.finditer(data):
