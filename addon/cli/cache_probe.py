@@ -55,7 +55,7 @@ def cache_probe(
         _print(report)
     else:
         print_json(report.as_json())
-    ctx.exit(1 if report.verdict.is_failure and not _all_short(report) else 0)
+    ctx.exit(1 if report.failed and not _all_short(report) else 0)
 
 
 def _read(path: str) -> bytes:

@@ -68,6 +68,11 @@ class Report:
     verdict: Verdict
 
     @property
+    def failed(self) -> bool:
+        """Whether the verdict is a failure."""
+        return self.verdict.is_failure
+
+    @property
     def bucket_counts(self) -> dict[str, int]:
         """The number of runs in every bucket."""
         counts = {str(bucket): 0 for bucket in RunClass}
@@ -85,7 +90,7 @@ class Report:
             "runs": [run.as_json() for run in self.runs],
             "bucket_counts": self.bucket_counts,
             "verdict": str(self.verdict),
-            "dogfood_failure": self.verdict.is_failure,
+            "dogfood_failure": self.failed,
         }
 
 
