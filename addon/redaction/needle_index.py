@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal
 
 from addon.redaction.plain_text import squeezed
@@ -89,7 +89,9 @@ class NeedleIndex:
         return self._short.union(*(self._by_block[block] for block in common))
 
 
-def _blocks(needle: bytes) -> Iterator[int]:
-    if len(needle) >= _SHORTEST_BY_BLOCK:
-        for start in range(len(needle) - _BLOCK + 1):
-            yield int.from_bytes(needle[start : start + _BLOCK], _ORDER)
+def _blocks(needle: bytes) -> set[int]:
+    """The blocks by which a needle is found; none for a short one."""
+    if len(needle) < _SHORTEST_BY_BLOCK:
+        return set()
+    starts = range(len(needle) - _BLOCK + 1)
+    return {int.from_bytes(needle[start : start + _BLOCK], _ORDER) for start in starts}

@@ -32,6 +32,8 @@ _LONG = 12
 _WORDS = re.compile(rb"[A-Za-z]+(?:[-_. ][A-Za-z]+)*|[0-9]+")
 _MAX_KNOWN = 256
 _MAX_REMEMBERED = 1024
+# Looking for more would hold up others. Nothing is stored while such a request is in flight.
+_MOST_OF_REQUEST = 1000
 # A credential in use is announced again before another process can have evicted it.
 _ANNOUNCE_AGAIN = _MAX_KNOWN // 4
 
@@ -46,6 +48,7 @@ class Taint:
     __slots__ = (
         "_added",
         "_bodies",
+        "_crowded",
         "_in_flight",
         "_index",
         "_known",
@@ -65,6 +68,7 @@ class Taint:
         self._index = NeedleIndex()
         self._lock = threading.Lock()
         self._in_flight: dict[int, tuple[weakref.ref[WireRequest], tuple[Credential, ...]]] = {}
+        self._crowded: set[int] = set()  # ids of such requests
         self._own: WireRequest | None = None
         # Repeated headers and bodies cost one look-up. The caches die with this object, as they hold
         # credentials.
@@ -83,9 +87,7 @@ class Taint:
 
         Returns those that other processes of this run do not know, or may soon have evicted.
         """
-        with self._lock:
-            credentials = self._credentials(request)
-        return self.add(credentials, request)
+        return self.add(self._credentials(request), request)
 
     def learn_proxy_auth(self, pair: str) -> None:
         """Remember the `user:password` that clients send to this proxy, mostly in CONNECT requests."""
@@ -99,9 +101,18 @@ class Taint:
         distinctive = tuple(filter(_is_distinctive, credentials))
         with self._lock:
             if distinctive and request is not None:
-                at, in_flight = id(request), self._in_flight
-                in_flight[at] = (weakref.ref(request, lambda _: in_flight.pop(at, None)), distinctive)
-            return [credential for credential in distinctive if self._remember(*credential)]
+                at, in_flight, crowded = id(request), self._in_flight, self._crowded
+
+                def forget(_: object) -> None:
+                    in_flight.pop(at, None)
+                    crowded.discard(at)
+
+                in_flight[at] = (weakref.ref(request, forget), distinctive)
+                if len(distinctive) > _MOST_OF_REQUEST:
+                    crowded.add(at)
+            new = [one for one in distinctive[:_MOST_OF_REQUEST] if self._remember(*one)]
+            self._evict()
+            return new
 
     def known(self) -> list[Credential]:
         """All remembered credentials, for another process of this run."""
@@ -109,7 +120,12 @@ class Taint:
             return [Credential(kind, secret) for secret, (kind, _) in self._known.items()]
 
     def found_in(self, *blobs: bytes) -> str | None:
-        """The kind of a known credential that occurs in `blobs`, plain or encoded, or None."""
+        """The kind of a known credential that occurs in `blobs`, plain or encoded, or None.
+
+        While a request with too many credentials is in flight, every blob counts as having one.
+        """
+        if self._crowded:
+            return "too-many"
         for blob in blobs if self._known else ():
             for window in windows(blob):
                 # As it is, too: what looks like an escape may be the start of a credential.
@@ -133,7 +149,6 @@ class Taint:
         self._added += 1
         for form in encoded_forms(secret):
             self._index.add(form, kind)
-        self._evict()
         return True
 
     def _evict(self) -> None:
@@ -168,9 +183,11 @@ class Taint:
         key = (hashlib.sha256(body).digest(), encoding)
         credentials = self._bodies.get(key)
         if credentials is None:
-            credentials = self._bodies[key] = tuple(filter(_is_distinctive, body_credentials(body, encoding)))
-            if len(self._bodies) > _MAX_REMEMBERED:
-                del self._bodies[next(iter(self._bodies))]
+            credentials = tuple(filter(_is_distinctive, body_credentials(body, encoding)))
+            with self._lock:
+                self._bodies[key] = credentials
+                if len(self._bodies) > _MAX_REMEMBERED:
+                    del self._bodies[next(iter(self._bodies))]
         return credentials
 
 

@@ -122,3 +122,16 @@ def test_many_needles_cost_little() -> None:
         index.add(b"needle-%030d" % (at * 7919), "it")
     blob = b"lorem ipsum dolor sit amet " * 40_000
     assert index.find(blob) is None
+
+
+@pytest.mark.parametrize("needle", [b"a" * 20, b"dummy-" + b"0" * 40, b"ab" * 30])
+def test_a_needle_that_repeats_itself_can_be_removed(needle: bytes) -> None:
+    """One whose blocks occur in it several times; another that shares them stays."""
+    index = NeedleIndex()
+    other = needle + b"-other"
+    index.add(needle, "x")
+    index.add(other, "y")
+    index.remove(needle, "x")
+    assert index.find(b"- " + other + b" -") == "y"
+    index.remove(other, "y")
+    assert index.find(b"- " + other + b" -") is None

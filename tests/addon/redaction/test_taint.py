@@ -284,3 +284,22 @@ def test_what_another_process_learned_is_found() -> None:
     taint.add(tainted(request(("authorization", f"Bearer {SECRET}"))).known())
     assert taint.found_in(base64.b64encode(SECRET.encode())) == "authorization"
     assert taint.learn(request(("authorization", f"Bearer {SECRET}"))) == []
+
+
+def test_a_key_that_repeats_itself_is_forgotten_like_any_other() -> None:
+    """A dummy key of zeros, evicted by those of later requests."""
+    taint = Taint(most=2)
+    for number in range(5):
+        taint.learn(request(("x-api-key", f"sk-{number}-{'0' * 40}")))
+    assert len(taint.known()) == 2
+
+
+def test_a_request_with_thousands_of_credentials_keeps_everything_from_being_stored() -> None:
+    """Not all of them are searched for, so nothing counts as free of them until the request is over."""
+    members = {f"api_key_{number}": f"made-up-{number:05}-credential" for number in range(1500)}
+    crowded = request(JSON, body=json.dumps(members).encode())
+    taint = Taint()
+    assert len(taint.learn(crowded)) == 1000
+    assert taint.found_in(b"nothing at all") == "too-many"
+    del crowded
+    assert taint.found_in(b"nothing at all") is None
