@@ -20,11 +20,8 @@ def miss_status(key: str, *, stored: bool = False, detail: str = "") -> str:
 
     The headers of a streamed answer are sent before its end is known, so its detail is `recording`.
     """
-    status = f"{_NAME}; fwd=miss; "
-    if stored:
-        status += "stored; "
-    status += f'key="{key}"'
-    return status + (f"; detail={detail}" if detail else "")
+    became = "stored; " if stored else ""
+    return f'{_NAME}; fwd=miss; {became}key="{key}"' + (f"; detail={detail}" if detail else "")
 
 
 def bypass_status(detail: str) -> str:

@@ -47,12 +47,10 @@ class Lookup:
         if serves is Serves.NOTHING or self._settings.sequence or self._credentials_matter:
             return None
         entry = self._store.at_hand(forward.identity.key)
-        is_own = (
-            entry is not None
-            and entry.run == self._run
-            and (serves is Serves.OLD or _is_action(forward.request))
-        )
-        return None if is_own else self._fresh(entry)
+        is_own = entry is not None and entry.run == self._run
+        if is_own and (serves is Serves.OLD or _is_action(forward.request)):
+            return None
+        return self._fresh(entry)
 
     async def find(self, forward: Forward) -> Entry | None:
         """The entry that answers, maybe after waiting for an identical request in flight.
@@ -125,17 +123,13 @@ class Lookup:
         """
         serves = forward.mode.serves
         entry = await self._store.find(key) if serves is not Serves.NOTHING else None
-        if entry is not None and serves is Serves.OLD and entry.run == self._run and not shared:
+        is_own = entry is not None and entry.run == self._run
+        if is_own and serves is Serves.OLD and not shared:
             await self._store.remove(key)
             forward.removed = entry if key == forward.key else None
             return None
         # Two equal actions of a run have two effects: the second must reach the provider.
-        if (
-            entry is not None
-            and entry.run == self._run
-            and forward.mode.forwards
-            and _is_action(forward.request)
-        ):
+        if is_own and forward.mode.forwards and _is_action(forward.request):
             return None
         return self._fresh(entry)
 

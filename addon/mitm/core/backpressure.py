@@ -10,11 +10,12 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from mitmproxy import connection, ctx
+from mitmproxy import connection
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
+from addon.mitm.core.marks import transport_of
 from addon.mitm.core.replacing import Commands
 
 __all__ = ["Backpressure", "guard"]
@@ -26,9 +27,7 @@ _readers: WeakKeyDictionary[connection.Connection, _Reader] = WeakKeyDictionary(
 
 def guard(client: connection.Client, server: connection.Server) -> None:
     """Let the reader of a new connection to a provider be stopped, where the client speaks HTTP/2."""
-    addons: Any = ctx.master.addons
-    handler = addons.get("proxyserver").connections.get(client.id)
-    transport = handler.transports.get(server) if handler is not None and client.alpn == b"h2" else None
+    transport = transport_of(server, client) if client.alpn == b"h2" else None
     if transport is not None:
         transport.reader = _readers[server] = _Reader(transport.reader)
 

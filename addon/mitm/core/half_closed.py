@@ -11,11 +11,11 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from mitmproxy import ctx
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
+from addon.mitm.core.marks import transport_of
 from addon.mitm.core.replacing import Commands
 
 __all__ = ["HalfClosed"]
@@ -84,7 +84,5 @@ def _is_gone(client: Any) -> bool:
 
 
 def _transport(client: Any) -> Any:
-    addons: Any = ctx.master.addons
-    handler = addons.get("proxyserver").connections.get(client.id)
-    transport = handler.transports.get(client) if handler is not None else None
+    transport = transport_of(client, client)
     return transport if transport is not None and transport.writer is not None else None

@@ -12,13 +12,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
 
-from mitmproxy import connection, ctx
+from mitmproxy import connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseHeaders
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
+from addon.mitm.core.marks import transport_of
 from addon.mitm.core.replacing import Commands
 
 __all__ = ["HeadWithBody", "acknowledge"]
@@ -54,9 +54,7 @@ def acknowledge(client: connection.Client) -> None:
     """Send the TCP acknowledgement that is due to `client`; does nothing where its socket is not at hand."""
     if _QUICK_ACK is None:
         return
-    addons: Any = ctx.master.addons
-    handlers: Any = getattr(addons.get("proxyserver"), "connections", {})
-    transport = getattr(handlers.get(client.id), "transports", {}).get(client)
+    transport = transport_of(client, client)
     sock = transport.writer.get_extra_info("socket") if transport and transport.writer else None
     if sock is not None:
         try:

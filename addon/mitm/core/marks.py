@@ -1,10 +1,12 @@
-"""Notes in a flow's metadata, from our HTTP layer to our hooks, and which protocol a client speaks."""
+"""Notes in a flow's metadata, from our HTTP layer to our hooks; which protocol a client speaks, and over what."""
 
 from __future__ import annotations
 
-from mitmproxy import connection, http
+from typing import Any
 
-__all__ = ["client_left", "is_direct", "note_client_left", "note_direct", "speaks_http1"]
+from mitmproxy import connection, ctx, http
+
+__all__ = ["client_left", "is_direct", "note_client_left", "note_direct", "speaks_http1", "transport_of"]
 
 _DIRECT = "provider_proxy_direct"
 _CLIENT_LEFT = "provider_proxy_client_left"
@@ -34,3 +36,10 @@ def client_left(flow: http.HTTPFlow) -> bool:
 def speaks_http1(client: connection.Client) -> bool:
     """Whether the client speaks HTTP/1: without ALPN, or as agreed by it."""
     return client.alpn in _HTTP1_ALPN
+
+
+def transport_of(conn: connection.Connection, client: connection.Client) -> Any:
+    """mitmproxy's reader and writer of `conn`, which `client` uses or is; None where there are none."""
+    addons: Any = ctx.master.addons
+    handlers: Any = getattr(addons.get("proxyserver"), "connections", {})
+    return getattr(handlers.get(client.id), "transports", {}).get(conn)
