@@ -173,7 +173,9 @@ class Peer:
         def claimed(result: Any) -> tuple[Flight, bool]:
             number, leads, answered, outcome = result
             if leads:
-                return self._lead(Flight(key, number, self._tell_answered)), True
+                led = self._led[number] = Flight(key, number, self._tell_answered)
+                self._watch(led, STALLED_SECONDS)
+                return led, True
             flight = self._led.get(number) or self._joined.get(number) or Flight(key, number)
             if number not in self._led:
                 flight.answered = answered
@@ -194,11 +196,6 @@ class Peer:
         flight.stalled.cancel()
         flight.ended.set_result(outcome)
         self._channel.tell("end", flight.key, flight.number, outcome.name, time.monotonic())
-
-    def _lead(self, flight: Flight) -> Flight:
-        self._led[flight.number] = flight
-        self._watch(flight, STALLED_SECONDS)
-        return flight
 
     def _watch(self, flight: Flight, seconds: float) -> None:
         """Abandon a flight once its answer has stalled: those who wait elsewhere cannot see that."""

@@ -24,8 +24,6 @@ PAGE_HEADERS = {"cross-origin-resource-policy": "same-origin"}
 """Headers of every answer to a direct request: no page of another site may embed or read it."""
 
 _DOOR = re.compile(r"/(https?)/(\[[0-9A-Fa-f:.]+\]|[^/\s:@?#\[\]]+)(?::(\d{1,5}))?((?:[/?].*)?)", re.DOTALL)
-
-
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^/\s:@?#\[\],]+))(?::\d{1,5})?")
 
 
