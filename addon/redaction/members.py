@@ -56,7 +56,8 @@ def _is_headers(name: str) -> bool:
 
 def may_name_one(text: bytes) -> bool:
     """Whether JSON may have a member with a credential's name: a fast test before it is parsed."""
-    if _ESCAPED_LETTER in text:
+    # Searching from the end is several times faster than from the start.
+    if text.rfind(_ESCAPED_LETTER) >= 0:
         return True
     for at in range(0, len(text), _STEP):
         names = set(_NAME.findall(text, at, at + _STEP + _LONGEST_NAME))

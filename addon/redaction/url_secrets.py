@@ -8,11 +8,12 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from addon.redaction.member_names import credential_kind, looks_secret
+from addon.redaction.rare_letters import rare_letter
 from addon.redaction.shapes import Finding
 
 __all__ = ["find", "has_secret", "in_path", "in_query"]
 
-_SLASH = ord("/")
+_SLASH, _COLON = ord("/"), ord(":")
 _SCHEME_END = b"://"
 # Possessive and over one class of bytes: every byte is read once.
 _URL = re.compile(rb"://([^\s\"'<>\\`\x00-\x20]++)")
@@ -40,8 +41,7 @@ _IN_PATH = re.compile(
 
 def find(data: bytes) -> list[Finding]:
     """Every credential in a URL with a scheme in `data`, in order. Takes time linear in `len(data)`."""
-    # Searching from the end is several times faster than from the start.
-    if _SLASH not in data or data.rfind(_SCHEME_END) < 0:
+    if _SLASH not in data or not _has_scheme(data):
         return []
     findings: list[Finding] = []
     for match in _URL.finditer(data):
@@ -49,6 +49,14 @@ def find(data: bytes) -> list[Finding]:
         if _MAY_HOLD.search(text):
             findings += (Finding(kind, at + start, at + end) for kind, start, end in _in_url(text))
     return findings
+
+
+def _has_scheme(data: bytes) -> bool:
+    colons = rare_letter(data, _COLON)
+    if colons is not None:
+        return any(data.startswith(_SCHEME_END, at) for at in colons)
+    # Searching from the end is several times faster than from the start.
+    return data.rfind(_SCHEME_END) >= 0
 
 
 def _in_url(text: bytes) -> list[Finding]:
