@@ -118,7 +118,12 @@ def _command_data(text: str) -> str:
 def _write(text: str, *, err: bool = False) -> None:
     if not _encodable(text, err=err):
         text = text.encode("ascii", "backslashreplace").decode()
-    click.echo(text, err=err)
+    try:
+        click.echo(text, err=err)
+    except OSError:
+        if not err:
+            raise
+        # A full disk or a closed stderr: what is said there decides nothing.
 
 
 def _encodable(text: str, *, err: bool = False) -> bool:

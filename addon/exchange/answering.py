@@ -204,6 +204,7 @@ class Answering:
                 await self._note_uploads(entry.headers, entry.key, entry.body)
             return self._hit(forward, entry, counts)
         counts.misses += 1
+        forward.identity = self._without_credentials(forward.identity)
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent the rest of the budget.
         late = await self._peer.take() if forward.mode.forwards else ""
@@ -218,6 +219,12 @@ class Answering:
         self._end_flight(forward, Outcome.ABANDONED)
         self._counts.over_budget += bool(late)
         return self._counted(await self._miss(forward, over or late), counts, over)
+
+    def _without_credentials(self, identity: Identity | None) -> Identity | None:
+        """The identity with a label that may be shown: a client may send a credential as a model or a method."""
+        if identity is None or not self._taint.found_in("\n".join(identity.label.values()).encode()):
+            return identity
+        return identity._replace(label={"method": "?", "host": identity.label["host"], "path": "?"})
 
     async def _miss(self, forward: Forward, over: str) -> OwnAnswer:
         """The answer to a miss that is not forwarded, with what explains it."""

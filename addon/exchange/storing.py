@@ -119,7 +119,10 @@ class Storing:
         assert forward.identity is not None
         billed = self._billed(forward, forward.identity.label, answer)
         if billed is not None:
-            self._counts.spent.add(*billed)
+            host, model, usage = billed
+            # Models are listed in every report, and a client may send anything as one.
+            named = not self._peer.taint.found_in(model.encode("utf-8", "replace"))
+            self._counts.spent.add(host, model if named else "", usage)
         if self._settings.max_usd is not None:
             self._counts.spent.settle()
 

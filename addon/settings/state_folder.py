@@ -14,15 +14,18 @@ _GITIGNORE = "# Made by provider-proxy, so that nobody commits recordings by acc
 
 
 def make_state_folder(folder: Path) -> None:
-    """Make `folder`, private and ignored by git, if it does not exist. One that exists is left as it is.
+    """Make `folder`, private and ignored by git, if it does not exist or holds a cache and nothing else.
 
-    Raises OSError.
+    A CI step that restores a cache makes the folder before we do. Any other that exists is left as it is. Raises
+    OSError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        return
+        if folder.is_symlink() or [path.name for path in folder.iterdir()] != ["cache"]:
+            return
+        folder.chmod(0o700)
     with open_private(folder / ".gitignore") as file:
         file.write(_GITIGNORE.encode())
 

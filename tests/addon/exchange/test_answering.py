@@ -89,6 +89,24 @@ async def test_a_miss_in_require_hit_is_refused(memory: MemoryStore) -> None:
     assert run.host == {"requests": 1, "misses": 1}
 
 
+@pytest.mark.parametrize("mode", ["read-only-require-hit", "read-write"])
+async def test_a_credential_sent_as_a_model_or_a_method_is_shown_nowhere(
+    memory: MemoryStore, mode: str
+) -> None:
+    """Labels and models are in logs, reports and `/-/stats`."""
+    run = Run(memory, cache_mode=mode)
+    secret = "made-up-credential-0123456789"
+    body = json.dumps({"model": secret, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    headers = ((b"content-type", b"application/json"), (b"authorization", f"Bearer {secret}".encode()))
+    request = chat_request(body=body, headers=headers, method=secret)
+    decision = await run.ask(request)
+    if isinstance(decision, Forward):
+        await run.answering.keep(decision, chat_answer())
+    run.answering.explaining.close()
+    assert run.host["misses"] == 1
+    assert secret not in json.dumps(run.counts.as_dict()).lower()
+
+
 async def test_the_status_of_a_miss_can_be_set(memory: MemoryStore) -> None:
     """MISS_STATUS is what a require-hit miss answers with."""
     assert (await Run(memory, cache_mode="read-only-require-hit", miss_status="418").own()).status == 418

@@ -35,6 +35,15 @@ def test_a_new_folder_is_private_and_ignored_by_git(tmp_path: Path) -> None:
     assert subprocess.run(status, capture_output=True, check=True).stdout == b""
 
 
+def test_a_folder_that_holds_only_a_restored_cache_is_ours(tmp_path: Path) -> None:
+    """A CI step that restores a cache makes the folder before the proxy does."""
+    folder = tmp_path / ".provider-proxy"
+    (folder / "cache").mkdir(parents=True)
+    make_state_folder(folder)
+    assert _mode(folder) == 0o700
+    assert (folder / ".gitignore").read_text().endswith("\n*\n")
+
+
 def test_a_folder_of_the_users_is_left_alone(tmp_path: Path) -> None:
     """Its mode and its content are the user's: recordings may be committed on purpose."""
     folder = tmp_path / ".provider-proxy"
