@@ -168,8 +168,10 @@ def _redacted_content(
         ignore_items(body, rules)
         return _model(body), dump_content(markers, body)
     found = redactions(saved)
-    texts = {redaction.text: redaction.safe for redaction in found}
     takes_out = CREDENTIALS in body.notable or ignores_fields(rules)
+    if not found and not takes_out:
+        return _model(body), saved
+    texts = {redaction.text: redaction.safe for redaction in found}
     if not takes_out and len(markers) < 2 and not has_name(found, saved):
         model = _model(body)
         return model and texts.get(model, model), with_redactions(found, saved)
