@@ -122,9 +122,7 @@ def judge(
     if endpoint is None and answer.status == 202:
         endpoint = Endpoint.ACTION
     if not answer.body:
-        may_be_empty = answer.status == 204 or method in _MAY_BE_EMPTY or endpoint is Endpoint.ACTION
-        empty = None if may_be_empty else NotStored.EMPTY
-        return Judgement(empty if answer.ended else NotStored.CUT_OFF, "empty")
+        return Judgement(_empty_problem(answer, method, endpoint), "empty")
     is_poll = endpoint in (Endpoint.POLL, Endpoint.READ)
     case = _Case(
         answer,
@@ -158,6 +156,15 @@ def _status_problem(answer: Answer, method: str, store_pending: bool) -> NotStor
     return NotStored.NOT_FINISHED if status == 202 and method == "GET" and not store_pending else None
 
 
+def _empty_problem(answer: Answer, method: str, endpoint: Endpoint | None) -> NotStored | None:
+    if not answer.ended:
+        return NotStored.CUT_OFF
+    if endpoint is Endpoint.GENERATION or _is_question(answer, endpoint):
+        return NotStored.EMPTY
+    is_whole = answer.status == 204 or method in _MAY_BE_EMPTY or endpoint is Endpoint.ACTION
+    return None if is_whole else NotStored.EMPTY
+
+
 def _judge_body(case: _Case) -> _Verdict:
     body, kind = case.answer.body, case.kind
     if kind is Kind.HTML:
@@ -188,13 +195,12 @@ def _may_be_text(case: _Case) -> bool:
     """Whether the result may be something else than JSON or a stream."""
     if case.result is not None:
         return case.result.media
-    return case.kind is not Kind.TEXT or not _is_question(case)
+    return case.kind is not Kind.TEXT or not _is_question(case.answer, case.endpoint)
 
 
-def _is_question(case: _Case) -> bool:
+def _is_question(answer: Answer, endpoint: Endpoint | None) -> bool:
     """Whether an endpoint that no row knows was asked as a model is."""
-    answer = case.answer
-    return case.endpoint is None and answer.method.upper() == "POST" and asks_a_model(answer.request)
+    return endpoint is None and answer.method.upper() == "POST" and asks_a_model(answer.request)
 
 
 def _judge_stream(case: _Case) -> _Verdict:
@@ -235,7 +241,12 @@ def _judge_value(case: _Case, value: Any) -> _Verdict:
         return reason, judged
     if case.result is not None and not _has_result(case.result, value, judged):
         return NotStored.NO_RESULT, judged
-    if judged == "json" and isinstance(value, dict) and _is_question(case) and may_be_error(value):
+    if (
+        judged == "json"
+        and isinstance(value, dict)
+        and _is_question(case.answer, case.endpoint)
+        and may_be_error(value)
+    ):
         return NotStored.NO_RESULT, judged
     return None, judged
 

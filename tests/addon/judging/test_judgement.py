@@ -504,3 +504,11 @@ def test_a_cut_answer_is_never_an_expected_error():
     error = {"error": {"message": "bad", "type": "invalid_request_error"}}
 
     assert at("/v1/x", error, status=400, store_errors=frozenset({400}), ended=False).reason == "cut-off"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/ask"])
+def test_a_model_never_answers_with_no_content(path):
+    """A 204 to a question for a model is not stored, whether the endpoint is known or not."""
+    request = b'{"model": "m", "messages": []}'
+
+    assert at(path, b"", media="", status=204, request=request).reason == "empty"

@@ -122,3 +122,18 @@ def test_an_odd_entry_is_skipped_with_its_number(tmp_path: Path) -> None:
     assert [type(item) for item in found] == [Refused, Exchange, Refused]
     assert isinstance(found[0], Refused)
     assert "entry 1 cannot be read: it does not have the form of a recording" in found[0].what
+
+
+@pytest.mark.parametrize("error", [MemoryError, OverflowError, KeyError, RecursionError, ZeroDivisionError])
+def test_whatever_the_reader_raises_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """mitmproxy's reader may raise anything on hostile bytes; it becomes a TransferError that names the file."""
+
+    def stream(_: object) -> None:
+        raise error
+
+    (tmp_path / "a.flow").write_bytes(b"x")
+    monkeypatch.setattr(io.FlowReader, "stream", stream)
+    with pytest.raises(TransferError, match=r"a\.flow is not a flow file"):
+        list(read_flows(tmp_path / "a.flow"))

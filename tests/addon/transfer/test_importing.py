@@ -120,6 +120,16 @@ def test_a_directory_of_anything_is_read(store: DiskStore, tmp_path: Path) -> No
         _import(store, tmp_path / "empty")
 
 
+def test_a_hostile_flow_file_does_not_stop_the_others(store: DiskStore, tmp_path: Path) -> None:
+    """A flow file that claims a value of 100 GB is named in one line, and the cassette beside it is read."""
+    hostile = tmp_path / "d" / "a.mitm"
+    _cassette(tmp_path / "d" / "b.yaml", _interaction("one", "1"))
+    hostile.write_bytes(b"99999999999:aaaa,")
+    done = _import(store, tmp_path / "d")
+    assert done.merged.stored == 1
+    assert done.refused == (f"{hostile} is not a flow file of mitmproxy, or is cut short",)
+
+
 def test_answers_that_lose_are_counted_by_file(store: DiskStore, tmp_path: Path) -> None:
     """Two cassettes that answer one request differently: it says which one is never served."""
     one = _cassette(tmp_path / "one.yaml", _interaction(answer="old"), _interaction("other", "same"))
