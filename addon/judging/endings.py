@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from addon.judging.reasons import NotStored
 
-__all__ = ["Rules", "State", "finish_problem", "state_of", "state_problem"]
+__all__ = ["Rules", "State", "finish_problem", "limit_problem", "state_of", "state_problem"]
 
 
 class State(enum.Enum):
@@ -39,11 +39,16 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How strictly to judge. `is_poll`: the request asked for the state of something, or for a listing."""
+    """How strictly to judge.
+
+    `is_poll`: the request asked for the state of something, or for a listing. `store_open_items`: keep a completed
+    response with an output item that is still in progress.
+    """
 
     store_incomplete: bool = True
     store_pending: bool = False
     is_poll: bool = False
+    store_open_items: bool = False
 
     def problem(self, state: State) -> NotStored | None:
         """Why an object in this state is not stored; None if it is."""
@@ -116,6 +121,17 @@ def finish_problem(reason: object, store_incomplete: bool) -> NotStored | None:
     if word in _FAILED_REASONS:
         return NotStored.FAILED
     return NotStored.INCOMPLETE if word in _LIMITS and not store_incomplete else None
+
+
+def limit_problem(reason: object, store_incomplete: bool) -> NotStored | None:
+    """Why an answer that says it is incomplete for this reason is not stored; None if it is.
+
+    Any reason but a limit is a failure (`server_overload`). No reason counts as a limit.
+    """
+    word = _word(reason)
+    if word not in _NO_REASON | _LIMITS and not word.startswith("max_"):
+        return NotStored.FAILED
+    return None if store_incomplete else NotStored.INCOMPLETE
 
 
 def state_of(state: object) -> State:

@@ -29,12 +29,14 @@ class Result(NamedTuple):
     """How the result of a generation looks, besides the grammars that the judge knows.
 
     `members`: a JSON object with one of these is a result. `media`: so are sound, images and plain text.
-    `any_json`: so is every JSON value and every frame that is not an error.
+    `any_json`: so is every JSON value and every frame that is not an error. `grammars`: the only grammars of a
+    result; empty for any.
     """
 
     members: tuple[str, ...] = ()
     media: bool = False
     any_json: bool = False
+    grammars: tuple[str, ...] = ()
 
 
 class Row(NamedTuple):
@@ -52,7 +54,11 @@ class Row(NamedTuple):
 
 
 _ACTION, _POLL, _READ = Endpoint.ACTION, Endpoint.POLL, Endpoint.READ
-_KNOWN = Result()
+_CHAT = Result(grammars=("openai-chat",))
+_RESPONSE = Result(grammars=("openai-responses",))
+_MESSAGE = Result(grammars=("anthropic", "anthropic-completions"))
+_CANDIDATES = Result(grammars=("gemini",))
+_CONVERSE = Result(grammars=("bedrock-converse",))
 _EMBEDDINGS = Result(("data", "embeddings", "embedding", "embeddingsByType", "predictions"))
 _IMAGES = Result(("data", "images", "artifacts"))
 _SPEECH = Result(("audio", "audio_data"), media=True)
@@ -92,11 +98,11 @@ _OTHER_COLLECTIONS = "accounts|deployments|fine-tunes|fine-tuning|predictions|tr
 # The first matching row decides. A GET in no row is a poll; a POST in no row has no class.
 _ENDPOINTS: tuple[Row, ...] = (
     Row("Perplexity, Zhipu", r"/async/chat/completions", _ACTION),
-    Row("OpenAI", r"/chat/completions", _KNOWN),
-    Row("OpenAI", r"(?:^|/v\d\w*|/beta|/deployments/[^/]+|/fim|/agents)/completions", _KNOWN),
+    Row("OpenAI", r"/chat/completions", _CHAT),
+    Row("OpenAI", r"(?:^|/v\d\w*|/beta|/deployments/[^/]+|/fim|/agents)/completions", _CHAT),
     Row("OpenAI", r"/responses/input_tokens", _READ),
     Row("OpenAI", r"/responses/compact", Result(("output",))),
-    Row("OpenAI", r"(?:^|/openai|/v\d\w*|/codex)/responses", _KNOWN),
+    Row("OpenAI", r"(?:^|/openai|/v\d\w*|/codex)/responses", _RESPONSE),
     Row("OpenAI", r"(?:^|/v\d\w*|/deployments/[^/]+)/embeddings", _EMBEDDINGS),
     # Only `created` is required (openai-openapi, ImagesResponse).
     Row("OpenAI", r"/images/(?:generations|edits|variations)", Result(("created", *_IMAGES.members))),
@@ -111,8 +117,8 @@ _ENDPOINTS: tuple[Row, ...] = (
     Row("Mistral", r"/observability/.*/(?:search|aggregate|latest)", _READ),
     Row("Mistral", r"/search-indexes/[^/]+/(?:grep|navigate|read|search)", _READ),
     Row("Anthropic", r"/messages/count_tokens", _READ),
-    Row("Anthropic", r"/v\d\w*/(?:messages|complete)", _KNOWN),
-    Row("Google", r":(?:generateContent|streamGenerateContent|generateMessage|generateText)", _KNOWN),
+    Row("Anthropic", r"/v\d\w*/(?:messages|complete)", _MESSAGE),
+    Row("Google", r":(?:generateContent|streamGenerateContent|generateMessage|generateText)", _CANDIDATES),
     Row("Google", r":generateAnswer", Result(("answer",))),
     Row("Google", r":(?:embedContent|batchEmbedContents|embedText|batchEmbedText)", _EMBEDDINGS),
     Row("Google", r":predict", Result(("predictions",))),
@@ -129,7 +135,7 @@ _ENDPOINTS: tuple[Row, ...] = (
     Row("Cohere", r"/v\d/classify", _CLASSES, host=_COHERE),
     Row("Cohere", r"/v\d/(?:tokenize|detokenize|check-api-key|parse)", _READ, host=_COHERE),
     Row("Cohere, Jina, Voyage", r"/v\d/rerank", _RERANK),
-    Row("Amazon Bedrock", r"/model/[^/]+/converse(?:-stream)?", _KNOWN),
+    Row("Amazon Bedrock", r"/model/[^/]+/converse(?:-stream)?", _CONVERSE),
     Row("Amazon Bedrock", r"/model/[^/]+/invoke(?:-with-response-stream)?", _ANY_MODEL),
     Row("Amazon Bedrock", r"/model/[^/]+/count-tokens", _READ),
     Row("Ollama", r"/api/(?:pull|push|create|copy)", _ACTION),

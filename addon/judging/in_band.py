@@ -2,7 +2,8 @@
 
 openai `_streaming.py` raises for a truthy `error` in a chunk, anthropic `_streaming.py` for `event: error`,
 google-genai `_api_client.py` for a chunk that is `{"error": …}`; vLLM sends `{"object": "error"}`, FastAPI gateways
-`{"code": 500, "message": …}`, Cloudflare `{"success": false}`, MiniMax `base_resp.status_code`.
+`{"code": 500, "message": …}`, Cloudflare `{"success": false}`, others `{"ok": false}`, MiniMax
+`base_resp.status_code`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def is_error(value: Any) -> bool:
         or value.get("type") == "error"
         or value.get("object") == "error"
         or value.get("success") is False
+        or value.get("ok") is False
         or any(value.get(name) not in (None, 0, "0", "", {}) for name in _ERROR_MEMBERS)
         or _has_error_status(value)
     )

@@ -13,13 +13,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from addon.judging.amounts import has_all
 from addon.judging.bedrock import judge_frames
 from addon.judging.endings import Rules
 from addon.judging.endpoints import Endpoint, Result, asks_a_model, endpoint_class, result_of
 from addon.judging.expected_errors import IN_BAND, is_provider_error, is_temporary_error, may_be_stored
 from addon.judging.finished import closes_itself
 from addon.judging.in_band import is_error, may_be_error
-from addon.judging.lines import judge_lines
+from addon.judging.lines import is_cut_in_line, judge_lines
 from addon.judging.mcp import is_refused_handshake
 from addon.judging.objects import judge_action, judge_value
 from addon.judging.reasons import NotStored
@@ -129,10 +130,14 @@ def judge(
         kind_of(essence_of(answer.headers), answer.body),
         endpoint,
         result_of(method, answer.path, host=answer.host) if endpoint is Endpoint.GENERATION else None,
-        Rules(store_incomplete, store_pending and endpoint is not Endpoint.GENERATION, is_poll),
+        Rules(
+            store_incomplete, store_pending and endpoint is not Endpoint.GENERATION, is_poll, store_pending
+        ),
         store_media,
     )
     reason, judged = _judge_body(case)
+    if reason is None and not _is_answer_to_request(case, judged):
+        reason = NotStored.NO_RESULT
     if not answer.ended and (
         reason or case.is_file or not closes_itself(case.kind, answer.body, answer.request)
     ):
@@ -146,7 +151,7 @@ def _status_problem(answer: Answer, method: str, store_pending: bool) -> NotStor
     status = answer.status
     if 300 <= status <= 399:
         return NotStored.REDIRECT
-    if status == 206:
+    if status == 206 or any(name.lower() == b"content-range" for name, _ in answer.headers):
         return NotStored.PARTIAL_CONTENT
     if not 200 <= status <= 299 or (status == 204 and method not in _MAY_BE_204):
         return NotStored.STATUS
@@ -170,7 +175,7 @@ def _judge_body(case: _Case) -> _Verdict:
     if kind is Kind.HTML:
         return (None, _TRANSPORT) if _may_be_page(case) else (NotStored.HTML_PAGE, "html")
     if kind in _STREAMS:
-        return (None, _TRANSPORT) if case.is_file else _judge_stream(case)
+        return _judge_file(case) if case.is_file else _judge_stream(case)
     if kind is Kind.JSON:
         return _judge_json(case)
     if kind is Kind.PICTURE and case.answer.method.upper() == "GET" and not case.may_be_media:
@@ -215,6 +220,13 @@ def _judge_stream(case: _Case) -> _Verdict:
     return reason, judged
 
 
+def _judge_file(case: _Case) -> _Verdict:
+    is_cut = case.kind in (Kind.LINES, Kind.JSON) and is_cut_in_line(
+        case.answer.body, is_declared=case.kind is Kind.LINES
+    )
+    return (NotStored.CUT_OFF if is_cut else None), _TRANSPORT
+
+
 def _judge_json(case: _Case) -> _Verdict:
     body = case.answer.body
     if body.isspace():
@@ -223,7 +235,7 @@ def _judge_json(case: _Case) -> _Verdict:
         value = parse_json(abridged_json(body).decode("utf-8-sig"))
     except ValueError:
         if case.is_file:
-            return None, _TRANSPORT
+            return _judge_file(case)
         # Some servers send JSON lines as application/json. A truncated JSON text never parses as whole lines.
         if b"\n" in body:
             return judge_lines(body, case.rules.store_incomplete)
@@ -249,6 +261,16 @@ def _judge_value(case: _Case, value: Any) -> _Verdict:
     ):
         return NotStored.NO_RESULT, judged
     return None, judged
+
+
+def _is_answer_to_request(case: _Case, judged: str) -> bool:
+    """Whether the endpoint's own grammar decided, and the answer holds as many results as were asked for."""
+    if case.result is None:
+        return True
+    grammars = case.result.grammars
+    if grammars and judged not in _NO_GRAMMAR and judged not in grammars:
+        return False
+    return has_all(case.answer.request, case.answer.body, case.kind)
 
 
 def _has_result(result: Result, value: Any, judged: str) -> bool:

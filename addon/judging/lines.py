@@ -19,7 +19,7 @@ from addon.judging.reasons import NotStored
 from addon.judging.stream_events import parse_json, parse_object
 from cache_store.answers.abridged import abridged_json
 
-__all__ = ["closes_lines", "judge_lines"]
+__all__ = ["closes_lines", "is_cut_in_line", "judge_lines"]
 
 # A line with only these members is an error of the whole stream, not of one item of a batch.
 _ERROR_ONLY = frozenset(
@@ -32,31 +32,59 @@ def judge_lines(body: bytes, store_incomplete: bool) -> tuple[NotStored | None, 
     first: dict[str, Any] = {}
     last: dict[str, Any] = {}
     value: Any = None
-    is_empty, has_error = True, False
+    is_empty, has_error, has_error_line = True, False, False
     try:
         # One at a time: the parsed values take several times the memory of the lines.
         for value in _values(body):
             is_empty = False
             if isinstance(value, dict):
                 first, last = first or value, value
-                has_error = has_error or (is_error(value) and value.keys() <= _ERROR_ONLY)
+                if is_error(value):
+                    has_error = True
+                    has_error_line = has_error_line or value.keys() <= _ERROR_ONLY
     except ValueError:
         return NotStored.BAD_JSON, "jsonl"
     if is_empty:
         return NotStored.EMPTY, "jsonl"
-    if has_error:
+    family = _family_of(first)
+    if has_error_line or (has_error and family != "jsonl"):
         return NotStored.ERROR_IN_STREAM, "jsonl"
     # A cut object or list does not parse; a cut number does.
     if not body.endswith(b"\n") and not isinstance(value, dict | list):
         return NotStored.CUT_OFF, "jsonl"
-    if isinstance(first.get("done"), bool):
-        return _ollama_problem(last, store_incomplete), "ollama"
-    if isinstance(first.get("event_type"), str):
-        return v1_problem(last, store_incomplete), "cohere-v1"
-    if first.get("object") == "chat.completion.chunk":
+    if family == "openai-chat":
         chunks = (value for value in _values(body) if isinstance(value, dict))
-        return choices_problem(chunks, store_incomplete), "openai-chat"
-    return None, "jsonl"
+        return choices_problem(chunks, store_incomplete), family
+    problem = _PROBLEMS.get(family)
+    return problem(last, store_incomplete) if problem else None, family
+
+
+def _family_of(first: dict[str, Any]) -> str:
+    if isinstance(first.get("done"), bool):
+        return "ollama"
+    if isinstance(first.get("event_type"), str):
+        return "cohere-v1"
+    return "openai-chat" if first.get("object") == "chat.completion.chunk" else "jsonl"
+
+
+def is_cut_in_line(body: bytes, *, is_declared: bool) -> bool:
+    """Whether the body is lines of JSON objects, but the last one starts as an object and does not end.
+
+    `is_declared`: its media type says that it is lines; else a single line is not enough to tell.
+    """
+    lines, _, last = body.rstrip(b"\r\n").rpartition(b"\n")
+    if not last.startswith(b"{") or not (lines or is_declared):
+        return False
+    try:
+        parse_json(abridged_json(last).decode("utf-8-sig"))
+    except ValueError:
+        pass
+    else:
+        return False
+    try:
+        return all(isinstance(value, dict) for value in _values(lines))
+    except ValueError:
+        return False
 
 
 def closes_lines(body: bytes) -> bool:
@@ -80,3 +108,6 @@ def _ollama_problem(last: dict[str, Any], store_incomplete: bool) -> NotStored |
     # Older servers send no reason.
     reason = last.get("done_reason")
     return finish_problem(reason, store_incomplete) if reason else None
+
+
+_PROBLEMS = {"ollama": _ollama_problem, "cohere-v1": v1_problem}

@@ -83,9 +83,13 @@ def _response_problem(value: dict[str, Any], rules: Rules) -> NotStored | None:
     if value.get("deleted") is True:
         return None
     problem = openai_responses.response_problem(value, rules.store_incomplete)
-    if problem is None or is_error(value) or not isinstance(value.get("status"), str):
+    if problem is None:
+        is_open = openai_responses.has_open_item(value) and not rules.store_open_items
+        return NotStored.NOT_FINISHED if is_open else None
+    if is_error(value) or not isinstance(value.get("status"), str):
         return problem
-    return rules.problem(state_of(value["status"]))
+    state = state_of(value["status"])
+    return problem if state is State.LIMIT else rules.problem(state)
 
 
 def _judge_list(value: list[Any], rules: Rules) -> tuple[NotStored | None, str]:

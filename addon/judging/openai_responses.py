@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from addon.judging.endings import state_problem
+from addon.judging.endings import limit_problem, state_problem
 from addon.judging.in_band import is_error_value
 from addon.judging.reasons import NotStored
 from addon.judging.stream_events import Grammar, StreamEvent
 
-__all__ = ["GRAMMAR", "is_response", "response_problem"]
+__all__ = ["GRAMMAR", "has_open_item", "is_response", "response_problem"]
 
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.done"})
 _FAILED = frozenset({"response.failed", "response.cancelled"})
@@ -28,7 +28,19 @@ def response_problem(response: object, store_incomplete: bool) -> NotStored | No
         return NotStored.FAILED
     if not isinstance(response.get("status"), str):
         return NotStored.NOT_FINISHED
+    details = response.get("incomplete_details")
+    if response["status"] == "incomplete" and isinstance(details, dict):
+        return limit_problem(details.get("reason"), store_incomplete)
     return state_problem(response["status"], store_incomplete)
+
+
+def has_open_item(response: dict[str, Any]) -> bool:
+    """Whether a completed response has an output item that is still in progress."""
+    items = response.get("output")
+    return response.get("status") == "completed" and any(
+        isinstance(item, dict) and item.get("status") == "in_progress"
+        for item in (items if isinstance(items, list) else ())
+    )
 
 
 def is_response(value: dict[str, Any]) -> bool:

@@ -66,7 +66,7 @@ def judge_events(
         if known_only:
             return NotStored.NO_RESULT, name
         return (NotStored.FAILED if _FAILED_KIND.search(events[-1].kind) else None), name
-    problem = grammar.problem(events, store_incomplete)
+    problem = grammar.problem(events, store_incomplete) or _repeated_problem(grammar, events)
     if (
         problem is NotStored.NOT_FINISHED
         and grammar is openai_chat.GRAMMAR
@@ -107,6 +107,17 @@ def _grammar_of(events: list[StreamEvent]) -> Grammar | None:
                 return grammar
     # A sentinel proves only that a stream has ended; it does not say what came before.
     return openai_chat.GRAMMAR if events and all(event.is_done for event in events) else None
+
+
+def _repeated_problem(grammar: Grammar, events: list[StreamEvent]) -> NotStored | None:
+    """CUT_OFF if events follow the end and end once more, as in a body that was sent twice.
+
+    Some gateways repeat the last event alone. A JSON-RPC batch has several responses.
+    """
+    ends = [grammar is not mcp.GRAMMAR and grammar.is_last(event) for event in events]
+    while ends and ends[-1]:
+        ends.pop()
+    return NotStored.CUT_OFF if any(ends) else None
 
 
 def _is_error(event: StreamEvent) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from addon.judging.endings import State, finish_problem, state_of, state_problem
+from addon.judging.endings import State, finish_problem, limit_problem, state_of, state_problem
 
 
 @pytest.mark.parametrize(
@@ -206,3 +206,19 @@ def test_every_state_of_bedrocks_jobs_is_known(service, shape):
     model = botocore.session.get_session().get_service_model(service)
 
     assert [word for word in model.shape_for(shape).enum if state_of(word) is State.UNKNOWN] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "keep", "problem"),
+    [
+        ("max_output_tokens", True, None),
+        ("content-filter", True, None),
+        ("", True, None),
+        (None, False, "incomplete"),
+        ("max_tool_calls", False, "incomplete"),
+        ("server_overload", True, "failed"),
+    ],
+)
+def test_a_reason_to_be_incomplete_must_be_a_limit(reason, keep, problem):
+    """A known limit, a maximum of anything, or no reason; any other is a failure."""
+    assert limit_problem(reason, keep) == problem

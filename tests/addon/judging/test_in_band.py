@@ -63,3 +63,10 @@ def test_tool_errors_inside_an_answer_are_part_of_it():
 
     assert not is_error({"type": "content_block_start", "content_block": block})
     assert not is_error_value({})
+
+
+def test_ok_false_is_an_error():
+    """Some APIs say `{"ok": false}` under a 200; `true` and other values say nothing."""
+    assert is_error({"ok": False})
+    assert not is_error({"ok": True})
+    assert not is_error({"ok": None})

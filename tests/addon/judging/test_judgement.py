@@ -433,7 +433,6 @@ def test_files_of_a_provider_are_stored_and_those_of_other_hosts_by_a_setting():
     assert at("/v1/models", b"<html>", "GET", "text/html", of_provider=True).reason == "html-page"
     assert at(content, b'{"cut": ', "GET").reason is None
     assert at(content, {"status": "in_progress"}, "GET").reason is None
-    assert at(content, b'{"a": 1}\n{"cut', "GET", "application/x-jsonl").reason is None
     assert at(content, b"data: half", "GET", "text/event-stream").reason is None
     assert (
         at(content, b'{"event_type":"stream-end"}', "GET", "application/x-jsonl", ended=False).reason
@@ -512,3 +511,98 @@ def test_a_model_never_answers_with_no_content(path):
     request = b'{"model": "m", "messages": []}'
 
     assert at(path, b"", media="", status=204, request=request).reason == "empty"
+
+
+@pytest.mark.parametrize("media", ["application/x-jsonl", "application/octet-stream", "text/plain", ""])
+def test_a_file_of_lines_that_is_cut_in_a_line_is_not_stored(media):
+    """A file of JSON lines is known by its type or by its first lines; its last line must be whole."""
+    content, whole = "/v1/files/f/content", b'{"custom_id": "a"}\n{"custom_id": "b"}\n'
+
+    assert at(content, whole, "GET", media).reason is None
+    assert at(content, whole[:-1], "GET", media).reason is None
+    assert at(content, whole[:-5], "GET", media).reason == "cut-off"
+    assert at(content, whole[:-3] + b"\n", "GET", media).reason == "cut-off"
+    assert at(content, b'[1]\n{"not": lines', "GET", "application/octet-stream").reason is None
+
+
+def test_only_a_declared_file_of_lines_is_judged_by_a_single_line():
+    """Batch results with one request may be cut in their only line; another file may hold anything."""
+    content = "/v1/messages/batches/b/results"
+
+    assert at(content, b'{"custom', "GET", "application/x-jsonl").reason == "cut-off"
+    assert at(content, b'{"custom', "GET", "application/octet-stream").reason is None
+
+
+def test_a_200_with_a_content_range_is_a_part():
+    """RFC 9110, 14.4: Content-Range says which part of the whole the body is, whatever the status."""
+    headers = ((b"content-type", b"application/json"), (b"Content-Range", b"bytes 0-10/400"))
+
+    answer = Answer("POST", "/v1/chat/completions", 200, headers, json.dumps(CHAT).encode())
+    assert judge(answer).reason == "partial-content"
+
+
+FOREIGN = {
+    "openai-chat": CHAT,
+    "openai-responses": {"object": "response", "status": "completed", "output": []},
+    "anthropic": {"type": "message", "role": "assistant", "content": [], "stop_reason": "end_turn"},
+    "gemini": {"candidates": [{"index": 0, "finishReason": "STOP"}]},
+    "bedrock-converse": {"output": {"message": {}}, "stopReason": "end_turn"},
+}
+
+
+@pytest.mark.parametrize("family", FOREIGN)
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/v1/chat/completions", "openai-chat"),
+        ("/openai/deployments/d/completions", "openai-chat"),
+        ("/v1/responses", "openai-responses"),
+        ("/v1/messages", "anthropic"),
+        ("/v1beta/models/m:generateContent", "gemini"),
+        ("/model/m/converse", "bedrock-converse"),
+        ("/v1/proxy", None),
+        ("/model/m/invoke", None),
+    ],
+)
+def test_an_endpoint_of_one_family_has_no_result_of_another(path, own, family):
+    """A whole answer in another family's grammar is not a result, but on a path that names no family it is."""
+    expected = None if own in (None, family) else "no-result"
+
+    assert at(path, FOREIGN[family], host="gateway.example").reason == expected
+
+
+def test_a_stream_of_another_family_is_no_result_either(samples):
+    """Anthropic's whole stream at OpenAI's path is not stored, and neither are Ollama's lines."""
+    anthropic = (samples / "streams" / "anthropic.bin").read_bytes()
+    ollama = (samples / "streams" / "ollama_chat.ndjson").read_bytes()
+
+    assert at("/v1/messages", anthropic, media="text/event-stream").reason is None
+    assert at("/v1/chat/completions", anthropic, media="text/event-stream").reason == "no-result"
+    assert at("/v1/chat/completions", ollama, media="application/x-ndjson").reason == "no-result"
+
+
+@pytest.mark.parametrize(
+    ("path", "request_body", "value"),
+    [
+        ("/v1/chat/completions", {"n": 2}, CHAT),
+        ("/v1/embeddings", {"input": ["a", "b"]}, {"data": [{"embedding": [1]}]}),
+    ],
+)
+def test_an_answer_with_fewer_results_than_asked_for_is_not_stored(path, request_body, value):
+    """One choice for `n=2` and one embedding for two inputs are not the whole result."""
+    assert at(path, value).reason is None
+    assert at(path, value, request=json.dumps(request_body).encode()).reason == "no-result"
+
+
+def test_a_completed_response_with_an_open_item_is_stored_with_pending_ones():
+    """The status of a response and of its items must agree, unless STORE_PENDING keeps what goes on."""
+    value = {
+        "object": "response",
+        "status": "completed",
+        "output": [{"type": "message", "status": "in_progress"}],
+    }
+
+    assert at("/v1/responses", value).reason == "not-finished"
+    assert at("/v1/responses", value, store_pending=True).reason is None
+    value["output"][0]["status"] = "completed"
+    assert at("/v1/responses", value).reason is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 LINES = "application/x-ndjson"
@@ -48,3 +50,14 @@ def test_lines_are_known_under_another_type(media, ask):
     )
     assert ask(b'{"done": false}\n{"done": false}\n', media).reason == "no-terminal-event"
     assert ask(b'{"a": 1}\n{"a": ', media).reason == "bad-json"
+
+
+@pytest.mark.parametrize("error", [{"error": "x", "done": True}, {"error": "x", "done": True, "model": "m"}])
+def test_an_error_in_a_known_stream_is_seen_whatever_else_its_line_holds(error, ask):
+    """Ollama may close its stream with an error; in a batch's file an error beside other members is one item's."""
+    start = json.dumps({"model": "m", "response": "a", "done": False}).encode()
+    end = json.dumps(error).encode()
+
+    assert ask(end, "application/x-ndjson").reason == "error-in-stream"
+    assert ask(start + b"\n" + end, "application/x-ndjson").reason == "error-in-stream"
+    assert ask(b'{"custom_id": "a", "error": {"code": "x"}}\n', "application/x-ndjson").reason is None

@@ -76,3 +76,23 @@ def test_incomplete_follows_the_setting(ask, sse):
 def test_an_error_beside_a_completed_status_is_a_failure(ask):
     """`error` must be null, whatever the status says."""
     assert ask(response("completed", error={"code": "server_error", "message": "m"})).reason == "failed"
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("max_output_tokens", None),
+        ("content_filter", None),
+        ("max_tool_calls", None),
+        (None, None),
+        ("server_overload", "failed"),
+    ],
+)
+def test_only_a_limit_makes_an_incomplete_response_whole(reason, expected, ask, sse):
+    """A response that is incomplete for another reason than a limit failed, streamed or not."""
+    value = {"object": "response", "status": "incomplete", "incomplete_details": {"reason": reason}}
+    stream = sse({"type": "response.incomplete", "response": value})
+
+    assert ask(value).reason == expected
+    assert ask(stream, "text/event-stream").reason == expected
+    assert ask(value, store_incomplete=False).reason == (expected or "incomplete")

@@ -78,3 +78,17 @@ def test_a_sentinel_after_another_grammars_end_is_no_part_of_it(ask, samples):
         assert ask(body + b"data: [DONE]\n\n", SSE).reason is None
         shorter = body[: body.rstrip(b"\n").rindex(b"\n\n") + 2]
         assert ask(shorter + b"data: [DONE]\n\n", SSE).reason is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["openai_chat.bin", "anthropic.bin", "openai_responses.bin", "cohere.bin", "mistral_conversation.sse"],
+)
+def test_a_stream_that_was_sent_twice_is_not_stored(name, ask, samples):
+    """Nothing follows the end of a stream, but some gateways repeat the last event alone."""
+    body = (samples / "streams" / name).read_bytes()
+    last = body[body.rstrip().rfind(b"\n\n") + 2 :]
+
+    assert ask(body, "text/event-stream").reason is None
+    assert ask(body + last, "text/event-stream").reason is None
+    assert ask(body + body, "text/event-stream").reason == "cut-off"
