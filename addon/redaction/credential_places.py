@@ -51,7 +51,7 @@ CREDENTIAL_HEADERS = (
 
 _LOOKS = re.compile(
     r"(?:^|[-_.])(?:token|secret|key|api-?key|auth|authorization|password|passwd|credentials?|signature|jwt|bearer)"
-    r"(?:$|[-_.\d])|(?:token|secret|apikey|password|credentials?)$|^code$",
+    r"(?:$|[-_.\d])|(?:token|secret|apikey|password|credentials?)$|^(?:code|pass|sk|ak)$",
     re.IGNORECASE,
 )
 

@@ -43,6 +43,10 @@ _SECRET_QUERY = re.compile(
     re.IGNORECASE,
 )
 _BACKSLASH = ord("\\")
+_SHORT_QUERY = frozenset({"pass", "sk", "ak"})
+_BEARER = re.compile(rb'(?i)(?<![\w-])bearer[ \t]+"?([^",\s]+)')
+# https://platform.openai.com/docs/guides/realtime-websocket: how browsers send the key.
+_SUBPROTOCOL = re.compile(rb"openai-insecure-api-key\.([^,\s]+)")
 _STAND_IN = "⟦minted:".encode()
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#@]*)@")
 _SEPARATORS = re.compile("[&;]")
@@ -58,6 +62,7 @@ _MAX_DECODED = 64 * 1024 * 1024
 
 def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
     """The credentials in a header's value, without their scheme. Basic credentials are also decoded (RFC 7617)."""
+    yield from _inside(value)
     if kind == UNKNOWN:
         yield from (Credential(kind, value[start:end]) for kind, start, end in shapes.find(value))
         return
@@ -69,11 +74,23 @@ def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
         # A signature is valid for one request only. The key's id stays valid.
         yield from (Credential("aws-key-id", key_id) for key_id in _SIGV4_KEY_ID.findall(value))
         return
-    yield Credential(kind, rest.strip() or scheme)
+    secret = rest.strip() or scheme
+    yield Credential(kind, secret)
+    yield from (Credential(kind, token) for token in _BEARER.findall(value) if token != secret)
     # `Token token="…"`, `Digest response="…"`
     yield from (Credential(kind, parameter) for parameter in _PARAMETER.findall(value))
     if scheme.lower() == b"basic":
         yield from _basic(kind, rest)
+
+
+def _inside(value: bytes) -> Iterator[Credential]:
+    """The credentials in a header's value that is JSON (`x-portkey-config`), a URL, or a list of subprotocols."""
+    if b":" in value or b"%" in value:
+        for kind, start, end in url_secrets.find(value):
+            yield from _parts(kind, value[start:end])
+    if value.lstrip()[:1] in (b"{", b"["):
+        yield from _json_credentials(value)
+    yield from (Credential("api-key", key) for key in _SUBPROTOCOL.findall(value))
 
 
 def _basic(kind: str, encoded: bytes) -> Iterator[Credential]:
@@ -110,7 +127,11 @@ def url_credentials(host: str, target: str) -> Iterator[Credential]:
         literal = unquote_to_bytes(value.encode("utf-8", "surrogatepass"))
         if literal.startswith(_STAND_IN):
             continue
-        if value and (_SECRET_QUERY.fullmatch(name) or credential_kind(name, literal.decode("latin-1"))):
+        if value and (
+            _SECRET_QUERY.fullmatch(name)
+            or name.lower() in _SHORT_QUERY
+            or credential_kind(name, literal.decode("latin-1"))
+        ):
             # `X-Amz-Credential` is `<key id>/<date>/<region>/…`.
             is_signer = name.lower().endswith("credential")
             yield Credential("query", literal.partition(b"/")[0] if is_signer else literal)

@@ -56,7 +56,7 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # A quick test: a name without any of these has no rule.
 SUSPECT = re.compile(
     r"key|token|secret|pass|pwd|credential|auth|jwt|bearer|connection|assertion|verifier|device|dsn|header|cookie"
-    r"|value|login"
+    r"|value|login|(?<![a-z])(?:pat|sas|sig)(?![a-z])|proxy.?url"
 )
 # The end of a last word, so that `wandbapikey` counts as well. Sources: RFC 6749, 7521, 7636, 8628, 8693, AWS STS,
 # gateways that take AWS credentials in a body (litellm), and the types of the SDKs, which a test walks through.
@@ -101,6 +101,9 @@ _ABOUT_WORDS = _set(
     version
     """
 )
+# Names whose values are credentials only if they look random.
+_MAYBE = _set("auth authheader basicauth proxyurl sig")
+_MAYBE_LAST = frozenset({"pat", "sas"})
 _DESCRIBING = _set(
     """
     apikey auth authentication authorization basicauth credential credentials login oauth password
@@ -171,6 +174,8 @@ def rule_of(name: str) -> Rule | None:
     if not words or "".join(words) in HARMLESS:
         return None
     kind = "-".join(words)
+    if "".join(words) in _MAYBE or words[-1] in _MAYBE_LAST:
+        return Rule(kind, certain=False)
     if words[-2:] == ["connection", "string"]:
         return Rule(kind, certain=True)
     while words and words[-1] in _VALUE_WORDS and len(words) > 1:

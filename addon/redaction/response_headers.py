@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from addon.redaction import shapes
+from addon.redaction import shapes, url_secrets
 from addon.redaction.credential_places import Place
 from addon.redaction.credentials_seen import has_secret_query
 from addon.redaction.member_names import is_credential_header, looks_secret
@@ -87,5 +87,7 @@ def _may_keep(name: bytes, value: bytes, dropped: set[bytes]) -> bool:
     if name in URL_HEADERS and is_stand_in(value.decode("latin-1")):
         return not shapes.find(value)
     if name in dropped or not _is_stored(name[:256]) or _hands_out_a_credential(name, value):
+        return False
+    if name == b"link" and url_secrets.has_secret(value.decode("latin-1")):
         return False
     return name not in _LOCATIONS or not (has_secret_query(value.decode("latin-1")) or shapes.find(value))

@@ -17,6 +17,8 @@ __all__ = ["carries_credentials"]
 # Members that a model wrote, or that the answer repeats from the request.
 _GENERATED = frozenset({"input", "arguments", "args", "parameters", "properties"})
 _XML = re.compile(rb"<(?:[\w.-]{1,64}:)?([\w-]{2,64})(?:\s[^<>]{0,1024})?>\s*([^<\s][^<]{0,8192}+)")
+# In an answer this signs a thought.
+_SIGNATURE = "sig"
 _BARE = frozenset({"key", "keys"})
 _BARE_KEY = re.compile(r"[A-Za-z0-9_+=-]{20,}")
 
@@ -72,6 +74,8 @@ def _in_value(value: Any) -> str | None:
 
 def _is_handed_out(sighting: Sighting) -> bool:
     value = sighting.holder[sighting.place]
+    if sighting.name.lower() == _SIGNATURE:
+        return False
     if not isinstance(value, str) or (sighting.kind == "header" and not is_credential_header(sighting.name)):
         return False
     # A bare `key` is mostly the key of an object in a store.

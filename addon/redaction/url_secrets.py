@@ -1,4 +1,7 @@
-"""Finds the credentials in URLs: user information, query parameters that grant access, secrets in path segments."""
+"""Finds the credentials in URLs: user information, query parameters that grant access, secrets in path segments.
+
+The keys in connection strings of Azure are found as well.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,14 @@ _AUTHORITY_ENDS = re.compile(rb"[/?#;]")
 _PARAMETER = re.compile(
     rb"[?&#]([A-Za-z0-9_.%-]{1,64}+)=([^&;#]++)|[/;]([A-Za-z0-9_.%-]{1,64}+)=([^?&;#/]++)"
 )
+# Storage, Service Bus and Web PubSub of Azure; emulators and proxies have keys of any length.
+_CONNECTION_KEY = re.compile(rb"(?:Account|SharedAccess|;Access)Key=([A-Za-z0-9+/_-]{8,}+)")
 # In a sentence or in Markdown, these follow a URL.
 _AFTER_URL = b").,;:!]}*"
 _SIGNATURES = frozenset(
     {"sig", "signature", "x-amz-signature", "x-goog-signature", "upload_id", "x-ms-signature"}
 )
-_SHORT_LIVED = frozenset({"code", "auth", "hmac", "ticket"})
+_SHORT_LIVED = frozenset({"code", "auth", "hmac", "ticket", "pass", "sk", "ak"})
 # Telegram bots, Slack and Discord webhooks, and what follows a segment that names a credential.
 _IN_PATH = re.compile(
     rb"(?i)/bot(?P<bot>[0-9]{3,20}(?::|%3A)[^/?#&\"\\\s<>]{3,})"
@@ -41,6 +46,14 @@ _IN_PATH = re.compile(
 
 def find(data: bytes) -> list[Finding]:
     """Every credential in a URL with a scheme in `data`, in order. Takes time linear in `len(data)`."""
+    findings = _in_urls(data)
+    if b"Key=" in data:
+        findings += (Finding("account-key", *match.span(1)) for match in _CONNECTION_KEY.finditer(data))
+        findings.sort(key=lambda finding: finding.start)
+    return findings
+
+
+def _in_urls(data: bytes) -> list[Finding]:
     if _SLASH not in data or not _has_scheme(data):
         return []
     findings: list[Finding] = []

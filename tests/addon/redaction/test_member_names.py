@@ -265,3 +265,13 @@ def test_every_field_of_the_sdks(sdk: str) -> None:
     for name in redacted:
         camel = re.sub("_([a-z0-9])", lambda match: match[1].upper(), name)
         assert list(sightings({camel: RANDOM})), camel
+
+
+@pytest.mark.parametrize(
+    "name", ["auth", "basic_auth", "authHeader", "pat", "github_pat", "sas", "sig", "proxy_url"]
+)
+def test_names_that_may_hold_a_credential(name: str) -> None:
+    """A random text under one of these names is redacted; words, numbers, lists of numbers and paths are not."""
+    assert list(sightings({name: RANDOM}))
+    for value in ("bearer", 17, [1, 2], "https://proxy.example:8080/"):
+        assert not list(sightings({name: value}))

@@ -59,3 +59,16 @@ def test_what_connection_names_goes_too() -> None:
 def test_locations(name: bytes, value: bytes, kept: bool) -> None:
     """A location is kept unless its URL grants access."""
     assert bool(keep_response_headers(((name, value),))) is kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (b'<https://h/x?access_token=a1>; rel="next"', False),
+        (b'</x?sig=a1>; rel="next"', False),
+        (b'<https://h/x?page_token=a1&page=2>; rel="next"', True),
+    ],
+)
+def test_links(value: bytes, kept: bool) -> None:
+    """A link (RFC 8288) is kept unless its URL grants access."""
+    assert bool(keep_response_headers(((b"Link", value),))) is kept

@@ -79,6 +79,13 @@ PLACES: dict[str, WireRequest] = {
     "gzip": request(JSON, ("content-encoding", "gzip"), body=gzip.compress(json.dumps({"api_key": SECRET}).encode())),
     "form": request(FORM, body=f"a=b&client_secret={quote(SECRET, safe='')}".encode()),
     "assertion": request(FORM, body=f"assertion={quote(SECRET, safe='')}&grant_type=x".encode()),
+    "JSON in a header": request(("x-portkey-config", json.dumps({"provider": "openai", "api_key": SECRET}))),
+    "URL in a header": request(("x-target-url", f"https://u:{quote(SECRET, safe='')}@h/")),
+    "referer": request(("referer", f"https://h/x?token={quote(SECRET, safe='')}")),
+    "subprotocol": request(("sec-websocket-protocol", f"realtime, openai-insecure-api-key.{SECRET}, openai-beta.realtime-v1")),
+    "quoted bearer": request(("authorization", f'Bearer "{SECRET}"')),
+    "two bearers": request(("authorization", f"Bearer a, Bearer {SECRET}")),
+    **{f"query {name}": request(target=f"/v1/x?{name}={quote(SECRET, safe='')}") for name in ("pass", "sk", "AK")},
     "multipart": request(("content-type", "multipart/form-data; boundary=B"),
                          body=f'--B\r\nContent-Disposition: form-data; name="api_key"\r\n\r\n{SECRET}\r\n--B--\r\n'.encode()),
 }  # fmt: skip

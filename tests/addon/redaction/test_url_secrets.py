@@ -22,6 +22,8 @@ from addon.redaction import url_secrets
         (b"https://hooks.slack.com/services/T00000000/B00000000/abcdefgh12345678", [b"abcdefgh12345678"]),
         (b"https://discord.com/api/webhooks/123456789012345678/abcdefghijklmnopqrst_-1", [b"abcdefghijklmnopqrst_-1"]),
         (b"https://h/token/0a7f3a9c1b2d4e6f80/x", [b"0a7f3a9c1b2d4e6f80"]),
+        (b"AccountName=a;AccountKey=c2hvcnQ0;EndpointSuffix=x", [b"c2hvcnQ0"]), (b"h;SharedAccessKey=0a7f3a9c1b2d", [b"0a7f3a9c1b2d"]),
+        (b"Endpoint=https://h;AccessKey=0a7f3a9c1b2d;Version=1.0;", [b"0a7f3a9c1b2d"]), (b"https://h/x?sk=0a7f3a9c1b2d4e6f80", [b"0a7f3a9c1b2d4e6f80"]),
         (b"https://u:p@h/ and https://v:q@h/", [b"u:p", b"v:q"]), (b"https://u:p@h/?api_key=k", [b"u:p", b"k"]),
     ],
 )  # fmt: skip
