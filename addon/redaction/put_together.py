@@ -24,6 +24,8 @@ __all__ = ["put_together"]
 _LONGEST, _END = 16 * 1024, 8 * 1024
 # Beside an `index` of any name, these tell apart streams that take turns.
 _STREAM_IDS = frozenset({"item_id", "itemId", "call_id", "message_id", "messageId", "type"})
+# Anthropic: SDKs append the deltas of a block to the text that the block started with.
+_BLOCK, _DELTA = "content_block", "delta"
 _HELD = 64 * 1024  # characters kept of one place
 _PLACES = 4096
 
@@ -40,7 +42,7 @@ def put_together(body: bytes, essence: str) -> Iterator[bytes]:
     elif kind is Kind.FRAMES:
         yield from _joined(_of_frames(body))
     elif kind in (Kind.LINES, Kind.JSON):
-        if body[:64].lstrip().startswith(b"["):
+        if body[:64].lstrip().startswith(b"[") or (kind is Kind.JSON and body.count(b'"text"') > 1):
             yield from _joined([_loaded(body)])
         elif kind is Kind.LINES or b"}\n{" in body:
             yield from _joined(_loaded(line) for line in BytesIO(body))
@@ -112,9 +114,13 @@ def _texts(value: Any) -> Iterator[tuple[int, str]]:
 
 def _members(place: int, members: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     beside = [
-        member
+        member.removesuffix("_delta").removesuffix("_start") if isinstance(member, str) else member
         for name, member in members.items()
         if isinstance(member, int | str) and (name in _STREAM_IDS or name.lower().endswith("index"))
     ]
     inner = hash((place, *beside)) if beside else place
-    return ((hash((inner, name)), member) for name, member in members.items())
+    texts = ((hash((inner, _DELTA if name == _BLOCK else name)), member) for name, member in members.items())
+    if "text" not in members or "type" in members:
+        return texts
+    # Gemini: some clients join all parts, and some leave out those that are thoughts.
+    return chain(texts, [(hash((inner, "text", bool(members.get("thought")))), members["text"])])

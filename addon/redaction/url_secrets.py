@@ -26,8 +26,8 @@ _AUTHORITY_ENDS = re.compile(rb"[/?#;]")
 _PARAMETER = re.compile(
     rb"[?&#]([A-Za-z0-9_.%-]{1,64}+)=([^&;#]++)|[/;]([A-Za-z0-9_.%-]{1,64}+)=([^?&;#/]++)"
 )
-# Storage, Service Bus and Web PubSub of Azure; emulators and proxies have keys of any length.
-_CONNECTION_KEY = re.compile(rb"(?:Account|SharedAccess|;Access)Key=([A-Za-z0-9+/_-]{8,}+)")
+# Azure Storage and Service Bus; emulators have keys of any length.
+_CONNECTION_KEY = re.compile(rb"(?:Account|SharedAccess)Key=([A-Za-z0-9+/_-]{8,}+)")
 # In a sentence or in Markdown, these follow a URL.
 _AFTER_URL = b").,;:!]}*"
 _SIGNATURES = frozenset(

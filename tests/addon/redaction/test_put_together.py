@@ -42,6 +42,16 @@ STREAMS = {
     "chat as JSON": (events(*map(chat, PIECES)), "application/json"),
     "two choices in turn": (events(*(chat(text, n) for text in PIECES for n in (0, 1))), EVENTS),
     "text of a message": (events(*(block(text, "text") for text in PIECES)), EVENTS),
+    "block that starts with text": (
+        events({"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": PIECES[0]}},
+               {"type": "content_block_delta", "index": 1,
+                "delta": {"type": "text_delta", "text": "".join(PIECES[1:])}}), EVENTS),
+    "beside thoughts": (events(*({"candidates": [{"content": {"parts": [
+        {"thought": True, "text": "Hm"}, {"text": text}]}}]} for text in PIECES)), EVENTS),
+    "parts of one answer": (json.dumps({"candidates": [{"content": {"parts": [
+        {"text": text} for text in PIECES]}}]}).encode(), "application/json"),
+    "parts after a thought": (json.dumps({"candidates": [{"content": {"parts": [
+        {"thought": True, "text": PIECES[0]}, {"text": "".join(PIECES[1:])}]}}]}).encode(), "application/json"),
     "thoughts": (events(*(block(text, "thinking") for text in PIECES)), EVENTS),
     "a tool's input": (events(*(block(text, "partial_json") for text in PIECES)), EVENTS),
     "plain events": (b"".join(b"data: %b\n\n" % text.encode() for text in PIECES), EVENTS),
