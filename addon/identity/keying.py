@@ -32,6 +32,7 @@ from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.messages import WireRequest
+from addon.redaction.nested_json import may_name_one_inside, redact_json_texts
 from addon.redaction.redact import (
     hashed,
     minted,
@@ -129,6 +130,7 @@ def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> byt
         markers = merged_markers(markers, _take_from_body(value, rules, family, head["path"]))
         if redacts:
             value = value.inner(redact_tree(value.value, _SAVED))
+            redact_json_texts(value.value)
             redact_members(value.value)
         ignore_fields(value.value, rules)
         return dump_saved(head, markers, value)
@@ -168,7 +170,8 @@ def _redacted_content(
         ignore_items(body, rules)
         return _model(body), dump_content(markers, body)
     found = redactions(saved)
-    takes_out = CREDENTIALS in body.notable or ignores_fields(rules)
+    is_nested = may_name_one_inside(saved)
+    takes_out = is_nested or CREDENTIALS in body.notable or ignores_fields(rules)
     if not found and not takes_out:
         return _model(body), saved
     texts = {redaction.text: redaction.safe for redaction in found}
@@ -179,7 +182,8 @@ def _redacted_content(
     if found:
         markers = merged_markers(redact_tree(markers, partial(_looked_up, texts)), [])
         body = body.inner(redact_tree(body.value, partial(_looked_up, texts)))
-    if _take_out(body, rules) or found:
+    changed = is_nested and redact_json_texts(body.value)
+    if _take_out(body, rules) or changed or found:
         saved = dump_content(markers, body)
     return _model(body), saved
 

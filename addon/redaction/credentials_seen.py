@@ -14,6 +14,7 @@ from addon.redaction import shapes, url_secrets
 from addon.redaction.credential_places import UNKNOWN, header_kind
 from addon.redaction.member_names import credential_kind
 from addon.redaction.members import may_name_one, sightings
+from addon.redaction.nested_json import may_name_one_inside, secrets_inside
 from addon.redaction.plain_text import readable, windows
 from addon.redaction.text_members import members_in
 from cache_store.answers.content_coding import BadCoding, decode
@@ -187,7 +188,8 @@ def _parts(kind: str, secret: bytes) -> Iterator[Credential]:
 
 def _json_credentials(text: bytes) -> Generator[Credential, None, bool]:
     """The credentials in a JSON text. Returns whether it is one."""
-    if not may_name_one(text):
+    is_nested = may_name_one_inside(text)
+    if not is_nested and not may_name_one(text):
         return True
     duplicates: list[Any] = []
 
@@ -209,6 +211,9 @@ def _json_credentials(text: bytes) -> Generator[Credential, None, bool]:
             yield Credential(kind, secret)
             if kind == "header":
                 yield from header_credentials(header_kind(name.encode("utf-8", "replace")) or kind, secret)
+    if is_nested and isinstance(value, dict | list):
+        for kind, secret_text in secrets_inside(value):
+            yield Credential(kind, secret_text.encode("utf-8", "surrogatepass"))
     return True
 
 

@@ -1,0 +1,57 @@
+"""Credentials in texts that are JSON themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from addon.identity import IdentityRules, identify
+from addon.identity.keying import key_of_saved
+from addon.messages import WireRequest
+from addon.redaction import Taint
+
+SECRET = 'made-up/SECRET+"credential=42'
+
+
+def request(arguments: Any) -> WireRequest:
+    """A request whose history has a tool call with these arguments."""
+    call = {"function": {"name": "login", "arguments": arguments}}
+    body = json.dumps({"messages": [{"role": "assistant", "tool_calls": [call]}]}).encode()
+    return WireRequest(
+        "POST", "https", "api.openai.com", 443, "/v1/x", ((b"content-type", b"application/json"),), body
+    )
+
+
+def arguments_with(secret: str) -> list[str]:
+    """The ways to write a secret into arguments."""
+    once = json.dumps({"user": "u", "password": secret})
+    return [
+        once,
+        json.dumps({"inner": once}),
+        json.dumps([{"inner": json.dumps([once])}]),
+        json.dumps({"auth": {"value": secret}}),
+    ]
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_redacted_and_learned(at: int) -> None:
+    """A credential in a tool's arguments is never saved, is known afterwards, and still tells requests apart."""
+    one, other = request(arguments_with(SECRET)[at]), request(arguments_with(SECRET + "3")[at])
+    rules = IdentityRules.parse()
+    identity = identify(one, rules)
+    assert b"SECRET" not in identity.request_json
+    assert identity.key != identify(other, rules).key
+    assert key_of_saved(identity.request_json, rules) == identity.key
+    taint = Taint()
+    taint.learn(one)
+    assert taint.found_in(SECRET.encode() + b" " * 20) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ['{"city": "Paris", "max_tokens": 5}', '{"password": ""}', '{"password": "x', "[1]"]
+)
+def test_other_arguments_stay(text: str) -> None:
+    """Arguments without a credential, and text that is not JSON, are saved as they are."""
+    assert json.dumps(text).encode() in identify(request(text), IdentityRules.parse()).request_json
