@@ -128,6 +128,9 @@ def url_credentials(host: str, target: str) -> Iterator[Credential]:
         literal = unquote_to_bytes(value.encode("utf-8", "surrogatepass"))
         if literal.startswith(_STAND_IN):
             continue
+        if b"=" in literal or b"@" in literal or b"%" in literal:
+            for kind, start, end in (*url_secrets.find(literal), *url_secrets.in_query(literal)):
+                yield from _parts(kind, literal[start:end])
         if value and (
             _SECRET_QUERY.fullmatch(name)
             or name.lower() in _SHORT_QUERY

@@ -20,6 +20,11 @@ _SLASH, _COLON = ord("/"), ord(":")
 _SCHEME_END = b"://"
 # Possessive and over one class of bytes: every byte is read once.
 _URL = re.compile(rb"://([^\s\"'<>\\`\x00-\x20]++)")
+# A URL in the query of another, encoded once or more.
+_ENCODED_URL = re.compile(rb"(?i)%(?:25)*3a%(?:25)*2f%(?:25)*2f([^\s\"'<>\\`&\x00-\x20]++)")
+_ENCODED_EQUALS = re.compile(rb"%(?:25)*3[Dd]")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ROUNDS, _LONGEST_ENCODED = 3, 64 * 1024
 # A quick test: most URLs have neither user information nor parameters.
 _MAY_HOLD = re.compile(rb"[@=]|/bot[0-9]|/services/T|/webhooks/|(?i:token|key|secret|password|sig)")
 _AUTHORITY_ENDS = re.compile(rb"[/?#;]")
@@ -47,6 +52,14 @@ _IN_PATH = re.compile(
 def find(data: bytes) -> list[Finding]:
     """Every credential in a URL with a scheme in `data`, in order. Takes time linear in `len(data)`."""
     findings = _in_urls(data)
+    if b"2F%" in data or b"2f%" in data:
+        for match in _ENCODED_URL.finditer(data):
+            text, places = _decoded(match[1])
+            at = match.start(1)
+            findings += (
+                Finding(kind, at + places[start], at + places[end]) for kind, start, end in _in_url(text)
+            )
+        findings = sorted(set(findings), key=lambda finding: finding.start)
     if b"Key=" in data:
         findings += (Finding("account-key", *match.span(1)) for match in _CONNECTION_KEY.finditer(data))
         findings.sort(key=lambda finding: finding.start)
@@ -90,7 +103,35 @@ def _in_userinfo(authority: bytes) -> Iterator[Finding]:
 
 
 def in_query(text: bytes, start: int = 0) -> Iterator[Finding]:
-    """The values of parameters that grant access, after `?`, `&`, `;`, `#` or `/`."""
+    """The values of parameters that grant access, after `?`, `&`, `;`, `#` or `/`, also in encoded URLs."""
+    plain = list(_in_parameters(text, start))
+    yield from plain
+    if _ENCODED_EQUALS.search(text, start):
+        found = {finding.start for finding in plain}
+        decoded, places = _decoded(text[start:])
+        for kind, begin, end in _in_parameters(decoded, 0):
+            if start + places[begin] not in found:
+                yield Finding(kind, start + places[begin], start + places[end])
+
+
+def _decoded(text: bytes) -> tuple[bytes, list[int]]:
+    """`text` with its escapes undone, and where each byte and the end stand in `text`. Only of its beginning."""
+    text = text[:_LONGEST_ENCODED]
+    places = list(range(len(text) + 1))
+    for _ in range(_ROUNDS):
+        decoded, kept, at = bytearray(), list[int](), 0
+        for match in _ESCAPE.finditer(text):
+            decoded += text[at : match.start()]
+            decoded.append(int(match[1], 16))
+            kept += places[at : match.start() + 1]
+            at = match.end()
+        if not at:
+            break
+        text, places = bytes(decoded + text[at:]), kept + places[at:]
+    return text, places
+
+
+def _in_parameters(text: bytes, start: int) -> Iterator[Finding]:
     for match in _PARAMETER.finditer(text, start):
         group = match.lastindex or 2
         if name := _parameter_name(match[group - 1]):

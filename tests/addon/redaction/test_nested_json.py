@@ -55,3 +55,20 @@ def test_redacted_and_learned(at: int) -> None:
 def test_other_arguments_stay(text: str) -> None:
     """Arguments without a credential, and text that is not JSON, are saved as they are."""
     assert json.dumps(text).encode() in identify(request(text), IdentityRules.parse()).request_json
+
+
+@pytest.mark.parametrize(
+    "value", ["https%3A%2F%2Fh%2Fx%3Ftoken%3D", "https%253A%252F%252Fh%253Fapi_key%253D"]
+)
+def test_an_encoded_url_in_a_query(value: str) -> None:
+    """A credential in a URL that is encoded in another's query is never saved, and still tells requests apart."""
+    secret = "0a7f3a9c1b2d4e6f80"
+    rules = IdentityRules.parse()
+    one, other = (
+        WireRequest("GET", "https", "api.openai.com", 443, f"/v1/x?u={value}{end}", (), b"")
+        for end in (secret, secret + "1")
+    )
+    identity = identify(one, rules)
+    assert secret.encode() not in identity.request_json
+    assert identity.key != identify(other, rules).key
+    assert key_of_saved(identity.request_json, rules) == identity.key

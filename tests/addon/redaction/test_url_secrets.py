@@ -24,6 +24,8 @@ from addon.redaction import url_secrets
         (b"https://h/token/0a7f3a9c1b2d4e6f80/x", [b"0a7f3a9c1b2d4e6f80"]),
         (b"AccountName=a;AccountKey=c2hvcnQ0;EndpointSuffix=x", [b"c2hvcnQ0"]), (b"h;SharedAccessKey=0a7f3a9c1b2d", [b"0a7f3a9c1b2d"]),
         (b"Endpoint=https://h;AccessKey=0a7f3a9c1b2d;Version=1.0;", [b"0a7f3a9c1b2d"]), (b"https://h/x?sk=0a7f3a9c1b2d4e6f80", [b"0a7f3a9c1b2d4e6f80"]),
+        (b"https://h/x?u=https%3A%2F%2Fh%2Fx%3Ftoken%3D0a7f3a9c1b2d4e6f80%26a%3D1", [b"0a7f3a9c1b2d4e6f80"]),
+        (b"u=https%3a%2f%2fu%3ap%40h%2f&a=1", [b"u%3ap"]), (b"https%253A%252F%252Fh%253Fapi_key%253Dk1&b", [b"k1"]),
         (b"https://u:p@h/ and https://v:q@h/", [b"u:p", b"v:q"]), (b"https://u:p@h/?api_key=k", [b"u:p", b"k"]),
     ],
 )  # fmt: skip
