@@ -1,4 +1,4 @@
-"""Explains a miss: the nearest recorded request, how it differs, and a remedy. Pure."""
+"""Explains a miss: the nearest recorded request, how it differs, a remedy. Reads only what it is given."""
 
 from addon.diagnosis.diagnosing import Candidates, Diagnosis, diagnose, diagnose_saved
 from addon.diagnosis.differences import Difference

@@ -1,1 +1,1 @@
-"""The proxy's surroundings: its CA, trusted roots, client variables, a company's proxy. Imports only settings."""
+"""The proxy's surroundings: CA, trusted roots, client variables, a company's proxy. Of `addon` imports settings."""

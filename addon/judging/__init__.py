@@ -1,4 +1,4 @@
-"""Decides whether an answer is whole and successful. Pure: it reads bytes and may import only `cache_store`."""
+"""Decides whether an answer is whole and successful. Pure: it reads bytes; of `addon` it imports nothing."""
 
 from __future__ import annotations
 
