@@ -267,6 +267,46 @@ def test_public_modules_say_what_is_public(path: Path) -> None:
     assert not any(name.startswith("_") for name in public)
 
 
+@cache
+def _taken_by(*folders: str) -> frozenset[tuple[str, str]]:
+    """(module, name) for every name that the files below `folders` take from a module, by import or attribute."""
+    taken: set[tuple[str, str]] = set()
+    for path in (path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        taken |= set(_imported(path))
+        aliases = {
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in ast.walk(_tree(path))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                taken.add((aliases.get(node.value.id, ""), node.attr))
+    return frozenset(taken)
+
+
+@_ids([path for path in MODULES if path.name != "__init__.py" and path.parts[:2] != ("addon", "cli")])
+def test_what_is_public_is_used(path: Path) -> None:
+    """By another module of ours, or by its own module and a test; a class may be the type of what is."""
+    name, tree = _name(path), _tree(path)
+    types = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    types |= {node.name.id for node in tree.body if isinstance(node, ast.TypeAlias)}
+    public = [
+        one
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if node.targets[0].id == "__all__"
+        for one in ast.literal_eval(node.value)
+    ]
+    read = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    tested = {one for module, one in _taken_by("tests") if module == name}
+    used = {one for module, one in _taken_by("addon", "cache_store") if module == name}
+    # `provider_proxy_start.py` runs `main` of a module by name.
+    assert [one for one in public if one not in used | types | (read & tested) | {"main"}] == []
+
+
 @_ids(MODULES)
 def test_no_module_is_named_like_one_of_the_standard_librarys(path: Path) -> None:
     """mitmproxy puts a script's folder on sys.path: such a module would be imported in the place of the other."""

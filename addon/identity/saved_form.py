@@ -16,7 +16,7 @@ from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
 
 __all__ = [
-    "KEY_PREFIX",
+    "_KEY_PREFIX",
     "dump_content",
     "dump_head",
     "dump_saved",
@@ -25,7 +25,7 @@ __all__ = [
     "read_head",
 ]
 
-KEY_PREFIX = "pp2-"
+_KEY_PREFIX = "pp2-"
 """The version of keys. Any change to what is hashed needs a new one."""
 
 _HASHER = hashlib.sha256(b"provider-proxy request identity 2\0")
@@ -40,7 +40,7 @@ def key_of(saved: bytes) -> str:
     """The key of a saved form: `pp2-` and 64 hex digits."""
     hasher = _HASHER.copy()
     hasher.update(saved)
-    return KEY_PREFIX + hasher.hexdigest()
+    return _KEY_PREFIX + hasher.hexdigest()
 
 
 def parse_saved(request_json: bytes) -> Document:
