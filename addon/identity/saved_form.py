@@ -16,7 +16,6 @@ from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
 
 __all__ = [
-    "_KEY_PREFIX",
     "dump_content",
     "dump_head",
     "dump_saved",
