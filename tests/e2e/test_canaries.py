@@ -19,7 +19,7 @@ from tests.e2e.clients import session
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
 from tests.e2e.test_sdks import environment_of
-from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events, message_answer
+from tests.e2e.upstream import Exchange, Upstream, answer_for, chat_events
 
 Start = Callable[..., Proxy]
 
@@ -83,17 +83,8 @@ def echo(exchange: Exchange) -> None:
     elif "echo-stream" in exchange.path:
         sent = exchange.headers.get("authorization", "")
         exchange.stream(chat_events([sent[at : at + 4] for at in range(0, len(sent), 4)]))
-    elif exchange.path.endswith("/messages"):
-        exchange.json(message_answer("ok"))
-    elif "converse" in exchange.path:
-        exchange.json(
-            {
-                "output": {"message": {"role": "assistant", "content": [{"text": "x"}]}},
-                "stopReason": "end_turn",
-            }
-        )
     else:
-        exchange.json(chat_answer("ok"))
+        exchange.json(answer_for(exchange.path.partition("?")[0], "ok"))
 
 
 RAW_PLACES = {

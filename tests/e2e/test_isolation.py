@@ -85,7 +85,9 @@ def command(tmp_path: Path) -> tuple[str, ...]:
     """The console script as pip writes it; an older installation has another."""
     script = tmp_path / "bin" / "provider-proxy"
     script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\n{CONSOLE_SCRIPT}")
+    # A first line cannot name a path with a blank; pip then writes a shell's line that Python reads as a text.
+    first = f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''\n"
+    script.write_text(first + CONSOLE_SCRIPT)
     script.chmod(0o755)
     return (str(script),)
 

@@ -198,13 +198,40 @@ def make_ca(folder: Path) -> tuple[trustme.LeafCert, Path]:
     return ca.issue_cert(*NAMES), path
 
 
+def answer_for(path: str, text: str) -> dict[str, object]:
+    """A whole answer in the shape that a path asks for."""
+    if path.endswith("/messages"):
+        return message_answer(text)
+    if path.endswith("/responses"):
+        content = [{"type": "output_text", "text": text, "annotations": []}]
+        message = {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": content,
+        }
+        return {
+            "id": "resp_1",
+            "object": "response",
+            "created_at": 1,
+            "status": "completed",
+            "output": [message],
+        }
+    if path.endswith(":generateContent"):
+        return {
+            "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}]
+        }
+    if path.endswith("/converse"):
+        output = {"message": {"role": "assistant", "content": [{"text": text}]}}
+        usage = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}
+        return {"output": output, "stopReason": "end_turn", "usage": usage}
+    return chat_answer(text)
+
+
 def default_script(exchange: Exchange) -> None:
     """Answers each request differently, in the shape that its path asks for."""
-    text = f"answer {exchange.number}"
-    if exchange.path.endswith("/messages"):
-        exchange.json(message_answer(text))
-    else:
-        exchange.json(chat_answer(text))
+    exchange.json(answer_for(exchange.path.partition("?")[0], f"answer {exchange.number}"))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from addon.exchange import coordination as coordination_module
 from addon.exchange import lookup
 from addon.exchange.decisions import Forward, Hit
 from addon.judging.reasons import NotStored
+from addon.messages import LiveAnswer
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import (
@@ -315,7 +316,12 @@ async def test_a_background_response_is_an_action_and_a_plain_one_is_not(memory:
         target="/v1/responses", body=b'{"model": "m", "input": "i", "background": true}'
     )
     plain = chat_request(target="/v1/responses", body=b'{"model": "m", "input": "i"}')
+    body = (
+        b'{"id":"resp_1","object":"response","created_at":1,"status":"completed","output":[{"type":"message",'
+        b'"role":"assistant","status":"completed","content":[{"type":"output_text","text":"answer"}]}]}'
+    )
+    answer = LiveAnswer(200, "OK", ((b"content-type", b"application/json"),), body)
     for request in (background, plain):
-        await run.record("answer", request)
-    assert await run.hit(plain) == "answer"
+        assert await run.answering.keep(await run.forward(request), answer) is None
+    assert isinstance(await run.ask(plain), Hit)
     await run.forward(background)
