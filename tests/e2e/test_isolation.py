@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -168,7 +169,7 @@ def test_the_demo(command: tuple[str, ...], environ: dict[str, str], tmp_path: P
 def test_workers(command: tuple[str, ...], environ: dict[str, str], tmp_path: Path, foreign: Path) -> None:
     """Worker processes start, and serve."""
     two = "import json, os, time, urllib.request as u\nwhile len(json.load(u.urlopen(os.environ['HTTPS_PROXY'] + '/-/stats'))['workers']) < 2: time.sleep(0.1)"
-    script = f'unset PYTHONPATH; cd /; exec {sys.executable} -c "{two}"'
+    script = f'unset PYTHONPATH; cd /; exec {shlex.quote(sys.executable)} -c "{two}"'
     user = _User(command, environ, tmp_path, str(foreign))
     done = user(foreign, "run", "--workers", "2", "--", "sh", "-c", script)
     assert done.returncode == 0, done.stderr
