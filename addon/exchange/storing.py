@@ -155,6 +155,8 @@ class Storing:
         helper = lane_helper()
         if helper is None:
             return entry_or_reason(origin, answer.whole(), self._settings, taint)
+        if taint.found_in():  # too many credentials are in flight, which the helper would not know
+            return NotStored.SECRET
         return helper.call(_entry_in_helper, origin, answer.whole(), self._settings, taint.known())
 
     async def _remember(self, host: str, digest: str, status: int) -> None:

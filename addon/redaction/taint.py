@@ -110,7 +110,8 @@ class Taint:
                 in_flight[at] = (weakref.ref(request, forget), distinctive)
                 if len(distinctive) > _MOST_OF_REQUEST:
                     crowded.add(at)
-            new = [one for one in distinctive[:_MOST_OF_REQUEST] if self._remember(*one)]
+                    distinctive = distinctive[:_MOST_OF_REQUEST]
+            new = [one for one in distinctive if self._remember(*one)]
             self._evict()
             return new
 

@@ -14,6 +14,7 @@ import pytest
 
 from addon.messages import WireRequest
 from addon.redaction import Taint
+from addon.redaction.credentials_seen import Credential
 
 SECRET = "made-up/SECRET+credential=42"
 
@@ -311,3 +312,11 @@ def test_a_request_with_thousands_of_credentials_keeps_everything_from_being_sto
     assert taint.found_in(b"nothing at all") == "too-many"
     del crowded
     assert taint.found_in(b"nothing at all") is None
+
+
+def test_all_credentials_of_another_process_are_remembered() -> None:
+    """However many they are: a process that judges a big answer gets those of every request in flight."""
+    taint = Taint(most=1500)
+    credentials = [Credential("header", b"made-up-credential-%05d" % number) for number in range(1500)]
+    taint.add(credentials)
+    assert taint.found_in(b"- made-up-credential-01499 -") == "header"
