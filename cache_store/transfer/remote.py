@@ -90,15 +90,18 @@ class Remote:
         import obstore
 
         left = digests
-        while left:
+        for attempt in range(1, _TRIES + 1):
             places = [_place(digest) for digest in sorted(left)]
             try:
                 self._ask(lambda: obstore.delete(self._quick, places))  # noqa: B023 - called at once
                 return
             except FileNotFoundError:
-                # Another job's `--replace` was faster. One by one, the first missing pack stops the removal.
-                before, left = left, left & self.packs()
-                if left == before:
+                # Another job's `--replace` was faster, or uploads its own pack again. The first missing pack stops
+                # the removal of the rest.
+                left = left & self.packs()
+                if not left:
+                    return
+                if attempt == _TRIES:
                     raise
 
     def _ask[T](self, work: Callable[[], T]) -> T:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
 
 from cache_store.errors import TransferError, UsageError
@@ -63,6 +65,26 @@ def test_packs_that_another_job_removed_do_not_keep_the_others(tmp_path: Path) -
     for digest in digests - gone:
         remote.store(digest, tmp_path / "a")
     remote.remove(digests)
+    assert remote.packs() == set()
+
+
+def test_a_pack_that_is_uploaded_again_while_it_is_removed_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 404 for a pack that the listing shows again is no fault: the removal is tried once more."""
+    remote = Remote((tmp_path / "bucket").as_uri())
+    (tmp_path / "a").write_bytes(b"content")
+    remote.store("1" * 64, tmp_path / "a")
+    delete = obstore.delete
+    answers = [FileNotFoundError("404 Not Found")]
+
+    def missing_once(store: Any, places: list[str]) -> None:
+        if answers:
+            raise answers.pop()
+        delete(store, places)
+
+    monkeypatch.setattr(obstore, "delete", missing_once)
+    remote.remove({"1" * 64})
     assert remote.packs() == set()
 
 
