@@ -72,6 +72,8 @@ class StoreAccess:
 
     def get(self, key: str) -> Entry | None:
         """The entry under `key` in the first tier; an unusable one is a miss. Raises StoreError."""
+        if self._closed:  # a request that waited when the proxy stopped; reading would open the cache again
+            raise StoreUnavailable("the proxy is stopping")
         try:
             return self._store.get(key)
         except EntryError as error:

@@ -353,7 +353,9 @@ def test_the_cache_is_the_owners_alone(start_proxy: Start, upstream: Upstream, t
     cache = tmp_path / ".provider-proxy" / "cache"
     assert cache.stat().st_mode & 0o777 == 0o700
     assert not any(b"PRIVATE KEY" in text for _, text in bytes_below(tmp_path))
-    assert DiskStore(cache).stats().entries == 0
+    store = DiskStore(cache)
+    assert store.stats().entries == 0
+    store.close()
 
 
 @pytest.mark.parametrize(("path", "answer"), [

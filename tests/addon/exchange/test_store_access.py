@@ -256,6 +256,16 @@ def test_closing_finishes_the_writes(tmp_path: Path, counts: RunCounts) -> None:
     store.close()
 
 
+def test_a_closed_store_is_not_read(counts: RunCounts) -> None:
+    """A request that waited when the proxy stopped does not open the cache again."""
+    store = _Broken()
+    access = StoreAccess(store, counts)
+    access.close()
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        access.get("pp1-a")
+    assert store.threads == []
+
+
 def test_closing_closes_the_store(counts: RunCounts) -> None:
     """In each writing thread and here: every thread has connections of its own."""
     store = _Broken()
