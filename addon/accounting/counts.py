@@ -26,6 +26,7 @@ def worse_tier(one: str, other: str) -> str:
 class HostCounts:
     """Counts of one intercepted host. Times are in seconds; bytes are those of bodies.
 
+    `retried` are refused misses that had been refused seconds before: SDKs repeat a 502, and that is one miss.
     `live` are forwarded requests. `saved_seconds` is the recorded duration of the hits less the time they took.
     `not_stored` counts live answers by the reason. `failures` counts live requests that got no success, by status
     (`429`) or by the reason why there is no answer (`unreachable`, `client-left`).
@@ -34,6 +35,7 @@ class HostCounts:
     requests: int = 0
     hits: int = 0
     misses: int = 0
+    retried: int = 0
     stored: int = 0
     refused: int = 0
     bypassed: int = 0

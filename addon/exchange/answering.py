@@ -24,6 +24,7 @@ from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
 from addon.exchange.minted import digest_of, uploads_in
 from addon.exchange.refused_answers import RefusedAnswers
+from addon.exchange.retries import Retries
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
 from addon.identity import Identity, identify
@@ -78,6 +79,7 @@ class Answering:
         self._storing = Storing(settings, store, peer, counts)
         self._lanes = Lanes("identity")
         self._refused = RefusedAnswers(settings.cache_dir)
+        self._retries = Retries()
         explaining.refused_line = self._refused.line
         explaining.keeps_question = settings.save_request
 
@@ -203,18 +205,22 @@ class Answering:
                 entry = replace(entry, headers=without_foreign_urls(entry.headers, forward.request.host))
                 await self._note_uploads(entry.headers, entry.key, entry.body)
             return self._hit(forward, entry, counts)
-        counts.misses += 1
         forward.identity = self._without_credentials(forward.identity)
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent the rest of the budget.
         late = await self._peer.take() if forward.mode.forwards else ""
         if forward.mode.forwards and not late:
+            counts.misses += 1
             if started_by := starting_key(upload_id(forward.request.target)):
                 await self._restart_upload(forward, started_by)
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
                 self.explaining.start_soon(forward.key, forward.identity, stored=forward.mode.stores)
             return self._counted(forward, counts, over)
+        if self._retries.is_retry(forward.key):
+            counts.retried += 1
+        else:
+            counts.misses += 1
         self._release_repeat(forward)
         self._end_flight(forward, Outcome.ABANDONED)
         self._counts.over_budget += bool(late)

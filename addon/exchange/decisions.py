@@ -27,22 +27,24 @@ class Hit:
 
 
 class OwnAnswer(NamedTuple):
-    """Answer with this JSON of our own. `retryable`: an equal request may succeed a moment later."""
+    """Answer with this JSON of our own. `kind` is the error type. `retryable`: a later equal one may succeed."""
 
     status: int
     body: bytes
     cache_status: str
+    kind: str
     retryable: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
         """The answer's headers, our marks last.
 
-        OpenAI's and Anthropic's SDKs retry a 5xx unless `x-should-retry` is false.
+        OpenAI's and Anthropic's SDKs retry a 5xx unless `x-should-retry` is false. AWS's SDKs show
+        `x-amzn-errortype` (restJson1 in the Smithy specification).
         """
         final = {} if self.retryable else {"x-should-retry": "false"}
         marks = {CACHE_HEADER: "false", STATUS_HEADER: self.cache_status}
-        return {"content-type": "application/json", **final, **marks}
+        return {"content-type": "application/json", "x-amzn-errortype": self.kind, **final, **marks}
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The answers that provider-proxy gives itself: misses, refusals, wrong use, a provider that cannot be reached.
 
-Each body is a JSON object in the shape that OpenAI's and Anthropic's SDKs both turn into a readable exception.
+Each body is a JSON object that every provider's SDK turns into a readable exception. Most SDKs read `error`. AWS's
+read a `message` at the top, and the kind from a header.
 """
 
 from __future__ import annotations
@@ -163,10 +164,18 @@ def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
 def _answer(
     status: int, kind: str, message: str, cache_status: str, *, retryable: bool = False, **more: Any
 ) -> OwnAnswer:
-    """A body of `{"type": "error", "error": {"type": …, "code": …, "message": …, …}}`; `kind` is type and code."""
-    error = {"type": kind, "code": kind, "message": message, **more}
-    body = json.dumps({"type": "error", "error": error}, ensure_ascii=False).encode("utf-8", "replace")
-    return OwnAnswer(status, body, cache_status, retryable)
+    """A body of `{"type": "error", "error": {"type": …, "code": …, "message": …, …}, "message": …}`; `kind` is type
+    and code.
+    """
+    error = {
+        "message": message,
+        "type": kind,
+        "code": kind,
+        **more,
+    }  # the message first: some SDKs cut a long body
+    whole = {"type": "error", "error": error, "message": message}
+    body = json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace")
+    return OwnAnswer(status, body, cache_status, kind, retryable)
 
 
 FOREIGN_SITE = _answer(

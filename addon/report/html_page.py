@@ -138,7 +138,7 @@ def _misses(run: dict[str, Any]) -> str:
 
 
 def _miss(miss: dict[str, Any]) -> str:
-    badges = [plural(miss["times"], "time")] if miss["times"] > 1 else []
+    badges = [plural(miss["times"], "try", "tries")] if miss["times"] > 1 else []
     badges += (
         [plural(miss["follows"], "later miss follows", "later misses follow")] if miss["follows"] else []
     )

@@ -56,7 +56,7 @@ def _misses(run: dict[str, Any]) -> list[str]:
     lines = ["", "### Misses", ""]
     for miss in run["missed"][:_MISSES]:
         asked = f" “{_text(miss['question'])}”" if miss["question"] else ""
-        times = plural(miss["times"], "time")
+        times = plural(miss["times"], "try", "tries")
         if miss["follows"]:
             times += f", {plural(miss['follows'], 'later miss', 'later misses')} from it"
         lines.append(f"- **{_text(miss['place'])}**{asked} ({_text(miss['key'][:12])}…, {times})")

@@ -89,7 +89,7 @@ def _nothing_near(run: dict[str, Any]) -> list[str]:
 def _times(miss: dict[str, Any]) -> str:
     said = []
     if miss["times"] > 1:
-        said.append(f"{miss['times']} times")
+        said.append(f"{miss['times']} tries")
     if miss["follows"]:
         said.append(f"{plural(miss['follows'], 'later miss follows', 'later misses follow')} from it")
     return f" ({', '.join(said)})" if said else ""

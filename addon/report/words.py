@@ -62,6 +62,10 @@ def side_lines(run: dict[str, Any]) -> list[str]:
     if failures := run["total"]["failures"]:
         items = ", ".join(f"{name} \u00d7{count}" for name, count in sorted(failures.items()))
         lines.append(f"live requests without success: {items}")
+    if retried := run["total"]["retried"]:
+        lines.append(
+            f"asked again within seconds after a miss, so not counted twice: {plural(retried, 'request')}"
+        )
     for title, counted in (
         ("not stored", run["total"]["not_stored"]),
         ("refused", run["refusals"]),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -97,23 +100,49 @@ def test_sdks_record_and_replay_with_the_provider_stopped(
     assert upstream.count == 2
 
 
-def test_a_miss_reads_well_in_an_sdks_exception(start_proxy: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The openai and anthropic SDKs raise at once, with our message, and do not retry."""
-    import anthropic
-    import openai
+# The SDKs that `sdk_misses.py` drives: the place that they ask, and the number of requests if a 502 answers them.
+_PLACES = {
+    "openai": ("api.openai.com/v1/chat/completions", 1),
+    "anthropic": ("api.anthropic.com/v1/messages", 1),
+    "google": ("generativelanguage.googleapis.com/v1", 1),
+    "groq": ("api.groq.com/openai/v1/chat/completions", 1),
+    "mistral": ("api.mistral.ai/v1/chat/completions", 1),
+    "together": ("api.together.xyz/", 1),
+    "hugging_face": ("router.huggingface.co/v1/chat/completions", 1),
+    "cohere": ("api.cohere.com/v2/chat", 3),  # three, seconds apart
+    "bedrock": ("bedrock-runtime.us-east-1.amazonaws.com/model/m/converse", 3),
+    "bedrock_streamed": ("bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream", 3),
+}
 
-    proxy = start_proxy(None, "read-only-require-hit")
-    with environment_of(proxy, monkeypatch):
-        with openai.OpenAI(api_key="sk-x") as client, pytest.raises(openai.InternalServerError) as raised:
-            client.chat.completions.create(model="gpt-4.1", messages=[{"role": "user", "content": "x"}])
-        assert "no recorded answer for POST api.openai.com/v1/chat/completions" in str(raised.value)
-        with (
-            anthropic.Anthropic(api_key="sk-x") as other,
-            pytest.raises(anthropic.InternalServerError) as also,
-        ):
-            other.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}])
-        assert "no recorded answer for POST api.anthropic.com/v1/messages" in str(also.value)
-    assert "2 requests" in proxy.stop()
+
+@pytest.mark.parametrize(
+    ("status", "sdks", "tries"),
+    [(502, [sdk for sdk in _PLACES if sdk != "cohere"], 13), (400, ["openai", "cohere", "bedrock"], 3)],
+)
+def test_a_miss_explains_itself_in_the_exception_of_every_sdk(
+    start_proxy: Start, status: int, sdks: list[str], tries: int
+) -> None:
+    """`str(exception)` holds our message. An SDK that asks three times has missed once; a 400 ends it at once."""
+    proxy = start_proxy(None, "read-only-require-hit", miss_status=str(status))
+    script = Path(__file__).with_name("sdk_misses.py")
+    done = subprocess.run(
+        [sys.executable, script, *sdks],
+        env=proxy.client_environ(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = json.loads(done.stdout or "{}")
+    assert list(said) == sdks, done.stderr
+    for sdk in sdks:
+        assert f"provider-proxy: no recorded answer for POST {_PLACES[sdk][0]}" in said[sdk]
+        assert "Nothing is recorded for " in said[sdk]
+    report = proxy.stop()
+    assert f"{tries} requests, 0.0 % hits" in report
+    again = tries - len(sdks)
+    counted = f"asked again within seconds after a miss, so not counted twice: {again} requests\n"
+    assert counted in report or not again
 
 
 def test_httpx(start_proxy: Start, upstream: Upstream) -> None:

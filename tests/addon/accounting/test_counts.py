@@ -49,6 +49,7 @@ def test_it_becomes_json() -> None:
         "requests": 3,
         "hits": 2,
         "misses": 0,
+        "retried": 0,
         "stored": 0,
         "refused": 0,
         "bypassed": 0,

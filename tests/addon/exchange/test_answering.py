@@ -89,6 +89,18 @@ async def test_a_miss_in_require_hit_is_refused(memory: MemoryStore) -> None:
     assert run.host == {"requests": 1, "misses": 1}
 
 
+async def test_a_refused_request_that_is_asked_again_has_missed_once(memory: MemoryStore) -> None:
+    """SDKs repeat a 502. A forwarded miss counts each time, because each may be recorded."""
+    run = Run(memory, cache_mode="read-only-require-hit")
+    for text in ("a", "a", "b", "a"):
+        await run.own(chat_request(text))
+    assert run.host == {"requests": 4, "misses": 2, "retried": 2}
+    live = Run(memory, cache_mode="write-only")
+    for _ in range(2):
+        await live.forward()
+    assert live.host == {"requests": 2, "misses": 2, "live": 2}
+
+
 @pytest.mark.parametrize("mode", ["read-only-require-hit", "read-write"])
 async def test_a_credential_sent_as_a_model_or_a_method_is_shown_nowhere(
     memory: MemoryStore, mode: str

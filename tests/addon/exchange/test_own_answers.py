@@ -34,9 +34,10 @@ def _unreachable(error: str) -> str:
 
 
 def test_an_error_has_the_shape_that_sdks_read() -> None:
-    """Type and code are the kind; other fields lie beside the message, null ones too."""
+    """Type and code are the kind; other fields lie beside the message, null ones too; AWS reads the outer message."""
     body = json.loads(_miss().body)
     message = body["error"].pop("message")
+    assert message == body.pop("message")
     assert message.startswith("provider-proxy: no recorded answer for POST h/v1 (mode read-only-require-hit")
     assert body == {
         "type": "error",
@@ -53,6 +54,7 @@ def test_an_own_answer_is_marked() -> None:
     """Its headers say that it is not from the cache, why, and that a retry cannot help."""
     assert _miss().headers == {
         "content-type": "application/json",
+        "x-amzn-errortype": "provider_proxy_cache_miss",
         "x-should-retry": "false",
         "x-provider-proxy-cache": "false",
         "cache-status": 'provider-proxy; fwd=miss; key="pp1-a"',

@@ -120,11 +120,12 @@ def test_a_head_answer_keeps_the_recorded_length() -> None:
 @pytest.mark.parametrize(("method", "body"), [("POST", b"why"), ("HEAD", b"")])
 def test_an_own_answer_is_marked_and_not_to_be_retried(method: str, body: bytes) -> None:
     """For HEAD the length stays and the body goes."""
-    answer = OwnAnswer(418, b"why", "provider-proxy; fwd=bypass; detail=x")
+    answer = OwnAnswer(418, b"why", "provider-proxy; fwd=bypass; detail=x", "kind")
     made = own_answer(_request(method), answer)
     assert (made.status_code, made.raw_content) == (418, body)
     assert dict(made.headers) == {
         "content-type": "application/json",
+        "x-amzn-errortype": "kind",
         "x-should-retry": "false",
         "x-provider-proxy-cache": "false",
         "cache-status": "provider-proxy; fwd=bypass; detail=x",

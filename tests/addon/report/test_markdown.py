@@ -21,6 +21,6 @@ def test_a_run_with_two_hosts_and_a_miss() -> None:
     assert text.startswith("## provider-proxy: 75.0 % hits, 8 requests\n")
     assert "**Gate failed:** \\-\\-min\\-hit\\-rate 1\\: 6 of 8 requests were hits" in text
     assert "| **all** | 8 | 6 | 2 | 0 | 0 | 0 | 0 | 0 B | 0.0 s | 0.0 s |" in text
-    assert "(pp1\\-01234567…, 1 time, 1 later miss from it)" in text
+    assert "(pp1\\-01234567…, 1 try, 1 later miss from it)" in text
     assert "differs at /model" in text
     assert "“Who \\*wrote\\* it?”" in text
