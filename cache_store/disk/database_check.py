@@ -67,21 +67,23 @@ _TABLE = (
     " value BLOB"
 )
 _TRIGGER = 'CREATE TRIGGER Settings_{} ON Cache FOR EACH ROW BEGIN UPDATE Settings SET value = value {}"; END'
-_SCHEMA = frozenset({
-    "CREATE TABLE Settings ( key TEXT NOT NULL UNIQUE, value)",
-    f"CREATE TABLE Cache ( {_TABLE})",
-    "CREATE UNIQUE INDEX Cache_key_raw ON Cache(key, raw)",
-    "CREATE INDEX Cache_tag_rowid ON Cache(tag, rowid)",
-    "CREATE INDEX Cache_expire_time ON Cache (expire_time)",
-    "CREATE INDEX Cache_store_time ON Cache (store_time)",
-    "CREATE INDEX Cache_access_time ON Cache (access_time)",
-    "CREATE INDEX Cache_access_count ON Cache (access_count)",
-    _TRIGGER.format("count_insert AFTER INSERT", '+ 1 WHERE key = "count'),
-    _TRIGGER.format("count_delete AFTER DELETE", '- 1 WHERE key = "count'),
-    _TRIGGER.format("size_insert AFTER INSERT", '+ NEW.size WHERE key = "size'),
-    _TRIGGER.format("size_update AFTER UPDATE", '+ NEW.size - OLD.size WHERE key = "size'),
-    _TRIGGER.format("size_delete AFTER DELETE", '- OLD.size WHERE key = "size'),
-})  # fmt: skip
+_SCHEMA = frozenset(
+    {
+        "CREATE TABLE Settings ( key TEXT NOT NULL UNIQUE, value)",
+        f"CREATE TABLE Cache ( {_TABLE})",
+        "CREATE UNIQUE INDEX Cache_key_raw ON Cache(key, raw)",
+        "CREATE INDEX Cache_tag_rowid ON Cache(tag, rowid)",
+        "CREATE INDEX Cache_expire_time ON Cache (expire_time)",
+        "CREATE INDEX Cache_store_time ON Cache (store_time)",
+        "CREATE INDEX Cache_access_time ON Cache (access_time)",
+        "CREATE INDEX Cache_access_count ON Cache (access_count)",
+        _TRIGGER.format("count_insert AFTER INSERT", '+ 1 WHERE key = "count'),
+        _TRIGGER.format("count_delete AFTER DELETE", '- 1 WHERE key = "count'),
+        _TRIGGER.format("size_insert AFTER INSERT", '+ NEW.size WHERE key = "size'),
+        _TRIGGER.format("size_update AFTER UPDATE", '+ NEW.size - OLD.size WHERE key = "size'),
+        _TRIGGER.format("size_delete AFTER DELETE", '- OLD.size WHERE key = "size'),
+    }
+)
 
 
 def check_database(directory: Path, timeout: float = 2.0, *, read_only: bool = False) -> None:

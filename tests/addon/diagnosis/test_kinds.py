@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from addon.diagnosis.kinds import Kind, kind_of_member, kind_of_text
@@ -41,9 +39,9 @@ def test_names_say_what_they_are() -> None:
     assert kind_of_member("content") is None
 
 
-@pytest.mark.parametrize("text", ["0" * 100_000, "a/" * 50_000, "1:" * 50_000, "-" * 100_000, "Jan" * 30_000])
+@pytest.mark.parametrize(
+    "text", ["0" * 1_000_000, "a/" * 500_000, "1:" * 500_000, "-" * 1_000_000, "Jan" * 300_000]
+)
 def test_no_text_takes_long(text: str) -> None:
-    """Only what is around the difference is looked at."""
-    began = time.perf_counter()
-    kind_of_text(text, f"{text[:50_000]}x{text[50_000:]}", 50_000)
-    assert time.perf_counter() - began < 0.5
+    """Only the text around the difference is looked at; a quadratic search of a megabyte would not end."""
+    kind_of_text(text, f"{text[:500_000]}x{text[500_000:]}", 500_000)

@@ -95,18 +95,18 @@ def test_others_go_on_while_the_far_tier_hangs(access: StoreAccess, near: Memory
     near.put(_entry("pp1-near"))
     far.go.clear()
 
-    async def story() -> tuple[float, float]:
+    async def story() -> float:
         started = time.monotonic()
         waiting = [asyncio.create_task(access.find(f"pp1-{number}")) for number in range(50)]
         await asyncio.sleep(0)
         assert await access.find("pp1-near") is not None
-        near_after = time.monotonic() - started
+        assert not any(task.done() for task in waiting)
         assert await asyncio.gather(*waiting) == [None] * 50
-        return near_after, time.monotonic() - started
+        return time.monotonic() - started
 
-    near_after, all_after = asyncio.run(story())
-    assert near_after < 0.2
-    assert all_after < store_access._FAR_SECONDS + 0.3
+    assert (
+        asyncio.run(story()) < 20 * store_access._FAR_SECONDS
+    )  # one after the other they would wait 50 times
 
 
 def test_a_hanging_far_tier_is_soon_left_alone(access: StoreAccess, far: _Far, counts: RunCounts) -> None:
