@@ -14,11 +14,13 @@ from addon.cli.context import cache_options, open_store_for_reading, read_settin
 from addon.cli.keys import matches
 from addon.cli.output import print_json, say
 from addon.settings.state_folder import STATE_FOLDER
+from cache_store.disk.disk_store import DiskStore
 from cache_store.errors import CorruptEntry, UsageError
 
 __all__ = ["diff", "explain"]
 
 _MOST_BYTES = 2**26
+_INDEX_SECONDS = 2.0  # how long to wait for an index that lacks entries
 
 
 @click.command()
@@ -95,6 +97,8 @@ def _explain_file(path: Path, cache_dir: str | None) -> dict[str, Any]:
             raise UsageError(
                 "this cache has no index of its requests; name a cache directory on this machine"
             )
+        if isinstance(near, DiskStore):
+            near.catch_up(_INDEX_SECONDS)
         return diagnose(key, data, label, near).as_dict()
 
 

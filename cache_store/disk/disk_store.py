@@ -6,23 +6,35 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import batched
 from pathlib import Path
 
 from diskcache import Cache, Timeout
 
 from cache_store.disk.cache_handles import READ_SECONDS, CacheHandles, database_errors
 from cache_store.disk.decoded_entries import DecodedEntries
-from cache_store.disk.merging import is_newer, merge_newer, merge_run, read_entry, read_head, write_entry
+from cache_store.disk.listing import Recorded, is_still_there, keys_after, recorded_after
+from cache_store.disk.merging import (
+    delete_all,
+    is_newer,
+    merge_newer,
+    merge_run,
+    read_entry,
+    read_head,
+    write_entry,
+)
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, StoreUnavailable
-from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex, catch_up
+from cache_store.nearest.catching_up import CatchUp
+from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex
 from cache_store.nearest.sketch import Sketch
 from cache_store.store import Store, StoreStats
 
 __all__ = ["DiskStore"]
 
 _MERGE_SECONDS = 60.0  # two staged runs may end at once
-_CATCH_UP_SECONDS = 0.5  # how long one miss waits at most for the index of nearest entries
+_BATCH = 500  # entries removed in one transaction
+_IN_MEMORY = 10_000  # entries in the index of a cache that cannot be written
 _KEY_PREFIX = "pp"
 
 
@@ -41,7 +53,7 @@ class DiskStore:
         self._decoded = DecodedEntries()
         self._handles = CacheHandles(self.directory, self._on_open, replaces_damaged=replaces_damaged)
         self._index = NearestIndex(self.directory)
-        self._index_is_complete = False
+        self._catching_up = CatchUp(self._index, self)
 
     @property
     def local(self) -> Store:
@@ -86,7 +98,7 @@ class DiskStore:
         """
 
         def work(cache: Cache) -> bool:
-            with cache.transact():
+            with cache.disk.removing_later(), cache.transact():
                 if began_at is not None and is_newer(cache, entry.key, began_at):
                     return False
                 write_entry(cache, entry)
@@ -102,13 +114,23 @@ class DiskStore:
         self._index.remove(key)
         return removed
 
-    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Store those of `entries` that are newer than the entries under their keys, in one transaction.
+    def remove_all(self, keys: Iterable[str]) -> Iterator[int]:
+        """Remove the entries under `keys`, many in one transaction; yields how many each one removed."""
+        for batch in batched(keys, _BATCH):
+            yield self._write(lambda cache, batch=batch: delete_all(cache, batch))  # type: ignore[misc]
+            self._index.remove(*batch)
+        self._index.shrink()
 
-        Returns the stored ones without their bodies. The index takes them in when it is next asked.
+    def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Store those of `entries` that win against the entries under their keys, in one transaction.
+
+        Returns the stored ones without their bodies.
         """
         batch = list(entries)
-        return self._write(lambda cache: merge_newer(cache, batch))
+        stored = self._write(lambda cache: merge_newer(cache, batch))
+        if stored:
+            self._index.add(*stored)
+        return stored
 
     def _write[T](self, work: Callable[[Cache], T]) -> T:
         with database_errors():
@@ -137,22 +159,34 @@ class DiskStore:
                 except Timeout:
                     if time.monotonic() > until:
                         raise
-        for key in removed:
-            self._index.remove(key)
-        for entry in stored:
-            self._index.add(entry)
+        for keys in batched(removed, _BATCH):
+            self._index.remove(*keys)
+        for entries in batched(stored, _BATCH):
+            self._index.add(*entries)
         return len(stored)
 
     def clear(self) -> int:
-        return sum(self.remove(key) for key in list(self.keys()))
+        return sum(self.remove_all(list(self.keys())))
 
     def keys(self) -> Iterator[str]:
-        """Every entry's key, in the order of first recording."""
+        """Every entry's key, in the order of recording."""
         with database_errors():
             yield from (key for key in self._handles.opened().patient if key.startswith(_KEY_PREFIX))
 
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        """The first `limit` keys that sort behind `key`."""
+        with database_errors():
+            return keys_after(self._handles.opened().patient, key, limit)
+
+    def recorded_after(self, mark: Recorded | None) -> Iterator[Recorded]:
+        """The entries that were stored after `mark`: all of them if it is None, or not in the cache any more."""
+        with database_errors():
+            cache = self._handles.opened().patient
+            known = mark is not None and is_still_there(cache, mark)
+            yield from recorded_after(cache, mark.place if mark and known else 0)
+
     def iterate(self) -> Iterator[Entry]:
-        """Every entry that can be used, in the order of first recording."""
+        """Every entry that can be used, in the order of recording."""
         for key in self.keys():
             try:
                 entry = self.get(key)
@@ -167,25 +201,32 @@ class DiskStore:
             return StoreStats(entries=len(cache) - 1, bytes=cache.volume())
 
     def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
-        """The keys of the entries most like `wanted`, best first. Reads no entry."""
-        self._catch_up()
+        """The keys of the entries most like `wanted`, best first. Reads no entry, and does not wait for the index
+        if that lacks some."""
+        self._start_catching_up()
         return self._index.nearest(wanted, limit)
 
     def endpoints_of(self, host: str) -> HostEndpoints:
-        self._catch_up()
+        self._start_catching_up()
         return self._index.endpoints_of(host)
+
+    def catch_up(self, seconds: float) -> None:
+        """Wait at most `seconds` until the index holds every entry."""
+        self._start_catching_up()
+        self._catching_up.wait(seconds)
 
     def close(self) -> None:
         """Close the database; the next call opens it again. Other threads' connections close with their threads."""
+        self._catching_up.stop()
         self._handles.close()
         self._index.close()
 
     def _on_open(self, is_read_only: bool) -> None:
+        self._catching_up.stop(wait=False)  # it may be what opens the cache again, or wait for that
         self._index.close()
-        self._index = NearestIndex(None if is_read_only else self.directory)
-        self._index_is_complete = False
+        self._index = NearestIndex(self.directory, read_only=is_read_only)
+        self._catching_up = CatchUp(self._index, self, _IN_MEMORY if is_read_only else None)
 
-    def _catch_up(self) -> None:
-        if not self._index_is_complete:
-            self._handles.opened(READ_SECONDS)  # the index is a hint: do not wait for a writer
-            self._index_is_complete = catch_up(self._index, self, _CATCH_UP_SECONDS)
+    def _start_catching_up(self) -> None:
+        self._handles.opened(READ_SECONDS)  # the index is a hint: do not wait for a writer
+        self._catching_up.start()

@@ -13,7 +13,7 @@ from cache_store.disk.safe_disk import Pieces
 from cache_store.entry import Entry, wins
 from cache_store.errors import CorruptEntry, EntryError
 
-__all__ = ["is_newer", "merge_newer", "merge_run", "read_entry", "read_head", "write_entry"]
+__all__ = ["delete_all", "is_newer", "merge_newer", "merge_run", "read_entry", "read_head", "write_entry"]
 
 
 def read_entry(data: bytes, key: str) -> Entry:
@@ -37,12 +37,20 @@ def read_head(cache: Any, key: str) -> Entry | None:
 
 
 def write_entry(cache: Cache, entry: Entry) -> None:
-    """Store `entry`, replacing whatever is there."""
+    """Store `entry` behind all others, replacing whatever is there. Call it in `removing_later` and `transact`."""
+    if entry.key in cache:
+        cache.delete(entry.key)  # diskcache would leave the new entry at the old one's place
     pieces = entry.pieces()
     if sum(map(len, pieces)) < cache.disk_min_file_size:
         cache.set(entry.key, b"".join(pieces))
     else:
         cache.set(entry.key, Pieces(pieces), read=True)
+
+
+def delete_all(cache: Cache, keys: Iterable[str]) -> int:
+    """Remove the entries under `keys` in one transaction; how many there were."""
+    with cache.disk.removing_later(), cache.transact():
+        return sum(bool(cache.delete(key)) for key in keys)
 
 
 def is_newer(cache: Cache, key: str, moment: float) -> bool:

@@ -55,7 +55,7 @@ class ReadOnlyCache:
 
         Raises CorruptEntry.
         """
-        rows = self._read("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
+        rows = self.rows("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
         if not rows:
             return None
         mode, filename, value = rows[0]
@@ -65,15 +65,15 @@ class ReadOnlyCache:
             return None  # the value file is gone: a miss, as with diskcache
 
     def __iter__(self) -> Iterator[str]:
-        for key, raw in self._read("SELECT key, raw FROM Cache ORDER BY rowid"):
+        for key, raw in self.rows("SELECT key, raw FROM Cache ORDER BY rowid"):
             yield self.disk.get(key, raw)
 
     def __len__(self) -> int:
-        return int(self._read("SELECT count(*) FROM Cache")[0][0])
+        return int(self.rows("SELECT count(*) FROM Cache")[0][0])
 
     def volume(self) -> int:
         """The size of the database and the value files in bytes."""
-        (files,) = self._read("SELECT total(size) FROM Cache")[0]
+        (files,) = self.rows("SELECT total(size) FROM Cache")[0]
         return (self._directory / DATABASE).stat().st_size + int(files)
 
     def close(self) -> None:
@@ -81,6 +81,7 @@ class ReadOnlyCache:
         with self._lock:
             self._connection.close()
 
-    def _read(self, query: str, *values: str) -> list[Any]:
+    def rows(self, query: str, *values: str | int) -> list[Any]:
+        """The result of a query."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()

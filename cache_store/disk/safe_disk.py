@@ -166,6 +166,11 @@ class SafeCache(Cache):  # type: ignore[misc]  # diskcache ships no types
     def __init__(self, directory: Path, timeout: float) -> None:
         super().__init__(str(directory), timeout=timeout, disk=SafeDisk, **SETTINGS)
 
+    def rows(self, query: str, *values: str | int) -> list[Any]:
+        """The result of a query."""
+        found: list[Any] = self._sql(query, values).fetchall()
+        return found
+
     @property
     def _con(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = super()._con

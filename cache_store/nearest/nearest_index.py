@@ -14,19 +14,17 @@ import sqlite3
 import stat
 import struct
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+from urllib.parse import quote
 
 from cache_store.entry import Entry
-from cache_store.errors import EntryError
 from cache_store.nearest.sketch import Sketch, sketch
-from cache_store.store import StoreStats
 
-__all__ = ["INDEX", "HostEndpoints", "IndexedStore", "NearestIndex", "catch_up"]
+__all__ = ["INDEX", "HostEndpoints", "NearestIndex"]
 
 INDEX = "nearest.db"
 """The name of the index file in the cache directory."""
@@ -47,56 +45,69 @@ _FEATURES = (
 )
 _SCHEMA = (_ENTRIES, "CREATE INDEX entry_by_place ON entry (host, endpoint)", _FEATURES)
 _WAIT = 0.2  # seconds to wait for another process's lock; after that the update is skipped
-_MAX_ENTRIES = 40  # entries read for one feature; a feature that more entries share says little
+_MAX_ENTRIES = 40  # entries listed under one feature; a feature that more entries share says little
+_ADD_FEATURE = (
+    "INSERT OR IGNORE INTO feature SELECT ?1, ?2"  # noqa: S608 - a constant
+    f" WHERE (SELECT count(*) FROM (SELECT 1 FROM feature WHERE feature = ?1 LIMIT {_MAX_ENTRIES}))"
+    f" < {_MAX_ENTRIES}"
+)
 _CANDIDATES = 64
 _COMMON = 0.1  # the weight of such a feature
 _CHAIN = 3.0  # the weight of a shared beginning of the conversation, against 1 of any other feature
 _KEY = 200  # longest key
 
 
-class IndexedStore(Protocol):
-    """A store whose entries an index follows."""
-
-    def keys(self) -> Iterator[str]:
-        """Every entry's key."""
-
-    def head(self, key: str) -> Entry | None:
-        """The entry under `key` without its body. Raises EntryError."""
-
-    def stats(self) -> StoreStats:
-        """How many entries there are."""
-
-
 class NearestIndex:
-    """The index in `directory`, or in memory if that is None. Its first use opens it. No method raises."""
+    """The index in `directory`, or in memory if that is None. Its first use opens it. No method raises.
 
-    def __init__(self, directory: Path | None) -> None:
+    With `read_only`, an index in the directory is used as it is; if there is none, the index is in memory.
+    """
+
+    def __init__(self, directory: Path | None, *, read_only: bool = False) -> None:
         self._open: sqlite3.Connection | None = None
+        self._read_only = read_only
         self._path = None if directory is None else directory / INDEX
         self._lock = threading.Lock()
 
-    def add(self, entry: Entry) -> None:
-        """Add `entry` unless its key is already there."""
-        sketched = sketch(entry.label, entry.request_json)
-        with self._lock, suppress(sqlite3.Error):
-            _add(self._opened(), entry.key, sketched)
+    def add(self, *entries: Entry) -> None:
+        """Add those of `entries` whose keys are not there yet, in one step."""
+        sketched = [(entry.key, sketch(entry.label, entry.request_json)) for entry in entries]
+        self._change(_add, sketched)
 
-    def remove(self, key: str) -> None:
-        """Remove the entry under `key`."""
-        with self._lock, suppress(sqlite3.Error):
-            _remove(self._opened(), key)
+    def remove(self, *keys: str) -> None:
+        """Remove the entries under `keys`, in one step."""
+        self._change(_remove, keys)
 
-    def keys(self) -> set[str]:
-        """Every key in the index."""
+    def keys_after(self, key: str, limit: int) -> list[str]:
+        """The first `limit` keys that sort behind `key`."""
+        query = "SELECT key FROM entry WHERE key > ? AND typeof(key) = 'text' ORDER BY key LIMIT ?"
         with self._lock, suppress(sqlite3.Error):
-            return {str(key) for (key,) in self._opened().execute("SELECT key FROM entry")}
-        return set()
+            return [found for (found,) in self._opened().execute(query, (key, limit))]
+        return []
+
+    def is_fixed(self) -> bool:
+        """Whether nothing can be added."""
+        with self._lock, suppress(sqlite3.Error):
+            return bool(self._opened().execute("PRAGMA query_only").fetchone()[0])
+        return False
 
     def count(self) -> int:
         """How many entries the index holds; -1 if it cannot be read."""
         with self._lock, suppress(sqlite3.Error):
             return int(self._opened().execute("SELECT count(*) FROM entry").fetchone()[0])
         return -1
+
+    def shrink(self) -> None:
+        """Give the space of removed entries back to the file system, if that is most of the file."""
+        with self._lock, suppress(sqlite3.Error):
+            connection = self._opened()
+            pages, unused = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count")
+            )
+            if unused * 2 > pages:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
         """The keys of the entries most like `wanted`, best first.
@@ -130,9 +141,21 @@ class NearestIndex:
         if self._open is not None:
             self._open.close()
 
+    def _change[T](self, work: Callable[[sqlite3.Connection, T], None], items: Iterable[T]) -> None:
+        """Do `work` on all items in one transaction. If that fails, the index differs until `CatchUp` sees it."""
+        with self._lock, suppress(sqlite3.Error):
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for item in items:
+                    work(connection, item)
+            finally:
+                connection.execute("COMMIT")
+
     def _opened(self) -> sqlite3.Connection:
         if self._open is None:
-            self._open = _open(self._path)
+            found = _open_to_read(self._path) if self._path is not None and self._read_only else None
+            self._open = found or _open(None if self._read_only else self._path)
         return self._open
 
 
@@ -154,6 +177,30 @@ def _open(path: Path | None) -> sqlite3.Connection:
     return opened
 
 
+def _open_to_read(path: Path) -> sqlite3.Connection | None:
+    """The index at `path` if it is ours and can be read."""
+    connection = None
+    try:
+        if not _plain(path) or not path.exists():
+            return None
+        log = Path(f"{path}-wal")
+        how = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"  # as `connect_to_read` does
+        connection = _connect(f"file:{quote(str(path))}?{how}")
+        connection.execute("PRAGMA query_only = ON")
+        if _has_our_schema(connection):
+            return connection
+    except (sqlite3.Error, OSError):
+        pass
+    if connection is not None:
+        connection.close()
+    return None
+
+
+def _has_our_schema(connection: sqlite3.Connection) -> bool:
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 16").fetchall()
+    return {sql for (sql,) in rows} == set(_SCHEMA)
+
+
 def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
     """The connection if its schema is ours or still empty; otherwise None, and the connection is closed.
 
@@ -162,8 +209,7 @@ def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
     try:
         if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             return _made(connection)
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 16").fetchall()
-        if {sql for (sql,) in rows} == set(_SCHEMA):
+        if _has_our_schema(connection):
             connection.execute("PRAGMA synchronous = OFF")  # a crash loses hints only
             return connection
     except sqlite3.OperationalError:
@@ -175,8 +221,10 @@ def _if_ours(connection: sqlite3.Connection) -> sqlite3.Connection | None:
     return None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_WAIT, check_same_thread=False, isolation_level=None)
+def _connect(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=_WAIT, check_same_thread=False, isolation_level=None, uri=isinstance(path, str)
+    )
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     return connection
@@ -210,21 +258,15 @@ def _clear(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-def _add(connection: sqlite3.Connection, key: str, sketched: Sketch) -> None:
+def _add(connection: sqlite3.Connection, item: tuple[str, Sketch]) -> None:
+    key, sketched = item
     features = (*sketched.chain, *sketched.loose)
-    blob = struct.pack(f">{len(features)}q", *features)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        row = connection.execute(
-            "INSERT OR IGNORE INTO entry (key, host, endpoint, features) VALUES (?, ?, ?, ?) RETURNING id",
-            (key, sketched.host, sketched.endpoint, blob),
-        ).fetchone()
-        if row is not None:
-            connection.executemany(
-                "INSERT OR IGNORE INTO feature VALUES (?, ?)", ((feature, row[0]) for feature in features)
-            )
-    finally:
-        connection.execute("COMMIT")
+    row = connection.execute(
+        "INSERT OR IGNORE INTO entry (key, host, endpoint, features) VALUES (?, ?, ?, ?) RETURNING id",
+        (key, sketched.host, sketched.endpoint, struct.pack(f">{len(features)}q", *features)),
+    ).fetchone()
+    if row is not None:
+        connection.executemany(_ADD_FEATURE, ((feature, row[0]) for feature in features))
 
 
 def _remove(connection: sqlite3.Connection, key: str) -> None:
@@ -232,13 +274,9 @@ def _remove(connection: sqlite3.Connection, key: str) -> None:
     if row is None or not isinstance(row[1], bytes):
         return
     features = struct.unpack(f">{len(row[1]) // 8}q", row[1][: len(row[1]) // 8 * 8])
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        pairs = ((feature, row[0]) for feature in features)
-        connection.executemany("DELETE FROM feature WHERE feature = ? AND entry = ?", pairs)
-        connection.execute("DELETE FROM entry WHERE id = ?", (row[0],))
-    finally:
-        connection.execute("COMMIT")
+    pairs = ((feature, row[0]) for feature in features)
+    connection.executemany("DELETE FROM feature WHERE feature = ? AND entry = ?", pairs)
+    connection.execute("DELETE FROM entry WHERE id = ?", (row[0],))
 
 
 def _nearest(connection: sqlite3.Connection, wanted: Sketch, limit: int) -> list[str]:
@@ -282,23 +320,3 @@ def _scored(connection: sqlite3.Connection, wanted: Sketch) -> defaultdict[int, 
 def _entries_with(connection: sqlite3.Connection, feature: int) -> list[int]:
     query = "SELECT entry FROM feature WHERE feature = ? LIMIT ?"
     return [entry for (entry,) in connection.execute(query, (feature, _MAX_ENTRIES)) if type(entry) is int]
-
-
-def catch_up(index: NearestIndex, store: IndexedStore, seconds: float) -> bool:
-    """Bring `index` in line with `store` for at most `seconds`; whether it is complete.
-
-    They differ after a bulk load, a crash, or work by an older version.
-    """
-    until = time.monotonic() + seconds
-    if store.stats().entries == index.count():
-        return True
-    indexed, stored = index.keys(), set(store.keys())
-    for key in indexed - stored:
-        index.remove(key)
-    for key in stored - indexed:
-        if time.monotonic() > until:
-            return False
-        with suppress(EntryError):
-            if (entry := store.head(key)) is not None:
-                index.add(entry)
-    return True

@@ -80,12 +80,12 @@ def test_an_unknown_key_is_no_entry(store: DiskStore) -> None:
 
 
 def test_entries_are_listed_removed_and_counted(store: DiskStore) -> None:
-    """Keys come in the order of first recording; our own format row is not among them."""
+    """Keys come in the order of recording; our own format row is not among them."""
     for name in "bca":
         store.put(replace(ENTRY, key=f"pp1-{name}"))
     store.put(replace(ENTRY, key="pp1-b", body=b"again"))
-    assert list(store.keys()) == ["pp1-b", "pp1-c", "pp1-a"]
-    assert [entry.key for entry in store.iterate()] == ["pp1-b", "pp1-c", "pp1-a"]
+    assert list(store.keys()) == ["pp1-c", "pp1-a", "pp1-b"]
+    assert [entry.key for entry in store.iterate()] == ["pp1-c", "pp1-a", "pp1-b"]
     assert store.stats().entries == 3
     assert store.remove("pp1-c") is True
     assert store.stats().entries == 2

@@ -82,13 +82,14 @@ def test_notes_of_the_caches_own_are_no_requests(store: DiskStore | MemoryStore)
 
 
 def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
-    """Entries that were stored without it are taken in at the first question."""
+    """Entries that were stored without it are taken in once a question is asked."""
     store = DiskStore(tmp_path)
     for name in "abc":
         store.put(entry(f"pp1-{name}", f"question number {name} of many"))
     store.close()
     for path in tmp_path.glob(f"{INDEX}*"):
         path.unlink()
+    store.catch_up(30)
     assert store.nearest(wanted("question number b of many"))[0] == "pp1-b"
     store.close()
 
@@ -100,6 +101,7 @@ def test_an_entry_that_went_unseen_is_taken_out(tmp_path: Path) -> None:
     index = NearestIndex(tmp_path)
     index.add(entry("pp1-gone", "a question"))
     index.close()
+    store.catch_up(30)
     assert store.nearest(wanted("a question")) == ["pp1-a"]
     store.close()
 
@@ -142,6 +144,7 @@ def test_a_foreign_index_is_made_anew(make: object, tmp_path: Path) -> None:
         path.unlink()
     make(folder / INDEX)  # type: ignore[operator]
     store.put(entry("pp1-b", "another question"))
+    store.catch_up(30)
     assert sorted(store.nearest(wanted("a question"))) == ["pp1-a", "pp1-b"]
     assert not Path(f"{folder / INDEX}-journal").exists()
     outside = tmp_path / "outside.db"
@@ -196,3 +199,60 @@ def test_threads_share_it(tmp_path: Path) -> None:
         thread.join()
     assert index.endpoints_of("h.example") == [("POST /v1/chat", 40)]
     index.close()
+
+
+def test_what_many_share_is_listed_for_some_only(tmp_path: Path) -> None:
+    """A feature of every entry takes a bounded number of rows, so that the index does not grow with what says
+    nothing; rare features are still found."""
+    index = NearestIndex(tmp_path)
+    index.add(*(entry(f"pp1-{n:03d}", "the same beginning", f"question {n}") for n in range(100)))
+    index.close()
+    connection = sqlite3.connect(tmp_path / INDEX)
+    (most,) = connection.execute(
+        "SELECT max(n) FROM (SELECT count(*) AS n FROM feature GROUP BY feature)"
+    ).fetchone()
+    connection.close()
+    assert most == 40
+    assert index.nearest(wanted("the same beginning", "question 77"))[0] == "pp1-077"
+    index.close()
+
+
+def test_space_is_given_back(tmp_path: Path) -> None:
+    """After most entries are removed, the file shrinks; after a few, it stays as it is."""
+    store = DiskStore(tmp_path)
+    store.put_newer(entry(f"pp1-{n:04d}", f"question {n} of so many") for n in range(2000))
+    index = tmp_path / INDEX
+
+    def size() -> int:
+        store.close()
+        return index.stat().st_size
+
+    full = size()
+    assert sum(store.remove_all(f"pp1-{n:04d}" for n in range(100))) == 100
+    assert size() >= full
+    assert list(store.remove_all([f"pp1-{n:04d}" for n in range(100, 2100)])) == [500, 500, 500, 400]
+    assert size() < full / 10
+    assert store.stats().entries == 0
+    store.close()
+
+
+def test_an_index_that_cannot_be_written_is_read(tmp_path: Path) -> None:
+    """It answers, says that it is fixed, and stays as it is; without one, or with a foreign one, memory serves."""
+    index = NearestIndex(tmp_path)
+    index.add(entry("pp1-a", "a question"))
+    index.close()
+    before = (tmp_path / INDEX).read_bytes()
+    fixed = NearestIndex(tmp_path, read_only=True)
+    assert fixed.is_fixed()
+    fixed.add(entry("pp1-b", "another question"))
+    fixed.remove("pp1-a")
+    assert fixed.nearest(wanted("a question")) == ["pp1-a"]
+    fixed.close()
+    assert (tmp_path / INDEX).read_bytes() == before
+    (tmp_path / INDEX).write_bytes(b"not a database" * 100)
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        memory = NearestIndex(folder, read_only=True)
+        assert not memory.is_fixed()
+        memory.add(entry("pp1-b", "another question"))
+        assert memory.nearest(wanted("a question")) == ["pp1-b"]
+        memory.close()
