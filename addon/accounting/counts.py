@@ -80,7 +80,8 @@ class RunCounts:
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
     `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
     only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
-    `second_tier` is its state at the end, '' if there is none. `workers_replaced` counts processes that died; their
+    `second_tier` is its state at the end, '' if there is none. `notes` are lines
+    about the run's end. `workers_replaced` counts processes that died; their
     counts of the last second are lost.
     """
 
@@ -103,6 +104,7 @@ class RunCounts:
     spent: Tally = field(default_factory=Tally)
     saved: Tally = field(default_factory=Tally)
     failed_gates: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     workers_replaced: int = 0
 
     def host(self, name: str) -> HostCounts:
@@ -159,5 +161,6 @@ class RunCounts:
             "missed": [missed.as_dict() for missed in list(self.missed.values())],
             "unexplained_misses": self.unexplained,
             "failed_gates": self.failed_gates,
+            "notes": self.notes,
             "workers_replaced": self.workers_replaced,
         }

@@ -75,7 +75,8 @@ def _hit_rate(gates: Gates, counts: RunCounts) -> str:
 def _misses(gates: Gates, counts: RunCounts) -> str:
     misses = counts.total().misses
     if gates.max_misses is not None and misses > gates.max_misses:
-        return f"--max-misses {gates.max_misses}: there were {misses} misses"
+        were = "was" if misses == 1 else "were"
+        return f"--max-misses {gates.max_misses}: there {were} {plural(misses, 'miss', 'misses')}"
     if counts.mode == Mode.REQUIRE_HIT and misses and not gates.allow_misses:
         return f"{plural(misses, 'miss', 'misses')} in {Mode.REQUIRE_HIT}; --allow-misses lets them pass"
     return ""

@@ -9,19 +9,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from addon.accounting.gates import FAILED_STATUS
+from addon.cli.client_options import dummy_keys_option, keys_to_set
 from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
+from addon.cli.ending import ending_arguments, ending_options
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import annotate, mask_password, print_json, print_lines, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
-from addon.host.background import Background, is_claimed, read_background, take_dead
+from addon.host.background import (
+    Background,
+    is_claimed,
+    read_background,
+    take_dead,
+    take_job_status,
+    tell_job_status,
+)
 from addon.host.options import client_changes
 from addon.settings.settings import Settings
 from addon.settings.state_folder import STATE_FOLDER, make_state_folder, open_private
@@ -39,27 +49,38 @@ _LOG = "proxy.log"
 @proxy_options
 @force_option
 @gate_options()
-def ci(*, force: bool, **flags: Any) -> None:
+@ending_options()
+@dummy_keys_option
+def ci(*, force: bool, dummy_keys: bool, **flags: Any) -> None:
     """Start a proxy in the background and print the exports, for `eval "$(provider-proxy ci)"`.
 
     Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state are in .provider-proxy/.
     """
-    gates = take_gates(flags)
+    more = [*gate_arguments(take_gates(flags)), *ending_arguments(flags)]
     settings = Settings.parse(raw_from_flags(**flags))
+    keys = keys_to_set(os.environ, settings, wanted=dummy_keys)
     if read_background(STATE_FOLDER) is not None:
         raise UsageError("a background proxy is already running here; stop it with `provider-proxy stop`")
     check_ignored_content(settings, force=force)
     _ignore_dead_proxy()
-    background = _start(flags, gate_arguments(gates))
+    background = _start(flags, more)
     mask_password(settings.auth)
     changes = client_changes(settings, background.url, os.environ)
+    changes = replace(changes, set=changes.set | keys)
     _to_github(changes)
     write_output(render(changes, "sh"))
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def stop(*, as_json: bool) -> None:
+@click.option(
+    "--job-status",
+    envvar="CI_JOB_STATUS",
+    metavar="STATUS",
+    help="success: the job has passed, so that `ci --commit on-success` keeps its recordings. On GitHub, give "
+    "${{ job.status }}; GitLab sets CI_JOB_STATUS.",
+)
+def stop(*, as_json: bool, job_status: str | None) -> None:
     """Stop the proxy that `ci` started, and print its report.
 
     Exits with 3 if a gate that was given to `ci` failed.
@@ -71,6 +92,8 @@ def stop(*, as_json: bool) -> None:
     background = read_background(STATE_FOLDER)
     if background is None:
         raise _nothing_to_stop()
+    if job_status:
+        tell_job_status(STATE_FOLDER, job_status)
     with contextlib.suppress(ProcessLookupError):  # it may have ended just now
         os.kill(background.pid, signal.SIGTERM)
     if not _wait(lambda: not is_claimed(STATE_FOLDER), _STOP_SECONDS):
@@ -126,13 +149,14 @@ def _to_github(changes: EnvChanges) -> None:
             file.write(render(changes, "github"))
 
 
-def _start(flags: dict[str, str | None], gates: list[str]) -> Background:
+def _start(flags: dict[str, str | None], more: list[str]) -> Background:
     make_state_folder(STATE_FOLDER)
+    take_job_status(STATE_FOLDER)  # of an earlier run
     log = STATE_FOLDER / _LOG
     given = [
         part for name, value in flags.items() if value is not None for part in (PROXY_FLAGS[name], value)
     ]
-    serve = ["serve", "--background", "--force", *given, *gates]
+    serve = ["serve", "--background", "--force", *given, *more]
     with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             own_command_line(serve),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from addon.accounting.gates import Gates, failures
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
+from addon.cli.ending import Ending, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import mask_password, print_lines, say, write_output
@@ -22,11 +23,14 @@ from addon.settings.state_folder import STATE_FOLDER
 
 __all__ = ["serve"]
 
+_KEEP = "; they are kept if `stop --job-status success` ends the run and no gate failed"
+
 
 @click.command()
 @proxy_options
 @force_option
 @gate_options(hidden=True)
+@ending_options(hidden=True)
 @click.option("--web", is_flag=True, help="Run under mitmweb, to watch the traffic in a browser.")
 @click.option("--background", is_flag=True, hidden=True, help="Started by ci: state instead of exports.")
 @click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED)
@@ -37,7 +41,7 @@ def serve(
 
     Arguments after `--` go to mitmproxy: `serve -- --set onboarding=false -w flows.mitm -s my_addon.py`.
     """
-    gates = take_gates(flags)
+    gates, ending = take_gates(flags), take_ending(flags)
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
     check_ignored_content(settings, force=force)
@@ -48,22 +52,22 @@ def serve(
         sys.exit(_serve_web(raw, settings, mitmproxy_options))
     log_to_stderr()
     record = how_to_record(flags["cache_mode"])
-    asyncio.run(_serve(raw, settings, mitmproxy_options, gates if background else None, record))
+    ending = replace(ending, gates=gates_for(gates, settings))
+    asyncio.run(_serve(raw, settings, mitmproxy_options, ending if background else None, record))
 
 
 async def _serve(
     raw: dict[str, str],
     settings: Settings,
     arguments: tuple[str, ...],
-    background: Gates | None,
+    background: Ending | None,
     record: str,
 ) -> None:
-    """Serve until a signal. `background` holds the gates of a proxy that `ci` started; None is any other proxy.
+    """Serve until a signal. `background` is the end of a proxy that `ci` started; None is any other proxy.
 
     `record` tells a user how to record what is missing.
     """
-    from addon.accounting.run_end import EndOfRun
-    from addon.host.background import Background, claim, forget, proxy_variables
+    from addon.host.background import SUCCESS, Background, claim, forget, proxy_variables, take_job_status
     from addon.report.publishing import publish, write_last_run
 
     # First of all, in the environment as it was: requests must go through the proxy that it names.
@@ -72,7 +76,7 @@ async def _serve(
     host.cache.life.rerecord = record
     state = -1
     if background is not None:
-        host.cache.life.end = EndOfRun(unused=background.fail_on_unused)
+        background.prepare(host.cache)
 
     def ready() -> None:
         nonlocal state
@@ -87,7 +91,8 @@ async def _serve(
     flush_log()
     counts = host.cache.counts
     if background is not None:  # `stop` prints the report
-        counts.failed_gates = failures(gates_for(background, settings), counts)
+        passed = take_job_status(STATE_FOLDER) == SUCCESS
+        background.settle(host.cache, 0 if passed or not background.staged else 1, _KEEP)
         write_last_run(STATE_FOLDER, counts)
         forget(state)
     else:

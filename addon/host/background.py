@@ -14,11 +14,27 @@ from pathlib import Path
 
 from addon.environment.client_env import PROXY_VARIABLES
 from addon.settings.state_folder import make_state_folder
+from cache_store.atomic_file import replace_file
 from cache_store.errors import UsageError
 
-__all__ = ["Background", "claim", "forget", "is_claimed", "proxy_variables", "read_background", "take_dead"]
+__all__ = [
+    "SUCCESS",
+    "Background",
+    "claim",
+    "forget",
+    "is_claimed",
+    "proxy_variables",
+    "read_background",
+    "take_dead",
+    "take_job_status",
+    "tell_job_status",
+]
+
+SUCCESS = "success"
+"""The status of a job that has not failed, in GitHub's `job.status` and GitLab's `CI_JOB_STATUS`."""
 
 _NAME = "ci.json"
+_JOB_STATUS = "job-status"
 _URL = re.compile(r"http://(?:[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 _PROXY = re.compile(r"(?:[a-z0-9]{1,10}://)?[!-~]{1,4096}")  # what a client may take; no blanks or line ends
 _LOCK_SECONDS = 0.5  # a reader of the state holds its lock for an instant
@@ -82,6 +98,25 @@ def read_background(folder: Path) -> Background | None:
     """The background proxy that runs in `folder`, or None."""
     with _opened(folder) as handle:
         return None if handle is None or _lock(handle, 0) else _parsed(handle)
+
+
+def tell_job_status(folder: Path, status: str) -> None:
+    """Tell the background proxy, before it is ended, what became of its job."""
+    replace_file(folder / _JOB_STATUS, status.encode("ascii", "replace"), 0o600)
+
+
+def take_job_status(folder: Path) -> str:
+    """What `tell_job_status` has told, once; '' if it has told nothing."""
+    path = folder / _JOB_STATUS
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        return os.read(handle, 64).decode("ascii", "replace")
+    finally:
+        os.close(handle)
+        path.unlink(missing_ok=True)
 
 
 def is_claimed(folder: Path) -> bool:

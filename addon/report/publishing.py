@@ -89,8 +89,8 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     missed = [_like(_MISSED, miss, "miss") for miss in whole["missed"]]
     for miss in missed:
         miss["differences"] = [_like(_DIFFERENCE, item, "difference") for item in miss["differences"]]
-    gates = [str(line) for line in whole["failed_gates"]]
-    return whole | {"hosts": hosts, "missed": missed, "failed_gates": gates}
+    lines = {name: [str(line) for line in whole[name]] for name in ("failed_gates", "notes")}
+    return whole | {"hosts": hosts, "missed": missed} | lines
 
 
 _MODEL = ModelCosts("").as_dict()

@@ -84,4 +84,4 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:
         lines.append(f"unused: {plural(run['unused_entries'], 'entry', 'entries')}")
-    return lines
+    return lines + list(run["notes"])

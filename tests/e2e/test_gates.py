@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import requests
@@ -12,7 +13,7 @@ import requests
 from tests.e2e.clients import ask
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
-from tests.e2e.suites import environment, last_run, suite
+from tests.e2e.suites import contents, environment, last_run, suite
 from tests.e2e.upstream import Exchange, Upstream, chat_answer
 
 # Two questions that are in the cache, and one that is not.
@@ -36,7 +37,7 @@ def env(upstream: Upstream, environ: dict[str, str], tmp_path: Path) -> dict[str
         (("--min-hit-rate", "0.6"), MISS, 0, ""),
         (("--min-hit-rate", "0.7"), MISS, 3, "--min-hit-rate 0.7: 2 of 3 requests were hits"),
         (("--max-misses", "1"), MISS, 0, ""),
-        (("--max-misses", "0"), MISS, 3, "--max-misses 0: there were 1 misses"),
+        (("--max-misses", "0"), MISS, 3, "--max-misses 0: there was 1 miss"),
         (("--max-live", "1"), MISS, 0, ""),
         (("--fail-on-unused",), "", 0, ""),
         (("--fail-on-tunnel",), "", 0, ""),
@@ -197,6 +198,27 @@ def test_refused_telemetry_is_no_miss(start_proxy: Callable[..., Proxy], upstrea
     assert (total["refused"], total["misses"]) == (1, 0)
 
 
+def exports_of(shell: str) -> dict[str, str]:
+    """The variables that `ci` has printed."""
+    lines = [
+        line.removeprefix("export ").split("=", 1) for line in shell.splitlines() if line.startswith("export")
+    ]
+    return {name: value.strip("'") for name, value in lines}
+
+
+def ask_with(exports: dict[str, str], upstream: Upstream) -> None:
+    """One chat request of a later step."""
+    with requests.Session() as client:
+        client.trust_env = False
+        client.post(
+            f"https://localhost:{upstream.port}/v1/chat/completions",
+            json={"model": "gpt-4.1", "messages": [{"role": "user", "content": "new"}]},
+            proxies={"https": exports["HTTPS_PROXY"]},
+            verify=exports["SSL_CERT_FILE"],
+            timeout=120,
+        )
+
+
 @pytest.mark.parametrize(("gates", "status"), [((), 0), (("--max-misses", "0", "--allow-tunnel", "a,b"), 3)])
 def test_ci_gives_its_gates_to_stop(
     gates: tuple[str, ...], status: int, env: dict[str, str], upstream: Upstream, tmp_path: Path
@@ -206,22 +228,39 @@ def test_ci_gives_its_gates_to_stop(
     env |= {"PROVIDER_PROXY_LISTEN": "127.0.0.1:0", "GITHUB_STEP_SUMMARY": str(summary)}
     started = provider_proxy("ci", *gates, environ=env, folder=tmp_path)
     assert started.returncode == 0, started.stderr
-    exports = dict(
-        line.removeprefix("export ").split("=", 1)
-        for line in started.stdout.splitlines()
-        if line.startswith("export")
-    )
-    with requests.Session() as client:
-        client.trust_env = False
-        client.post(
-            f"https://localhost:{upstream.port}/v1/chat/completions",
-            json={"model": "gpt-4.1", "messages": [{"role": "user", "content": "new"}]},
-            proxies={"https": exports["HTTPS_PROXY"].strip("'")}, verify=exports["SSL_CERT_FILE"].strip("'"), timeout=120,
-        )  # fmt: skip
+    ask_with(exports_of(started.stdout), upstream)
     stopped = provider_proxy("stop", environ=env, folder=tmp_path)
     assert stopped.returncode == status, stopped.stderr
-    assert ("gate failed: --max-misses 0: there were 1 misses" in stopped.stdout) == bool(status)
+    assert ("gate failed: --max-misses 0: there was 1 miss" in stopped.stdout) == bool(status)
     assert "## provider-proxy: 0.0 % hits, 1 request" in summary.read_text()
+
+
+def test_ci_takes_the_options_of_run(env: dict[str, str], upstream: Upstream, tmp_path: Path) -> None:
+    """Recordings are kept only of a job that passed; the receipt that one writes, the next is locked to."""
+    env |= {"PROVIDER_PROXY_LISTEN": "127.0.0.1:0"}
+
+    def job(*options: str, status: str = "") -> tuple[dict[str, str], CompletedProcess[str]]:
+        started = provider_proxy("ci", *options, environ=env, folder=tmp_path)
+        assert started.returncode == 0, started.stderr
+        exports = exports_of(started.stdout)
+        ask_with(exports, upstream)
+        return exports, provider_proxy("stop", environ=env | {"CI_JOB_STATUS": status}, folder=tmp_path)
+
+    before, sent = contents(tmp_path), upstream.count
+    _, stopped = job("--commit", "on-success", status="failed")
+    assert stopped.returncode == 0
+    assert "discarded: 1 stored answer (--commit on-success); they are kept if `stop --job-" in stopped.stdout
+    assert contents(tmp_path) == before
+    _, stopped = job("--commit", "on-success", "--receipt", "used.lock", status="success")
+    assert "discarded" not in stopped.stdout
+    (kept,) = contents(tmp_path).keys() - before
+    assert [line.split()[0] for line in (tmp_path / "used.lock").read_text().splitlines()[2:]] == [kept]
+    assert upstream.count == sent + 2
+    (tmp_path / "empty.lock").write_text("# provider-proxy receipt 1\nupstream: none\n")
+    replay = ("--mode", "read-only-require-hit", "--locked", "empty.lock", "--dummy-keys")
+    exports, stopped = job(*replay)
+    assert (exports["OPENAI_API_KEY"], stopped.returncode) == ("dummy", 3)
+    assert "gate failed: --locked: 1 entry" in stopped.stdout
 
 
 @pytest.mark.parametrize(

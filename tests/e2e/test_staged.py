@@ -53,7 +53,7 @@ def test_a_failed_suite_leaves_nothing(upstream: Upstream, environ: dict[str, st
     failing = suite(tmp_path, more="\n    assert number != 2", count=4)
     done = provider_proxy(*STAGED, "--", *failing, environ=env, folder=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.endswith("\ndiscarded: 4 stored answers (--commit on-success)\n")
+    assert "\ndiscarded: 4 stored answers (--commit on-success)\n" in done.stderr
     assert upstream.count == 4
     assert contents(tmp_path) == {}
     assert provider_proxy("run", "--", *failing, environ=env, folder=tmp_path).returncode == 1

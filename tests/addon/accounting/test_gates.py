@@ -75,7 +75,7 @@ def test_require_hit_fails_on_any_miss() -> None:
     run = counts(hits=3, misses=1, mode="read-only-require-hit")
     assert failures(Gates(), run) == ["1 miss in read-only-require-hit; --allow-misses lets them pass"]
     assert failures(Gates(allow_misses=True), run) == []
-    assert failures(Gates(max_misses=0, allow_misses=True), run) == ["--max-misses 0: there were 1 misses"]
+    assert failures(Gates(max_misses=0, allow_misses=True), run) == ["--max-misses 0: there was 1 miss"]
 
 
 def test_money_that_is_not_known_is_not_zero() -> None:
