@@ -7,6 +7,7 @@ must not pass for a whole one, so an encoding without its own end is an error he
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +21,6 @@ _MAX_CODINGS = 4
 _MAX_MEMBERS = 10_000
 # RFC 9659: this is enough to decode `zstd` over HTTP, and a frame may claim any window it likes.
 _ZSTD_WINDOW_LOG = 23
-# RFC 8878, 3.1.1.2: no block decodes to more than this, and none takes fewer than 4 bytes (RLE).
-_ZSTD_BLOCK = 128 * 1024
-_ZSTD_SMALLEST_BLOCK = 4
 
 
 class BadCoding(ValueError):
@@ -156,39 +154,24 @@ def _br(raw: bytes, limit: int) -> bytes:
 
 
 def _zstd(raw: bytes, limit: int) -> bytes:
-    import zstandard
-
     try:
         return _members(raw, limit, zstd_decompressor, many=True)
-    except zstandard.ZstdError as error:
+    except _zstd_library().ZstdError as error:
         raise BadCoding("the compressed body is damaged") from error
 
 
 def zstd_decompressor() -> Any:
-    """A zstd decompressor with the standard library's interface."""
-    import zstandard
+    """A zstd decompressor of the standard library."""
+    zstd = _zstd_library()
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
 
-    return _Bounded(zstandard.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj())
 
-
-class _Bounded:
-    """Gives a zstandard decompressor a max_length, by feeding it so little at a time that it cannot exceed it."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self.unconsumed_tail = memoryview(b"")
-        self.eof = False
-        self.unused_data = b""
-
-    def decompress(self, data: bytes | memoryview, max_length: int) -> bytes:
-        size = (max_length + _STEP) // _ZSTD_BLOCK * _ZSTD_SMALLEST_BLOCK
-        view = memoryview(data)
-        decoded: bytes = self._inner.decompress(view[:size])
-        self.unconsumed_tail = view[size:]
-        self.eof = self._inner.eof
-        if self.eof:
-            self.unused_data = self._inner.unused_data + bytes(self.unconsumed_tail)
-        return decoded
+def _zstd_library() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
 
 
 _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {

@@ -51,7 +51,7 @@ def _standard(decoder: Any) -> _Step:
         found: bytes = decoder.decompress(chunk, _MAX_CHUNK)
         if decoder.unused_data:
             raise ValueError("bytes follow the end")
-        if decoder.unconsumed_tail:
+        if len(found) == _MAX_CHUNK:
             raise ValueError("one chunk decodes to too much")
         return found
 

@@ -15,16 +15,20 @@ import hashlib
 import os
 import re
 import struct
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-import zstandard
-
 from cache_store.atomic_file import replacing
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, TransferError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 __all__ = [
     "FINGERPRINT",
@@ -46,7 +50,7 @@ _FREE_UNPACKED = 64 * 2**20
 _MAX_RATIO = 100  # answers of real suites compress to between a third and a thirtieth
 _MAX_RECORD = 256 * 2**20
 _MAX_INDEX = 2**29
-_WINDOW = 2**23  # RFC 8878: every decoder supports this window
+_WINDOW_LOG = 23  # RFC 8878: every decoder supports this window
 _LENGTH = struct.Struct(">I")
 _TAIL = _LENGTH.size + len(END)
 _CHUNK = 2**18
@@ -85,13 +89,12 @@ def write_pack(encoded: Iterable[bytes], path: Path) -> Pack:
         with replacing(path) as file:
             out = _Hashed(file, digest)
             out.write(MAGIC)
-            with zstandard.ZstdCompressor(level=3).stream_writer(
-                cast(IO[bytes], out), closefd=False
-            ) as packed:
-                for data in encoded:
-                    packed.write(_LENGTH.pack(len(data)))
-                    packed.write(data)
-                    index += fingerprint(data)
+            compressor = zstd.ZstdCompressor(level=3)
+            for data in encoded:
+                out.write(compressor.compress(_LENGTH.pack(len(data))))
+                out.write(compressor.compress(data))
+                index += fingerprint(data)
+            out.write(compressor.flush())
             out.write(bytes(index) + _LENGTH.pack(len(index)) + END)
             size = file.tell()
     except OSError as error:
@@ -119,25 +122,21 @@ def read_pack(path: Path, max_size: int | None = None) -> Iterator[Entry]:
         limited = _Limited(file, end - len(MAGIC))
         at = 0
         try:
-            decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-            with decompressor.stream_reader(
-                cast(IO[bytes], limited), read_size=_CHUNK, closefd=False
-            ) as unpacked:
+            options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+            with zstd.ZstdFile(cast(IO[bytes], limited), options=options) as unpacked:
                 for data in _records(unpacked, path, max_size):
                     entry = Entry.decode(data)
                     if fingerprint(data) != index[at : at + FINGERPRINT]:
                         raise TransferError(f"{path.name} is damaged: its index does not match its entries")
                     at += FINGERPRINT
                     yield entry
-        except (zstandard.ZstdError, EntryError) as error:
+        except (zstd.ZstdError, EOFError, EntryError) as error:
             raise TransferError(f"{path.name} is damaged: {error}") from error
         if at != len(index) or limited.left:
             raise TransferError(f"{path.name} is damaged: its index does not match its entries")
 
 
-def _records(
-    unpacked: IO[bytes] | zstandard.ZstdDecompressionReader, path: Path, max_size: int
-) -> Iterator[bytes]:
+def _records(unpacked: zstd.ZstdFile, path: Path, max_size: int) -> Iterator[bytes]:
     total = 0
     while head := _exactly(unpacked, _LENGTH.size):
         (length,) = _LENGTH.unpack(head.rjust(_LENGTH.size, b"\xff"))
@@ -154,7 +153,7 @@ def _records(
         yield data
 
 
-def _exactly(source: IO[bytes] | zstandard.ZstdDecompressionReader, length: int) -> bytes:
+def _exactly(source: zstd.ZstdFile, length: int) -> bytes:
     parts = []
     while length and (part := source.read(min(length, _CHUNK))):
         parts.append(part)

@@ -19,6 +19,7 @@ CONSOLE_SCRIPT = (
 FOREIGN = "import os\nos.write(2, b'FOREIGN ' + __file__.encode())\nos._exit(99)\n"
 OURS = ("addon", "cache_store", "tests")
 DEPENDENCIES = (
+    "backports",
     "certifi",
     "click",
     "cryptography",
@@ -39,7 +40,6 @@ DEPENDENCIES = (
     "typing_extensions",
     "wsproto",
     "yaml",
-    "zstandard",
 )
 
 

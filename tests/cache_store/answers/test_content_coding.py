@@ -211,7 +211,7 @@ def test_the_parsers_need_neither_mitmproxy_nor_the_database():
     code = (
         "import sys, gzip; from cache_store.answers import content_coding, eventstream, sse;"
         "content_coding.decode(gzip.compress(b'a'), 'gzip', 9);"
-        "sys.exit(any(name in sys.modules for name in ('mitmproxy', 'addon', 'zstandard', 'brotli')))"
+        "sys.exit(any(name in sys.modules for name in ('mitmproxy', 'addon', 'backports.zstd', 'brotli')))"
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
