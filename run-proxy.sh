@@ -17,7 +17,13 @@ root=$(CDPATH="" cd -P "${script%/*}/" && pwd) || exit 1
 
 # shellcheck source=.ci/setup.sh
 . "$root/.ci/setup.sh"
-set_up "$root" ""
+[ -z "${PROVIDER_PROXY_WHEELS:-}" ] || PROVIDER_PROXY_WHEELS=$(absolute "$PROVIDER_PROXY_WHEELS")
+case ${1-} in
+    extras) shift && add_extras "$root" "$@" && exit ;;
+    wheels) make_wheels "$root" "${2-}" && exit ;;
+esac
+# shellcheck disable=SC2046  # words
+set_up "$root" $(wanted_extras)
 
 command=$root/.venv/bin/provider-proxy
 # How this user calls us: messages that name a command spell it so.

@@ -23,12 +23,14 @@ try_python() {
         </dev/null >/dev/null 2>&1 && printf '%s\n' "$1"
 }
 
-# set_up ROOT EXTRA: installs ROOT's packages with EXTRA ("" or "dev") into ROOT/.venv.
+# set_up ROOT [EXTRA…]: installs ROOT's packages with these extras into ROOT/.venv. Extras stay installed.
+# `dev` has all of them, in their newest versions; without it the versions are those of .ci/constraints.txt.
 set_up() {
-    local root=$1 extra=$2 fingerprint python
+    local root=$1 fingerprint python
+    shift
     # Moving a folder breaks the paths inside a venv, so the folder is part of the fingerprint.
-    fingerprint="$root: $(<"$root/pyproject.toml")"
-    is_ready "$root" "$extra" "$fingerprint" && return
+    fingerprint="$root: $(<"$root/pyproject.toml") $(<"$root/.ci/constraints.txt")"
+    is_ready "$root" "$fingerprint" "$@" && return
     if ! python=$(find_python); then
         echo "provider-proxy: found no Python >= 3.12; install one (with its venv module), or set PYTHON to its path" >&2
         exit 2
@@ -36,13 +38,30 @@ set_up() {
     # For two at once. The lock ends with the descriptor, so a killed set-up leaves none behind.
     exec 9<"$root/pyproject.toml"
     lock_descriptor_9 "$python"
-    is_ready "$root" "$extra" "$fingerprint" || install "$root" "$extra" "$fingerprint" "$python"
+    is_ready "$root" "$fingerprint" "$@" || install "$root" "$fingerprint" "$python" "$@"
     exec 9<&-
 }
 
+# The extras that the environment asks for. The others are added by `run-proxy.sh extras`.
+wanted_extras() {
+    [ -z "${PROVIDER_PROXY_REDIS_URL:-}" ] || echo redis
+    [ -z "${PROVIDER_PROXY_REMOTE:-}" ] || echo buckets
+    [ -z "${PROVIDER_PROXY_MAX_USD:-}" ] || echo prices
+}
+
+# is_ready ROOT FINGERPRINT [EXTRA…]
 is_ready() {
-    local stamp=$1/.venv/ready${2:+-$2}
-    [ -x "$1/.venv/bin/python" ] && [ -r "$stamp" ] && [ "$(<"$stamp")" = "$3" ]
+    local venv=$1/.venv fingerprint=$2 extra
+    shift 2
+    [ -x "$venv/bin/python" ] || return
+    is_stamped "$venv/ready" "$fingerprint" || return
+    for extra; do
+        is_stamped "$venv/ready-$extra" "$fingerprint" || is_stamped "$venv/ready-dev" "$fingerprint" || return
+    done
+}
+
+is_stamped() {
+    [ -r "$1" ] && [ "$(<"$1")" = "$2" ]
 }
 
 lock_descriptor_9() {
@@ -58,25 +77,87 @@ except OSError:
 '
 }
 
+# install ROOT FINGERPRINT PYTHON [EXTRA…]
 install() {
-    local root=$1 extra=$2 fingerprint=$3 python=$4 venv=$1/.venv
+    local root=$1 fingerprint=$2 python=$3 venv=$1/.venv extra extras stamp
+    shift 3
     echo "provider-proxy: setting up $venv (once)" >&2
     # A venv that works is used, whoever made it; an unfinished one is made again.
-    if [ -e "$venv/unfinished" ] || ! "$venv/bin/python" -I -m pip --version >/dev/null 2>&1; then
+    if [ -e "$venv/unfinished" ] || ! "$venv/bin/python" -I -c "" >/dev/null 2>&1; then
         rm -rf "$venv"
-        { mkdir "$venv" && touch "$venv/unfinished" && "$python" -I -m venv "$venv"; } || set_up_failed "$venv"
+        { mkdir "$venv" && touch "$venv/unfinished" && "$python" -I -m venv --without-pip "$venv"; } || set_up_failed "$venv"
     fi
+    for stamp in "$venv"/ready-*; do
+        case " $* " in *" ${stamp##*/ready-} "*) continue ;; esac
+        [ ! -e "$stamp" ] || set -- "$@" "${stamp##*/ready-}"
+    done
+    extras=$(IFS=, && echo "$*")
     touch "$venv/unfinished"
-    rm -f "$venv/ready" "$venv/ready-dev"
-    # The pip of Python 3.12.1 tries old releases of everything for an hour if two new ones disagree.
-    (cd "$root" && "$venv/bin/python" -I -m pip install -qq "pip>=25" >&2 &&
-        "$venv/bin/python" -I -m pip install -qq --editable ".[${extra:-all}]" >&2) || set_up_failed "$venv"
-    # The proxy runs with -O: compile for that here, once.
-    (cd "$root" && PYTHONPATH= PYTHONDONTWRITEBYTECODE= "$venv/bin/python" -P -O -c "import addon.host.host, addon.cli.serve, addon.cli.run") ||
-        set_up_failed "$venv"
+    rm -f "$venv"/ready*
+    case ",$extras," in *,dev,*) use_pip "$python" "$venv" dev ;; *) use_pip "$python" "$venv" ;; esac
+    # The rest is compiled when it is first used; most of it never is.
+    run_pip "$root" install -qq --no-compile --editable ".${extras:+[$extras]}" || set_up_failed "$venv"
+    # The proxy runs with -O: that is compiled here, once.
+    (cd "$root" && unset PYTHONPATH PYTHONDONTWRITEBYTECODE &&
+        "$venv/bin/python" -P -O -c "import addon.host.host, addon.cli.serve, addon.cli.run") || set_up_failed "$venv"
     rm "$venv/unfinished"
-    printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"
-    [ -z "$extra" ] || printf '%s\n' "$fingerprint" >"$venv/ready"
+    for extra in "" "$@"; do
+        printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"
+    done
+}
+
+# use_pip PYTHON VENV [dev]: decides which pip `run_pip` runs. PYTHON's installs into the venv from outside: a pip
+# inside it would take seconds and 14 MB. `dev` has a new one inside, since that of Python 3.12.1 tries old releases of
+# everything for an hour if two new ones disagree, which constraints rule out.
+use_pip() {
+    pip_command=("$1" -I -m pip --python "$2/bin/python")
+    [ -z "${3-}" ] && "$1" -I -m pip --version >/dev/null 2>&1 && return
+    pip_command=("$2/bin/python" -I -m pip)
+    "${pip_command[@]}" --version >/dev/null 2>&1 || "$2/bin/python" -I -m ensurepip >/dev/null || set_up_failed "$2"
+    [ -z "${3-}" ] || "${pip_command[@]}" install -qq "pip>=25" >&2 || set_up_failed "$2"
+}
+
+# run_pip ROOT ARGUMENTS…: runs pip in ROOT, with the versions of .ci/constraints.txt unless the extra `dev` is among
+# the arguments, and without a registry if PROVIDER_PROXY_WHEELS names a folder that `run-proxy.sh wheels` made.
+run_pip() (
+    cd "$1" || exit
+    shift
+    unset PYTHONPATH  # --python starts another interpreter, without -I
+    # For what builds the package too. A path in these variables must have no blank; pip >= 25.3 reads the second one.
+    case "$*" in *".["*dev*"]"*) ;; *) export PIP_CONSTRAINT=.ci/constraints.txt PIP_BUILD_CONSTRAINT=.ci/constraints.txt ;; esac
+    exec "${pip_command[@]}" "$@" ${PROVIDER_PROXY_WHEELS:+--no-index --find-links "$PROVIDER_PROXY_WHEELS"} </dev/null >&2
+)
+
+# add_extras ROOT EXTRA…: `run-proxy.sh extras`.
+add_extras() {
+    local root=$1 extra
+    shift
+    [ "$*" != all ] || set -- redis buckets import prices
+    for extra in "${@:-none}"; do
+        case $extra in
+            redis | buckets | import | prices) ;;
+            *) wrong_usage "usage: run-proxy.sh extras [redis] [buckets] [import] [prices], or all" ;;
+        esac
+    done
+    set_up "$root" "$@"
+}
+
+# make_wheels ROOT FOLDER: `run-proxy.sh wheels` fills FOLDER with what a set-up with every extra installs.
+make_wheels() {
+    local root=$1 folder=${2-} python
+    [ -n "$folder" ] || wrong_usage "usage: run-proxy.sh wheels FOLDER"
+    set_up "$root"
+    python=$(find_python) && use_pip "$python" "$root/.venv" &&
+        run_pip "$root" wheel -qq --wheel-dir "$(absolute "$folder")" ".[all]" hatchling editables || set_up_failed "$folder"
+}
+
+absolute() {
+    case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac
+}
+
+wrong_usage() {
+    echo "provider-proxy: $1" >&2
+    exit 2
 }
 
 set_up_failed() {

@@ -1,10 +1,14 @@
 """The exceptions of provider-proxy."""
 
+import os
+import shlex
+
 __all__ = [
     "CorruptEntry",
     "DamagedStore",
     "EntryError",
     "ForeignStore",
+    "MissingExtra",
     "NewerStore",
     "ProviderProxyError",
     "StoreError",
@@ -21,6 +25,17 @@ class ProviderProxyError(Exception):
 
 class UsageError(ProviderProxyError):
     """A setting, flag or argument that cannot be used; the exit status is 2."""
+
+
+class MissingExtra(UsageError):
+    """Something needs an extra that is not installed; says how this installation gets it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        wrapper = os.environ.get("RUN_PROXY_SH")  # set by run-proxy.sh, which can add extras
+        how = f"install provider-proxy[{extra}] in its place"
+        if wrapper:
+            how = f"run `{shlex.quote(wrapper)} extras {extra}`"
+        super().__init__(f"{what} the extra {extra}; {how}")
 
 
 class StoreError(ProviderProxyError):

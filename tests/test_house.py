@@ -81,7 +81,6 @@ WITHOUT_A_TEST_OF_ITS_NAME = {
     "addon/host/log.py": "the e2e tests read what it prints",
     "cache_store/conformance/report.py": "tested with the entries and fixtures that it reports on",
     "addon/exchange/decisions.py": "records without behaviour",
-    "cache_store/errors.py": "exceptions without behaviour",
     "cache_store/store.py": "a protocol and a record without behaviour",
 }
 

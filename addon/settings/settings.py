@@ -18,7 +18,7 @@ from addon.identity import IdentityRules
 from addon.judging.expected_errors import parse_store_errors
 from addon.settings.hosts import HostRules, parse_hosts, quoted
 from addon.settings.modes import Mode, parse_mode
-from cache_store.errors import UsageError
+from cache_store.errors import MissingExtra, UsageError
 
 __all__ = ["SETTINGS", "Settings", "check_names", "parse_size"]
 
@@ -129,6 +129,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _IDENTITY = ("ignore_headers", "ignore_query", "ignore_fields", "cache_control", "profile")
+_READ_BY_THE_WRAPPER = ("PROVIDER_PROXY_WHEELS",)
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -224,7 +226,7 @@ def check_names(environ: Mapping[str, str]) -> None:
     """
     known = [setting.variable for setting in SETTINGS]
     for name in sorted(environ):
-        if name.startswith(_PREFIX) and name not in known:
+        if name.startswith(_PREFIX) and name not in (*known, *_READ_BY_THE_WRAPPER):
             raise UsageError(unknown_name(name, known))
 
 
@@ -316,7 +318,7 @@ def _parse_usd(text: str) -> Decimal | None:
     if text and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
         raise ValueError("is not an amount of US dollars; write 0.50")
     if text and importlib.util.find_spec("genai_prices") is None:
-        raise UsageError("PROVIDER_PROXY_MAX_USD needs prices; pip install 'provider-proxy[prices]'")
+        raise MissingExtra("PROVIDER_PROXY_MAX_USD needs", "prices")
     return Decimal(text) if text else None
 
 

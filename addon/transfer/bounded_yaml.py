@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any
 
-from cache_store.errors import UsageError
+from cache_store.errors import MissingExtra
 
 __all__ = ["UnsafeTag", "load_yaml"]
 
@@ -23,12 +23,12 @@ def load_yaml(text: str) -> Any:
 
     Tags of plain Python values that recorders write (`!!python/unicode`, `!!python/tuple`, a BytesIO's state) are
     understood. Raises UnsafeTag for any other tag, ValueError if the text is not YAML or its aliases expand to far
-    more than its own size, and UsageError without PyYAML.
+    more than its own size, and MissingExtra without PyYAML.
     """
     try:
         import yaml
     except ImportError as error:
-        raise UsageError("YAML needs PyYAML; pip install 'provider-proxy[import]'") from error
+        raise MissingExtra("YAML needs", "import") from error
     loader = _loader()(text)
     try:
         node = loader.get_single_node()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cache_store.entry import Entry, wins
-from cache_store.errors import CorruptEntry, EntryError, StoreUnavailable, UsageError
+from cache_store.errors import CorruptEntry, EntryError, MissingExtra, StoreUnavailable, UsageError
 from cache_store.store import Store, StoreStats
 from cache_store.tiers.bounded_connection import bound_answers
 
@@ -222,9 +222,7 @@ def _client(url: str, wait: float) -> Redis:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
     except ImportError as error:
-        raise UsageError(
-            "PROVIDER_PROXY_REDIS_URL needs the redis package; pip install 'provider-proxy[redis]'"
-        ) from error
+        raise MissingExtra("PROVIDER_PROXY_REDIS_URL needs", "redis") from error
     try:
         client = Redis.from_url(
             url,

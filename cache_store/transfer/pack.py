@@ -122,7 +122,7 @@ def read_pack(path: Path, max_size: int | None = None) -> Iterator[Entry]:
         limited = _Limited(file, end - len(MAGIC))
         at = 0
         try:
-            options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+            options = {int(zstd.DecompressionParameter.window_log_max): _WINDOW_LOG}
             with zstd.ZstdFile(cast(IO[bytes], limited), options=options) as unpacked:
                 for data in _records(unpacked, path, max_size):
                     entry = Entry.decode(data)

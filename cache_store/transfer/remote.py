@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cache_store.errors import TransferError, UsageError
+from cache_store.errors import MissingExtra, TransferError, UsageError
 from cache_store.transfer.credentials import needed, settle
 from cache_store.transfer.pack import is_digest
 
@@ -157,7 +157,7 @@ def _store(url: str, read: timedelta, patience: timedelta) -> Any:
         from obstore.exceptions import BaseError
         from obstore.store import LocalStore, from_url
     except ImportError as error:
-        raise UsageError("buckets need the obstore package; pip install 'provider-proxy[buckets]'") from error
+        raise MissingExtra("buckets need", "buckets") from error
     client: ClientConfig = {
         "connect_timeout": timedelta(seconds=5),
         "read_timeout": read,

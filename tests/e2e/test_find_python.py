@@ -140,7 +140,7 @@ def test_none_at_all(machine: _Machine, tmp_path: Path) -> None:
     """Without any, run-proxy.sh says in one line what to install, exits 2, and makes no .venv."""
     tree = tmp_path / "the tree"
     (tree / ".ci").mkdir(parents=True)
-    for name in ("run-proxy.sh", ".ci/setup.sh", "pyproject.toml"):
+    for name in ("run-proxy.sh", ".ci/setup.sh", ".ci/constraints.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tree / name)
     machine.add(machine.path / "python3", OLD)
     done = subprocess.run(

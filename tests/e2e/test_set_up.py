@@ -18,17 +18,20 @@ FAKE = """#!/bin/sh
 isolated=""
 case "$1" in -I | -P) isolated=$1 && shift ;; esac
 case "$1 $2" in
-    "-m venv") echo "venv" >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
-    "-m pip") [ "$3" = --version ] && exit
-        shift 2; echo "pip $*" >>"$LOG"; sleep "${SLOW:-0}"; [ -z "${PIP_FAILS:-}" ] || exit 1
+    "-m venv") echo "venv" >>"$LOG"; for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
+    "-m ensurepip") echo "ensurepip" >>"$LOG" ;;
+    "-m pip") shift 2; [ "$1" != --python ] || { outside=" from outside" && shift 2; }
+        [ "$1" = --version ] && exit ${NO_PIP:+1}
+        echo "pip $* with $PIP_CONSTRAINT$outside" >>"$LOG"; sleep "${SLOW:-0}"; [ -z "${PIP_FAILS:-}" ] || exit 1
         printf '#!/bin/sh\\n[ -z "${SHOW:-}" ] || echo "${PYTHONPATH-unset} $_PROVIDER_PROXY_PYTHONPATH"\\necho "in $PWD:"; printf "<%%s>" "$@"\\n' >.venv/bin/provider-proxy
         chmod +x .venv/bin/provider-proxy ;;
     "-O -c") echo "compile" >>"$LOG" ;;
     *) exec "{python}" $isolated "$@" ;;
 esac
 """
-RENEWED = "pip install -qq pip>=25"
-INSTALLED = [RENEWED, "pip install -qq --editable .[all]", "compile"]
+PIP = "pip install -qq --no-compile --editable"
+LOCKED = "with .ci/constraints.txt from outside"
+INSTALLED = [f"{PIP} . {LOCKED}", "compile"]
 
 
 class _Tree:
@@ -38,7 +41,7 @@ class _Tree:
         self.root = folder / "a tree"
         self.venv = self.root / ".venv"
         (self.root / ".ci").mkdir(parents=True)
-        for name in ("run-proxy.sh", ".ci/setup.sh", "pyproject.toml"):
+        for name in ("run-proxy.sh", ".ci/setup.sh", ".ci/constraints.txt", "pyproject.toml"):
             shutil.copy(ROOT / name, self.root / name)
         python = folder / "python"
         python.write_text(FAKE.replace("{python}", sys.executable))
@@ -205,15 +208,54 @@ def test_two_at_once(tree: _Tree) -> None:
 
 
 def test_the_test_extra(tree: _Tree) -> None:
-    """With the `dev` extra it is installed on top, and satisfies run-proxy.sh as well."""
+    """With the `dev` extra it is installed on top, in the newest versions, and has every other extra."""
     tree.run("ls")
     tree.log()
     script = f"cd '{tree.root}' && . .ci/setup.sh && set_up \"$PWD\" dev"
-    for expected in ([RENEWED, "pip install -qq --editable .[dev]", "compile"], []):
+    for expected in (["pip install -qq pip>=25 with ", f"{PIP} .[dev] with ", "compile"], []):
         subprocess.run(["bash", "-uc", script], env=tree.environ, check=True, capture_output=True)
         assert tree.log() == expected
+    tree.environ["PROVIDER_PROXY_REDIS_URL"] = "redis://x"
     tree.run("ls")
     assert tree.log() == []
+
+
+def test_extras(tree: _Tree) -> None:
+    """Those that the environment asks for, or `extras` adds, are installed once and stay when something else changes."""
+    tree.environ["PROVIDER_PROXY_REMOTE"] = "s3://x"
+    tree.run("ls")
+    assert tree.log() == ["venv", f"{PIP} .[buckets] {LOCKED}", "compile"]
+    del tree.environ["PROVIDER_PROXY_REMOTE"]
+    assert tree.run("extras", "redis", "buckets")[0] == 0
+    assert tree.log() == [f"{PIP} .[redis,buckets] {LOCKED}", "compile"]
+    for arguments in (["ls"], ["extras", "redis"]):
+        assert tree.run(*arguments)[0] == 0
+        assert tree.log() == []
+    with (tree.root / ".ci" / "constraints.txt").open("a") as file:
+        file.write("# changed\n")
+    tree.run("ls")
+    assert tree.log() == [f"{PIP} .[buckets,redis] {LOCKED}", "compile"]
+    status, _, err = tree.run("extras", "rediss")
+    assert (status, err.count("\n"), "[redis]" in err) == (2, 1, True)
+
+
+def test_a_python_without_pip(tree: _Tree) -> None:
+    """The venv gets a pip of its own, as on Debian, where pip is in a package of its own."""
+    tree.environ["NO_PIP"] = "1"
+    assert tree.run("ls")[0] == 0
+    assert tree.log() == ["venv", "ensurepip", f"{PIP} . with .ci/constraints.txt", "compile"]
+
+
+def test_from_wheels(tree: _Tree) -> None:
+    """`wheels` fills a folder, with every extra; with PROVIDER_PROXY_WHEELS pip asks no registry."""
+    wheels = tree.root.parent / "my wheels"
+    assert tree.run("wheels", "my wheels")[0] == 0
+    made = f"pip wheel -qq --wheel-dir {wheels} .[all] hatchling editables {LOCKED}"
+    assert tree.log() == ["venv", *INSTALLED, made]
+    tree.environ["PROVIDER_PROXY_WHEELS"] = "my wheels"
+    assert tree.run("extras", "redis")[0] == 0
+    assert tree.log() == [f"{PIP} .[redis] --no-index --find-links {wheels} {LOCKED}", "compile"]
+    assert tree.run("wheels")[0] == 2
 
 
 def test_nothing_foreign_is_imported_while_setting_up(tree: _Tree) -> None:

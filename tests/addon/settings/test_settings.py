@@ -250,8 +250,9 @@ def test_an_unknown_variable_names_the_nearest(name: str, nearest: str) -> None:
 
 
 def test_known_and_foreign_variables_pass() -> None:
-    """Every variable of the table, and whatever does not begin with our prefix."""
-    check_names(dict.fromkeys(DEFAULTS, "x") | {"PATH": "x", "PROVIDER_X": "x"})
+    """Every variable of the table, that of run-proxy.sh, and whatever does not begin with our prefix."""
+    others = {"PATH": "x", "PROVIDER_X": "x", "PROVIDER_PROXY_WHEELS": "x"}
+    check_names(dict.fromkeys(DEFAULTS, "x") | others)
 
 
 def test_a_name_that_is_near_nothing_lists_what_is_known() -> None:
