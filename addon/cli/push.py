@@ -75,7 +75,7 @@ def pull(
     if optional and _is_without_credentials(url, "pulled"):
         return
     admit = OwnEntries(read_settings(cache_dir=cache_dir), trust=trust).admit
-    source = Remote(url)
+    source = Remote(url, must_exist=True)
     with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
         done = pull_from(store, source, Ledger(folder, url), admit=admit, max_size=max_size, advance=advance)
     for line in done.refused[:_MAX_LINES]:

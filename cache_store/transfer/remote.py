@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cache_store.errors import MissingExtra, TransferError, UsageError
 from cache_store.transfer.credentials import needed, settle
@@ -37,9 +37,11 @@ _MULTIPART = 16 * 2**20  # bytes; a smaller pack is uploaded in one request
 class Remote:
     """The packs under `url`. Every method raises TransferError."""
 
-    def __init__(self, url: str) -> None:
-        """Raises UsageError for an invalid URL, or without the obstore package."""
+    def __init__(self, url: str, *, must_exist: bool = False) -> None:
+        """A directory is made unless it `must_exist`. Raises UsageError for an invalid URL or without obstore."""
         self.url = checked_url(url)
+        if must_exist and url.startswith("file:") and not Path(unquote(urlsplit(url).path)).is_dir():
+            raise TransferError(f"{url} does not exist; check the path, or `provider-proxy push` to it first")
         settle(os.environ)
         # Listing and removing answer quickly or not at all; transfers of packs may take long.
         self._quick = _store(url, timedelta(seconds=5), timedelta(seconds=10))

@@ -33,6 +33,7 @@ class Runner:
     def __init__(self, folder: Path, environ: dict[str, str], upstream: Upstream) -> None:
         self.folder, self.environ, self.upstream = folder, environ, upstream
         self.jobs = 0
+        (folder / "bucket").mkdir()
 
     def job(self, event: str, question: str = "hello", *, secrets: bool = True) -> tuple[bool, str]:
         """Run the workflow's steps as `event` would; whether all passed, and what they printed."""
@@ -193,6 +194,7 @@ def test_a_fork_without_secrets_says_so(runner: Runner) -> None:
 
 def test_a_bucket_that_stays_away_fails_the_job(runner: Runner) -> None:
     """After the last try; nothing is run that could go live unseen."""
+    (runner.folder / "bucket").rmdir()
     (runner.folder / "bucket").write_text("in the way")
     passed, said = runner.job("pull_request")
     assert not passed

@@ -12,6 +12,15 @@ from cache_store.errors import TransferError, UsageError
 from cache_store.transfer.remote import Remote
 
 
+def test_a_directory_to_read_from_must_exist(tmp_path: Path) -> None:
+    """A mistyped path is an error, and nothing is created under it; a path with a blank in it is found."""
+    with pytest.raises(TransferError, match="does not exist; check the path, or `provider-proxy push`"):
+        Remote((tmp_path / "mistyped").as_uri(), must_exist=True)
+    assert not (tmp_path / "mistyped").exists()
+    (tmp_path / "my bucket").mkdir()
+    assert Remote((tmp_path / "my bucket").as_uri(), must_exist=True).packs() == set()
+
+
 def test_packs_are_stored_fetched_and_removed(tmp_path: Path) -> None:
     """Under their digests; removing what is gone is no fault, and a pack is what its name says."""
     import hashlib
