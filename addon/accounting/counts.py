@@ -9,9 +9,10 @@ from typing import Any
 
 from addon.accounting.costs import Tally
 
-__all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "RunCounts", "worse_tier"]
+__all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "NotKept", "RunCounts", "worse_tier"]
 
 _MOST_MISSED = 200
+_MOST_NOT_KEPT = 1000
 
 HEALTHY, UNHEALTHY, BLOCKED = "healthy", "unhealthy", "blocked until it is cleared"
 """The states of a second tier, in words."""
@@ -72,6 +73,20 @@ class Missed:
 
 
 @dataclass(slots=True)
+class NotKept:
+    """A request whose answers, `times` of them, were not stored: its method, host and path, why, what to do."""
+
+    place: str
+    why: str
+    advice: str
+    times: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
 class RunCounts:
     """Counts of a whole run.
 
@@ -80,6 +95,7 @@ class RunCounts:
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
     `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
     only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
+    `refused_answers`, by key, are live answers that were not stored although the mode stores.
     `second_tier` is its state at the end, '' if there is none. `notes` are lines
     about the run's end. `workers_replaced` counts processes that died; their
     counts of the last second are lost.
@@ -101,6 +117,7 @@ class RunCounts:
     unused: list[str] | None = None
     missed: dict[str, Missed] = field(default_factory=dict)
     unexplained: int = 0
+    refused_answers: dict[str, NotKept] = field(default_factory=dict)
     spent: Tally = field(default_factory=Tally)
     saved: Tally = field(default_factory=Tally)
     failed_gates: list[str] = field(default_factory=list)
@@ -138,6 +155,19 @@ class RunCounts:
         else:
             self.unexplained += 1
 
+    def not_kept(self, key: str, place: str, why: str, advice: str, times: int = 1) -> None:
+        """Note that an answer to `key` was not stored."""
+        before = self.refused_answers.get(key)
+        if before is not None:
+            times += before.times
+        elif len(self.refused_answers) >= _MOST_NOT_KEPT:
+            return
+        self.refused_answers[key] = NotKept(place, why, advice, times)
+
+    def kept(self, key: str) -> None:
+        """Forget earlier answers to `key`: one has been stored."""
+        self.refused_answers.pop(key, None)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -160,6 +190,9 @@ class RunCounts:
             "saved": self.saved.as_dict(),
             "missed": [missed.as_dict() for missed in list(self.missed.values())],
             "unexplained_misses": self.unexplained,
+            "refused_answers": [
+                {"key": key} | refused.as_dict() for key, refused in list(self.refused_answers.items())
+            ],
             "failed_gates": self.failed_gates,
             "notes": self.notes,
             "workers_replaced": self.workers_replaced,

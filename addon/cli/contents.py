@@ -14,6 +14,7 @@ from addon.cli.context import cache_options, open_store_for_reading, read_settin
 from addon.cli.filters import Filter, filter_options
 from addon.cli.keys import full_key, short_key
 from addon.cli.output import print_fields, print_fitted, print_json, say, write_output
+from addon.cli.refused import list_refused
 from addon.cli.showing import age_text, body_text, header_pairs, request_line, shown, summary, time_text
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
@@ -38,14 +39,20 @@ _ORDERS: dict[str, Any] = {
 @cache_options
 @filter_options
 @click.option("--sort", type=click.Choice(list(_ORDERS)), help="Without it: the order of first recording.")
+@click.option(
+    "--refused", is_flag=True, help="List the answers that were not stored instead, and what to do."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def ls(*, sort: str | None, as_json: bool, cache_dir: str | None, **filters: Any) -> None:
+def ls(*, sort: str | None, refused: bool, as_json: bool, cache_dir: str | None, **filters: Any) -> None:
     """List the entries: key, age, size, model and the first words of the question.
 
     In a pipe, each entry is one line of tab-separated fields: key, time, status, bytes, method, host, path, model,
-    question.
+    question. With --refused: key, time, reason, method, host, path, model, advice.
     """
     wanted, now = Filter(**filters), time.time()
+    if refused:
+        list_refused(read_settings(cache_dir=cache_dir).cache_dir, wanted, now, as_json=as_json)
+        return
     with open_store_for_reading(cache_dir) as store:
         items = [summary(entry) for entry in store.iterate() if wanted.matches(entry, now)]
     if sort:

@@ -23,7 +23,6 @@ from addon.exchange.explaining import Explaining
 from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
 from addon.exchange.minted import digest_of, uploads_in
-from addon.exchange.refused_answers import RefusedAnswers
 from addon.exchange.retries import Retries
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
@@ -78,15 +77,14 @@ class Answering:
         self._lookup = Lookup(settings, store, peer, counts.run)
         self._storing = Storing(settings, store, peer, counts)
         self._lanes = Lanes("identity")
-        self._refused = RefusedAnswers(settings.cache_dir)
         self._retries = Retries()
-        explaining.refused_line = self._refused.line
+        explaining.refused_line = self._storing.refused.line
         explaining.keeps_question = settings.save_request
 
     def close(self) -> None:
         """Finish the explanations, and leave a note of the answers that were not stored."""
         self._lanes.close()
-        self._refused.save()
+        self._storing.refused.save()
         self.explaining.close()
 
     # -- requests -------------------------------------------------------------
@@ -299,8 +297,7 @@ class Answering:
                 counts.failures[reason] += 1
             if cut_off and reason is not None:
                 self._put_back(forward)
-            self._refused.note(forward.key, reason)
-            self._count_end(forward, reason)
+            self._storing.count_end(forward, reason, live.status)
             refused = Outcome.ABANDONED if cut_off else Outcome.NOT_STORED
             self._end_flight(forward, Outcome.STORED if reason is None else refused)
         if reason is not None:
@@ -314,9 +311,9 @@ class Answering:
         counts.failures[reason] += 1
         counts.live_seconds += time.monotonic() - forward.started
         if forward.stores:
-            self._count_end(forward, reason)
+            self._storing.count_end(forward, reason)
         self._release_repeat(forward)
-        if reason is NotStored.CLIENT_LEFT:
+        if reason in (NotStored.CLIENT_LEFT, NotStored.TIMED_OUT):
             self._put_back(forward)
         self._end_flight(forward, Outcome.ABANDONED)
 
@@ -332,17 +329,10 @@ class Answering:
             # An error may belong to one credential, which only `keep` sorts out.
             if recording and head and 200 <= head.status < 300:
                 answer = Answer(head, recording, cut_off=True)
-                self._count_end(forward, self._storing.put_last(forward, answer))
+                self._storing.count_end(forward, self._storing.put_last(forward, answer), head.status)
                 self._end_flight(forward, Outcome.ABANDONED)
             else:
                 self.give_up(forward, NotStored.CUT_OFF)
-
-    def _count_end(self, forward: Forward, reason: NotStored | None) -> None:
-        counts = self._counts.host(forward.request.host)
-        if reason is None:
-            counts.stored += 1
-        else:
-            counts.not_stored[reason] += 1
 
     def _release_repeat(self, forward: Forward) -> None:
         """Let the next equal request have the number of one that had no answer to keep."""

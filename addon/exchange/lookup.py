@@ -11,6 +11,7 @@ from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Forward
 from addon.exchange.store_access import StoreAccess
 from addon.judging.endpoints import Endpoint, endpoint_class
+from addon.judging.expected_errors import expected_at
 from addon.messages import WireRequest
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
@@ -38,13 +39,12 @@ class Lookup:
         self._store = store
         self._peer = peer
         self._run = run
-        self._credentials_matter = bool(settings.store_errors & CREDENTIAL_STATUSES)
 
     def at_hand(self, forward: Forward) -> Entry | None:
         """The entry that answers, if the first tier alone can tell without waiting; None means `find` must look."""
         assert forward.identity is not None
         serves = forward.mode.serves
-        if serves is Serves.NOTHING or self._settings.sequence or self._credentials_matter:
+        if serves is Serves.NOTHING or self._settings.sequence or self._credentials_matter(forward):
             return None
         entry = self._store.at_hand(forward.identity.key)
         is_own = entry is not None and entry.run == self._run
@@ -64,7 +64,7 @@ class Lookup:
             forward.repeat = await self._peer.next_repeat(key)
         n = max(1, forward.repeat)
         forward.key = nth_key(key, n)
-        if self._credentials_matter and forward.mode.serves is not Serves.NOTHING:
+        if self._credentials_matter(forward) and forward.mode.serves is not Serves.NOTHING:
             digest = credential_digest(forward.request)
             rejection = await self._servable(rejection_key(forward.key, digest), forward)
             # A host that rejects this credential altogether must not answer with another credential's success.
@@ -132,6 +132,11 @@ class Lookup:
         if is_own and forward.mode.forwards and _is_action(forward.request):
             return None
         return self._fresh(entry)
+
+    def _credentials_matter(self, forward: Forward) -> bool:
+        """Whether errors that belong to one credential are stored of this host."""
+        errors = self._settings.store_errors
+        return bool(errors) and bool(expected_at(errors, forward.request.host) & CREDENTIAL_STATUSES)
 
     def _fresh(self, entry: Entry | None) -> Entry | None:
         return None if entry is None or is_expired(entry, self._settings.max_age) else entry

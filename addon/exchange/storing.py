@@ -15,10 +15,12 @@ from addon.exchange.decisions import Forward
 from addon.exchange.helper import HelperLost
 from addon.exchange.lanes import Size, decoded_size, lane_helper
 from addon.exchange.recording import Recording
+from addon.exchange.refused_answers import RefusedAnswers
 from addon.exchange.store_access import StoreAccess
-from addon.judging.reasons import NotStored
+from addon.judging.expected_errors import expected_at
+from addon.judging.reasons import NotStored, named
 from addon.messages import LiveAnswer
-from addon.policy.keeping import Origin, entry_or_reason
+from addon.policy.keeping import Origin, entry_or_reason, is_allowed
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
     credential_digest,
@@ -68,14 +70,14 @@ class Storing:
         self._store = store
         self._peer = peer
         self._counts = counts
+        self.refused = RefusedAnswers(settings.cache_dir)
 
     async def put(self, forward: Forward, answer: Answer, elapsed: float) -> NotStored | None:
         """Store the whole answer to `forward`, which took `elapsed` seconds; None is success."""
         if forward.recording is not None and forward.recording.too_large:
             return NotStored.TOO_LARGE
-        digest = (
-            credential_digest(forward.request) if self._settings.store_errors & CREDENTIAL_STATUSES else ""
-        )
+        expected = expected_at(self._settings.store_errors, forward.request.host)
+        digest = credential_digest(forward.request) if expected & CREDENTIAL_STATUSES else ""
         is_apart = answer.head.status in CREDENTIAL_STATUSES
         if is_apart and await self._peer.was_accepted(digest):
             return NotStored.STATUS
@@ -109,6 +111,25 @@ class Storing:
         if reason is None:
             self._counts.used.setdefault(forward.key, 0)
         return reason
+
+    def count_end(self, forward: Forward, reason: NotStored | None, status: int = 0) -> None:
+        """Count the answer to `forward`, and remember why it was not stored; `status` is its HTTP status."""
+        counts = self._counts.host(forward.request.host)
+        if reason is None:
+            counts.stored += 1
+        else:
+            counts.not_stored[named(reason, status)] += 1
+        assert forward.identity is not None
+        label = forward.identity.label
+        # The request, or its answer, may have taught us that the path or the model is a credential.
+        if reason is NotStored.SECRET and self._peer.taint.found_in("\n".join(label.values()).encode()):
+            label = {"method": "?", "host": label["host"], "path": "?"}
+        allowed = reason is not None and is_allowed(reason, status, forward.request.host, self._settings)
+        refused = self.refused.note(forward.key, reason, status, label, allowed=allowed)
+        if refused is not None:
+            self._counts.not_kept(forward.key, refused.place, refused.why, refused.advice)
+        elif reason is None:
+            self._counts.kept(forward.key)
 
     async def count_cost(self, forward: Forward, answer: Answer) -> None:
         """Add the cost of an answer to the run's counts."""
@@ -161,7 +182,7 @@ class Storing:
 
     async def _remember(self, host: str, digest: str, status: int) -> None:
         """Remember whether `host` takes this credential."""
-        if status == 401 and status in self._settings.store_errors:
+        if status == 401 and status in expected_at(self._settings.store_errors, host):
             await self._store.put(lambda: rejection_mark(host, digest, self._counts.run), time.time())
         elif 200 <= status < 300 and await self._peer.accept(digest):
             await self._store.remove(rejection_mark_key(host, digest))

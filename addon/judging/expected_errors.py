@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
+from functools import lru_cache
 from typing import Any
 
 from cache_store.errors import UsageError
 
-__all__ = ["IN_BAND", "is_provider_error", "is_temporary_error", "may_be_stored", "parse_store_errors"]
+__all__ = [
+    "IN_BAND",
+    "expected_at",
+    "is_provider_error",
+    "is_temporary_error",
+    "may_be_stored",
+    "parse_store_errors",
+]
 
 IN_BAND = "in-band"
 """The word for errors inside a 2xx: `status: failed`, an `error` member, a stream that ends with an error event."""
@@ -31,6 +41,7 @@ _TEMPORARY_WORDS = (
 )
 _ENVELOPE = {"error", "type", "code", "status", "message", "detail", "msg", "request_id", "user_id", "object"}
 _CODES = ("type", "code", "status", "__type")
+_HOST = re.compile(r"[a-z0-9*._-]+")
 
 
 def may_be_stored(status: int) -> bool:
@@ -39,23 +50,40 @@ def may_be_stored(status: int) -> bool:
 
 
 def parse_store_errors(text: str) -> frozenset[int | str]:
-    """The statuses in a comma-separated list such as `400,401,in-band`; an empty text gives an empty set.
+    """The parts of a list such as `400,in-band,404@api.openai.com`; an empty text gives an empty set.
 
-    Raises UsageError for any other part that is not a status that may be stored.
+    A part is a status or `in-band`; with `@` and a host glob behind it, it stays text and counts for those hosts
+    only. Raises UsageError for any other part, and for a status that may not be stored.
     """
-    statuses: set[int | str] = set()
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if part.lower() == IN_BAND:
-            statuses.add(IN_BAND)
-            continue
-        status = int(part) if part.isascii() and part.isdigit() and len(part) == 3 else 0
-        if not may_be_stored(status):
-            raise UsageError(
-                f"{part[:20]!r} cannot be stored; use `in-band` and 4xx statuses other than 408, 409, 425 "
-                "and 429, for example 400,401,404"
-            )
-        statuses.add(status)
-    return frozenset(statuses)
+    return frozenset(_parsed(part.strip().lower()) for part in text.split(",") if part.strip())
+
+
+def _parsed(part: str) -> int | str:
+    word, at, host = part.partition("@")
+    if at and not _HOST.fullmatch(host):
+        raise UsageError(f"{part[:60]!r} names no host; write 400@api.openai.com or 404@*.openai.azure.com")
+    if word == IN_BAND:
+        return part
+    status = int(word) if word.isascii() and word.isdigit() and len(word) == 3 else 0
+    if not may_be_stored(status):
+        raise UsageError(
+            f"{part[:60]!r} cannot be stored; use `in-band` and 4xx statuses other than 408, 409, 425 "
+            "and 429, for example 400,401,404"
+        )
+    return part if at else status
+
+
+@lru_cache(maxsize=1024)
+def expected_at(store_errors: frozenset[int | str], host: str) -> frozenset[int | str]:
+    """The statuses, and `in-band`, that are expected of `host`, without those of other hosts."""
+    expected: set[int | str] = set()
+    for part in store_errors:
+        word, at, glob = part.partition("@") if isinstance(part, str) else ("", "", "")
+        if not at:
+            expected.add(part)
+        elif fnmatch.fnmatchcase(host.lower(), glob):
+            expected.add(word if word == IN_BAND else int(word))
+    return frozenset(expected)
 
 
 def is_provider_error(value: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import time
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
@@ -40,6 +42,9 @@ __all__ = [
 
 # A shorter answer with a known length is held until it is complete, so its headers can say what became of it.
 BUFFERED_BYTES = 2**20
+
+# A client that leaves later than this, before anything has come, has given up waiting.
+_PATIENCE_SECONDS = 1.0
 
 _HIT = (CACHE_HEADER.encode(), b"true")
 _STATUS = STATUS_HEADER.encode()
@@ -95,8 +100,16 @@ def is_admitted(request: http.Request, names: Collection[str], origins: Collecti
 def broken_off(flow: http.HTTPFlow, *, client_left: bool) -> NotStored:
     """Why nothing is stored of a flow that ended in an error."""
     if client_left:
-        return NotStored.CLIENT_LEFT
-    return NotStored.UNREACHABLE if flow.response is None else NotStored.CUT_OFF
+        gave_up_waiting = flow.response is None and _seconds_since(flow.request) >= _PATIENCE_SECONDS
+        return NotStored.TIMED_OUT if gave_up_waiting else NotStored.CLIENT_LEFT
+    if flow.response is not None:
+        return NotStored.CUT_OFF
+    is_late = flow.error is not None and f"[Errno {errno.ETIMEDOUT}]" in flow.error.msg
+    return NotStored.TIMED_OUT if is_late else NotStored.UNREACHABLE
+
+
+def _seconds_since(request: http.Request) -> float:
+    return time.time() - (request.timestamp_end or request.timestamp_start)
 
 
 def unaskable(request: http.Request) -> str:

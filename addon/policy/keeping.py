@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from addon.identity import Identity
 from addon.judging import Answer, judge
+from addon.judging.expected_errors import IN_BAND, expected_at
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
@@ -23,7 +24,7 @@ from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.answers.media import essence_of
 from cache_store.entry import Entry, Headers, header_value
 
-__all__ = ["Origin", "entry_or_reason", "imported_entry"]
+__all__ = ["Origin", "entry_or_reason", "imported_entry", "is_allowed"]
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,21 @@ def imported_entry(entry: Entry, settings: Settings, taint: Taint) -> Entry | No
     return kept
 
 
+def is_allowed(reason: NotStored, status: int, host: str, settings: Settings) -> bool:
+    """Whether the setting that stores answers like this one is on, so that something else kept it out."""
+    expected = expected_at(settings.store_errors, host)
+    match reason:
+        case NotStored.STATUS:
+            return status in expected
+        case NotStored.ERROR | NotStored.ERROR_IN_STREAM | NotStored.FAILED:
+            return IN_BAND in expected
+        case NotStored.NOT_FINISHED:
+            return settings.store_pending
+        case NotStored.HTML_PAGE | NotStored.MEDIA:
+            return settings.store_media
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """The request as the judge needs it; `target` is a path, maybe with a query, and `body` is decoded."""
@@ -129,7 +145,7 @@ def _judged(entry: Entry, asked: _Asked, settings: Settings, *, ended: bool = Tr
             ended=ended,
         ),
         store_incomplete=settings.store_incomplete,
-        store_errors=settings.store_errors,
+        store_errors=expected_at(settings.store_errors, asked.host),
         store_pending=settings.store_pending,
         store_media=settings.store_media,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from addon.accounting.costs import ModelCosts
-from addon.accounting.counts import HostCounts, RunCounts
+from addon.accounting.counts import HostCounts, NotKept, RunCounts
 from addon.report.table import render_report
 from addon.settings.state_folder import make_state_folder
 from cache_store.atomic_file import replace_file
@@ -89,8 +89,9 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     missed = [_like(_MISSED, miss, "miss") for miss in whole["missed"]]
     for miss in missed:
         miss["differences"] = [_like(_DIFFERENCE, item, "difference") for item in miss["differences"]]
+    refused = [_like(_REFUSED, item, "refused answer") for item in whole["refused_answers"]]
     lines = {name: [str(line) for line in whole[name]] for name in ("failed_gates", "notes")}
-    return whole | {"hosts": hosts, "missed": missed} | lines
+    return whole | {"hosts": hosts, "missed": missed, "refused_answers": refused} | lines
 
 
 _MODEL = ModelCosts("").as_dict()
@@ -109,6 +110,7 @@ _MISSED: dict[str, Any] = {
     "times": 1,
     "follows": 0,
 }
+_REFUSED = {"key": ""} | NotKept("", "", "").as_dict()
 _DIFFERENCE: dict[str, Any] = {"place": "", "kind": "", "old": None, "new": None, "same": 0}
 
 

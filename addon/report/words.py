@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from addon.accounting.figures import money, plural
@@ -9,6 +10,8 @@ from addon.printing import program
 from addon.settings.modes import Mode
 
 __all__ = ["cost_lines", "cost_of", "hit_rate", "no_traffic_line", "rate_text", "side_lines"]
+
+_PLACES = 3  # requests that a line names
 
 
 def hit_rate(total: dict[str, Any]) -> float | None:
@@ -56,18 +59,40 @@ def no_traffic_line(run: dict[str, Any]) -> str:
     )
 
 
+def _times(counted: dict[str, int]) -> str:
+    """Names with how often each was counted, in order of name."""
+    return ", ".join(f"{name} \u00d7{count}" for name, count in sorted(counted.items()))
+
+
+def advice_lines(run: dict[str, Any]) -> list[str]:
+    """For each reason why answers were not stored: what to do, and the first requests that it concerns."""
+    places: dict[tuple[str, str], Counter[str]] = {}
+    for refused in run["refused_answers"]:
+        counted = places.setdefault((refused["why"], refused["advice"]), Counter())
+        counted[refused["place"]] += refused["times"]
+    lines = []
+    for (why, advice), counted in sorted(places.items()):
+        names = [name for name, _ in counted.most_common()]
+        more = (
+            f", and {len(names) - _PLACES} more (`{program()} ls --refused`)" if len(names) > _PLACES else ""
+        )
+        lines.append(f"  {why} \u00d7{counted.total()}: {advice}: {', '.join(names[:_PLACES])}{more}")
+    return lines
+
+
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
     lines = []
     if failures := run["total"]["failures"]:
-        items = ", ".join(f"{name} \u00d7{count}" for name, count in sorted(failures.items()))
-        lines.append(f"live requests without success: {items}")
+        lines.append("live requests without success: " + _times(failures))
     if retried := run["total"]["retried"]:
         lines.append(
             f"asked again within seconds after a miss, so not counted twice: {plural(retried, 'request')}"
         )
+    if not_stored := run["total"]["not_stored"]:
+        lines.append("not stored: " + _times(not_stored))
+        lines += advice_lines(run)
     for title, counted in (
-        ("not stored", run["total"]["not_stored"]),
         ("refused", run["refusals"]),
         ("tunnelled", run["tunnelled"]),
         ("CA not trusted by clients of", run["tls_refused"]),

@@ -86,7 +86,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "store_errors",
         "",
-        "statuses of expected errors to store, e.g. `400,401,404`; `in-band`: also errors inside a 2xx",
+        "statuses of expected errors to store, e.g. `400,404@api.openai.com` (the latter of this host only); "
+        "`in-band`: also errors inside a 2xx",
     ),
     Setting("store_incomplete", "true", "store answers that ended at a token or content limit"),
     Setting("store_pending", "false", "store the states of jobs that are not final, e.g. `in_progress`"),

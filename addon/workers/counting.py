@@ -27,6 +27,10 @@ def _totals_of(counts: RunCounts) -> dict[str, Any]:
     return {
         "hosts": hosts_of(counts),
         "missed": [[key, m.why, m.line, m.times, m.follows] for key, m in list(counts.missed.items())],
+        "refused_answers": [
+            [key, item.place, item.why, item.advice, item.times]
+            for key, item in list(counts.refused_answers.items())
+        ],
         "second_tier": counts.second_tier,
         "spent": [
             [row.model, row.answers, row.unknown, row.input_tokens, row.output_tokens, str(row.usd)]
@@ -81,6 +85,8 @@ def add(counts: RunCounts, reported: Reported) -> None:
     counts.second_tier = worse_tier(counts.second_tier, totals.get("second_tier", ""))
     for key, why, line, times, follows in totals.get("missed", ()):
         _add_missed(counts, key, Missed(why, line, times, follows))
+    for refused in totals.get("refused_answers", ()):
+        counts.not_kept(*refused)
     for model, answers, unknown, tokens_in, tokens_out, usd in totals.get("spent", ()):
         counts.spent.add_row(ModelCosts(model, answers, unknown, tokens_in, tokens_out, Decimal(usd)))
     counts.spent.take_over(reported.unpriced)

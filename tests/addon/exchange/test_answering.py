@@ -148,7 +148,7 @@ async def test_an_error_is_forwarded_each_time(store: Store, status: int) -> Non
     for _ in range(2):
         assert await run.record(status=status) is NotStored.STATUS
     assert list(store.keys()) == []
-    assert run.host["not_stored"] == {"status": 2}
+    assert run.host["not_stored"] == {f"status {status}": 2}
 
 
 async def test_a_mode_that_changes_counts_for_later_requests(memory: MemoryStore) -> None:
@@ -250,13 +250,46 @@ async def test_a_miss_of_a_refused_answer_says_why_and_never_to_record_it(
     first = Run(store, "one", cache_dir=cache_dir)
     pending = replace(chat_answer(), body=b'{"object": "batch", "status": "in_progress"}')
     assert await first.answering.keep(await first.forward(poll), pending) is NotStored.NOT_FINISHED
+    (listed,) = first.counts.as_dict()["refused_answers"]
+    assert (listed["place"], listed["why"]) == ("GET api.openai.com/v1/batches/b", "not-finished")
+    assert "PROVIDER_PROXY_STORE_PENDING=true" in listed["advice"]
     Run.alive.remove(first)
     first.answering.close()
     replay = Run(store, "two", cache_mode="read-only-require-hit", cache_dir=cache_dir)
     message = json.loads((await replay.own(poll)).body)["error"]["message"]
-    assert "not stored (not-finished)" in message
+    assert "Recorded before, not kept: not-finished; " in message
     assert "PROVIDER_PROXY_STORE_PENDING=true" in message
     assert "ecord it" not in message
+
+
+async def test_an_error_that_a_retry_mends_is_not_listed_as_refused(store: Store) -> None:
+    """The report counts the 429, and names no setting for a request that was stored in the end."""
+    run = Run(store, cache_mode="read-old-write-new")
+    await run.record(status=429)
+    assert [item["why"] for item in run.counts.as_dict()["refused_answers"]] == ["status 429"]
+    await run.record()
+    assert run.counts.as_dict()["refused_answers"] == []
+    assert run.host["not_stored"] == {"status 429": 1}
+
+
+async def test_a_refused_answer_whose_path_is_a_secret_is_listed_without_it(store: Store) -> None:
+    """The path's text was sent as a credential while the answer was under way."""
+    run = Run(store)
+    forward = await run.forward(chat_request(target="/v1/rooms/blue-heron-orchid-7431/chat/completions"))
+    await run.forward(chat_request(headers=((b"Authorization", b"Bearer blue-heron-orchid-7431"),)))
+    assert await run.answering.keep(forward, chat_answer()) is NotStored.SECRET
+    (listed,) = run.counts.as_dict()["refused_answers"]
+    assert listed["place"] == "? api.openai.com?"
+
+
+async def test_expected_errors_may_be_those_of_one_host(store: Store) -> None:
+    """`404@…` stores the 404s of that host; another host's are not stored, and credentials matter at it alone."""
+    run = Run(store, store_errors="404@api.anthropic.com, 401@*.example")
+    error = {"status": 404, "body": b'{"error": {"type": "not_found_error", "message": "no"}}'}
+    for host, reason in (("api.anthropic.com", None), ("api.openai.com", NotStored.STATUS)):
+        forward = await run.forward(chat_request(host=host))
+        assert await run.answering.keep(forward, replace(chat_answer(), **error)) is reason
+    assert len(list(store.keys())) == 1
 
 
 async def test_what_is_put_back_does_not_replace_a_newer_answer(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from addon.judging.expected_errors import is_provider_error, may_be_stored, parse_store_errors
+from addon.judging.expected_errors import expected_at, is_provider_error, may_be_stored, parse_store_errors
 from cache_store.errors import UsageError
 
 
@@ -47,6 +47,22 @@ def test_what_may_not_be_kept_is_refused_in_one_line(text):
     assert "\n" not in str(caught.value)
     assert text[:20] in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def test_a_part_may_be_for_some_hosts_only():
+    """By a glob; the others are for every host."""
+    parsed = parse_store_errors("404, 400@api.openai.com,IN-BAND@*.Azure.com ")
+    assert expected_at(parsed, "h.example") == {404}
+    assert expected_at(parsed, "API.openai.com") == {404, 400}
+    assert expected_at(parsed, "a.b.azure.com") == {404, "in-band"}
+
+
+@pytest.mark.parametrize("text", ["400@", "400@a b", "@h", "404@h@i", "429@api.openai.com", "404@h/v1"])
+def test_a_wrong_part_for_a_host_is_refused(text):
+    """The same statuses may be stored, and a host is a name or a glob."""
+    with pytest.raises(UsageError) as caught:
+        parse_store_errors(text)
+    assert repr(text) in str(caught.value)
 
 
 def test_the_range_of_statuses():

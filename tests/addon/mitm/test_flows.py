@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import time
+
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
 from addon.exchange.decisions import Hit, OwnAnswer
+from addon.judging.reasons import NotStored
 from addon.mitm.flows import (
     BUFFERED_BYTES,
     asked_mode,
+    broken_off,
     failed_at_end,
     from_provider,
     is_interim,
@@ -35,6 +40,28 @@ def _hit(status: int = 200, headers: Headers = (), body: bytes = b"body", reason
     return Hit(
         Entry("pp1-a", status, reason, headers, body, 1.0, 0.1, "run"), 'provider-proxy; hit; key="pp1-a"'
     )
+
+
+@pytest.mark.parametrize(
+    ("waited", "client_left", "message", "answered", "reason"),
+    [
+        (5.0, True, "Client disconnected.", False, NotStored.TIMED_OUT),
+        (0.0, True, "Client disconnected.", False, NotStored.CLIENT_LEFT),
+        (5.0, True, "Client disconnected.", True, NotStored.CLIENT_LEFT),
+        (0.0, False, "[Errno 110] Connect call failed ('192.0.2.1', 443)", False, NotStored.TIMED_OUT),
+        (5.0, False, "[Errno 111] Connect call failed ('127.0.0.1', 443)", False, NotStored.UNREACHABLE),
+        (5.0, False, "peer closed connection", True, NotStored.CUT_OFF),
+    ],
+)
+def test_who_ended_a_flow_and_why(
+    waited: float, client_left: bool, message: str, answered: bool, reason: NotStored
+) -> None:
+    """A silent provider, one that cannot be reached and a client that left are told apart."""
+    flow = tflow.tflow(resp=answered, err=True)
+    assert flow.error is not None
+    flow.error.msg = message.replace("110", str(errno.ETIMEDOUT))
+    flow.request.timestamp_end = time.time() - waited
+    assert broken_off(flow, client_left=client_left) is reason
 
 
 def test_a_request_keeps_what_was_sent() -> None:

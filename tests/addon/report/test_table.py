@@ -101,7 +101,7 @@ def test_what_went_by_is_said_below() -> None:
     counts.cache_faults["write"] += 4
     lines = render_report(counts).splitlines()
     assert lines[-4:] == [
-        "not stored: mode 1, status 2",
+        "not stored: mode \u00d71, status \u00d72",
         "tunnelled: b.example 2, z.example 1",
         "CA not trusted by clients of: c.example 3",
         "cache faults: write 4",

@@ -24,6 +24,22 @@ def test_costs_in_one_line_each() -> None:
     assert models == "gpt-4.1 $2.00, house price unknown"
 
 
+def test_what_was_not_stored_is_said_with_what_to_do() -> None:
+    """Statuses are named with their number; each reason has a line that names the first of its requests."""
+    counts = RunCounts("r", "read-old-write-new")
+    counts.host("h").not_stored.update({"status 429": 9, "failed": 6, "unreachable": 1})
+    counts.not_kept("pp2-a", "POST h/v1/x", "status 429", "record again", 9)
+    for n in range(5):
+        counts.not_kept(f"pp2-{n}", f"GET h/v1/{n}", "failed", "set X=in-band")
+    counts.not_kept("pp2-1", "GET h/v1/1", "failed", "set X=in-band")
+    hint = "(`provider-proxy ls --refused`)"
+    assert side_lines(counts.as_dict()) == [
+        "not stored: failed \u00d76, status 429 \u00d79, unreachable \u00d71",
+        f"  failed \u00d76: set X=in-band: GET h/v1/1, GET h/v1/0, GET h/v1/2, and 2 more {hint}",
+        "  status 429 \u00d79: record again: POST h/v1/x",
+    ]
+
+
 def test_what_else_there_was() -> None:
     """Budgets and unused entries have a line only if there are any."""
     counts = RunCounts("r", "read-write")

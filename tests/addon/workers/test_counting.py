@@ -32,6 +32,7 @@ def _busy(number: int) -> RunCounts:
     counts.used = {"k": number, f"k-{number}": 0}
     for key in ("m", "m", f"m-{number}"):
         counts.miss(key, {"key": key}, f"line {number}")
+        counts.not_kept(key, "place", "failed", "advice", number)
     counts.miss("n", {}, "", root="m")
     counts.spent.add("api.openai.com", "gpt-4.1", {"prompt_tokens": 1000, "completion_tokens": number}, 2)
     counts.spent.add("h", f"unknown-{number}", None)
@@ -74,6 +75,7 @@ def test_two_processes_are_the_sum() -> None:
     assert counts.second_tier == "unhealthy"
     assert (counts.connections, counts.over_budget, counts.unexplained) == (3, 5, 7)
     assert counts.used == {"k": 3, "k-1": 0, "k-2": 0}
+    assert {key: item.times for key, item in counts.refused_answers.items()} == {"m": 6, "m-1": 1, "m-2": 2}
     assert {key: (m.times, m.follows) for key, m in counts.missed.items()} == {
         "m": (4, 2),
         "m-1": (1, 0),
