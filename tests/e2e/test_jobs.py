@@ -72,7 +72,7 @@ def test_a_pending_state_is_stored_by_a_setting_and_the_miss_names_it(
         assert answer.json()["status"] == "validating"
     else:
         message = answer.json()["error"]["message"]
-        assert "not stored (not-finished)" in message
+        assert "not kept: not-finished; " in message
         assert "PROVIDER_PROXY_STORE_PENDING=true" in message
 
 

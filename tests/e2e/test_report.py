@@ -61,7 +61,7 @@ def test_the_numbers_are_the_providers_own(
     assert total["live"] == upstream.count == 6
     assert (total["requests"], total["hits"], total["misses"], total["stored"]) == (9, 3, 6, 4)
     assert sum(total["not_stored"].values()) == 2
-    assert total["not_stored"]["status"] == 1
+    assert total["not_stored"]["status 500"] == 1
     hits = [a for a in answers if a.headers["x-provider-proxy-cache"] == "true"]
     assert total["hit_bytes"] == sum(len(a.content) for a in hits)
     assert total["live_bytes"] == sum(len(a.content) for a in answers) - total["hit_bytes"]
