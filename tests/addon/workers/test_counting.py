@@ -12,7 +12,17 @@ from addon.accounting.counts import _MOST_MISSED, HostCounts, RunCounts
 from addon.workers.counting import Reported, add, changes_of, hosts_of, whole
 
 # What only the process that reports knows.
-OWN = {"run", "mode", "started_at", "ended_at", "unused", "saved", "failed_gates", "workers_replaced"}
+OWN = {
+    "run",
+    "mode",
+    "started_at",
+    "ended_at",
+    "unused",
+    "saved",
+    "failed_gates",
+    "notes",
+    "workers_replaced",
+}
 
 
 def _busy(number: int) -> RunCounts:
