@@ -14,6 +14,7 @@ from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
 from addon.cli.filters import SIZE
 from addon.cli.output import say
+from cache_store.disk.disk_store import DiskStore
 from cache_store.errors import UsageError
 
 __all__ = ["pull", "push"]
@@ -43,7 +44,9 @@ def push(*, remote: str | None, optional: bool, replace: bool, cache_dir: str | 
     with open_store_for_reading(cache_dir) as store, _progress("packing") as advance:
         if replace and not store.stats().entries:
             raise UsageError("this cache is empty and `push --replace` would empty the remote; record first")
-        done = push_to(store, Remote(url), Ledger(folder, url), replace=replace, advance=advance)
+        near = store.local
+        assert isinstance(near, DiskStore)  # `_places` names a directory
+        done = push_to(near, Remote(url), Ledger(folder, url), replace=replace, advance=advance)
     removed = f"; {plural(done.removed, 'older pack')} removed" if done.removed else ""
     what = (
         f"pushed {plural(done.entries, 'entry', 'entries')}, {done.bytes} bytes"
@@ -77,7 +80,9 @@ def pull(
     admit = OwnEntries(read_settings(cache_dir=cache_dir), trust=trust).admit
     source = Remote(url, must_exist=True)
     with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
-        done = pull_from(store, source, Ledger(folder, url), admit=admit, max_size=max_size, advance=advance)
+        near = store.local
+        assert isinstance(near, DiskStore)
+        done = pull_from(near, source, Ledger(folder, url), admit=admit, max_size=max_size, advance=advance)
     for line in done.refused[:_MAX_LINES]:
         say(f"refused: {line}", err=True)
     if not done.packs:

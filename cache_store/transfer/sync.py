@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
-from cache_store.errors import TransferError
-from cache_store.store import Store
+from cache_store.errors import EntryError, TransferError
 from cache_store.transfer.ledger import Ledger
 from cache_store.transfer.merge import Merged, admitted, merge
-from cache_store.transfer.pack import fingerprint, pack_index, read_pack, write_pack
+from cache_store.transfer.pack import FINGERPRINT, fingerprint, pack_index, read_pack, write_pack
 from cache_store.transfer.remote import DamagedPack, Remote
+from cache_store.transfer.scratch import scratch_folder
 from cache_store.transfer.spool import Spool
 
 __all__ = ["Pulled", "Pushed", "pull", "push"]
@@ -42,30 +42,35 @@ class Pulled:
 
 
 def push(
-    store: Store,
+    store: DiskStore,
     remote: Remote,
     ledger: Ledger,
     *,
     replace: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Pushed:
-    """Upload the entries that the remote is not known to hold, as one pack.
+    """Upload the entries that the remote is not known to hold, as one pack. Looks at what was stored since the last
+    push or pull only, as long as the packs of then are still there.
 
     With `replace`, the remote then holds exactly what `store` holds, in one pack. The new pack is uploaded before
     an old one is removed, packs that other jobs upload meanwhile stay, and if several jobs replace at once, the
-    last one's pack stays. `advance` is called with 1 for each entry.
+    last one's pack stays. `advance` is called with 1 for each entry that is looked at.
     """
     there = remote.packs()
-    known = set() if replace else ledger.fingerprints(there)
-    with tempfile.TemporaryDirectory(prefix="provider-proxy-") as folder:
-        path = Path(folder) / "new.ppack"
-        pack = write_pack(_encoded(store, known, advance or (lambda _: None)), path)
+    ledger.keep(there)
+    new = _Unknown(store, None if replace else ledger, advance or (lambda _: None))
+    with scratch_folder() as folder:
+        path = folder / "new.ppack"
+        pack = write_pack(new.encoded(), path)
         if not pack.entries and not replace:
+            ledger.mark = new.last
+            ledger.save()
             return Pushed(0, 0, 0)
         remote.store(pack.digest, path)
         old = there - {pack.digest} if replace else set()
         ledger.packs[pack.digest] = pack.index
         ledger.keep((there - old) | {pack.digest})
+        ledger.mark = new.last
         ledger.save()
         if old:
             remote.remove(old)
@@ -76,7 +81,7 @@ def push(
 
 
 def pull(
-    store: Store,
+    store: DiskStore,
     remote: Remote,
     ledger: Ledger,
     *,
@@ -93,9 +98,9 @@ def pull(
     for attempt in range(1, _TRIES + 1):
         there = remote.packs()
         lacking = sorted(there - ledger.packs.keys())
-        with tempfile.TemporaryDirectory(prefix="provider-proxy-") as folder, Spool() as spool:
+        with scratch_folder() as folder, Spool() as spool:
             try:
-                fetched = _fetch(remote, lacking, Path(folder), advance or (lambda _: None))
+                fetched = _fetch(remote, lacking, folder, advance or (lambda _: None))
             except FileNotFoundError:
                 if attempt == _TRIES:
                     raise
@@ -114,6 +119,7 @@ def pull(
                     ledger.packs[path.stem] = pack_index(path)
             merged = merge(store, spool.entries())
         ledger.keep(there)
+        _advance_mark(store, ledger)
         ledger.save()
         return Pulled(len(lacking), merged, tuple(refused))
     raise TransferError(f"{remote.url} keeps changing; pull again")
@@ -140,9 +146,41 @@ def _fetch(
             raise
 
 
-def _encoded(store: Store, known: set[bytes], advance: Callable[[int], None]) -> Iterable[bytes]:
-    for entry in store.iterate():
-        data = entry.encode()
-        advance(1)
-        if fingerprint(data) not in known:
-            yield data
+class _Unknown:
+    """The entries of `store` that `ledger` does not know to be in the remote; without a ledger, all of them.
+
+    `last` is the last one that was looked at.
+    """
+
+    def __init__(self, store: DiskStore, ledger: Ledger | None, advance: Callable[[int], None]) -> None:
+        self.last = ledger.mark if ledger else None
+        self._store = store
+        self._known = ledger.fingerprints() if ledger else set()
+        self._advance = advance
+
+    def encoded(self) -> Iterator[bytes]:
+        """As they are stored. What cannot be used is left out."""
+        for recorded in self._store.recorded_after(self.last):
+            self.last = recorded
+            self._advance(1)
+            if recorded.checksum[:FINGERPRINT] in self._known:
+                continue
+            data = self._store.raw(recorded.key)
+            if data is not None and _is_usable(data, recorded.key) and fingerprint(data) not in self._known:
+                yield data
+
+
+def _is_usable(data: bytes, key: str) -> bool:
+    try:
+        return Entry.decode(data).key == key
+    except EntryError:
+        return False
+
+
+def _advance_mark(store: DiskStore, ledger: Ledger) -> None:
+    """Put the mark behind the entries that are in known packs, so that the next push does not look at them."""
+    known = ledger.fingerprints()
+    for recorded in store.recorded_after(ledger.mark):
+        if recorded.checksum[:FINGERPRINT] not in known:
+            return
+        ledger.mark = recorded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,7 +45,13 @@ class Machine:
             self.store.put(entry)
 
     def push(self, *, replace: bool = False) -> Pushed:
-        return push(self.store, Remote(self.url), Ledger(self.folder, self.url), replace=replace)
+        self.looked_at = 0
+        return push(
+            self.store, Remote(self.url), Ledger(self.folder, self.url), replace=replace, advance=self._look
+        )
+
+    def _look(self, more: int) -> None:
+        self.looked_at += more
 
     def pull(self, admit: Callable[[Entry], Entry] = _take) -> Pulled:
         return pull(self.store, Remote(self.url), Ledger(self.folder, self.url), admit=admit)
@@ -112,6 +119,66 @@ def test_recordings_reach_another_machine(url: str, machine: Callable[[str, str]
     assert one.keys() == {1, 2, 3}
     assert one.pull().packs == 0
     assert one.push() == Pushed(0, 0, 0)
+
+
+def test_a_push_looks_at_what_was_stored_since(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """After a push, after a pull into an empty cache and after a pull into one that was pushed, only new and
+    replaced entries are looked at; the others are known to be there."""
+    one, fresh = machine("one", url), machine("fresh", url)
+    one.put(*(_entry(number) for number in range(300)))
+    assert (one.push().entries, one.looked_at) == (300, 300)
+    fresh.pull()
+    assert (fresh.push().entries, fresh.looked_at) == (0, 0)
+    fresh.put(_entry(300), _entry(7, 2000.0, b"again"))
+    assert (fresh.push().entries, fresh.looked_at) == (2, 2)
+    assert one.pull().merged.stored == 2
+    assert (one.push().entries, one.looked_at) == (0, 0)
+    reader = machine("reader", url)
+    reader.pull()
+    assert reader.store.get(_entry(7).key) == _entry(7, 2000.0, b"again")
+
+
+def test_what_vanishes_from_the_remote_is_pushed_again(
+    url: str, machine: Callable[[str, str], Machine]
+) -> None:
+    """Another machine's `--replace` drops what this one had pushed: its next push looks at everything."""
+    one, other, reader = machine("one", url), machine("other", url), machine("reader", url)
+    one.put(_entry(1))
+    one.push()
+    other.put(_entry(2))
+    other.push(replace=True)
+    one.pull()
+    one.put(_entry(3))
+    assert (one.push().entries, one.looked_at) == (2, 3)
+    reader.pull()
+    assert reader.keys() == {1, 2, 3}
+
+
+def test_a_recording_before_a_pull_is_pushed_after_it(
+    url: str, machine: Callable[[str, str], Machine]
+) -> None:
+    """A pull does not count what this machine alone holds as pushed."""
+    one, two, reader = machine("one", url), machine("two", url), machine("reader", url)
+    one.put(*(_entry(number) for number in range(3)))
+    one.push()
+    two.put(_entry(9))
+    two.pull()
+    two.put(_entry(10))
+    assert two.push().entries == 2
+    reader.pull()
+    assert reader.keys() == {0, 1, 2, 9, 10}
+
+
+def test_a_damaged_entry_is_not_pushed(url: str, machine: Callable[[str, str], Machine]) -> None:
+    """`verify` names it; the others go up."""
+    one, reader = machine("one", url), machine("reader", url)
+    one.put(_entry(1), _entry(2))
+    with sqlite3.connect(one.folder / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = x'00' WHERE key = ?", (_entry(1).key,))
+    database.close()
+    assert one.push().entries == 1
+    reader.pull()
+    assert reader.keys() == {2}
 
 
 def test_pushes_at_once_lose_nothing(url: str, machine: Callable[[str, str], Machine]) -> None:
