@@ -50,8 +50,8 @@ class Store(Protocol):
     def clear(self) -> int:
         """Remove every entry; how many there were."""
 
-    def keys(self) -> Iterator[str]:
-        """Every entry's key."""
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The key of every entry, or of those whose keys begin with `prefix`, in any order."""
 
     def iterate(self) -> Iterator[Entry]:
         """Every entry that can be used."""

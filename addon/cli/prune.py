@@ -14,9 +14,12 @@ from addon.cli.context import cache_options, open_store_for_reading, read_settin
 from addon.cli.filters import AGE, SIZE, Filter
 from addon.cli.keys import short_key
 from addon.cli.output import print_json, say
+from addon.cli.progress import Progress, progress
 from addon.cli.showing import request_line
-from cache_store.disk.last_used import read_last_used
+from cache_store.disk.disk_store import DiskStore
+from cache_store.disk.last_used import forget_last_used, read_last_used
 from cache_store.entry import Entry
+from cache_store.store import Store
 from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["prune"]
@@ -71,12 +74,12 @@ def prune(
     selects = older_than is not None or unused_since is not None or bool(unused_by) or host is not None
     folder = read_settings(cache_dir=cache_dir).cache_dir
     named = keys_in_receipts(unused_by)
-    with open_store_for_reading(cache_dir) as store:
+    with open_store_for_reading(cache_dir) as store, progress() as shown:
         last_used = read_last_used(folder) if folder else {}
         now = time.time()
         gone: list[_Candidate] = []
         kept: list[_Candidate] = []
-        for entry in store.iterate():
+        for entry in shown.over(store.iterate(), "entries looked at"):
             candidate = _candidate(entry, last_used)
             goes = (
                 selects
@@ -84,15 +87,29 @@ def prune(
                 and (unused_since is None or now - candidate.used_at >= unused_since)
                 and not (unused_by and {entry.key, entry.key.partition(".")[0]} & named)
             )
-            (gone if goes else kept).append(candidate)
+            if goes:
+                gone.append(candidate)
+            elif max_size is not None:
+                kept.append(candidate)
         if max_size is not None:
             gone += _beyond(kept, max_size)
         if not dry_run:
-            for candidate in gone:
-                store.remove(candidate.key)
+            _remove(store, [candidate.key for candidate in gone], shown)
             if gone and folder is not None:
+                forget_last_used(folder, {candidate.key for candidate in gone})
                 forget_remotes(folder)
     _say(gone, dry_run=dry_run, as_json=as_json)
+
+
+def _remove(store: Store, keys: list[str], shown: Progress) -> None:
+    advance = shown.counter("entries removed")
+    if isinstance(store, DiskStore):
+        for removed in store.remove_all(keys):
+            advance(removed)
+        return
+    for key in keys:  # from the shared tier, too
+        store.remove(key)
+        advance(1)
 
 
 def _candidate(entry: Entry, last_used: dict[str, int]) -> _Candidate:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,6 +12,7 @@ from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
 from addon.cli.filters import SIZE
 from addon.cli.output import say
+from addon.cli.progress import progress
 from cache_store.disk.disk_store import DiskStore
 from cache_store.errors import UsageError
 
@@ -41,12 +40,18 @@ def push(*, remote: str | None, optional: bool, replace: bool, cache_dir: str | 
     url, folder = _places(remote, cache_dir)
     if optional and _is_without_credentials(url, "pushed"):
         return
-    with open_store_for_reading(cache_dir) as store, _progress("packing") as advance:
+    with open_store_for_reading(cache_dir) as store, progress() as shown:
         if replace and not store.stats().entries:
             raise UsageError("this cache is empty and `push --replace` would empty the remote; record first")
         near = store.local
         assert isinstance(near, DiskStore)  # `_places` names a directory
-        done = push_to(near, Remote(url), Ledger(folder, url), replace=replace, advance=advance)
+        done = push_to(
+            near,
+            Remote(url),
+            Ledger(folder, url),
+            replace=replace,
+            advance=shown.counter("entries looked at"),
+        )
     removed = f"; {plural(done.removed, 'older pack')} removed" if done.removed else ""
     what = (
         f"pushed {plural(done.entries, 'entry', 'entries')}, {done.bytes} bytes"
@@ -79,10 +84,14 @@ def pull(
         return
     admit = OwnEntries(read_settings(cache_dir=cache_dir), trust=trust).admit
     source = Remote(url, must_exist=True)
-    with open_store_for_writing(cache_dir) as store, _progress("fetching", is_bytes=True) as advance:
+    with open_store_for_writing(cache_dir) as store, progress() as shown:
         near = store.local
         assert isinstance(near, DiskStore)
-        done = pull_from(near, source, Ledger(folder, url), admit=admit, max_size=max_size, advance=advance)
+        done = pull_from(
+            near, source, Ledger(folder, url), admit=admit, max_size=max_size,
+            advance=shown.counter("fetched", is_bytes=True), checked=shown.counter("entries checked"),
+            merged=shown.counter("entries merged"),
+        )  # fmt: skip
     for line in done.refused[:_MAX_LINES]:
         say(f"refused: {line}", err=True)
     if not done.packs:
@@ -112,19 +121,3 @@ def _places(remote: str | None, cache_dir: str | None) -> tuple[str, Path]:
     if settings.cache_dir is None:
         raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing to push or pull; name a directory")
     return settings.remote, settings.cache_dir
-
-
-@contextmanager
-def _progress(what: str, *, is_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """Shows progress on stderr if that is a terminal. The result is called with each further amount done."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-    done = DownloadColumn() if is_bytes else MofNCompleteColumn()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), done)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=None)
-        yield lambda more: shown.advance(task, more)

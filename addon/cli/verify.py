@@ -12,6 +12,7 @@ import click
 from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
+from addon.cli.progress import Progress, progress
 from addon.settings.settings import Settings
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import find_orphans, remove_orphans
@@ -49,8 +50,8 @@ def verify(*, repair: bool, trust: bool, as_json: bool, cache_dir: str | None) -
     """Check every entry: checksum, schema, key, status and headers, as an import does. Exit status 1 if one is bad,
     or cannot be checked."""
     settings = read_settings(cache_dir=cache_dir)
-    with open_store_for_reading(cache_dir) as store:
-        checked = _check(store, settings)
+    with open_store_for_reading(cache_dir) as store, progress() as shown:
+        checked = _check(store, settings, shown)
         moved = _move_aside(store, checked.bad) if repair and checked.bad else []
         orphans = _orphans(store, remove=repair)
     unchecked = [] if trust or not settings.save_request else checked.unchecked
@@ -71,7 +72,7 @@ def verify(*, repair: bool, trust: bool, as_json: bool, cache_dir: str | None) -
     sys.exit(1 if unchecked or len(checked.bad) > len(moved) else 0)
 
 
-def _check(store: Store, settings: Settings) -> _Checked:
+def _check(store: Store, settings: Settings, shown: Progress) -> _Checked:
     from addon.transfer.key_check import UncheckedKey, check_key
     from addon.transfer.own_entries import OwnEntries
 
@@ -84,7 +85,7 @@ def _check(store: Store, settings: Settings) -> _Checked:
     )
     admit = OwnEntries(lenient, trust=True).admit
     checked = _Checked()
-    for key in list(store.keys()):
+    for key in shown.over(store.keys(), "entries checked"):
         checked.entries += 1
         try:
             entry = store.local.get(key)

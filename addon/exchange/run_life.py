@@ -18,7 +18,7 @@ from addon.exchange.coordination import Peer, local_peer
 from addon.exchange.coordinator import Coordinator
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
-from addon.identity.old_keys import is_old
+from addon.identity.old_keys import OLD_PREFIX
 from addon.policy.variants import nth_key
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
@@ -123,7 +123,7 @@ def _in_words(tiers: dict[str, Any] | None) -> str:
 def old_entries_note(store: Store) -> str:
     """One line about the entries of `store` that need `rekey`; '' if there are none or it cannot be read."""
     try:
-        old = sum(map(is_old, store.keys()))
+        old = sum(1 for _ in store.keys(OLD_PREFIX))
     except StoreError:
         return ""
     if not old:

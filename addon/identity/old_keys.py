@@ -13,9 +13,11 @@ from addon.identity.families import family_of, is_provider
 from addon.identity.rules import IdentityRules
 from addon.identity.saved_form import dump_saved, parse_saved, read_head
 
-__all__ = ["is_old", "old_key_of_saved", "why_not_carried"]
+__all__ = ["OLD_PREFIX", "is_old", "old_key_of_saved", "why_not_carried"]
 
-_PREFIX = "pp1-"
+OLD_PREFIX = "pp1-"
+"""The beginning of every key of version 1."""
+
 _SHORT_HASH = re.compile(rb"<sha256:[0-9a-f]{8}>|<redacted:[a-z0-9-]+:[0-9a-f]{8}>")
 # `<redacted:ignored>` is an ignore rule's marker, which version 2 writes as well.
 _NO_HASH = re.compile(rb"<redacted:(?!ignored>)[a-z0-9-]+>")
@@ -24,7 +26,7 @@ _LITERAL = "⟦minted:".encode()
 
 def is_old(key: str) -> bool:
     """Whether `key` is of version 1."""
-    return key.startswith(_PREFIX)
+    return key.startswith(OLD_PREFIX)
 
 
 def old_key_of_saved(request_json: bytes) -> str:
@@ -33,7 +35,7 @@ def old_key_of_saved(request_json: bytes) -> str:
     head, markers, body = read_head(document.value, IdentityRules())
     is_json = body is not None and body["kind"] == "json"
     saved = dump_saved(head, markers, document.inner(body["value"]) if body and is_json else body)
-    return f"{_PREFIX}{hashlib.sha256(b'provider-proxy request identity 1\0' + saved).hexdigest()}"
+    return f"{OLD_PREFIX}{hashlib.sha256(b'provider-proxy request identity 1\0' + saved).hexdigest()}"
 
 
 def why_not_carried(request_json: bytes) -> str:

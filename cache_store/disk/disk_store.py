@@ -33,7 +33,7 @@ from cache_store.store import Store, StoreStats
 __all__ = ["DiskStore"]
 
 _MERGE_SECONDS = 60.0  # two staged runs may end at once
-_BATCH = 500  # entries removed in one transaction
+_BATCH = 500  # entries removed in one transaction, and keys listed at once
 _IN_MEMORY = 10_000  # entries in the index of a cache that cannot be written
 _KEY_PREFIX = "pp"
 
@@ -168,8 +168,11 @@ class DiskStore:
     def clear(self) -> int:
         return sum(self.remove_all(list(self.keys())))
 
-    def keys(self) -> Iterator[str]:
-        """Every entry's key, in the order of recording."""
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every entry's key, in the order of recording; with `prefix`, those that begin with it, sorted."""
+        if prefix:
+            yield from self._keys_with(prefix)
+            return
         with database_errors():
             yield from (key for key in self._handles.opened().patient if key.startswith(_KEY_PREFIX))
 
@@ -177,6 +180,14 @@ class DiskStore:
         """The first `limit` keys that sort behind `key`."""
         with database_errors():
             return keys_after(self._handles.opened().patient, key, limit)
+
+    def _keys_with(self, prefix: str) -> Iterator[str]:
+        last = prefix
+        while page := self.keys_after(last, _BATCH):
+            for last in page:
+                if not last.startswith(prefix):
+                    return
+                yield last
 
     def recorded_after(self, mark: Recorded | None) -> Iterator[Recorded]:
         """The entries that were stored after `mark`: all of them if it is None, or not in the cache any more."""

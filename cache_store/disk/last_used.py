@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from cache_store.atomic_file import replace_file
 
-__all__ = ["note_used", "read_last_used"]
+__all__ = ["forget_last_used", "note_used", "read_last_used"]
 
 _NAME = "last-used.json"
 _MAX_FILE = 2**28  # bytes
@@ -22,14 +23,23 @@ def note_used(cache_dir: Path, keys: Iterable[str], now: float) -> None:
     Nothing fails if the note cannot be written: the recording time counts then.
     """
     new = dict.fromkeys(keys, int(now))
-    if not new:
-        return
+    if new:
+        _change(cache_dir, lambda used: used | new)
+
+
+def forget_last_used(cache_dir: Path, keys: AbstractSet[str]) -> None:
+    """Forget `keys`, which were removed. Nothing fails if the note cannot be written."""
+    if (cache_dir / _NAME).exists():
+        _change(cache_dir, lambda used: {key: at for key, at in used.items() if key not in keys})
+
+
+def _change(cache_dir: Path, change: Callable[[dict[str, int]], dict[str, int]]) -> None:
     try:
         handle = os.open(cache_dir / f"{_NAME}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            used = read_last_used(cache_dir)
-            replace_file(cache_dir / _NAME, json.dumps(used | new, separators=(",", ":")).encode(), 0o600)
+            used = change(read_last_used(cache_dir))
+            replace_file(cache_dir / _NAME, json.dumps(used, separators=(",", ":")).encode(), 0o600)
         finally:
             os.close(handle)
     except OSError:

@@ -115,10 +115,10 @@ class StagedStore:
         """Stage the removal of every entry; how many there were."""
         return sum(self.remove(key) for key in list(self.keys()))
 
-    def keys(self) -> Iterator[str]:
-        staged = list(self._entries.keys())
-        hidden = {*staged, *self._removed.keys()}
-        in_cache = self.base.keys()
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        staged = list(self._entries.keys(prefix))
+        hidden = {*staged, *self._removed.keys(prefix)}
+        in_cache = self.base.keys(prefix)
         yield from (key for key in in_cache if key not in hidden)
         yield from staged
 

@@ -91,10 +91,10 @@ class MemoryStore:
         self._index.close()  # the index is in memory too: the next one is empty
         return count
 
-    def keys(self) -> Iterator[str]:
-        """Every entry's key, the least recently used first."""
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """As in `Store`, the least recently used first."""
         with self._lock:
-            return iter(list(self._entries))
+            return iter([key for key in self._entries if key.startswith(prefix)])
 
     def iterate(self) -> Iterator[Entry]:
         """Every entry, the least recently used first."""

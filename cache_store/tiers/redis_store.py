@@ -108,11 +108,13 @@ class RedisStore:
         with self._errors():
             return sum(int(self._client.unlink(*names)) for names in batched(self._names(), _BATCH))
 
-    def keys(self) -> Iterator[str]:
-        """Every entry's key, in no order; a key may come twice."""
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """As in `Store`; a key may come twice."""
         with self._errors():
             for name in self._names():
-                yield name[len(_PREFIX) :].decode("utf-8", "replace")
+                key = name[len(_PREFIX) :].decode("utf-8", "replace")
+                if key.startswith(prefix):
+                    yield key
 
     def iterate(self) -> Iterator[Entry]:
         for key in self.keys():

@@ -131,8 +131,8 @@ class TieredStore:
         self.health.succeeded(Kind.WRITE)
         return count
 
-    def keys(self) -> Iterator[str]:
-        return self.near.keys()
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        return self.near.keys(prefix)
 
     def iterate(self) -> Iterator[Entry]:
         return self.near.iterate()

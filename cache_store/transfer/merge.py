@@ -35,10 +35,10 @@ def admitted(
             refused.append(f"{source}: entry {entry.key[:16]}: {error}")
 
 
-def merge(store: Store, entries: Iterable[Entry]) -> Merged:
-    """Store the entries that are newer than those under their keys, in the tier of this machine.
+def merge(store: Store, entries: Iterable[Entry], advance: Callable[[int], None] = lambda _: None) -> Merged:
+    """Store the entries that win against those under their keys, in the tier of this machine.
 
-    Raises StoreUnavailable.
+    `advance` is called with the number of each further ones. Raises StoreUnavailable.
     """
     keys: set[str] = set()
     kept = 0
@@ -46,4 +46,5 @@ def merge(store: Store, entries: Iterable[Entry]) -> Merged:
         stored = store.local.put_newer(batch)
         keys.update(entry.key for entry in stored)
         kept += len(batch) - len(stored)
+        advance(len(batch))
     return Merged(len(keys), kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,10 @@ __all__ = ["Pulled", "Pushed", "pull", "push"]
 
 _FETCHES = 8
 _TRIES = 3
+
+
+def _ignored(_: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def push(
     ledger: Ledger,
     *,
     replace: bool = False,
-    advance: Callable[[int], None] | None = None,
+    advance: Callable[[int], None] = _ignored,
 ) -> Pushed:
     """Upload the entries that the remote is not known to hold, as one pack. Looks at what was stored since the last
     push or pull only, as long as the packs of then are still there.
@@ -58,7 +62,7 @@ def push(
     """
     there = remote.packs()
     ledger.keep(there)
-    new = _Unknown(store, None if replace else ledger, advance or (lambda _: None))
+    new = _Unknown(store, None if replace else ledger, advance)
     with scratch_folder() as folder:
         path = folder / "new.ppack"
         pack = write_pack(new.encoded(), path)
@@ -87,12 +91,15 @@ def pull(
     *,
     admit: Callable[[Entry], Entry],
     max_size: int | None = None,
-    advance: Callable[[int], None] | None = None,
+    advance: Callable[[int], None] = _ignored,
+    checked: Callable[[int], None] = _ignored,
+    merged: Callable[[int], None] = _ignored,
 ) -> Pulled:
     """Fetch the packs that are not known, read each to its end, then merge them.
 
     `admit` returns an entry as it may be stored, or raises EntryError for an entry that is refused. `max_size` is
-    how many bytes one pack may unpack to, as in `read_pack`. `advance` is called with each number of fetched bytes.
+    how many bytes one pack may unpack to, as in `read_pack`. `advance` is called with each number of fetched bytes,
+    `checked` and `merged` with each number of entries.
     A pack that is replaced while it is fetched is looked for again. A refused pack or entry stops no other.
     """
     for attempt in range(1, _TRIES + 1):
@@ -100,7 +107,7 @@ def pull(
         lacking = sorted(there - ledger.packs.keys())
         with scratch_folder() as folder, Spool() as spool:
             try:
-                fetched = _fetch(remote, lacking, folder, advance or (lambda _: None))
+                fetched = _fetch(remote, lacking, folder, advance)
             except FileNotFoundError:
                 if attempt == _TRIES:
                     raise
@@ -111,17 +118,18 @@ def pull(
                 try:
                     if damage is not None:
                         raise damage
-                    spool.add(admitted(read_pack(path, max_size), path.name, admit, refused))
+                    entries = admitted(read_pack(path, max_size), path.name, admit, refused)
+                    spool.add(_counted(entries, checked))
                 except TransferError as error:
                     refused.append(str(error))
                 # A refused one is read again by the next pull, maybe with other settings.
                 if len(refused) == before:
                     ledger.packs[path.stem] = pack_index(path)
-            merged = merge(store, spool.entries())
+            done = merge(store, spool.entries(), merged)
         ledger.keep(there)
         _advance_mark(store, ledger)
         ledger.save()
-        return Pulled(len(lacking), merged, tuple(refused))
+        return Pulled(len(lacking), done, tuple(refused))
     raise TransferError(f"{remote.url} keeps changing; pull again")
 
 
@@ -144,6 +152,12 @@ def _fetch(
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _counted(entries: Iterable[Entry], advance: Callable[[int], None]) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry
+        advance(1)
 
 
 class _Unknown:

@@ -21,7 +21,7 @@ from addon.identity import IdentityRules, identify
 from addon.identity.old_keys import old_key_of_saved
 from addon.messages import WireRequest
 from cache_store.disk.disk_store import DiskStore
-from cache_store.disk.last_used import note_used
+from cache_store.disk.last_used import note_used, read_last_used
 from cache_store.entry import Entry
 from tests.e2e.clients import ask, cached
 from tests.e2e.command import COMMAND
@@ -176,6 +176,8 @@ def test_prune_by_age_host_and_use(command: Command, cache: Path) -> None:
     )
     assert command("prune", "--unused-since", "7d").stderr.startswith("removed 1 entry")
     assert _keys(command) == [used.key, new.key]
+    assert command("prune", "--older-than", "30d").returncode == 0
+    assert (_keys(command), read_last_used(cache)) == ([new.key], {})
     assert command("prune").returncode == 2
 
 

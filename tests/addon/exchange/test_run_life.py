@@ -115,7 +115,7 @@ def test_a_store_that_cannot_be_read_says_nothing() -> None:
     """A cache that fails at the start is reported elsewhere, and must not stop it."""
 
     class Failing(MemoryStore):
-        def keys(self):  # type: ignore[no-untyped-def]
+        def keys(self, prefix=""):  # type: ignore[no-untyped-def]
             raise StoreUnavailable("locked")
 
     assert old_entries_note(Failing()) == ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cache_store.disk.last_used import note_used, read_last_used
+from cache_store.disk.last_used import forget_last_used, note_used, read_last_used
 
 
 def test_runs_add_to_one_another(tmp_path: Path) -> None:
@@ -30,3 +30,12 @@ def test_a_directory_that_is_gone_fails_nothing(tmp_path: Path) -> None:
     """A run's end is never spoiled by it."""
     note_used(tmp_path / "none", ["a"], 1.0)
     assert read_last_used(tmp_path / "none") == {}
+
+
+def test_what_was_removed_is_forgotten(tmp_path: Path) -> None:
+    """The note shrinks with the cache; where there is none, none is made."""
+    forget_last_used(tmp_path, {"a"})
+    assert list(tmp_path.iterdir()) == []
+    note_used(tmp_path, ["a", "b", "c"], 100.0)
+    forget_last_used(tmp_path, {"a", "c", "x"})
+    assert read_last_used(tmp_path) == {"b": 100}

@@ -60,3 +60,13 @@ def test_keys_come_in_their_order_a_page_at_a_time(store: DiskStore) -> None:
     assert store.keys_after("", 2) == ["pp2-a", "pp2-b"]
     assert store.keys_after("pp2-b", 2) == ["pp2-c"]
     assert store.keys_after("pp2-c", 2) == []
+
+
+def test_keys_that_begin_alike_are_found_without_the_others(store: DiskStore) -> None:
+    """Those before and behind them are not among them, however many they are."""
+    store.put_newer(
+        replace(ENTRY, key=f"{version}-{n:04d}") for version in ("pp1", "pp2") for n in range(1200)
+    )
+    assert list(store.keys("pp1-")) == [f"pp1-{n:04d}" for n in range(1200)]
+    assert list(store.keys("pp2-11")) == [f"pp2-{n}" for n in range(1100, 1200)]
+    assert list(store.keys("pp3-")) == []
