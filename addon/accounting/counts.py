@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from addon.accounting.costs import Tally
+from addon.accounting.verdicts import Verdict, merged
 
 __all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "NotKept", "RunCounts", "worse_tier"]
 
 _MOST_MISSED = 200
 _MOST_NOT_KEPT = 1000
+_MOST_TESTS = 100_000
+
+REPORT_VERSION = 2
+"""Of the run file. Version 2 has the tests."""
 
 HEALTHY, UNHEALTHY, BLOCKED = "healthy", "unhealthy", "blocked until it is cleared"
 """The states of a second tier, in words."""
@@ -96,9 +101,9 @@ class RunCounts:
     `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
     only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
     `refused_answers`, by key, are live answers that were not stored although the mode stores.
-    `second_tier` is its state at the end, '' if there is none. `notes` are lines
-    about the run's end. `workers_replaced` counts processes that died; their
-    counts of the last second are lost.
+    `second_tier` is its state at the end, '' if there is none. `notes` are lines about the run's end.
+    `workers_replaced` counts processes that died; their counts of the last second are lost. `tests` are attempts
+    of tests by client, test and number, and `tests_elsewhere` those of this run's other processes, as JSON values.
     """
 
     run: str
@@ -123,6 +128,8 @@ class RunCounts:
     failed_gates: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     workers_replaced: int = 0
+    tests: dict[tuple[str, str, int], Verdict] = field(default_factory=dict)
+    tests_elsewhere: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
     def host(self, name: str) -> HostCounts:
         """The counts of one host."""
@@ -143,6 +150,14 @@ class RunCounts:
     def live(self) -> int:
         """The number of forwarded requests."""
         return sum(counts.live for counts in self.hosts.values())
+
+    def verdict(self, client: str, test: str, attempt: int) -> Verdict | None:
+        """The counts of one attempt of a test; None if the run has too many tests."""
+        identity = client, test, attempt
+        counts = self.tests.get(identity)
+        if counts is None and len(self.tests) < _MOST_TESTS:
+            counts = self.tests[identity] = Verdict(*identity)
+        return counts
 
     def miss(self, key: str, why: dict[str, Any], line: str, root: str | None = None) -> None:
         """Count a miss and keep its diagnosis; `root` is the key of the earlier miss that caused it."""
@@ -170,7 +185,12 @@ class RunCounts:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
+        tests = [
+            *(verdict.as_dict() for verdict in list(self.tests.values())),
+            *self.tests_elsewhere.values(),
+        ]
         return {
+            "version": REPORT_VERSION,
             "run": self.run,
             "mode": self.mode,
             "started_at": self.started_at,
@@ -196,4 +216,5 @@ class RunCounts:
             "failed_gates": self.failed_gates,
             "notes": self.notes,
             "workers_replaced": self.workers_replaced,
+            "tests": merged(tests),
         }

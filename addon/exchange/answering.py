@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from addon.accounting.counts import HostCounts, RunCounts
+from addon.accounting.verdicts import Verdict
 from addon.exchange import own_answers
 from addon.exchange.cache_status import hit_status, miss_status
 from addon.exchange.coordination import Peer
@@ -26,6 +27,7 @@ from addon.exchange.minted import digest_of, uploads_in
 from addon.exchange.retries import Retries
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
+from addon.exchange.tests_in_flight import TestsInFlight
 from addon.identity import Identity, identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
@@ -33,6 +35,7 @@ from addon.policy import never_cached
 from addon.redaction import credentials_of
 from addon.redaction.credentials_seen import Credential
 from addon.redaction.upload_urls import has_upload_url, starting_key, upload_id, without_foreign_urls
+from addon.scopes.scope import Scope
 from addon.settings.modes import Mode, Serves, mode_for_request
 from addon.settings.settings import Settings
 from cache_store.entry import Entry, Headers, header_value
@@ -71,7 +74,7 @@ class Answering:
         self.explaining = explaining
         self._store = store
         self._counts = counts
-        self._peer = peer
+        self.peer = peer
         self._taint = peer.taint
         self._taint.learn_proxy_auth(settings.auth)
         self._lookup = Lookup(settings, store, peer, counts.run)
@@ -79,6 +82,8 @@ class Answering:
         self._lanes = Lanes("identity")
         self._retries = Retries()
         explaining.refused_line = self._storing.refused.line
+        self._tests = TestsInFlight(counts, store, explaining)
+        peer.count_test = self._tests.count
         explaining.keeps_question = settings.save_request
 
     def close(self) -> None:
@@ -89,41 +94,76 @@ class Answering:
 
     # -- requests -------------------------------------------------------------
 
+    def scope_of(self, client: str, named: str) -> Scope | None:
+        """The test that a request of `client`, or one that has `named` its test, belongs to."""
+        return self.peer.tests.of(client, named)
+
+    def mode_of(self, scope: Scope | None) -> Mode:
+        """The mode of a test's requests before each may narrow it further."""
+        if scope is None or not scope.mode:
+            return self.mode
+        try:
+            return mode_for_request(self.mode, scope.mode)
+        except UsageError:  # the run's mode was narrowed after the test had begun
+            return self.mode
+
     def decide(
-        self, request: WireRequest, asked: str | None, bypass: str = ""
+        self, request: WireRequest, asked: str | None, bypass: str = "", scope: Scope | None = None
     ) -> Decision | Awaitable[Decision]:
         """What to do with a request. A plain `Decision` where nothing must be waited for.
 
         `asked` is the value of its mode header. `bypass` says why the cache is not to be asked: `websocket`, or
-        that the request is not whole.
+        that the request is not whole. `scope` is the test that it belongs to.
         """
+        if scope is not None:
+            return self._decide_for_test(request, asked, bypass, scope)
+        return self._begin(Forward(request, self.mode, ""), asked, bypass)
+
+    async def _decide_for_test(
+        self, request: WireRequest, asked: str | None, bypass: str, scope: Scope
+    ) -> Decision:
+        verdict = self._tests.enter(scope)
+        try:
+            decision = self._begin(
+                Forward(request, self.mode_of(scope), "", scope=scope, verdict=verdict), asked, bypass
+            )
+            if isinstance(decision, Awaitable):
+                decision = await decision
+        except BaseException:
+            if verdict is not None:
+                self._tests.leave(verdict)
+            raise
+        if verdict is not None and not isinstance(decision, Forward):
+            self._tests.leave(verdict)
+        return decision
+
+    def _begin(self, forward: Forward, asked: str | None, bypass: str) -> Decision | Awaitable[Decision]:
+        request = forward.request
         counts = self._counts.host(request.host)
         counts.requests += 1
         try:
-            mode = mode_for_request(self.mode, asked)
+            forward.mode = mode_for_request(forward.mode, asked)
         except UsageError as error:
             counts.errors += 1
             return own_answers.bad_mode(error)
         if _may_take_long(request) or upload_id(request.target):
-            return self._decide_off_the_loop(request, mode, bypass, counts)
+            return self._decide_off_the_loop(forward, bypass, counts)
         sharing = self._share(self._taint.learn(request))
         if sharing is not None:
-            return self._decide_after(sharing, request, mode, bypass, counts)
-        return self._decide(request, mode, bypass, counts)
+            return self._decide_after(sharing, forward, bypass, counts)
+        return self._decide(forward, bypass, counts)
 
-    async def _decide_off_the_loop(
-        self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
-    ) -> Decision:
+    async def _decide_off_the_loop(self, forward: Forward, bypass: str, counts: HostCounts) -> Decision:
         """Decide on a request whose body may take seconds to read, while smaller ones go on, or on an upload."""
+        request = forward.request
         size = partial(decoded_size, request.body, header_value(request.headers, _ENCODING))
         if sharing := self._share(await self._lanes.run(size, partial(self._learn, request))):
             await sharing
-        mode, bypass, over = self._restrict(request, mode, bypass)
+        bypass, over = self._restrict(forward, bypass)
         if bypass:
-            return await self._bypass(request, mode, bypass, counts, over)
-        forward = Forward(request, mode, "")
+            return await self._bypass(forward, bypass, counts, over)
         identifier = upload_id(request.target)
-        minted = await self._peer.find_minted(identifier) if identifier else None
+        minted = await self.peer.find_minted(identifier) if identifier else None
         identifying = partial(self._identify, request, minted[0] if minted else "")
         forward.identity = await self._lanes.run(size, identifying)
         decision = self._answer(forward, counts, over)
@@ -141,32 +181,32 @@ class Answering:
         return helper.call(identify, *of) if helper is not None else identify(*of)
 
     def _share(self, new: list[Credential]) -> Awaitable[Any] | None:
-        return self._peer.share(new) if new else None
+        return self.peer.share(new) if new else None
 
     async def _decide_after(
-        self, sharing: Awaitable[Any], request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
+        self, sharing: Awaitable[Any], forward: Forward, bypass: str, counts: HostCounts
     ) -> Decision:
         await sharing
-        decision = self._decide(request, mode, bypass, counts)
+        decision = self._decide(forward, bypass, counts)
         return await decision if isinstance(decision, Awaitable) else decision
 
-    def _decide(
-        self, request: WireRequest, mode: Mode, bypass: str, counts: HostCounts
-    ) -> Decision | Awaitable[Decision]:
-        mode, bypass, over = self._restrict(request, mode, bypass)
+    def _decide(self, forward: Forward, bypass: str, counts: HostCounts) -> Decision | Awaitable[Decision]:
+        bypass, over = self._restrict(forward, bypass)
         if bypass:
-            return self._bypass(request, mode, bypass, counts, over)
-        forward = Forward(request, mode, "")
-        forward.identity = identify(request, self.settings.identity)
+            return self._bypass(forward, bypass, counts, over)
+        forward.identity = identify(forward.request, self.settings.identity)
         return self._answer(forward, counts, over)
 
-    def _restrict(self, request: WireRequest, mode: Mode, bypass: str) -> tuple[Mode, str, str]:
-        """The mode that the budget leaves, why the cache is not asked, and which bound is reached; '' for none."""
-        over = self._peer.spent() if mode.forwards else ""
+    def _restrict(self, forward: Forward, bypass: str) -> tuple[str, str]:
+        """Narrow the mode as the budget demands.
+
+        Why the cache is not asked, and which bound is reached; '' for none.
+        """
+        over = self.peer.spent() if forward.mode.forwards else ""
         if over:
-            mode = Mode.REQUIRE_HIT
-        bypass = bypass or never_cached.refusal(request) or ("mode-off" if mode is Mode.OFF else "")
-        return mode, bypass, over
+            forward.mode = Mode.REQUIRE_HIT
+        off = "mode-off" if forward.mode is Mode.OFF else ""
+        return bypass or never_cached.refusal(forward.request) or off, over
 
     def _answer(self, forward: Forward, counts: HostCounts, over: str) -> Decision | Awaitable[Decision]:
         entry = self._lookup.at_hand(forward)
@@ -174,16 +214,17 @@ class Answering:
             return self._look_up(forward, counts, over)
         return self._hit(forward, entry, counts)
 
-    async def _bypass(
-        self, request: WireRequest, mode: Mode, detail: str, counts: HostCounts, over: str
-    ) -> Decision:
-        decision = own_answers.bypassed(request, mode, detail, self.settings)
-        if isinstance(decision, Forward) and await self._peer.take():
-            decision = own_answers.bypassed(request, Mode.REQUIRE_HIT, detail, self.settings)
+    async def _bypass(self, forward: Forward, detail: str, counts: HostCounts, over: str) -> Decision:
+        decision = own_answers.bypassed(forward, detail, self.settings)
+        if isinstance(decision, Forward) and await self.peer.take():
+            forward.mode = Mode.REQUIRE_HIT
+            decision = own_answers.bypassed(forward, detail, self.settings)
             self._counts.over_budget += 1
         counts.bypassed += isinstance(decision, Forward)
         if isinstance(decision, OwnAnswer):
             counts.refused += 1
+            if forward.verdict is not None:
+                forward.verdict.refused += 1
             if self.mode is Mode.REQUIRE_HIT and not own_answers.is_expected(detail, self.settings):
                 self._counts.refusals[detail] += 1
         return self._counted(decision, counts, over)
@@ -206,23 +247,30 @@ class Answering:
         forward.identity = self._without_credentials(forward.identity)
         forward.cache_status = miss_status(forward.key)
         # Requests that were looked up meanwhile may have spent the rest of the budget.
-        late = await self._peer.take() if forward.mode.forwards else ""
+        late = await self.peer.take() if forward.mode.forwards else ""
         if forward.mode.forwards and not late:
             counts.misses += 1
             if started_by := starting_key(upload_id(forward.request.target)):
                 await self._restart_upload(forward, started_by)
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
-                self.explaining.start_soon(forward.key, forward.identity, stored=forward.mode.stores)
+                self.explaining.start_soon(
+                    forward.key, forward.identity, stored=forward.mode.stores, verdict=forward.verdict
+                )
+            elif forward.verdict is not None:
+                forward.verdict.miss(forward.key)
             return self._counted(forward, counts, over)
-        if self._retries.is_retry(forward.key):
+        # Another test that sends the same has missed as well.
+        is_retry = self._retries.is_retry(forward.key + (forward.scope.counter if forward.scope else ""))
+        if is_retry:
             counts.retried += 1
         else:
             counts.misses += 1
         self._release_repeat(forward)
         self._end_flight(forward, Outcome.ABANDONED)
         self._counts.over_budget += bool(late)
-        return self._counted(await self._miss(forward, over or late), counts, over)
+        verdict = None if is_retry else forward.verdict
+        return self._counted(await self._miss(forward, over or late, verdict), counts, over)
 
     def _without_credentials(self, identity: Identity | None) -> Identity | None:
         """The identity with a label that may be shown: a client may send a credential as a model or a method."""
@@ -230,10 +278,10 @@ class Answering:
             return identity
         return identity._replace(label={"method": "?", "host": identity.label["host"], "path": "?"})
 
-    async def _miss(self, forward: Forward, over: str) -> OwnAnswer:
-        """The answer to a miss that is not forwarded, with what explains it."""
+    async def _miss(self, forward: Forward, over: str, verdict: Verdict | None) -> OwnAnswer:
+        """The answer to a miss that is not forwarded, with what explains it, also to its test."""
         assert forward.identity is not None
-        diagnosis = await self.explaining.explain(forward.key, forward.identity)
+        diagnosis = await self.explaining.explain(forward.key, forward.identity, verdict)
         # Never the path as it was sent: it may contain a credential.
         place = diagnosis.place if diagnosis else f"{forward.request.method} {forward.request.host}"
         line = diagnosis.line if diagnosis else ""
@@ -254,7 +302,7 @@ class Answering:
 
     async def _note_uploads(self, headers: Headers, key: str, body: bytes) -> None:
         for identifier, started_by in uploads_in(headers, key):
-            if noting := self._peer.note_minted(identifier, started_by, digest_of(body)):
+            if noting := self.peer.note_minted(identifier, started_by, digest_of(body)):
                 await noting
 
     def _hit(self, forward: Forward, entry: Entry, counts: HostCounts) -> Hit:
@@ -262,11 +310,16 @@ class Answering:
         counts.hit_bytes += entry.size
         counts.saved_seconds += entry.elapsed - (time.monotonic() - forward.started)
         self._counts.used[entry.key] = self._counts.used.get(entry.key, 0) + 1
+        if forward.verdict is not None:
+            forward.verdict.hits += 1
+            forward.verdict.use(entry.key, 1)
         return Hit(entry, hit_status(entry.key))
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
         if isinstance(decision, Forward):
             counts.live += 1
+            if decision.verdict is not None:
+                decision.verdict.live += 1
         elif over and isinstance(decision, OwnAnswer):
             self._counts.over_budget += 1
         return decision
@@ -278,10 +331,18 @@ class Answering:
 
         `cut_off`: the client left before the last byte. The answer is whole if it had its terminal event by then.
         """
+        try:
+            return await self._keep(forward, live, cut_off=cut_off)
+        finally:
+            self._leave_test(forward)
+
+    async def _keep(self, forward: Forward, live: LiveAnswer, *, cut_off: bool) -> NotStored | None:
         answer = Answer(live, forward.recording, cut_off=cut_off)
         counts = self._counts.host(forward.request.host)
         elapsed = time.monotonic() - forward.started
         counts.live_seconds += elapsed
+        if forward.verdict is not None:
+            forward.verdict.live_seconds += elapsed
         counts.live_bytes += len(live.body)
         if live.status >= 400:
             counts.failures[str(live.status)] += 1
@@ -309,13 +370,22 @@ class Answering:
         """Store nothing, because the answer to `forward` was cut off; a waiter takes over."""
         counts = self._counts.host(forward.request.host)
         counts.failures[reason] += 1
-        counts.live_seconds += time.monotonic() - forward.started
+        elapsed = time.monotonic() - forward.started
+        counts.live_seconds += elapsed
+        if forward.verdict is not None:
+            forward.verdict.live_seconds += elapsed
         if forward.stores:
             self._storing.count_end(forward, reason)
         self._release_repeat(forward)
         if reason in (NotStored.CLIENT_LEFT, NotStored.TIMED_OUT):
             self._put_back(forward)
         self._end_flight(forward, Outcome.ABANDONED)
+        self._leave_test(forward)
+
+    def _leave_test(self, forward: Forward) -> None:
+        if forward.verdict is not None:
+            self._tests.leave(forward.verdict)
+            forward.verdict = None
 
     def _put_back(self, forward: Forward) -> None:
         """A client that left has not seen a new answer fail: the entry that was removed for it is put back."""
@@ -331,15 +401,16 @@ class Answering:
                 answer = Answer(head, recording, cut_off=True)
                 self._storing.count_end(forward, self._storing.put_last(forward, answer), head.status)
                 self._end_flight(forward, Outcome.ABANDONED)
+                self._leave_test(forward)
             else:
                 self.give_up(forward, NotStored.CUT_OFF)
 
     def _release_repeat(self, forward: Forward) -> None:
         """Let the next equal request have the number of one that had no answer to keep."""
-        if forward.repeat and forward.identity is not None:
-            self._peer.release_repeat(forward.identity.key, forward.repeat)
+        if forward.repeat:
+            self.peer.release_repeat(forward.counter, forward.repeat)
             forward.repeat = 0
 
     def _end_flight(self, forward: Forward, outcome: Outcome) -> None:
         if forward.flight is not None:
-            self._peer.end(forward.flight, outcome)
+            self.peer.end(forward.flight, outcome)

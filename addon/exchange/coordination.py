@@ -8,22 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from addon.accounting.costs import Tally
 from addon.exchange.coordinator import Coordinator, Outcome
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
+from addon.scopes.open_tests import OpenTests
+from addon.scopes.scope import Scope, Wish
 from addon.settings.settings import Settings
+from cache_store.errors import StoreUnavailable, UsageError
 
 __all__ = ["Channel", "Flight", "LocalChannel", "Peer", "local_peer", "packed"]
 
 STALLED_SECONDS = 120.0
 """An answer without a new byte for so long has a client that does not read it, or a provider that hangs. (A model
 that thinks may be silent for a minute after its first event.)"""
+
+
+_GATHER_SECONDS = 10.0
+"""How long the processes of a run have to answer about a test. A process that is gone does not count."""
+
+
+class CountTest(Protocol):
+    """Counts one process's part of a test."""
+
+    async def __call__(self, scope: Scope, *, is_over: bool) -> dict[str, Any] | None:
+        """The counts as JSON values, None if there are none. If it `is_over`, requests in flight are waited for."""
+
+
+async def _counts_nothing(scope: Scope, *, is_over: bool) -> None:  # noqa: ARG001 - as the protocol says
+    return None
 
 
 class Channel(Protocol):
@@ -111,6 +131,11 @@ class Peer:
         before_sending: Callable[[], None] = lambda: None,
     ) -> None:
         self.taint = Taint()
+        self.tests = OpenTests()
+        self.count_test: CountTest = _counts_nothing
+        self._tokens = itertools.count(1)
+        self._gathering: dict[int, asyncio.Future[list[Any]]] = {}
+        self._replying: set[asyncio.Task[None]] = set()
         self._channel = channel
         self._tally = spent
         self._counts_money = counts_money
@@ -133,6 +158,17 @@ class Peer:
         elif event == "credentials":
             self.taint.add(Credential(kind, base64.b64decode(secret)) for kind, secret in values[0])
         else:
+            self._receive_of_tests(event, values)
+
+    def _receive_of_tests(self, event: str, values: Sequence[Any]) -> None:
+        if event == "tests":
+            self.tests.set(values[0], (Scope(**scope) for scope in values[1]))
+        elif event == "asked":
+            self._asked(*values)
+        elif event == "gathered":
+            if values[0] in self._gathering:
+                self._gathering.pop(values[0]).set_result(values[1])
+        else:
             raise ValueError(f"{event} is not an event of the coordinator")
 
     def disconnected(self) -> None:
@@ -140,6 +176,10 @@ class Peer:
         joined, self._joined = self._joined, {}
         for flight in joined.values():
             flight.ended.set_result(Outcome.ABANDONED)
+        gathering, self._gathering = self._gathering, {}
+        for replies in gathering.values():
+            replies.set_exception(StoreUnavailable("the process that leads this run is gone"))
+            replies.exception()  # nobody may be waiting any more
 
     def spent(self) -> str:
         """The bound that is known to be reached, as text; '' while requests may be forwarded."""
@@ -219,6 +259,50 @@ class Peer:
     async def accept(self, digest: str) -> bool:
         """Note that a provider has accepted a credential; True the first time."""
         return bool(await self._channel.ask("accept", digest))
+
+    async def begin_test(self, client: str, wish: Wish) -> None:
+        """Make a test the client's current one; returns when every process knows. Raises UsageError."""
+        await self._gather("begin-test", client, asdict(wish))
+
+    async def end_test(self, client: str, test: str) -> tuple[Scope, list[dict[str, Any]]] | None:
+        """End the client's current test, or the open one called `test`: the test, and each process's counts of it.
+
+        None if there is no such test.
+        """
+        return await self._gather("end-test", client, test)
+
+    async def look_at_test(self, client: str) -> tuple[Scope, list[dict[str, Any]]] | None:
+        """The client's current test and each process's counts of it so far; None if the client has none."""
+        return await self._gather("look-at-test", client)
+
+    async def _gather(self, method: str, *args: Any) -> tuple[Scope, list[dict[str, Any]]] | None:
+        token = next(self._tokens)
+        replies = self._gathering[token] = asyncio.get_running_loop().create_future()
+        try:
+            result = await self._channel.ask(method, token, *args)
+            if isinstance(result, str) and result:
+                raise UsageError(result)
+            if result is None:
+                return None
+            async with asyncio.timeout(_GATHER_SECONDS):
+                rows = await replies
+        except TimeoutError as error:
+            raise StoreUnavailable("a process of this run does not answer") from error
+        finally:
+            self._gathering.pop(token, None)
+        return (Scope(**result), rows) if result else None
+
+    def _asked(self, asker: int, token: int, question: str, scope: dict[str, Any] | None) -> None:
+        if scope is None:
+            self._channel.tell("reply", asker, token, None)
+            return
+        task = asyncio.ensure_future(self._reply(asker, token, question, Scope(**scope)))
+        self._replying.add(task)
+        task.add_done_callback(self._replying.discard)
+
+    async def _reply(self, asker: int, token: int, question: str, scope: Scope) -> None:
+        counts = await self.count_test(scope, is_over=question == "ended")
+        self._channel.tell("reply", asker, token, counts)
 
     def note_minted(self, identifier: str, key: str, digest: str) -> Awaitable[Any] | None:
         """Note which answer minted an id; await the result before the client sees the answer."""

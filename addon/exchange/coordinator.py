@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from addon.exchange.gathering import Gathering, Gatherings
 from addon.exchange.minted import Minted
 from addon.policy.variants import RepeatCounter
+from addon.scopes.registry import Registry
+from addon.scopes.scope import Scope, Wish
+from cache_store.errors import UsageError
 
 __all__ = ["Coordinator", "Notify", "Outcome"]
 
@@ -48,7 +52,7 @@ class _Flight:
 
 
 class Coordinator:
-    """Single flight by key, repeat counters, the budget, credentials, and the ids that providers mint in a run.
+    """Single flight by key, repeat counters, the budget, credentials, open tests, and ids that providers mint.
 
     `max_live` is a number of requests, `max_usd` US dollars; None is no bound. The cost of an answer is known when
     it is whole, so requests in flight can go past `max_usd`.
@@ -65,12 +69,16 @@ class Coordinator:
         self._repeats = RepeatCounter()
         self._accepted: set[str] = set()  # digests of credentials
         self._minted = Minted()
+        self._tests = Registry()
+        self._gatherings = Gatherings()
         self.live = 0
         """Requests that peers were allowed to forward."""
 
     def join(self, peer: int, notify: Notify) -> None:
-        """Add a peer, and tell it whether the budget is spent."""
+        """Add a peer, and tell it which tests are open and whether the budget is spent."""
         self._peers[peer] = notify
+        for client, scopes in self._tests.clients():
+            notify("tests", client, _values(scopes))
         if bound := self._spent():
             notify("spent", bound)
 
@@ -79,6 +87,8 @@ class Coordinator:
         self._peers.pop(peer, None)
         for flight in [flight for flight in self._in_flight.values() if flight.leader == peer]:
             self._end(peer, flight.key, flight.number, Outcome.ABANDONED.name, now)
+        for gathering in self._gatherings.leave(peer):
+            self._gathered(gathering)
 
     def handle(self, peer: int, method: str, args: list[Any]) -> Any:
         """Call a method for a peer. Raises ValueError for an unknown method or peer."""
@@ -165,6 +175,50 @@ class Coordinator:
             if other != peer:
                 notify("credentials", credentials)
 
+    def _begin_test(self, peer: int, token: int, client: str, wish: dict[str, Any]) -> str:
+        """Tell every peer which test a client runs; `peer` hears when all know. The result is an error, or ''."""
+        try:
+            scopes = self._tests.begin(client, Wish(**wish))
+        except UsageError as error:
+            return str(error)
+        self._tell_all("tests", client, _values(scopes))
+        self._gather(peer, token, "known", None)
+        return ""
+
+    def _end_test(self, peer: int, token: int, client: str, test: str) -> dict[str, Any] | None:
+        """End a test, and ask every peer for its part of the verdict; the test, or None if it is not open."""
+        ended = self._tests.end(client, test)
+        if ended is None:
+            return None
+        self._tell_all("tests", client, _values(self._tests.of(client)))
+        self._gather(peer, token, "ended", ended)
+        return ended.as_dict()
+
+    def _look_at_test(self, peer: int, token: int, client: str) -> dict[str, Any] | None:
+        """Ask every peer for its part of the verdict so far of a client's current test; None if it has none."""
+        scopes = self._tests.of(client)
+        if not scopes:
+            return None
+        self._gather(peer, token, "counts", scopes[-1])
+        return scopes[-1].as_dict()
+
+    def _tell_all(self, event: str, *values: Any) -> None:
+        for notify in list(self._peers.values()):
+            notify(event, *values)
+
+    def _gather(self, asker: int, token: int, question: str, scope: Scope | None) -> None:
+        self._gatherings.begin(asker, token, self._peers)
+        self._tell_all("asked", asker, token, question, scope.as_dict() if scope else None)
+
+    def _reply(self, peer: int, asker: int, token: int, value: Any) -> None:
+        gathering = self._gatherings.reply(peer, asker, token, value)
+        if gathering is not None:
+            self._gathered(gathering)
+
+    def _gathered(self, gathering: Gathering) -> None:
+        if gathering.asker in self._peers:
+            self._peers[gathering.asker]("gathered", gathering.token, gathering.replies)
+
     _methods: dict[str, Callable[..., Any]] = {  # noqa: RUF012 - never changed
         "claim": _claim,
         "answered": _answered,
@@ -176,8 +230,16 @@ class Coordinator:
         "was-accepted": lambda self, _, digest: digest in self._accepted,
         "accept": _accept,
         "share-credentials": _share_credentials,
+        "begin-test": _begin_test,
+        "end-test": _end_test,
+        "look-at-test": _look_at_test,
+        "reply": _reply,
         "note-minted": lambda self, _, *noted: self._minted.note(*noted),
         "find-minted": lambda self, _, identifier: self._minted.find(identifier),
         # A peer has received every earlier event when it receives this answer.
         "sync": lambda _self, _: None,
     }
+
+
+def _values(scopes: list[Scope]) -> list[dict[str, Any]]:
+    return [scope.as_dict() for scope in scopes]

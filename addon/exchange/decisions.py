@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from addon.accounting.verdicts import Verdict
 from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER
 from addon.exchange.coordination import Flight
 from addon.exchange.recording import Recording
 from addon.identity import Identity
 from addon.messages import LiveAnswer, WireRequest
+from addon.scopes.scope import Scope
 from addon.settings.modes import Mode
 from cache_store.entry import Entry
 
@@ -52,8 +54,9 @@ class Forward:
     """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
 
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
-    `removed` is the entry of this run that was removed for it, `repeat` its number in a sequence (0: none), and
-    `head` a streamed answer's status and headers. `done` is set when its exchange has ended.
+    `removed` is the entry of this run that was removed for it, `repeat` its number among those of `counter` (0:
+    none), and `head` a streamed answer's status and headers. `scope` is the test that asks and `verdict` its
+    counts, None if the request belongs to the run. `done` is set when its exchange has ended.
     """
 
     request: WireRequest
@@ -65,7 +68,10 @@ class Forward:
     recording: Recording | None = None
     removed: Entry | None = None
     repeat: int = 0
+    counter: str = ""
     head: LiveAnswer | None = None
+    scope: Scope | None = None
+    verdict: Verdict | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
     flow: str = ""
     client: str = ""

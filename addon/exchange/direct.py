@@ -1,7 +1,7 @@
 """Requests to the proxy's own address: the base-URL door, and the status pages.
 
 The door's path names the provider, as in `/https/api.openai.com/v1/models`. It is for clients that ignore proxy
-variables, such as Node 20's fetch and aiohttp's default session.
+variables, such as Node 20's fetch and aiohttp's default session. `/@gw0/https/…` names the client, too.
 
 A web page in the developer's browser can reach this address, too. `admits` keeps other sites out: by Host if a
 foreign name was made to resolve to this machine (DNS rebinding), by Origin and Sec-Fetch-Site if a page sends
@@ -23,24 +23,30 @@ STATS = "/-/stats"
 PAGE_HEADERS = {"cross-origin-resource-policy": "same-origin"}
 """Headers of every answer to a direct request: no page of another site may embed or read it."""
 
-_DOOR = re.compile(r"/(https?)/(\[[0-9A-Fa-f:.]+\]|[^/\s:@?#\[\]]+)(?::(\d{1,5}))?((?:[/?].*)?)", re.DOTALL)
+_DOOR = re.compile(
+    r"(?:/@([A-Za-z0-9._-]{1,64}))?"
+    r"/(https?)/(\[[0-9A-Fa-f:.]+\]|[^/\s:@?#\[\]]+)(?::(\d{1,5}))?((?:[/?].*)?)",
+    re.DOTALL,
+)
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^/\s:@?#\[\],]+))(?::\d{1,5})?")
 
 
 class Target(NamedTuple):
-    """Where a base-URL request goes; `path` includes the query."""
+    """Where a base-URL request goes; `path` includes the query. `client` is '' where it names none."""
 
     scheme: str
     host: str
     port: int
     path: str
+    client: str = ""
 
 
 class Page(NamedTuple):
-    """A page's content and its headers."""
+    """A page's content, its headers and its status."""
 
     body: bytes
     headers: dict[str, str]
+    status: int = 200
 
 
 def parse_door(path: str) -> Target | None:
@@ -48,11 +54,12 @@ def parse_door(path: str) -> Target | None:
     match = _DOOR.fullmatch(path)
     if not match:
         return None
-    scheme, host, port, rest = match.groups()
+    client, scheme, host, port, rest = match.groups()
     number = int(port) if port else (443 if scheme == "https" else 80)
     if not 0 < number < 65536:
         return None
-    return Target(scheme, host.strip("[]").lower(), number, rest if rest.startswith("/") else f"/{rest}")
+    path = rest if rest.startswith("/") else f"/{rest}"
+    return Target(scheme, host.strip("[]").lower(), number, path, client or "")
 
 
 def admits(

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from addon.accounting.counts import RunCounts
+from addon.accounting.verdicts import Explained, Verdict
 from addon.diagnosis import Candidates, Diagnosis, Folding, diagnose
 from addon.diagnosis.remedies import RERECORD
 from addon.identity import Identity
@@ -51,18 +52,25 @@ class Explaining:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
         self._closed = False
-        self._soon: dict[asyncio.TimerHandle, Callable[[], object]] = {}
+        self._soon: dict[asyncio.TimerHandle, tuple[Callable[[], object], Verdict | None]] = {}
 
-    def start_soon(self, key: str, identity: Identity, *, stored: bool) -> None:
-        """Explain the miss of `key`, which is forwarded, a little later; `stored`: its answer may be stored."""
+    def start_soon(
+        self, key: str, identity: Identity, *, stored: bool, verdict: Verdict | None = None
+    ) -> None:
+        """Explain the miss of `key`, which is forwarded, a little later; `stored`: its answer may be stored.
+
+        `verdict` is that of its test.
+        """
         since = time.time()
+        explained = verdict.miss(key) if verdict is not None else None
 
         def start() -> None:
             self._soon.pop(handle, None)
-            self.start(key, identity, since=since, rerecord="" if stored else self._rerecord)
+            rerecord = "" if stored else self._rerecord
+            self.start(key, identity, since=since, rerecord=rerecord, explained=explained)
 
         handle = asyncio.get_running_loop().call_later(_SOON_SECONDS, start)
-        self._soon[handle] = start
+        self._soon[handle] = start, verdict
 
     def start(
         self,
@@ -71,22 +79,27 @@ class Explaining:
         level: int = logging.INFO,
         since: float = math.inf,
         rerecord: str | None = None,
+        explained: Explained | None = None,
     ) -> Future[Diagnosis | None] | None:
         """Begin to explain the miss of `key`, and log it at `level`.
 
         None if too many are waiting, or the run has ended. Entries recorded at `since` (Unix seconds) or later are
-        ignored: one of them is the request's own answer. `rerecord` replaces the run's own advice.
+        ignored: one of them is the request's own answer. `rerecord` replaces the run's own advice. `explained` is
+        called with the explanation for the test.
         """
         if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
             return None
         self._waiting += 1
         rerecord = self._rerecord if rerecord is None else rerecord
-        return self._thread.submit(self._explain, key, identity, self._store, level, since, rerecord)
+        return self._thread.submit(
+            self._explain, key, identity, self._store, level, since, rerecord, explained
+        )
 
-    async def explain(self, key: str, identity: Identity) -> Diagnosis | None:
+    async def explain(self, key: str, identity: Identity, verdict: Verdict | None = None) -> Diagnosis | None:
         """Why `key`, which is not forwarded, missed; None if that takes longer than _EXPLAIN_SECONDS."""
-        future = self.start(key, identity, logging.WARNING)
+        explained = verdict.miss(key) if verdict is not None else None
+        future = self.start(key, identity, logging.WARNING, explained=explained)
         if future is None:
             return None
         waiting = asyncio.wrap_future(future)
@@ -95,16 +108,35 @@ class Explaining:
         except TimeoutError:
             return None
 
+    async def catch_up(self, verdict: Verdict) -> None:
+        """Return once every miss of this test so far is explained."""
+        self._start_now(verdict)
+        if not self._closed and any(not miss.line for miss in verdict.misses):
+            # The thread explains one miss after the other.
+            await asyncio.wrap_future(self._thread.submit(lambda: None))
+
+    def _start_now(self, verdict: Verdict | None = None) -> None:
+        """Start what was put off, of one test or of all."""
+        for handle, (start, of) in list(self._soon.items()):
+            if verdict is None or of is verdict:
+                handle.cancel()
+                start()
+
     def close(self) -> None:
         """Finish every explanation, including those that were put off."""
-        for handle, start in list(self._soon.items()):
-            handle.cancel()
-            start()
+        self._start_now()
         self._closed = True
         self._thread.shutdown(wait=True)
 
     def _explain(
-        self, key: str, identity: Identity, store: Candidates, level: int, since: float, rerecord: str
+        self,
+        key: str,
+        identity: Identity,
+        store: Candidates,
+        level: int,
+        since: float,
+        rerecord: str,
+        explained: Explained | None,
     ) -> Diagnosis | None:
         try:
             diagnosis = diagnose(
@@ -116,6 +148,9 @@ class Explaining:
                 diagnosis = replace(diagnosis, question="")
             root = self._folding.root(diagnosis)
             self._counts.miss(key, diagnosis.as_dict(), diagnosis.line, root)
+            if explained is not None:
+                pointer = next((difference.place for difference in diagnosis.differences), "")
+                explained(diagnosis.line, pointer, folded=root is not None)
         except ProviderProxyError as error:
             self._counts.unexplained += 1
             logger.warning("a miss cannot be explained: %s", error)

@@ -16,12 +16,13 @@ from addon.messages import WireRequest
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
     credential_digest,
+    key_of_test,
     nth_key,
     rejection_key,
     rejection_mark_key,
 )
 from addon.settings.modes import Serves
-from addon.settings.settings import Settings
+from addon.settings.settings import PER_TEST, SINGLE, Settings
 from cache_store.entry import Entry, is_expired
 from cache_store.errors import StoreError
 
@@ -44,7 +45,11 @@ class Lookup:
         """The entry that answers, if the first tier alone can tell without waiting; None means `find` must look."""
         assert forward.identity is not None
         serves = forward.mode.serves
-        if serves is Serves.NOTHING or self._settings.sequence or self._credentials_matter(forward):
+        if (
+            serves is Serves.NOTHING
+            or self._repeat_of(forward) != SINGLE
+            or self._credentials_matter(forward)
+        ):
             return None
         entry = self._store.at_hand(forward.identity.key)
         is_own = entry is not None and entry.run == self._run
@@ -60,8 +65,13 @@ class Lookup:
         """
         assert forward.identity is not None
         key = forward.identity.key
-        if self._settings.sequence:
-            forward.repeat = await self._peer.next_repeat(key)
+        repeat = self._repeat_of(forward)
+        if repeat == PER_TEST:
+            assert forward.scope is not None
+            key = key_of_test(key, forward.scope.test)
+        if repeat != SINGLE:
+            forward.counter = key + (forward.scope.counter if forward.scope else "")
+            forward.repeat = await self._peer.next_repeat(forward.counter)
         n = max(1, forward.repeat)
         forward.key = nth_key(key, n)
         if self._credentials_matter(forward) and forward.mode.serves is not Serves.NOTHING:
@@ -71,7 +81,7 @@ class Lookup:
             is_rejected = await self._store.find(rejection_mark_key(forward.request.host, digest)) is not None
             if rejection is not None or is_rejected:
                 return rejection
-        if self._settings.sequence:
+        if repeat != SINGLE:
             return await self._nth(forward, key, n)
         return await self._single_flight(forward, key)
 
@@ -79,6 +89,12 @@ class Lookup:
         """Remove the entry under `key`, as far as the store allows."""
         with suppress(StoreError):
             await self._store.remove(key)
+
+    def _repeat_of(self, forward: Forward) -> str:
+        """The rule for equal requests: the test's or the run's. Without a test none are its own."""
+        scope = forward.scope
+        repeat = (scope.repeat if scope else "") or self._settings.repeat
+        return SINGLE if repeat == PER_TEST and scope is None else repeat
 
     async def _single_flight(self, forward: Forward, key: str) -> Entry | None:
         shared = False

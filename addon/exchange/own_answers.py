@@ -14,7 +14,6 @@ from typing import Any
 from addon.exchange.cache_status import bypass_status, miss_status
 from addon.exchange.decisions import Forward, OwnAnswer
 from addon.identity.rules import Profile
-from addon.messages import WireRequest
 from addon.policy.never_cached import MCP_STREAM, NEVER_NEEDED
 from addon.redaction import redact_text
 from addon.settings.modes import Mode, mode_for_request
@@ -112,8 +111,9 @@ def miss(
     return _answer(status, "provider_proxy_cache_miss", message, miss_status(key), key=key, nearest=nearest)
 
 
-def bypassed(request: WireRequest, mode: Mode, detail: str, settings: Settings) -> Forward | OwnAnswer:
+def bypassed(forward: Forward, detail: str, settings: Settings) -> Forward | OwnAnswer:
     """Forward a request that the cache is not asked about, or refuse it. `detail` says why it is not asked."""
+    request, mode = forward.request, forward.mode
     if detail == "websocket" and not settings.websocket_passes(mode):
         message = f"provider-proxy: WebSocket upgrades are refused here (mode {mode}); use HTTPS requests"
         return _answer(426, "provider_proxy_websocket", message, bypass_status(detail))
@@ -124,7 +124,8 @@ def bypassed(request: WireRequest, mode: Mode, detail: str, settings: Settings) 
     if not mode.forwards:
         message = f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
         return _answer(settings.miss_status, "provider_proxy_refused", message, bypass_status(detail))
-    return Forward(request, mode, bypass_status(detail))
+    forward.cache_status = bypass_status(detail)
+    return forward
 
 
 def is_expected(detail: str, settings: Settings) -> bool:

@@ -86,7 +86,7 @@ class RunLife:
         answering.close()
         self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
         if self.reports:
-            if settings.sequence and settings.cache_mode.stores:
+            if settings.cache_mode.stores:
                 self.store.finish(self._close_holes)
             self.store.finish(lambda store: self.end.look(store, self.counts))
             if settings.cache_dir is not None:
@@ -96,8 +96,9 @@ class RunLife:
 
     def _close_holes(self, store: Store) -> None:
         for old, new in close_holes(store, self.counts.used).items():
-            if old in self.counts.used:
-                self.counts.used[new] = self.counts.used.pop(old)
+            for used in (self.counts.used, *(verdict.used for verdict in self.counts.tests.values())):
+                if old in used:
+                    used[new] = used.pop(old)
 
     def _import(self, store: Store, settings: Settings) -> None:
         """Import the directory that the settings name. Raises UsageError if that fails: tests would go live."""

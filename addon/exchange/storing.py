@@ -86,7 +86,7 @@ class Storing:
         make = self._maker(forward, answer, elapsed, key)
         reason = await self._store.put(make, forward.began_at, answer.size)
         if reason is None:
-            self._counts.used.setdefault(key, 0)
+            self._note_used(forward, key)
         if is_apart and reason is None and (removed := forward.removed) is not None:
             # The error belongs to this credential alone; the entry that was removed was another's.
             await self._store.put(lambda: removed, forward.began_at, removed.size)
@@ -109,8 +109,13 @@ class Storing:
 
         self._store.finish(work)
         if reason is None:
-            self._counts.used.setdefault(forward.key, 0)
+            self._note_used(forward, forward.key)
         return reason
+
+    def _note_used(self, forward: Forward, key: str) -> None:
+        self._counts.used.setdefault(key, 0)
+        if forward.verdict is not None:
+            forward.verdict.use(key, 0)
 
     def count_end(self, forward: Forward, reason: NotStored | None, status: int = 0) -> None:
         """Count the answer to `forward`, and remember why it was not stored; `status` is its HTTP status."""
@@ -119,6 +124,8 @@ class Storing:
             counts.stored += 1
         else:
             counts.not_stored[named(reason, status)] += 1
+        if forward.verdict is not None:
+            forward.verdict.end(None if reason is None else named(reason, status))
         assert forward.identity is not None
         label = forward.identity.label
         # The request, or its answer, may have taught us that the path or the model is a credential.
@@ -144,6 +151,8 @@ class Storing:
             # Models are listed in every report, and a client may send anything as one.
             named = not self._peer.taint.found_in(model.encode("utf-8", "replace"))
             self._counts.spent.add(host, model if named else "", usage)
+            if forward.verdict is not None:
+                forward.verdict.spent.add(host, model if named else "", usage)
         if self._settings.max_usd is not None:
             self._counts.spent.settle()
 

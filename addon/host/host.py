@@ -121,9 +121,9 @@ class Host:
         before: list[object] = []
         after: list[object] = []
         if self._options.arguments or "proxyauth" in self._options.mitmproxy:
-            from mitmproxy.addons import proxyauth
+            from addon.mitm.proxy_auth import ScopedProxyAuth
 
-            before.append(proxyauth.ProxyAuth())
+            before.append(ScopedProxyAuth())
         if self._options.arguments:
             from mitmproxy.addons import save, savehar, script
 

@@ -19,17 +19,21 @@ from addon.identity.url_form import normal_host
 from addon.judging.reasons import NotStored
 from addon.messages import WireRequest
 from addon.mitm.core.marks import is_direct
+from addon.scopes.clients import TEST_HEADER, client_of, named_test, user_and_password
 from addon.settings.modes import MODE_HEADER
 
 __all__ = [
     "asked_mode",
     "broken_off",
+    "client_in",
     "failed_at_end",
     "from_provider",
     "is_admitted",
     "is_interim",
     "keep_to_own_site",
     "mark",
+    "name_client",
+    "named_in",
     "own_answer",
     "own_page",
     "replay",
@@ -52,7 +56,10 @@ _MODE = MODE_HEADER.encode()
 _PROXY_AUTHORIZATION = b"proxy-authorization"
 _OWN = (b"x-provider-proxy-", _PROXY_AUTHORIZATION)
 _OWN_STARTS = frozenset((b"x-", b"X-", b"pr", b"Pr", b"PR", b"pR"))
+_TEST = TEST_HEADER.encode()
 _ASKED = "provider_proxy_mode"
+_NAMED = "provider_proxy_test"
+_CLIENT = "provider_proxy_client"
 _AUTHORITY = re.compile(r"(.*[^:]|.*\]):([0-9]{0,5})", re.DOTALL)
 
 
@@ -70,7 +77,7 @@ def wire_request(request: http.Request) -> WireRequest:
 
 
 def take_own_headers(flow: http.HTTPFlow, *, intercepted: bool) -> None:
-    """Remove the headers that are for this proxy alone. `asked_mode` still knows the value of the mode header."""
+    """Remove the headers that are for this proxy alone. `asked_mode` and `named_in` still know what they need."""
     headers = flow.request.headers
     own = {  # as bytes, because every hit comes through here
         lower
@@ -82,11 +89,38 @@ def take_own_headers(flow: http.HTTPFlow, *, intercepted: bool) -> None:
             value = headers.pop(name.decode("utf-8", "surrogateescape"))
             if name == _MODE:
                 flow.metadata[_ASKED] = str(value)
+            elif name == _TEST:
+                flow.metadata[_NAMED] = named_test(str(value))
 
 
 def asked_mode(flow: http.HTTPFlow) -> str | None:
     """The value of the request's mode header; None where there was none."""
     return flow.metadata.get(_ASKED)
+
+
+def client_in(flow: http.HTTPFlow, auth: str) -> str:
+    """The client that a request names by its proxy user; '' for none. `auth` is `user:password` of the settings.
+
+    mitmproxy's `proxyauth` has taken the header away and left in the flow what it accepted.
+    """
+    given = flow.metadata.get("proxyauth")
+    if not given:
+        header = flow.request.headers.get("proxy-authorization")
+        given = user_and_password(header) if header else None
+    if not given:
+        return ""
+    user, password = given
+    return client_of(user, password, auth)
+
+
+def name_client(flow: http.HTTPFlow, client: str) -> None:
+    """Note the client that the base-URL door names."""
+    flow.metadata[_CLIENT] = client
+
+
+def named_in(flow: http.HTTPFlow) -> tuple[str, str]:
+    """The client and the test that the request itself names; '' where it names none."""
+    return flow.metadata.get(_CLIENT, ""), flow.metadata.get(_NAMED, "")
 
 
 def is_admitted(request: http.Request, names: Collection[str], origins: Collection[str]) -> bool:
@@ -222,4 +256,4 @@ def status_page(request: http.Request, stats: Callable[[], dict[str, Any]]) -> h
     page = page_for(request.path, stats)
     if page is None:
         return own_answer(request, NO_SUCH_PAGE)
-    return own_page(request, 200, page.body, page.headers)
+    return own_page(request, page.status, page.body, page.headers)

@@ -15,6 +15,7 @@ from mitmproxy.proxy import server_hooks
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
 from addon.exchange.cache_status import miss_status
+from addon.exchange.control import is_control
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.direct import STATS, parse_door
 from addon.exchange.own_answers import FOREIGN_SITE, fault, unreachable
@@ -22,11 +23,12 @@ from addon.exchange.recording import Recording
 from addon.exchange.run_life import RunLife
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
-from addon.mitm import flows
+from addon.mitm import control_pages, flows
 from addon.mitm.core.crashes import CloseAfterCrash
 from addon.mitm.core.marks import client_left, is_direct
 from addon.mitm.core.swap import OurHttpLayer
 from addon.mitm.core.upstream_connections import allow_more_connections
+from addon.scopes.scope import Scope
 from addon.settings.configuration import settings_of_process
 from addon.settings.modes import Mode
 from addon.settings.settings import SETTINGS, Settings
@@ -54,6 +56,7 @@ class ProviderCache:
         self._http_layer = OurHttpLayer(self.error_page)
         self._crashes = CloseAfterCrash()
         self._flows: dict[str, Forward | None] = {}
+        self._clients: dict[str, str] = {}  # names by connection, as CONNECT gave them
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
         self.answering: Answering | None = None
@@ -141,6 +144,7 @@ class ProviderCache:
         Then give up the exchanges that it dropped without an `error` hook, as a crash of its core does.
         """
         self._http_layer.forget(client.id)
+        self._clients.pop(client.id, None)
         dropped = [f for f in self._flows.values() if f is not None and f.client == client.id]
         reading = [
             asyncio.ensure_future(f.done.wait()) for f in dropped if f.recording and f.recording.reads_on
@@ -155,7 +159,12 @@ class ProviderCache:
                 self._give_up(forward, NotStored.CLIENT_LEFT if has_left else NotStored.CUT_OFF)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Count tunnelled hosts, so that a provider missing from the host list shows up in the report."""
+        """Count tunnelled hosts, so that a provider missing from the host list shows up in the report.
+
+        Also note the client that this connection names.
+        """
+        if client := flows.client_in(flow, self.settings.auth if self.settings is not None else ""):
+            self._clients[flow.client_conn.id] = client
         if not self._intercepted(flow.request.host, flow.request.port):
             self.counts.tunnelled[flow.request.host] += 1
 
@@ -196,6 +205,8 @@ class ProviderCache:
         if flow.response or flow.error or not flow.live:
             return None
         # A direct request that mitmproxy's user repeats names its provider already.
+        if self.settings is not None and (client := flows.client_in(flow, self.settings.auth)):
+            flows.name_client(flow, client)
         waits = self._direct(flow) if is_direct(flow) and flow.is_replay != "request" else None
         flows.take_own_headers(flow, intercepted=self._intercepted(flow.request.host, flow.request.port))
         return waits
@@ -207,7 +218,14 @@ class ProviderCache:
             return None
         target = parse_door(flow.request.path)
         if target and self._intercepted(target.host, target.port):
-            flow.request.scheme, flow.request.host, flow.request.port, flow.request.path = target
+            request = flow.request
+            request.scheme, request.host, request.port, request.path, client = target
+            if client:
+                flows.name_client(flow, client)
+            return None
+        if is_control(flow.request.path):
+            control_pages.admit(flow)
+            flows.keep_to_own_site(flow)
             return None
         everywhere = self.life.everywhere
         if everywhere is not None and flow.request.path.startswith(STATS):
@@ -220,28 +238,41 @@ class ProviderCache:
         """Answer from the cache, or forward to the provider. An awaitable result is what must be waited for."""
         if flow.response or flow.error or not flow.live or self.settings is None:
             return None
+        if control_pages.is_admitted(flow):
+            return control_pages.answer(flow, self.answering)
         if not self._intercepted(flow.request.host, flow.request.port):
             if flow.request.scheme == "http" and flow.server_conn.address is None:
                 self.counts.tunnelled[flow.request.host] += 1
             return None
         asked = flows.asked_mode(flow)
+        mode = self._mode
         try:
             if self.answering is None:
                 raise StoreUnavailable("provider-proxy is starting or has ended")
+            scope = self._scope(flow, self.answering)
+            mode = self.answering.mode_of(scope)
             wire = flows.wire_request(flow.request)
-            decision = self.answering.decide(wire, asked, flows.unaskable(flow.request))
+            decision = self.answering.decide(wire, asked, flows.unaskable(flow.request), scope)
             if not isinstance(decision, Hit | OwnAnswer | Forward):
-                return self._act_later(flow, decision, asked)
+                return self._act_later(flow, decision, mode, asked)
             self._act(flow, decision)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
-            self._fail(flow, asked, error)
+            self._fail(flow, mode, asked, error)
         return None
 
-    async def _act_later(self, flow: http.HTTPFlow, decision: Awaitable[Decision], asked: str | None) -> None:
+    def _scope(self, flow: http.HTTPFlow, answering: Answering) -> Scope | None:
+        """The test that the request belongs to; None for the run."""
+        client, test = flows.named_in(flow)
+        client = client or self._clients.get(flow.client_conn.id, "")
+        return answering.scope_of(client, test) if client or test else None
+
+    async def _act_later(
+        self, flow: http.HTTPFlow, decision: Awaitable[Decision], mode: Mode, asked: str | None
+    ) -> None:
         try:
             self._act(flow, await decision)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
-            self._fail(flow, asked, error)
+            self._fail(flow, mode, asked, error)
 
     def _act(self, flow: http.HTTPFlow, decision: Decision) -> None:
         if isinstance(decision, Forward):
@@ -261,13 +292,16 @@ class ProviderCache:
         flow.response = flows.own_answer(flow.request, answer)
         flows.keep_to_own_site(flow)
 
-    def _fail(self, flow: http.HTTPFlow, asked: str | None, error: Exception) -> None:
-        """Answer with an error where nothing may be forwarded; otherwise the request goes to the provider."""
+    def _fail(self, flow: http.HTTPFlow, mode: Mode, asked: str | None, error: Exception) -> None:
+        """Answer with an error where nothing may be forwarded; otherwise the request goes to the provider.
+
+        `mode` is that of the request's test, or of the run.
+        """
         if self.life.store is not None:  # otherwise the run has ended while this request waited
             what = f"{flow.request.method} {flow.request.host}"
             logger.error("provider-proxy failed on %s", what, exc_info=error)
         self.counts.host(flow.request.host).errors += 1
-        answer = fault(self._mode, asked)
+        answer = fault(mode, asked)
         if answer is not None:
             self._answer(flow, answer)
             self._flows[flow.id] = None

@@ -1,6 +1,7 @@
-"""Entries that share a request's key: the n-th equal request, and errors that belong to one credential.
+"""Entries that share a request's key: of a test, of the n-th equal request, and errors of one credential.
 
-With `PROVIDER_PROXY_REPEAT=sequence` the n-th equal request of a run has its own entry.
+With `PROVIDER_PROXY_REPEAT=sequence` the n-th equal request of a test has its own entry, and with `per-test` each
+test has its own as well. A request that belongs to no test counts within the run.
 
 A request's key does not contain its credential, so a 401 or 403 is stored under a key of its own: SHA-256 of the
 request's key and the credential. Such a key is looked up first. Also, once a host has answered a credential with
@@ -25,6 +26,7 @@ __all__ = [
     "REJECTION_PREFIX",
     "RepeatCounter",
     "credential_digest",
+    "key_of_test",
     "nth_key",
     "rejection_key",
     "rejection_mark",
@@ -63,6 +65,11 @@ class RepeatCounter:
 def nth_key(key: str, n: int) -> str:
     """The key of the n-th equal request, from 1. The first has the plain key, so that `single` caches serve it."""
     return key if n == 1 else f"{key}.{n}"
+
+
+def key_of_test(key: str, test: str) -> str:
+    """The key of a request that `test` has an answer of its own to (issue 17): `pp2-…@<32 hex digits>`."""
+    return f"{key}@{hashlib.sha256(test.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def credential_digest(request: WireRequest) -> str:

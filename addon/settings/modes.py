@@ -59,8 +59,8 @@ def parse_mode(text: str) -> Mode:
     return _BY_NAME[name]
 
 
-def mode_for_request(run_mode: Mode, asked: str | None) -> Mode:
-    """The mode for one request that carries `asked` in its mode header.
+def mode_for_request(run_mode: Mode, asked: str | None, where: str = MODE_HEADER) -> Mode:
+    """The mode for one request that carries `asked` in its mode header, or that a test asks for, as `where` says.
 
     A request may narrow what its run does, never widen it. Raises UsageError for an unknown mode, and for one
     that forwards or stores although the run's mode does not.
@@ -73,6 +73,6 @@ def mode_for_request(run_mode: Mode, asked: str | None) -> Mode:
             m for m in Mode if m.forwards <= run_mode.forwards and m.stores <= run_mode.stores
         )
         raise UsageError(
-            f"{MODE_HEADER}: {mode} would do more than this run's {run_mode} allows; use one of: {allowed}"
+            f"{where}: {mode} would do more than this run's {run_mode} allows; use one of: {allowed}"
         )
     return mode

@@ -20,10 +20,13 @@ from addon.settings.hosts import HostRules, parse_hosts, quoted
 from addon.settings.modes import Mode, parse_mode
 from cache_store.errors import MissingExtra, UsageError
 
-__all__ = ["SETTINGS", "Settings", "check_names", "parse_size"]
+__all__ = ["PER_TEST", "REPEATS", "SEQUENCE", "SETTINGS", "SINGLE", "Settings", "check_names", "parse_size"]
 
 _PREFIX = "PROVIDER_PROXY_"
 _MEMORY = ":memory:"
+
+SINGLE, SEQUENCE, PER_TEST = REPEATS = ("single", "sequence", "per-test")
+"""What equal requests get: one answer; their own, in order, within a test; the same, and each test its own."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -107,7 +110,12 @@ SETTINGS: tuple[Setting, ...] = (
         "wait",
         "identical requests in flight in read-write: `wait` for the first one's entry, or `off`",
     ),
-    Setting("repeat", "single", "`sequence`: equal requests of a run have their own answers, in order"),
+    Setting(
+        "repeat",
+        "single",
+        "`sequence`: equal requests of a test (or of a run without tests) have their own answers, in order; "
+        "`per-test`: each test has its own recordings as well",
+    ),
     Setting("websocket", "", "`refuse` WebSocket upgrades always, or `pass` (default) in modes that forward"),
     Setting(
         "redis_url",
@@ -156,7 +164,7 @@ class Settings:
     finish_seconds: float
     max_body: int
     coalesce: bool
-    sequence: bool
+    repeat: str
     websocket: str
     miss_status: int
     redis_url: str = field(default="", repr=False)
@@ -202,7 +210,7 @@ class Settings:
             finish_seconds=_of("finish_seconds", value, _parse_age) or 0.0,
             max_body=_of("max_body", value, parse_size),
             coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
-            sequence=_one_of("repeat", value, ("single", "sequence")) == "sequence",
+            repeat=_one_of("repeat", value, REPEATS),
             websocket=_one_of("websocket", value, ("", "pass", "refuse")),
             max_live=_of("max_live", value, _parse_count),
             max_usd=_of("max_usd", value, _parse_usd),

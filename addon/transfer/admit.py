@@ -13,7 +13,7 @@ from addon.policy import never_cached
 from addon.policy.keeping import Origin, entry_or_reason
 from addon.policy.variants import RepeatCounter, nth_key
 from addon.redaction import Taint
-from addon.settings.settings import Settings
+from addon.settings.settings import SEQUENCE, Settings
 from addon.transfer.recorded_request import with_credential
 from cache_store.answers.content_coding import BadCoding, TooLarge, decode
 from cache_store.entry import Entry, Headers, header_value
@@ -93,7 +93,7 @@ class Admission:
         restored = with_credential(request, identity, answer.status)
         if restored is not None:
             request, identity = restored, identify(restored, self.settings.identity)
-        nth = self._repeats.next(identity.key) if self.settings.sequence else 1
+        nth = self._repeats.next(identity.key) if self.settings.repeat == SEQUENCE else 1
         origin = Origin(
             request=request,
             identity=identity,

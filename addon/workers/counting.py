@@ -10,6 +10,7 @@ from typing import Any
 
 from addon.accounting.costs import ModelCosts
 from addon.accounting.counts import HostCounts, Missed, RunCounts, worse_tier
+from addon.accounting.verdicts import add_up
 
 __all__ = ["Reported", "add", "changes_of", "hosts_of", "whole"]
 
@@ -42,12 +43,23 @@ def _totals_of(counts: RunCounts) -> dict[str, Any]:
 
 
 def changes_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
-    """The totals, and the keys used since the last call, which are forgotten here. So are answers without a price,
-    unless this process looks up `prices` itself. Call it in the event loop, where `used` is written.
+    """The totals, and what is new since the last call: tests that have changed, and keys used, which are forgotten.
+
+    So are answers without a price, unless this process looks up `prices` itself. Call it in the event loop, where
+    `used` is written.
     """
     used, counts.used = counts.used, {}
     unpriced = [] if prices else counts.spent.hand_over()
-    return _totals_of(counts) | {"used": used, "unpriced": unpriced}
+    return _totals_of(counts) | {"used": used, "unpriced": unpriced, "tests": _changed_tests(counts)}
+
+
+def _changed_tests(counts: RunCounts) -> list[dict[str, Any]]:
+    changed = []
+    for verdict in counts.tests.values():
+        if verdict.changed:
+            verdict.changed = False
+            changed.append(verdict.as_dict())
+    return changed
 
 
 @dataclass(slots=True)
@@ -57,6 +69,7 @@ class Reported:
     totals: dict[str, Any] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     unpriced: list[Any] = field(default_factory=list)
+    tests: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -68,6 +81,8 @@ class Reported:
         for key, times in changes.pop("used", {}).items():
             self.used[key] = self.used.get(key, 0) + times
         self.unpriced += changes.pop("unpriced", ())
+        for row in changes.pop("tests", ()):
+            self.tests[row["client"], row["test"], row["attempt"]] = row
         self.totals |= changes
 
 
@@ -75,6 +90,8 @@ def add(counts: RunCounts, reported: Reported) -> None:
     """Add another process's counts to `counts`."""
     for key, times in reported.used.items():
         counts.used[key] = counts.used.get(key, 0) + times
+    for identity, row in reported.tests.items():
+        add_up(counts.tests_elsewhere, identity, row)
     totals = reported.totals
     for name, row in totals.get("hosts", {}).items():
         _add_host(counts.host(name), row)
@@ -95,7 +112,8 @@ def add(counts: RunCounts, reported: Reported) -> None:
 def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:
     """The counts of the whole run so far; `counts`, this process's own, are not changed."""
     together = RunCounts(counts.run, counts.mode, counts.started_at, workers_replaced=counts.workers_replaced)
-    for reported in (Reported(_totals_of(counts), dict(counts.used)), *others):
+    tests = {identity: verdict.as_dict() for identity, verdict in counts.tests.items()}
+    for reported in (Reported(_totals_of(counts), dict(counts.used), tests=tests), *others):
         add(together, reported)
     return together
 

@@ -131,7 +131,7 @@ class _Worker:
         self._reported |= changed
         if changed:
             self.channel.tell("counts", changed)
-        self._reported |= {"used": {}, "unpriced": []}
+        self._reported |= {"used": {}, "unpriced": [], "tests": []}
 
     def _report_requests(self) -> None:
         assert self._counts is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,15 @@ from addon.exchange.direct import Target, admits, page_for, parse_door
         ("/http/localhost/x", ("http", "localhost", 80, "/x")),
         ("/https/[::1]:8443/x", ("https", "::1", 8443, "/x")),
         ("/https/h/v1/https/other/x", ("https", "h", 443, "/v1/https/other/x")),
+        ("/@gw0/https/h/x", ("https", "h", 443, "/x", "gw0")),
+        ("/@A.b_c-9/http/h:1?x", ("http", "h", 1, "/?x", "A.b_c-9")),
         ("/https/h//double", ("https", "h", 443, "//double")),
         ("/https/h/a%2Fb?q=%20", ("https", "h", 443, "/a%2Fb?q=%20")),
         ("/https/h/a\nb", ("https", "h", 443, "/a\nb")),
         ("/https/h/\udcff", ("https", "h", 443, "/\udcff")),
     ],
 )
-def test_the_path_names_the_provider(path: str, target: tuple[str, str, int, str]) -> None:
+def test_the_path_names_the_provider(path: str, target: Any) -> None:
     """Scheme, host, port and the rest come from the path; the rest is kept exactly."""
     assert parse_door(path) == Target(*target)
 
@@ -37,6 +40,10 @@ def test_the_path_names_the_provider(path: str, target: tuple[str, str, int, str
     [
         "/",
         "",
+        "/@/https/h",
+        "/@a b/https/h",
+        "/@" + "a" * 65 + "/https/h",
+        "/@gw0/-/stats",
         "/v1/models",
         "/-/healthz",
         "/https",

@@ -148,7 +148,7 @@ def test_an_unknown_root_says_where_to_name_it(reason: str) -> None:
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode.forwards])
 def test_a_bypass_is_forwarded_where_the_mode_forwards(mode: Mode, detail: str) -> None:
     """It has no identity, so nothing of it is stored."""
-    decision = own_answers.bypassed(REQUEST, mode, detail, Settings.parse({}))
+    decision = own_answers.bypassed(Forward(REQUEST, mode, ""), detail, Settings.parse({}))
     assert isinstance(decision, Forward)
     assert (decision.identity, decision.stores) == (None, False)
     assert decision.cache_status == f"provider-proxy; fwd=bypass; detail={detail}"
@@ -165,7 +165,7 @@ def test_a_bypass_is_forwarded_where_the_mode_forwards(mode: Mode, detail: str) 
 )
 def test_a_bypass_is_refused(mode: Mode, detail: str, raw: dict[str, str], status: int, words: str) -> None:
     """Modes that send nothing refuse it, and an upgrade is refused where the settings say so."""
-    decision = own_answers.bypassed(REQUEST, mode, detail, Settings.parse(raw))
+    decision = own_answers.bypassed(Forward(REQUEST, mode, ""), detail, Settings.parse(raw))
     assert isinstance(decision, OwnAnswer)
     assert decision.status == status
     assert words in _error(decision)["message"]

@@ -79,7 +79,7 @@ def test_the_defaults() -> None:
     )
     assert settings.allow_secrets_in_responses is False
     assert (settings.max_age, settings.max_body) == (None, 64 * 2**20)
-    assert (settings.coalesce, settings.sequence, settings.websocket) == (True, False, "")
+    assert (settings.coalesce, settings.repeat, settings.websocket) == (True, "single", "")
     assert settings.miss_status == 502
 
 
@@ -119,7 +119,8 @@ def test_blank_is_the_default() -> None:
         ("max_body", "1GB", "max_body", 10**9),
         ("max_body", "3m", "max_body", 3_000_000),
         ("coalesce", "OFF", "coalesce", False),
-        ("repeat", "sequence", "sequence", True),
+        ("repeat", "sequence", "repeat", "sequence"),
+        ("repeat", "Per-Test", "repeat", "per-test"),
         ("websocket", "Refuse", "websocket", "refuse"),
         ("miss_status", "404", "miss_status", 404),
         ("profile", "agents", "miss_status", 400),

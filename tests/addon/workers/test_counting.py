@@ -22,6 +22,7 @@ OWN = {
     "failed_gates",
     "notes",
     "workers_replaced",
+    "tests_elsewhere",
 }
 
 
@@ -46,6 +47,13 @@ def _busy(number: int) -> RunCounts:
     counts.miss("n", {}, "", root="m")
     counts.spent.add("api.openai.com", "gpt-4.1", {"prompt_tokens": 1000, "completion_tokens": number}, 2)
     counts.spent.add("h", f"unknown-{number}", None)
+    for test in ("t", f"t-{number}"):
+        verdict = counts.verdict("gw0", test, 1)
+        assert verdict is not None
+        verdict.hits, verdict.live = number, 1
+        verdict.use("k", number)
+        verdict.miss(f"m-{number}")("a line", "/messages/0", folded=False)
+        verdict.end("secret")
     return counts
 
 
@@ -92,6 +100,23 @@ def test_two_processes_are_the_sum() -> None:
         "m-2": (1, 0),
     }
     assert counts.missed["m-2"].line == "line 2"
+
+
+def test_tests_are_the_sum() -> None:
+    """A test that asked in both processes is one row; each later report of a process replaces its earlier one."""
+    rows = {row["test"]: row for row in _twice().as_dict()["tests"]}
+    assert set(rows) == {"t", "t-1", "t-2"}
+    assert (rows["t"]["hits"], rows["t"]["live"], rows["t"]["entries"]) == (3, 2, {"k": 3})
+    assert [miss["key"] for miss in rows["t"]["misses"]] == ["m-1", "m-2"]
+    assert rows["t"]["not_stored"] == {"secret": 2}
+    counts = _busy(1)
+    first = changes_of(counts, prices=False)
+    assert changes_of(counts, prices=False)["tests"] == []
+    counts.tests["gw0", "t", 1].end(None)
+    again = _sent(first, changes_of(counts, prices=False))
+    assert again.tests["gw0", "t", 1]["stored"] == 1
+    assert again.tests["gw0", "t", 1]["hits"] == 1
+    assert len(whole(counts, [again]).as_dict()["tests"]) == 2
 
 
 def test_costs_are_the_sum_and_priced_at_the_end() -> None:

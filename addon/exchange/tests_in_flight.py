@@ -1,0 +1,87 @@
+"""Counts each test's requests in this process, and knows which of them are still on their way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+from addon.accounting.counts import RunCounts
+from addon.accounting.verdicts import Verdict
+from addon.exchange.explaining import Explaining
+from addon.exchange.store_access import StoreAccess
+from addon.scopes.scope import Scope
+
+__all__ = ["TestsInFlight"]
+
+_WAIT_SECONDS = 2.0
+"""How long the end of a test waits for its requests."""
+
+
+class TestsInFlight:
+    """The tests of one process of a run."""
+
+    __test__ = False  # its name looks like a test to pytest
+
+    def __init__(self, counts: RunCounts, store: StoreAccess, explaining: Explaining) -> None:
+        self._counts = counts
+        self._store = store
+        self._explaining = explaining
+        self._in_flight: Counter[tuple[str, str, int]] = Counter()
+        self._left: dict[tuple[str, str, int], asyncio.Event] = {}
+
+    def enter(self, scope: Scope) -> Verdict | None:
+        """Count a request that arrives; the counts of its test, None if the run has too many tests."""
+        verdict = self._counts.verdict(*scope.identity)
+        if verdict is None:
+            return None
+        verdict.requests += 1
+        verdict.coarse |= scope.coarse
+        verdict.changed = True
+        verdict.file, verdict.line = scope.file or verdict.file, scope.line or verdict.line
+        self._in_flight[scope.identity] += 1
+        return verdict
+
+    def leave(self, verdict: Verdict) -> None:
+        """A request of the test has ended."""
+        identity = verdict.client, verdict.test, verdict.attempt
+        verdict.changed = True
+        self._in_flight[identity] -= 1
+        if self._in_flight[identity] <= 0:
+            del self._in_flight[identity]
+            if identity in self._left:
+                self._left[identity].set()
+
+    async def count(self, scope: Scope, *, is_over: bool) -> dict[str, Any] | None:
+        """This process's counts of a test, for JSON, None if it asked nothing here.
+
+        If it `is_over`, what is in flight is waited for, up to _WAIT_SECONDS, and so are the explanations of its
+        misses.
+        """
+        verdict = self._counts.tests.get(scope.identity)
+        if verdict is None:
+            return None
+        if is_over:
+            until = time.monotonic() + _WAIT_SECONDS
+            await self._wait(scope.identity)
+            try:
+                async with asyncio.timeout(max(0.05, until - time.monotonic())):
+                    await self._explaining.catch_up(verdict)
+            except TimeoutError:
+                pass
+        if verdict.spent.models:
+            await self._store.in_background(verdict.spent.settle)
+        return verdict.as_dict()
+
+    async def _wait(self, identity: tuple[str, str, int]) -> None:
+        if identity not in self._in_flight:
+            return
+        left = self._left.setdefault(identity, asyncio.Event())
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await left.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._left.pop(identity, None)
