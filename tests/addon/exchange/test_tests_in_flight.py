@@ -153,3 +153,12 @@ async def test_a_test_may_have_its_own_rule() -> None:
     single = Scope("gw0", "a", repeat="single")
     await _live(run, single)
     assert isinstance(await _ask(run, single), Hit)
+
+
+async def test_a_retry_is_no_miss_of_its_test_and_another_test_has_its_own() -> None:
+    """Two tests that send the same unrecorded request have missed both."""
+    run = Run(MemoryStore(), cache_mode="read-only-require-hit")
+    for scope in (A, A, B):
+        assert isinstance(await _ask(run, scope), OwnAnswer)
+    assert [len((await _verdict(run, scope))["misses"]) for scope in (A, B)] == [1, 1]
+    assert run.counts.total().misses == 2
