@@ -8,9 +8,11 @@ import click
 
 from addon.cli.context import proxy_options, read_settings
 from addon.cli.output import mask_password, write_output
-from addon.environment.client_env import FORMATS, render
+from addon.environment.client_env import FORMATS, EnvChanges, render
+from addon.environment.pytest_env import pytest_environment
 from addon.host.background import read_background
 from addon.host.options import client_changes
+from addon.runners import SETUP_FILE
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import UsageError
 
@@ -20,11 +22,20 @@ __all__ = ["env"]
 @click.command()
 @proxy_options
 @click.option("--format", "fmt", type=click.Choice(sorted(FORMATS)), default="sh", show_default=True)
-def env(*, fmt: str, **flags: str | None) -> None:
+@click.option(
+    "--pytest", "with_pytest", is_flag=True, help="Also name the plugin with which pytest names its tests."
+)
+@click.option(
+    "--setup-file", is_flag=True, help="Print the path of the set-up file for vitest, jest and node:test."
+)
+def env(*, fmt: str, with_pytest: bool, setup_file: bool, **flags: str | None) -> None:
     """Print the environment with which a client finds the proxy and trusts it.
 
     The address is that of the background proxy if one runs here, else PROVIDER_PROXY_LISTEN.
     """
+    if setup_file:
+        write_output(f"{SETUP_FILE}\n")
+        return
     settings = read_settings(**flags)
     background = read_background(STATE_FOLDER)
     if background is not None and flags["listen"] is None:
@@ -35,4 +46,8 @@ def env(*, fmt: str, **flags: str | None) -> None:
     else:
         raise UsageError("PROVIDER_PROXY_LISTEN has no fixed port; start the proxy with `provider-proxy ci`")
     mask_password(settings.auth)
-    write_output(render(client_changes(settings, url, os.environ), fmt))
+    changes = client_changes(settings, url, os.environ)
+    if with_pytest:
+        plugin = pytest_environment(os.environ, strict=settings.strict)
+        changes = EnvChanges(set=changes.set | plugin.set, unset=changes.unset + plugin.unset)
+    write_output(render(changes, fmt))

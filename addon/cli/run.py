@@ -25,7 +25,6 @@ from addon.settings.state_folder import STATE_FOLDER
 
 if TYPE_CHECKING:
     from addon.accounting.counts import RunCounts
-    from addon.host.host import Host
     from addon.mitm.provider_cache import ProviderCache
 
 __all__ = ["run", "run_command"]
@@ -101,20 +100,29 @@ async def _run(
 
     def ready() -> None:
         nonlocal child
-        child = asyncio.create_task(_child(command, settings, host, finished, keys))
+        environ = _client_environ(command, settings, host.url, ending) | keys
+        child = asyncio.create_task(_child(command, environ, finished))
 
     await host.run(ready, until=finished)
     return (await child if child is not None else 1), host.cache
 
 
-async def _child(
-    command: Sequence[str], settings: Settings, host: Host, finished: asyncio.Event, keys: dict[str, str]
-) -> int:
-    from addon.cli.child import run_child
+def _client_environ(command: Sequence[str], settings: Settings, url: str, ending: Ending) -> dict[str, str]:
+    """The environment of `command`."""
     from addon.environment.client_env import apply
+    from addon.environment.pytest_env import ignores_pythonpath, pytest_environment
+
+    environ = apply(os.environ, client_changes(settings, url, os.environ))
+    if not settings.pytest or ignores_pythonpath(command):
+        return environ
+    strict = False if ending.gates.allow_misses else settings.strict
+    return apply(environ, pytest_environment(environ, strict=strict))
+
+
+async def _child(command: Sequence[str], environ: dict[str, str], finished: asyncio.Event) -> int:
+    from addon.cli.child import run_child
 
     try:
-        environ = apply(os.environ, client_changes(settings, host.url, os.environ)) | keys
         return await run_child(command, environ)
     finally:
         finished.set()

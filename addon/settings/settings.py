@@ -131,6 +131,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"
     ),
+    Setting(
+        "strict",
+        "",
+        "whether a test fails that had a miss though it passed; unset: in read-only-require-hit",
+    ),
+    Setting("pytest", "on", "`off`: `run` does not hand pytest the plugin that names each test"),
     Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
     Setting(
         "workers", "1", "processes that share the port and the cache (Linux); `auto`: one for each processor"
@@ -175,6 +181,8 @@ class Settings:
     names: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     workers: int | None = 1  # None: as many as there are processors
+    strict: bool | None = None  # None: as the mode says
+    pytest: bool = True
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
@@ -221,6 +229,8 @@ class Settings:
             workers=_of("workers", value, _parse_workers),
             names=_of("names", value, _parse_names) | {host.lower()},
             origins=_of("origins", value, _parse_origins),
+            strict=_of("strict", value, _parse_bool) if value["strict"] else None,
+            pytest=_of("pytest", value, _parse_bool),
         )
 
     def websocket_passes(self, mode: Mode) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from addon.runners import PYTEST_FOLDER
+
 ROOT = Path(__file__).parents[2]
 CONSOLE_SCRIPT = (
     "import sys\nfrom provider_proxy_start import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
@@ -142,13 +144,12 @@ def user(
 
 
 def test_commands(user: _User, foreign: Path) -> None:
-    """Every way of starting works, and the user's command gets its PYTHONPATH unchanged."""
+    """Every way of starting works, and the user's command gets its PYTHONPATH, behind the folder for pytest."""
     done = user(
         foreign, "run", "--", "sh", "-c", 'echo "${PYTHONPATH-unset} ${_PROVIDER_PROXY_PYTHONPATH-gone}"'
     )
-    assert (done.returncode, done.stdout) == (0, f"{user.environ.get('PYTHONPATH', 'unset')} gone\n"), (
-        done.stderr
-    )
+    path = ":".join(filter(None, [str(PYTEST_FOLDER), user.environ.get("PYTHONPATH")]))
+    assert (done.returncode, done.stdout) == (0, f"{path} gone\n"), done.stderr
     done = user(foreign, "stats")
     assert (done.returncode, "entries" in done.stdout) == (0, True), done.stderr
     done = user(foreign, "doctor", "--listen", "127.0.0.1:0")

@@ -44,6 +44,8 @@ DEFAULTS = {
     "PROVIDER_PROXY_IMPORT": "",
     "PROVIDER_PROXY_MAX_LIVE": "",
     "PROVIDER_PROXY_MAX_USD": "",
+    "PROVIDER_PROXY_STRICT": "",
+    "PROVIDER_PROXY_PYTEST": "on",
     "PROVIDER_PROXY_MISS_STATUS": "",
     "PROVIDER_PROXY_WORKERS": "1",
 }
@@ -288,6 +290,8 @@ def test_every_setting_is_read() -> None:
         "coalesce": "off",
         "repeat": "sequence",
         "websocket": "pass",
+        "strict": "false",
+        "pytest": "off",
         "miss_status": "404",
         "redis_url": "redis://localhost",
         "remote": "s3://bucket/prefix",

@@ -1,0 +1,324 @@
+"""The pytest plugin, in real pytest processes, against a stand-in for the proxy. `tests/e2e` has the real proxy."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from addon.environment.client_env import apply
+from addon.environment.pytest_env import pytest_environment
+from tests.addon.runners.for_pytest.stand_in import SUITE_CLIENT, StandIn, standing_in
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    """A stand-in for the proxy."""
+    with standing_in() as running:
+        yield running
+
+
+def run(
+    stand_in: StandIn, folder: Path, *arguments: str, strict: bool | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the suite in `folder` as `provider-proxy run` would."""
+    (folder / "asking.py").write_text(SUITE_CLIENT)
+    outside = {name: value for name, value in os.environ.items() if "PROVIDER_PROXY" not in name}
+    outside = {name: value for name, value in outside.items() if not name.startswith(("PYTEST", "COV"))}
+    environ = outside | {
+        "HTTPS_PROXY": f"http://{stand_in.address}",
+        "https_proxy": f"http://{stand_in.address}",
+        "_PROVIDER_PROXY_OUTER": stand_in.address,
+        "_PROVIDER_PROXY_TESTS_SECONDS": "60",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    } | variables  # fmt: skip
+    environ = apply(environ, pytest_environment(environ, strict=strict))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    return subprocess.run(
+        [*command, "--rootdir", str(folder), str(folder), *arguments],
+        env=environ, cwd=folder, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+SCOPES = """
+import os, pytest, subprocess, sys
+from asking import ask
+
+at_import = os.environ["HTTPS_PROXY"]
+
+@pytest.fixture(scope="session")
+def whole():
+    ask("hit session up")
+    yield
+    ask("hit session down")
+
+@pytest.fixture(scope="module")
+def middle(whole):
+    ask("hit module up")
+    yield
+    ask("hit module down")
+
+@pytest.fixture
+def narrow(middle):
+    ask("hit function up")
+    yield
+    ask("hit function down")
+
+def setup_module():
+    ask("hit setup_module")
+
+class TestClass:
+    @pytest.fixture(scope="class", autouse=True)
+    def of_class(self):
+        ask("hit class up")
+        yield
+        ask("hit class down")
+
+    def test_in_class(self):
+        ask("hit in class")
+
+def test_first(narrow, tmp_path):
+    ask("hit first")
+
+@pytest.mark.parametrize("prompt", ["same", "same too"])
+@pytest.mark.provider_proxy(repeat="sequence", mode="off")
+def test_second(narrow, prompt):
+    ask("hit second " + prompt)
+
+@pytest.mark.provider_proxy(mode="read-only")
+class TestMarked:
+    @pytest.mark.provider_proxy(mode="read_write", allow_misses=True)
+    def test_nearer(self):
+        assert os.environ["HTTPS_PROXY"] == at_import
+
+def test_a_child_does_not_see_the_plugin():
+    assert "PYTEST_PLUGINS" not in os.environ
+    assert not any("for_pytest" in part for part in os.environ["PYTHONPATH"].split(os.pathsep))
+    (nested := __import__("pathlib").Path("nested")).mkdir()
+    (nested / "test_nested.py").write_text("from asking import ask\\ndef test_inner(): ask('hit nested')")
+    code = "import os, sys, pytest; sys.exit(pytest.main(['-q', '-p', 'PLUGIN', '-c', os.devnull, 'nested']))"
+    sys_path = os.pathsep.join(sys.path)
+    done = subprocess.run([sys.executable, "-c", code.replace("PLUGIN", "provider_proxy_pytest")],
+                          env={**os.environ, "PYTHONPATH": sys_path}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+"""
+
+
+def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> None:
+    """Set-up and teardown count for the test, fixtures of a wider scope for that scope, a nested pytest for its test."""
+    (tmp_path / "test_a.py").write_text(SCOPES)
+    done = run(stand_in, tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert [line for line in done.stdout.splitlines() if "provider-proxy" in line] == [
+        "provider-proxy: 8 tests asked, 18 answers replayed"
+    ]
+    first, second = "test_a.py::test_first", "test_a.py::test_second[same]"
+    expected = {
+        "hit session up": ["<session>"],
+        "hit session down": ["<session>"],
+        "hit module up": ["test_a.py::<module>"],
+        "hit module down": ["test_a.py::<module>"],
+        "hit setup_module": ["test_a.py::<module>"],
+        "hit class up": ["test_a.py::TestClass::<class>"],
+        "hit class down": ["test_a.py::TestClass::<class>"],
+        "hit in class": ["test_a.py::TestClass::test_in_class"],
+        "hit first": [first],
+        "hit function up": [first, second, "test_a.py::test_second[same too]"],
+        "hit function down": [first, second, "test_a.py::test_second[same too]"],
+        "hit second same": [second],
+        "hit nested": ["test_a.py::test_a_child_does_not_see_the_plugin"],
+    }
+    assert {words: stand_in.tests_of(words) for words in expected} == expected
+    assert len({client for kind, client, _ in stand_in.said if kind == "PUT"}) == 1
+    wishes = {wish["test"]: wish for wish in stand_in.wishes}
+    assert wishes[second] == {"test": second, "switch": True, "file": "test_a.py", "line": 1 + SCOPES[: SCOPES.index("@pytest.mark.param")].count("\n"),
+                              "repeat": "sequence", "mode": "off"}  # fmt: skip
+    assert wishes["test_a.py::TestMarked::test_nearer"]["mode"] == "read_write"
+
+
+MISSES = """
+import pytest
+from asking import ask
+
+@pytest.fixture(scope="module")
+def shared():
+    ask("miss shared")
+
+def test_passes(): ask("hit")
+def test_swallowed(): ask("miss swallowed")
+def test_swallowed_markup():
+    ask("miss\\\\n::error::\\x1b[31m")
+def test_failed():
+    ask("miss failed")
+    assert False, "the answer is wrong"
+def test_uses_shared(shared): pass
+@pytest.mark.provider_proxy(allow_misses=True)
+def test_allowed(): ask("miss allowed")
+@pytest.mark.xfail
+def test_expected():
+    ask("miss expected")
+    assert False
+def test_overlaps(): ask("miss coarse")
+@pytest.fixture
+def tidies():
+    yield
+    ask("miss in teardown")
+def test_tidied(tidies): pass
+@pytest.mark.provider_proxy(modes="off")
+def test_misspelled(): pass
+@pytest.mark.skip
+def test_skipped(): ask("miss skipped")
+"""
+
+
+@pytest.mark.parametrize("strict", [True, False, None])
+def test_a_test_that_missed(stand_in: StandIn, tmp_path: Path, *, strict: bool | None) -> None:
+    """It fails although it passed, where it must not miss, and says why; unset, the mode decides."""
+    stand_in.mode = "read-only-require-hit" if strict is None else "read-write"
+    (tmp_path / "test_a.py").write_text(MISSES)
+    done = run(stand_in, tmp_path, "-rfEP", strict=strict)
+    outcomes = set(re.findall(r"^(FAILED|ERROR) test_a.py::(\w+)", done.stdout, re.MULTILINE))
+    always = {("FAILED", "test_failed"), ("ERROR", "test_misspelled")}
+    missed = {("FAILED", "test_swallowed"), ("FAILED", "test_swallowed_markup"), ("ERROR", "test_tidied")}
+    assert outcomes == (always if strict is False else always | missed), done.stdout
+    assert done.returncode == 1
+    assert "modes is not an argument of this mark; use mode=, allow_misses= or repeat=" in done.stdout
+    assert "miss: /messages/0/content: miss swallowed differs" in done.stdout
+    assert done.stdout.count("-- provider-proxy --") >= 3  # a section also where the assertion failed
+    assert "miss: /messages/0/content: miss failed differs" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "\n::error" not in done.stdout
+    assert "8 tests missed:" in done.stdout
+    assert "… and 3 more" in done.stdout
+    assert "test_a.py::<module>  /messages/0/content: miss shared differs" in done.stdout
+
+
+def test_the_summary_of_live_tests(stand_in: StandIn, tmp_path: Path) -> None:
+    """It names tests that went live, slowest first, and what they cost; a suite without requests has one line."""
+    stand_in.mode = "read-write"
+    (tmp_path / "test_a.py").write_text(
+        "from asking import ask\n"
+        "def test_once(): ask('live')\n"
+        "def test_twice(): ask('live'); ask('live')\n"
+        "def test_missed(): ask('miss')\n"
+    )
+    done = run(stand_in, tmp_path)
+    assert done.returncode == 0
+    section = done.stdout[done.stdout.index("provider-proxy ==") :].splitlines()
+    assert section[1:9] == [
+        "3 tests asked, 0 answers replayed",
+        "1 test missed:",
+        "  test_a.py::test_missed  /messages/0/content: miss differs",
+        "2 tests went live, slowest first:",
+        "  test_a.py::test_twice  3.0 s",
+        "  test_a.py::test_once  1.5 s",
+        "cost: $0.7500",
+        "3 passed in " + section[8].rpartition("in ")[2],
+    ]
+    quiet = run(stand_in, tmp_path, "-k", "nothing")
+    assert "provider-proxy: no test asked a provider\n" in quiet.stdout
+
+
+@pytest.mark.parametrize("way", ["refused", "missing", "dead", "silent"])
+def test_trouble_is_one_warning(stand_in: StandIn, tmp_path: Path, way: str) -> None:
+    """The suite goes on, even if it makes errors of warnings, and the plugin asks no more."""
+    variables = {}
+    if way == "dead":
+        variables = {"_PROVIDER_PROXY_OUTER": "127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
+    elif way == "silent":
+        variables = {"_PROVIDER_PROXY_TESTS_SECONDS": "0.00001"}
+    else:
+        stand_in.answers = lambda method, _: (404 if way == "missing" else 503) if method == "PUT" else 0
+    (tmp_path / "test_a.py").write_text(
+        "import os\ndef test_one(): assert '@' not in os.environ['HTTPS_PROXY']\ndef test_two(): pass\n"
+    )
+    done = run(stand_in, tmp_path, "-W", "error", **variables)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("provider-proxy does not tell tests apart from here on: ") == 1
+    assert "2 passed, 1 warning" in done.stdout
+
+
+def test_a_mark_that_widens_fails_its_test(stand_in: StandIn, tmp_path: Path) -> None:
+    """The proxy's refusal is that test's error; the others go on."""
+    stand_in.answers = lambda method, value: 400 if method == "PUT" and "mode" in value else 0
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\nfrom asking import ask\n"
+        "@pytest.mark.provider_proxy(mode='write-only')\ndef test_wide(): pass\n"
+        "def test_other(): ask('hit other')\n"
+    )
+    done = run(stand_in, tmp_path)
+    assert "provider-proxy refuses the mark of this test: no PUT today" in done.stdout
+    assert "1 passed, 1 error" in done.stdout
+    assert stand_in.tests_of("hit other") == ["test_a.py::test_other"]
+
+
+def test_workers_are_clients(stand_in: StandIn, tmp_path: Path) -> None:
+    """Each worker of pytest-xdist has its own name; one that crashes is replaced; the summary counts all."""
+    tests = "".join(f"def test_{n}(): ask('hit {n}')\n" for n in range(8))
+    (tmp_path / "test_a.py").write_text(
+        f"import os, pathlib\nfrom asking import ask\n{tests}"
+        "def test_crash():\n"
+        "    ask('hit crash')\n"
+        "    os._exit(7)\n"
+    )
+    done = run(stand_in, tmp_path, "-p", "xdist", "-n", "2", "--strict-markers", PROVIDER_PROXY_AUTH="unused")
+    assert "1 failed, 8 passed" in done.stdout, done.stdout + done.stderr
+    assert "provider-proxy: 8 tests asked, 8 answers replayed" in done.stdout
+    for number in range(8):
+        assert stand_in.tests_of(f"hit {number}") == [f"test_a.py::test_{number}"]
+    assert stand_in.tests_of("hit crash") == ["test_a.py::test_crash"]
+    workers = {client.partition(".")[0] for kind, client, _ in stand_in.said if kind == "PUT"}
+    assert len(workers & {"gw0", "gw1", "gw2"}) >= 2
+    assert "main" not in workers
+
+
+def test_with_a_password(stand_in: StandIn, tmp_path: Path) -> None:
+    """The client's name stands before the user's, and base URLs of the proxy get it too."""
+    url = f"http://user:pass%40word@{stand_in.address}"
+    (tmp_path / "test_a.py").write_text(
+        "import os\ndef test_shown(): print(os.environ['HTTPS_PROXY'], os.environ['OPENAI_BASE_URL'])\n"
+    )
+    done = run(
+        stand_in, tmp_path, "-rP", HTTPS_PROXY=url, https_proxy=url,
+        OPENAI_BASE_URL=f"http://{stand_in.address}/https/api.openai.com/v1",
+    )  # fmt: skip
+    proxy, _, base = next(line for line in done.stdout.splitlines() if line.startswith("http")).partition(" ")
+    (client,) = {client for kind, client, _ in stand_in.said if kind == "PUT"}
+    assert proxy == f"http://{client}+user:pass%40word@{stand_in.address}"
+    assert base == f"http://{stand_in.address}/@{client}/https/api.openai.com/v1"
+
+
+@pytest.mark.parametrize("why", ["off", "no proxy", "another proxy"])
+def test_without_a_proxy_only_the_mark_is_known(stand_in: StandIn, tmp_path: Path, why: str) -> None:
+    """Switched off, or without provider-proxy in the environment, the plugin does nothing but register its mark."""
+    variables = {
+        "off": {"PROVIDER_PROXY_PYTEST": "off"},
+        "no proxy": {"_PROVIDER_PROXY_OUTER": ""},
+        "another proxy": {"HTTPS_PROXY": "http://10.0.0.1:3128", "https_proxy": "http://10.0.0.1:3128"},
+    }[why]
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n@pytest.mark.provider_proxy(mode='off')\ndef test_one(): pass\n"
+    )
+    done = run(stand_in, tmp_path, "--strict-markers", **variables)
+    assert done.returncode == 0, done.stdout
+    assert "provider-proxy" not in done.stdout
+    assert stand_in.said == []
+
+
+def test_found_twice(stand_in: StandIn, tmp_path: Path) -> None:
+    """An installed plugin is found by its entry point, too, and a suite may name it itself."""
+    (tmp_path / "conftest.py").write_text("pytest_plugins = ['provider_proxy_pytest']\n")
+    (tmp_path / "test_a.py").write_text("from asking import ask\ndef test_one(): ask('hit')\n")
+    done = run(
+        stand_in, tmp_path, "-p", "provider_proxy_pytest", PYTEST_DISABLE_PLUGIN_AUTOLOAD="",
+        PYTEST_PLUGINS="provider_proxy_pytest",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [kind for kind, _, _ in stand_in.said] == ["PUT", "ASK", "DELETE"]
