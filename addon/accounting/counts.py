@@ -95,7 +95,8 @@ class NotKept:
 class RunCounts:
     """Counts of a whole run.
 
-    `tunnelled` and `tls_refused` count connections by host; a client refuses TLS because it does not trust the CA.
+    `tunnelled`, `tls_refused` and `tls_left` count connections by host: the client said that it does not trust the
+    CA, or it left before its first request and did not say why.
     `refusals` counts by kind the requests that a replaying run refused and that its tests need.
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
     `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
@@ -113,6 +114,7 @@ class RunCounts:
     hosts: dict[str, HostCounts] = field(default_factory=dict)
     tunnelled: Counter[str] = field(default_factory=Counter)
     tls_refused: Counter[str] = field(default_factory=Counter)
+    tls_left: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     cache_faults: Counter[str] = field(default_factory=Counter)
     second_tier: str = ""
@@ -199,6 +201,7 @@ class RunCounts:
             "hosts": {name: counts.as_dict() for name, counts in sorted(self.hosts.items())},
             "tunnelled": dict(self.tunnelled),
             "tls_refused": dict(self.tls_refused),
+            "tls_left": dict(self.tls_left),
             "refusals": dict(self.refusals),
             "cache_faults": dict(self.cache_faults),
             "second_tier": self.second_tier,

@@ -138,6 +138,9 @@ def _reached(counts: RunCounts) -> list[Check]:
     for host, count in sorted(counts.tls_refused.items()):
         hint = "the client does not trust the CA; it reads a CA variable that `env` does not print"
         checks.append(("trust", False, f"{host} {count}: {hint}"))
+    for host, count in sorted(counts.tls_left.items()):
+        hint = "the client left before its first request; if that is an error, it may not trust the CA"
+        checks.append(("trust", host in reached, f"{host} {count}: {hint}"))
     for host, count in sorted(counts.tunnelled.items()):
         hint = "not intercepted; add it to PROVIDER_PROXY_HOSTS if it should be"
         checks.append(("tunnel", True, f"{host} {count}: {hint}"))

@@ -28,6 +28,7 @@ from addon.mitm.core.crashes import CloseAfterCrash
 from addon.mitm.core.marks import client_left, is_direct
 from addon.mitm.core.swap import OurHttpLayer
 from addon.mitm.core.upstream_connections import allow_more_connections
+from addon.mitm.handshakes import Handshakes
 from addon.scopes.scope import Scope
 from addon.settings.configuration import settings_of_process
 from addon.settings.modes import Mode
@@ -61,6 +62,7 @@ class ProviderCache:
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
         self.answering: Answering | None = None
         self.life = RunLife(self.counts)
+        self._handshakes = Handshakes(self.counts)
 
     # -- life ---------------------------------------------------------------
 
@@ -145,6 +147,7 @@ class ProviderCache:
         """
         self._http_layer.forget(client.id)
         self._clients.pop(client.id, None)
+        self._handshakes.gone(client)
         dropped = [f for f in self._flows.values() if f is not None and f.client == client.id]
         reading = [
             asyncio.ensure_future(f.done.wait()) for f in dropped if f.recording and f.recording.reads_on
@@ -170,7 +173,11 @@ class ProviderCache:
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Count clients that do not trust the CA; no other hook sees their requests."""
-        self.counts.tls_refused[data.conn.sni or (data.context.server.address or ("?",))[0]] += 1
+        self._handshakes.failed(data)
+
+    def tls_established_client(self, data: tls.TlsData) -> None:
+        """Notice a client that leaves before its first request."""
+        self._handshakes.completed(data)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """In a mode that forwards nothing, refuse every connection to an intercepted host.
@@ -202,6 +209,7 @@ class ProviderCache:
 
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Send a direct request to the provider that its path names, or answer it with a page of our own."""
+        self._handshakes.asked(flow.client_conn)
         if flow.response or flow.error or not flow.live:
             return None
         # A direct request that mitmproxy's user repeats names its provider already.

@@ -96,6 +96,7 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         ("refused", run["refusals"]),
         ("tunnelled", run["tunnelled"]),
         ("CA not trusted by clients of", run["tls_refused"]),
+        ("left before a first request, as some clients do that do not trust the CA", run["tls_left"]),
         ("cache faults", run["cache_faults"]),
     ):
         if counted:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -350,6 +352,19 @@ def test_doctor_finds_a_client_without_the_ca(
                           environ=environ, folder=tmp_path)  # fmt: skip
     assert done.returncode == 1
     assert "localhost 1: the client does not trust the CA" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("wget") is None, reason="needs wget")
+def test_doctor_finds_that_wget_does_not_trust_the_ca(
+    local: Upstream, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Debian's looks at the certificate after the handshake and leaves without an alert."""
+    environ["PROVIDER_PROXY_LISTEN"] = "127.0.0.1:0"
+    url = f"https://localhost:{local.port}/v1/models"
+    done = provider_proxy("doctor", "--", "env", "-u", "NO_PROXY", "-u", "no_proxy", "wget", "-qO-", "-t1", url,
+                          environ=environ, folder=tmp_path)  # fmt: skip
+    assert done.returncode == 1
+    assert re.search(r"localhost 1: the client (left before its first request|does not trust)", done.stdout)
 
 
 def test_demo_tells_the_story(environ: dict[str, str], tmp_path: Path) -> None:

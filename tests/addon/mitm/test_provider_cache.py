@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -442,15 +443,20 @@ def test_the_guard_follows_the_mode(hooks: Callable[..., _Hooks]) -> None:
     assert _server_connect(made.cache, HOST) is not None
 
 
-def test_clients_that_do_not_trust_the_ca_are_counted(hooks: Callable[..., _Hooks]) -> None:
-    """They are counted by the name they asked for, or by the address if they named none."""
+async def test_clients_that_do_not_trust_the_ca_are_counted(hooks: Callable[..., _Hooks]) -> None:
+    """Those that say so, and those that leave before their first request; a client that asks is not counted."""
     made = hooks()
-    for sni, address in ((HOST, ("192.0.2.1", 443)), (None, ("192.0.2.1", 443)), (None, None)):
-        conn = type("Conn", (), {"sni": sni})()
-        server = type("Server", (), {"address": address})()
-        context = type("Context", (), {"server": server})()
-        made.cache.tls_failed_client(type("Data", (), {"conn": conn, "context": context})())
-    assert made.cache.counts.tls_refused == {HOST: 1, "192.0.2.1": 1, "?": 1}
+    asking, leaving = _flow(), _flow()
+    for flow in (asking, leaving):
+        flow.client_conn = tflow.tclient_conn()
+        flow.client_conn.sni = HOST
+        made.cache.tls_established_client(SimpleNamespace(conn=flow.client_conn))  # type: ignore[arg-type]
+    made.cache.requestheaders(asking)
+    for flow in (asking, leaving):
+        await made.cache.client_disconnected(flow.client_conn)
+    refusing = SimpleNamespace(sni=HOST, error="tlsv1 alert unknown ca")
+    made.cache.tls_failed_client(SimpleNamespace(conn=refusing))  # type: ignore[arg-type]
+    assert (made.cache.counts.tls_refused, made.cache.counts.tls_left) == ({HOST: 1}, {HOST: 1})
 
 
 async def test_a_client_that_vanishes_gives_up_what_it_had(hooks: Callable[..., _Hooks]) -> None:

@@ -44,7 +44,7 @@ say(0, "listening", [])
 while True:
     number, what, given = hear()
     news = {"hosts": {"h": ROW}, "used": {}, "unpriced": [], "missed": [], "second_tier": "", "spent": [],
-            "tunnelled": {}, "tls_refused": {}, "cache_faults": {}, "connections": 1, "over_budget": 0,
+            "tunnelled": {}, "tls_refused": {}, "tls_left": {}, "cache_faults": {}, "connections": 1, "over_budget": 0,
             "unexplained": 0}
     if what == "report":
         say(0, "counts", [news | {"connections": 7}])
