@@ -16,6 +16,7 @@ import math
 import re
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Self
 
@@ -192,9 +193,21 @@ def _lengths(data: bytes) -> tuple[int, int, int]:
     return meta_len, request_len, body_len
 
 
-def is_expired(entry: Entry, max_age: float | None) -> bool:
-    """Whether `entry` is at least `max_age` seconds old. A recording time in the future counts as now."""
-    return max_age is not None and max(0.0, time.time() - entry.recorded_at) >= max_age
+def is_expired(
+    entry: Entry, max_age: float | None, stored_at: Callable[[str], float | None] = lambda _: None
+) -> bool:
+    """Whether `entry` is at least `max_age` seconds old.
+
+    The age of a recording from the future, by another machine's clock, is counted from when it was stored here:
+    `stored_at` is asked for that by key (Unix seconds); None counts as now.
+    """
+    if max_age is None:
+        return False
+    now = time.time()
+    since = entry.recorded_at
+    if since > now:
+        since = stored_at(entry.key) or now
+    return now - since >= max_age
 
 
 def recorded_seconds(raw: object, now: float) -> float:

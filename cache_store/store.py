@@ -56,6 +56,9 @@ class Store(Protocol):
     def iterate(self) -> Iterator[Entry]:
         """Every entry that can be used."""
 
+    def stored_at(self, key: str) -> float | None:
+        """When the entry under `key` was stored here, in Unix seconds; None if that is not known. Never raises."""
+
     def stats(self) -> StoreStats:
         """What the store holds."""
 

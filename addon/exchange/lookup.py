@@ -155,7 +155,9 @@ class Lookup:
         return bool(errors) and bool(expected_at(errors, forward.request.host) & CREDENTIAL_STATUSES)
 
     def _fresh(self, entry: Entry | None) -> Entry | None:
-        return None if entry is None or is_expired(entry, self._settings.max_age) else entry
+        if entry is None or is_expired(entry, self._settings.max_age, self._store.stored_at):
+            return None
+        return entry
 
 
 def _is_action(request: WireRequest) -> bool:

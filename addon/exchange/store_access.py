@@ -85,6 +85,10 @@ class StoreAccess:
                 raise
             raise StoreUnavailable(str(error)) from error
 
+    def stored_at(self, key: str) -> float | None:
+        """When the first tier got its entry under `key`, in Unix seconds."""
+        return self._store.stored_at(key)
+
     async def put(
         self, make: Callable[[], Entry | NotStored], began_at: float, size: Size = 0
     ) -> NotStored | None:

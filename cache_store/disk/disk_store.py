@@ -13,7 +13,7 @@ from diskcache import Cache, Timeout
 
 from cache_store.disk.cache_handles import READ_SECONDS, CacheHandles, database_errors
 from cache_store.disk.decoded_entries import DecodedEntries
-from cache_store.disk.listing import Recorded, is_still_there, keys_after, recorded_after
+from cache_store.disk.listing import Recorded, is_still_there, keys_after, recorded_after, stored_at
 from cache_store.disk.merging import (
     delete_all,
     is_newer,
@@ -24,7 +24,7 @@ from cache_store.disk.merging import (
     write_entry,
 )
 from cache_store.entry import Entry
-from cache_store.errors import EntryError, StoreUnavailable
+from cache_store.errors import EntryError, StoreError, StoreUnavailable
 from cache_store.nearest.catching_up import CatchUp
 from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex
 from cache_store.nearest.sketch import Sketch
@@ -205,6 +205,13 @@ class DiskStore:
                 continue
             if entry is not None:
                 yield entry
+
+    def stored_at(self, key: str) -> float | None:
+        try:
+            with database_errors():
+                return stored_at(self._handles.opened(READ_SECONDS).quick, key)
+        except StoreError:
+            return None
 
     def stats(self) -> StoreStats:
         with database_errors():

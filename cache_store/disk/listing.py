@@ -9,7 +9,7 @@ from diskcache.core import MODE_RAW
 
 from cache_store.errors import CorruptEntry
 
-__all__ = ["Recorded", "is_still_there", "keys_after", "recorded_after"]
+__all__ = ["Recorded", "is_still_there", "keys_after", "recorded_after", "stored_at"]
 
 _FIRST, _END = "pp", "pq"  # our keys lie between them
 _DIGEST = 32
@@ -35,6 +35,12 @@ def keys_after(cache: Any, key: str, limit: int) -> list[str]:
     """The first `limit` keys that sort behind `key`."""
     query = "SELECT key FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT ?"
     return [found for (found,) in cache.rows(query, max(key, _FIRST), _END, limit)]
+
+
+def stored_at(cache: Any, key: str) -> float | None:
+    """When the entry under `key` was stored, in Unix seconds; None if there is none."""
+    rows = cache.rows("SELECT store_time FROM Cache WHERE key = ? AND raw = 1", key)
+    return rows[0][0] if rows and isinstance(rows[0][0], float) else None
 
 
 def recorded_after(cache: Any, place: int) -> Iterator[Recorded]:

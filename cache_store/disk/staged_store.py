@@ -128,6 +128,9 @@ class StagedStore:
             if entry is not None:
                 yield entry
 
+    def stored_at(self, key: str) -> float | None:
+        return self._entries.stored_at(key) or self.base.stored_at(key)
+
     def stats(self) -> StoreStats:
         """The number of entries that this run sees, and the size of cache and staging area."""
         return StoreStats(sum(1 for _ in self.keys()), self.base.stats().bytes + self._entries.stats().bytes)

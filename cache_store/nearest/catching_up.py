@@ -63,7 +63,8 @@ class CatchUp:
 
     def stop(self, *, wait: bool = True) -> None:
         """End it, and by default wait for the step under way. What was added stays."""
-        self._stopped.set()
+        with self._lock:  # a thread that is being started cannot be joined
+            self._stopped.set()
         if wait and self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 

@@ -25,6 +25,7 @@ class MemoryStore:
         self._max_entries = max(1, max_entries)
         self._max_age = max_age
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()
         self._index = NearestIndex(None)
 
@@ -41,9 +42,9 @@ class MemoryStore:
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            if is_expired(entry, self._max_age):
-                del self._entries[key]
-                self._index.remove(key)
+            if is_expired(entry, self._max_age, self._stored_at.get):
+                if entry.recorded_at <= time.time():  # otherwise a shared store would bring it back as new
+                    self._drop(key)
                 return None
             self._entries.move_to_end(key)
             return entry
@@ -75,19 +76,24 @@ class MemoryStore:
     def _put(self, entry: Entry) -> None:
         self._entries[entry.key] = entry
         self._entries.move_to_end(entry.key)
+        self._stored_at[entry.key] = time.time()
         while len(self._entries) > self._max_entries:
-            self._index.remove(self._entries.popitem(last=False)[0])
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: str) -> bool:
+        self._stored_at.pop(key, None)
+        self._index.remove(key)
+        return self._entries.pop(key, None) is not None
 
     def remove(self, key: str) -> bool:
         with self._lock:
-            removed = self._entries.pop(key, None) is not None
-        self._index.remove(key)
-        return removed
+            return self._drop(key)
 
     def clear(self) -> int:
         with self._lock:
             count = len(self._entries)
             self._entries.clear()
+            self._stored_at.clear()
         self._index.close()  # the index is in memory too: the next one is empty
         return count
 
@@ -106,6 +112,9 @@ class MemoryStore:
 
     def endpoints_of(self, host: str) -> HostEndpoints:
         return self._index.endpoints_of(host)
+
+    def stored_at(self, key: str) -> float | None:
+        return self._stored_at.get(key)
 
     def stats(self) -> StoreStats:
         """The number of entries, and the size of their bodies."""

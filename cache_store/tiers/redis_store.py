@@ -121,6 +121,9 @@ class RedisStore:
             if (entry := self._usable(key)) is not None:
                 yield entry
 
+    def stored_at(self, key: str) -> float | None:  # noqa: ARG002 - as in `Store`
+        return None
+
     def stats(self) -> StoreStats:
         """The number of entries, and the size of their values."""
         with self._errors():

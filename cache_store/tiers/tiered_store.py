@@ -137,6 +137,9 @@ class TieredStore:
     def iterate(self) -> Iterator[Entry]:
         return self.near.iterate()
 
+    def stored_at(self, key: str) -> float | None:
+        return self.near.stored_at(key)
+
     def stats(self) -> StoreStats:
         return self.near.stats()
 
@@ -156,10 +159,11 @@ class TieredStore:
             return None
         removals = self._removals
         entry = self._ask(Kind.READ, lambda: self.far.get(key), until)
-        if entry is None or not self.is_fresh(entry) or time.monotonic() > until:
+        if entry is None or is_expired(entry, self._max_age) or time.monotonic() > until:
             return None
         entry = self._admit(entry)
-        return entry if self._fill(entry, removals) else None
+        # Only now is it known since when a recording from the future is here.
+        return entry if self._fill(entry, removals) and self.is_fresh(entry) else None
 
     def far_put(self, entry: Entry, began_at: float | None = None, until: float = math.inf) -> bool:
         """Store in the far tier; False if a newer entry was kept, or if the tier is skipped at present."""
@@ -190,7 +194,7 @@ class TieredStore:
 
     def is_fresh(self, entry: Entry) -> bool:
         """Whether `entry` is young enough to be served without asking the far tier."""
-        return not is_expired(entry, self._max_age)
+        return not is_expired(entry, self._max_age, self.near.stored_at)
 
     def is_blocked(self) -> bool:
         """Whether a failed `clear`, here or in another process, blocks reads from the far tier."""

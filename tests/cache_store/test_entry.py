@@ -215,6 +215,19 @@ def test_an_entry_expires_at_its_age(
 
 
 @pytest.mark.parametrize(
+    ("stored_at", "expired"), [(4989.0, True), (4990.0, True), (4991.0, False), (None, False)]
+)
+def test_an_entry_of_the_future_ages_from_its_storing(
+    monkeypatch: pytest.MonkeyPatch, stored_at: float | None, expired: bool
+) -> None:
+    """Its own date does not keep it for longer than any other; a past date counts whenever it was stored."""
+    monkeypatch.setattr(time, "time", lambda: 5000.0)
+    future = Entry("pp1-a", 200, "", (), b"", 9000.0, 0.0, "run")
+    assert is_expired(future, 10.0, {"pp1-a": stored_at}.get) is expired
+    assert is_expired(replace(future, recorded_at=4000.0), 10.0, {"pp1-a": 4999.0}.get)
+
+
+@pytest.mark.parametrize(
     ("raw", "seconds"),
     [
         (1_700_000_000, 1_700_000_000.0),

@@ -32,7 +32,7 @@ from tests.addon.exchange.conftest import (
 async def test_an_entry_expires_at_its_age(
     memory: MemoryStore, monkeypatch: pytest.MonkeyPatch, age: int, served: bool
 ) -> None:
-    """`age >= max_age` is a miss; an entry of the future has the age 0."""
+    """`age >= max_age` is a miss; an entry of the future ages from when it was stored."""
     run = Run(memory, max_age="10")
     await run.record()
     entry = next(memory.iterate())
@@ -40,6 +40,9 @@ async def test_an_entry_expires_at_its_age(
     memory.put(replace(entry, recorded_at=now - age))
     monkeypatch.setattr(time, "time", lambda: now)
     assert isinstance(await run.ask(), Hit if served else Forward)
+    if age < 0:
+        monkeypatch.setattr(time, "time", lambda: now + 11)
+        assert isinstance(await run.ask(), Forward)
 
 
 async def test_without_a_limit_entries_do_not_expire(memory: MemoryStore) -> None:

@@ -158,6 +158,30 @@ def test_a_near_entry_past_its_age_gives_way_to_a_newer_far_one(near: MemoryStor
     assert near.get("pp1-a") == new
 
 
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_a_far_entry_of_the_future_ages_from_when_it_came_near(
+    tmp_path: Path, far: _Far, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Its date is another machine's clock: reading it again and again does not keep it young. A newer one does."""
+    now = [time.time()]
+    near = DiskStore(tmp_path) if kind == "disk" else MemoryStore(max_age=60.0)
+    store = TieredStore(near, far, max_age=60.0)
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    future = _entry(recorded_at=now[0] + 86_400.0)
+    far.put(future)
+    assert store.far_get("pp1-a") == future
+    now[0] += 59.0
+    assert store.far_get("pp1-a") == near.get("pp1-a") == future
+    now[0] += 2.0
+    assert store.far_get("pp1-a") is None
+    kept = near.get("pp1-a")
+    assert kept is None or not store.is_fresh(kept)
+    newer = replace(future, recorded_at=now[0] + 86_400.0, body=b"greater", edited=True)
+    far.put(newer)
+    assert store.far_get("pp1-a") == newer
+    near.close()
+
+
 def test_a_removal_reaches_both_tiers(store: TieredStore, near: MemoryStore, far: _Far) -> None:
     """What is removed is gone from both."""
     store.put(_entry())
