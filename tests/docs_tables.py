@@ -126,7 +126,8 @@ def _never_cached() -> str:
         kinds.setdefault(row.kind, []).append(row.host + row.path)
     kinds["cloud-metadata"] += map(str, METADATA_NETWORKS)
     said = {kind: _names(places) for kind, places in kinds.items()}
-    said["telemetry"] += f", but for `{''.join(EXEMPT)}`"
+    for kind, exempt in zip(("telemetry", "hub-file"), EXEMPT, strict=True):
+        said[kind] += f", but for `{''.join(exempt)}`"
     return _table(("kind", "host and path"), *said.items())
 
 

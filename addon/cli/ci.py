@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from addon.accounting.gates import FAILED_STATUS
-from addon.cli.client_options import dummy_keys_option, keys_to_set
+from addon.cli.client_options import base_urls_option, dummy_keys_option, keys_to_set
 from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.ending import ending_arguments, ending_options
@@ -51,7 +51,8 @@ _LOG = "proxy.log"
 @gate_options()
 @ending_options()
 @dummy_keys_option
-def ci(*, force: bool, dummy_keys: bool, **flags: Any) -> None:
+@base_urls_option
+def ci(*, force: bool, dummy_keys: bool, base_urls: bool, **flags: Any) -> None:
     """Start a proxy in the background and print the exports, for `eval "$(provider-proxy ci)"`.
 
     Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state are in .provider-proxy/.
@@ -65,7 +66,7 @@ def ci(*, force: bool, dummy_keys: bool, **flags: Any) -> None:
     _ignore_dead_proxy()
     background = _start(flags, more)
     mask_password(settings.auth)
-    changes = client_changes(settings, background.url, os.environ)
+    changes = client_changes(settings, background.url, os.environ | keys, with_base_urls=base_urls)
     changes = replace(changes, set=changes.set | keys)
     _to_github(changes)
     write_output(render(changes, "sh"))

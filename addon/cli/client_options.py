@@ -1,8 +1,9 @@
-"""The flags of `run` and `ci` that say what a command is given besides the proxy."""
+"""The flags of `run`, `ci` and `env` that say what a command is given besides the proxy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
@@ -10,13 +11,28 @@ import click
 from addon.settings.settings import Settings
 from cache_store.errors import UsageError
 
-__all__ = ["dummy_keys_option", "keys_to_set"]
+__all__ = ["Given", "base_urls_option", "dummy_keys_option", "keys_to_set"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a command is given: `keys` are more variables."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    base_urls: bool = False
 
 
 def dummy_keys_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --dummy-keys to a command."""
     meaning = "In read-only-require-hit, set API keys that are missing."
     decorated: Callable[..., Any] = click.option("--dummy-keys", is_flag=True, help=meaning)(command)
+    return decorated
+
+
+def base_urls_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --base-urls to a command."""
+    about = "Set the base URLs of SDKs too, for clients that ignore HTTPS_PROXY."
+    decorated: Callable[..., Any] = click.option("--base-urls", is_flag=True, help=about)(command)
     return decorated
 
 

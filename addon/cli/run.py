@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from addon.cli.client_options import dummy_keys_option, keys_to_set
+from addon.cli.client_options import Given, base_urls_option, dummy_keys_option, keys_to_set
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.ending import Ending, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
@@ -36,12 +36,14 @@ __all__ = ["run", "run_command"]
 @gate_options()
 @ending_options()
 @dummy_keys_option
+@base_urls_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
     *,
     command: tuple[str, ...],
     force: bool,
     dummy_keys: bool,
+    base_urls: bool,
     **flags: Any,
 ) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and print a report.
@@ -55,10 +57,10 @@ def run(
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
     settings = Settings.parse(raw)
     check_ignored_content(settings, force=force)
-    keys = keys_to_set(os.environ, settings, wanted=dummy_keys)
+    given = Given(keys_to_set(os.environ, settings, wanted=dummy_keys), base_urls)
     ending = replace(ending, gates=gates_for(gates, settings))
     log_to_stderr()
-    status, cache = asyncio.run(_run(raw, settings, command, ending, keys, flags["cache_mode"]))
+    status, cache = asyncio.run(_run(raw, settings, command, ending, given, flags["cache_mode"]))
     flush_log()
     status = ending.settle(cache, status)
     _report(cache)
@@ -76,7 +78,7 @@ def _report(cache: ProviderCache) -> None:
 async def run_command(raw: dict[str, str], command: Sequence[str]) -> tuple[int, RunCounts]:
     """Run `command` with a proxy of its own; its exit status, and the proxy's counts."""
     raw = {"listen": "127.0.0.1:0", **raw}
-    status, cache = await _run(raw, Settings.parse(raw), command, Ending(), {})
+    status, cache = await _run(raw, Settings.parse(raw), command, Ending(), Given())
     return status, cache.counts
 
 
@@ -85,12 +87,12 @@ async def _run(
     settings: Settings,
     command: Sequence[str],
     ending: Ending,
-    keys: dict[str, str],
+    given: Given,
     mode: str | None = None,
 ) -> tuple[int, ProviderCache]:
     """Run `command` with a proxy of its own; its exit status, and the proxy's cache, which is closed.
 
-    `keys` are more variables for it, `mode` is the value of --mode, or None.
+    `mode` is the value of --mode, or None.
     """
     host = make_host(host_options(raw, settings, os.environ))
     ending.prepare(host.cache)
@@ -100,19 +102,22 @@ async def _run(
 
     def ready() -> None:
         nonlocal child
-        environ = _client_environ(command, settings, host.url, ending) | keys
+        environ = _client_environ(command, settings, host.url, ending, given)
         child = asyncio.create_task(_child(command, environ, finished))
 
     await host.run(ready, until=finished)
     return (await child if child is not None else 1), host.cache
 
 
-def _client_environ(command: Sequence[str], settings: Settings, url: str, ending: Ending) -> dict[str, str]:
+def _client_environ(
+    command: Sequence[str], settings: Settings, url: str, ending: Ending, given: Given
+) -> dict[str, str]:
     """The environment of `command`."""
     from addon.environment.client_env import apply
     from addon.environment.pytest_env import ignores_pythonpath, pytest_environment
 
-    environ = apply(os.environ, client_changes(settings, url, os.environ))
+    before = {**os.environ, **given.keys}
+    environ = apply(before, client_changes(settings, url, before, with_base_urls=given.base_urls))
     if not settings.pytest or ignores_pythonpath(command):
         return environ
     strict = False if ending.gates.allow_misses else settings.strict

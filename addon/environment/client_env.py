@@ -59,17 +59,18 @@ class EnvChanges:
 
 
 def client_environment(
-    environ: Mapping[str, str], *, proxy_url: str, bundle: Path, rules: HostRules
+    environ: Mapping[str, str], *, proxy_url: str, bundle: Path, rules: HostRules, metadata: bool = False
 ) -> EnvChanges:
     """The changes to `environ` with which a client's requests to the hosts of `rules` reach the proxy.
 
-    `proxy_url` may contain `user:password@`. `bundle` holds the user's roots and our CA.
+    `proxy_url` may contain `user:password@`. `bundle` holds the user's roots and our CA. With `metadata` the proxy
+    is asked for instance metadata too, which clients ask directly otherwise.
     """
-    proxies = PROXY_VARIABLES if rules.plain_http else PROXY_VARIABLES[:2]
-    no_proxy = _no_proxy(environ, rules)
+    no_proxy = _no_proxy(environ, rules, metadata=metadata)
     return EnvChanges(
         set={
-            **dict.fromkeys(proxies, proxy_url),
+            # Also for plain http: Ruby's Net::HTTP reads `http_proxy` alone, for https too.
+            **dict.fromkeys(PROXY_VARIABLES, proxy_url),
             **dict.fromkeys(BUNDLE_VARIABLES, str(bundle)),
             "NODE_USE_ENV_PROXY": "1",
             OUTER_PROXY: proxy_url.rpartition("/")[2].rpartition("@")[2],
@@ -80,11 +81,14 @@ def client_environment(
     )
 
 
-def _no_proxy(environ: Mapping[str, str], rules: HostRules) -> str:
+def _no_proxy(environ: Mapping[str, str], rules: HostRules, *, metadata: bool) -> str:
     wanted = [*no_proxy_entries(environ), *map(NoProxyEntry.parse, _LOOPBACK)]
     hosts = [(rule.host, rule.port) for rule in rules.rules]
     kept = [entry.text for entry in wanted if not any(entry.covers_some(*host) for host in hosts)]
-    return ",".join(dict.fromkeys([*kept, *_METADATA]))
+    asked_directly = () if metadata else _METADATA
+    if metadata:
+        kept = [text for text in kept if text not in _METADATA]
+    return ",".join(dict.fromkeys([*kept, *asked_directly]))
 
 
 def apply(environ: Mapping[str, str], changes: EnvChanges) -> dict[str, str]:

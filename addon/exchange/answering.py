@@ -31,6 +31,8 @@ from addon.exchange.tests_in_flight import TestsInFlight
 from addon.identity import Identity, identify
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
+from addon.offline.answering import TOKENS, answer_offline, metadata_answer
+from addon.offline.dummies import OfflineAnswer
 from addon.policy import never_cached
 from addon.redaction import credentials_of
 from addon.redaction.credentials_seen import Credential
@@ -139,6 +141,8 @@ class Answering:
 
     def _begin(self, forward: Forward, asked: str | None, bypass: str) -> Decision | Awaitable[Decision]:
         request = forward.request
+        if not forward.mode.forwards and (ours := self._offline(request)):
+            return ours  # not counted as a request: it says nothing about the cache
         counts = self._counts.host(request.host)
         counts.requests += 1
         try:
@@ -152,6 +156,28 @@ class Answering:
         if sharing is not None:
             return self._decide_after(sharing, forward, bypass, counts)
         return self._decide(forward, bypass, counts)
+
+    def _offline(self, request: WireRequest) -> OwnAnswer | None:
+        """Our answer to a token endpoint, instance metadata or telemetry."""
+        found = answer_offline(request, time.time(), tokens=self.settings.answers_tokens)
+        return self._ours(*found, request.host) if found else None
+
+    def metadata(self, request: WireRequest) -> OwnAnswer | None:
+        """Our answer to a request for instance metadata that a client sent to the proxy's own address."""
+        if self.mode.forwards or not self.settings.answers_tokens:
+            return None
+        found = metadata_answer(request, time.time())
+        return self._ours(*found, "instance metadata") if found else None
+
+    def _ours(self, kind: str, answer: OfflineAnswer, host: str) -> OwnAnswer:
+        self._counts.offline[f"{kind} for {host}" if kind == TOKENS else f"{kind} to {host}"] += 1
+        return own_answers.offline(answer)
+
+    def relays(self, request: WireRequest) -> bool:
+        """Whether a request to a host that is intercepted only to be answered by us is one that it does not answer,
+        so that it is passed on like any to another host.
+        """
+        return never_cached.refusal(request) is None and not answer_offline(request, 0)
 
     async def _decide_off_the_loop(self, forward: Forward, bypass: str, counts: HostCounts) -> Decision:
         """Decide on a request whose body may take seconds to read, while smaller ones go on, or on an upload."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from addon.accounting.verdicts import Verdict
@@ -29,13 +31,19 @@ class Hit:
 
 
 class OwnAnswer(NamedTuple):
-    """Answer with this JSON of our own. `kind` is the error type. `retryable`: a later equal one may succeed."""
+    """Answer with this of our own. `kind` is the error type or ''. `retryable`: a later equal one may succeed.
+
+    `more` are headers by name; without a `content-type` among them the body is JSON. `reason` is the phrase of the
+    status line, if not the usual one.
+    """
 
     status: int
     body: bytes
     cache_status: str
     kind: str
     retryable: bool = False
+    more: Mapping[str, str] = MappingProxyType({})
+    reason: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -44,9 +52,10 @@ class OwnAnswer(NamedTuple):
         OpenAI's and Anthropic's SDKs retry a 5xx unless `x-should-retry` is false. AWS's SDKs show
         `x-amzn-errortype` (restJson1 in the Smithy specification).
         """
-        final = {} if self.retryable else {"x-should-retry": "false"}
+        final = {} if self.retryable or not self.kind else {"x-should-retry": "false"}
+        error = {"x-amzn-errortype": self.kind} if self.kind else {}
         marks = {CACHE_HEADER: "false", STATUS_HEADER: self.cache_status}
-        return {"content-type": "application/json", "x-amzn-errortype": self.kind, **final, **marks}
+        return {"content-type": "application/json", **self.more, **error, **final, **marks}
 
 
 @dataclass(slots=True)

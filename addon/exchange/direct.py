@@ -28,6 +28,8 @@ _DOOR = re.compile(
     r"/(https?)/(\[[0-9A-Fa-f:.]+\]|[^/\s:@?#\[\]]+)(?::(\d{1,5}))?((?:[/?].*)?)",
     re.DOTALL,
 )
+# @ai-sdk/anthropic reads the same variable as Anthropic's SDKs, but expects `/v1` in it.
+_WITHOUT_VERSION = re.compile(r"/messages(?:[/?]|$)")
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^/\s:@?#\[\],]+))(?::\d{1,5})?")
 
 
@@ -55,6 +57,8 @@ def parse_door(path: str) -> Target | None:
     if not match:
         return None
     client, scheme, host, port, rest = match.groups()
+    if host.lower() == "api.anthropic.com" and _WITHOUT_VERSION.match(rest):
+        rest = f"/v1{rest}"
     number = int(port) if port else (443 if scheme == "https" else 80)
     if not 0 < number < 65536:
         return None

@@ -14,7 +14,8 @@ from typing import Any
 from addon.exchange.cache_status import bypass_status, miss_status
 from addon.exchange.decisions import Forward, OwnAnswer
 from addon.identity.rules import Profile
-from addon.policy.never_cached import MCP_STREAM, NEVER_NEEDED
+from addon.offline.dummies import OfflineAnswer
+from addon.policy.never_cached import MCP_STREAM, NEVER_NEEDED, TOKEN
 from addon.redaction import redact_text
 from addon.settings.modes import Mode, mode_for_request
 from addon.settings.settings import Settings
@@ -29,6 +30,8 @@ __all__ = [
     "fault",
     "is_expected",
     "miss",
+    "offline",
+    "refused_tunnel",
     "unreachable",
 ]
 
@@ -123,9 +126,24 @@ def bypassed(forward: Forward, detail: str, settings: Settings) -> Forward | Own
         return _answer(405, "provider_proxy_refused", message, bypass_status(detail))
     if not mode.forwards:
         message = f"provider-proxy: {request.host} ({detail}) is never cached, and mode {mode} sends nothing"
+        if detail == TOKEN:
+            message += "; give the client a fixed token (docs/secrets.md, Tokens offline)"
         return _answer(settings.miss_status, "provider_proxy_refused", message, bypass_status(detail))
     forward.cache_status = bypass_status(detail)
     return forward
+
+
+def offline(answer: OfflineAnswer) -> OwnAnswer:
+    """An answer of `addon.offline`, marked as ours."""
+    return OwnAnswer(answer.status, answer.body, bypass_status("offline"), "", more=answer.headers)
+
+
+def refused_tunnel(host: str, why: str) -> OwnAnswer:
+    """The answer to a request for a tunnel, and to one over plain http, that is not passed on."""
+    message = f"provider-proxy: nothing is sent to {redact_text(host)}: {why}"
+    answer = _answer(403, "provider_proxy_tunnel_refused", message, bypass_status("tunnel-refused"))
+    # Clients show little of a refused tunnel, most of them the status line.
+    return answer._replace(reason=f"Refused by provider-proxy ({why})")
 
 
 def is_expected(detail: str, settings: Settings) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from addon.environment.base_urls import base_urls
 from addon.environment.ca import data_directory, ensure_ca
 from addon.environment.client_env import BUNDLE_VARIABLES, EnvChanges, client_environment
+from addon.environment.java import java_options, write_trust_store
+from addon.environment.offline_env import offline_environment
 from addon.environment.trust import upstream_roots, write_bundle
 from addon.environment.upstream_proxy import upstream_proxy
 from addon.settings.settings import Settings
@@ -90,13 +93,30 @@ def _workers(settings: Settings, arguments: Sequence[str]) -> int:
     return count
 
 
-def client_changes(settings: Settings, url: str, environ: Mapping[str, str]) -> EnvChanges:
-    """The changes to `environ` with which a client finds the proxy at `url` and trusts it."""
+def client_changes(
+    settings: Settings, url: str, environ: Mapping[str, str], *, with_base_urls: bool = False
+) -> EnvChanges:
+    """The changes to `environ` with which a client finds the proxy at `url` and trusts it.
+
+    Raises UsageError if base URLs are wanted and the proxy needs a password.
+    """
     files = _files(environ)
     bundle = write_bundle(environ, files.ca, files.bundle)
-    return client_environment(
-        environ, proxy_url=_with_auth(url, settings.auth), bundle=bundle, rules=settings.hosts
+    forwards = settings.cache_mode.forwards
+    metadata = not forwards and settings.answers_tokens
+    proxy_url = _with_auth(url, settings.auth)
+    changes = client_environment(
+        environ, proxy_url=proxy_url, bundle=bundle, rules=settings.hosts, metadata=metadata
     )
+    more: dict[str, str] = {}
+    # The JVM and the SDKs that ask for metadata send no password.
+    if not settings.auth and (trust_store := write_trust_store(bundle)):
+        more["JAVA_TOOL_OPTIONS"] = java_options(environ, url, trust_store, changes.set["NO_PROXY"])
+    if not forwards:
+        more |= offline_environment(environ, url if metadata and not settings.auth else None)
+    if with_base_urls:
+        more |= base_urls(environ, proxy_url, settings.hosts, forwards=forwards)
+    return replace(changes, set=changes.set | more)
 
 
 def _with_auth(url: str, auth: str) -> str:

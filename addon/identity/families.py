@@ -141,6 +141,7 @@ FAMILIES = (
             "api.deepinfra.com",
             "router.huggingface.co",
             "api-inference.huggingface.co",
+            "huggingface.co",
             "api.voyageai.com",
         ),
     ),

@@ -200,7 +200,10 @@ def replay(hit: Hit, method: str) -> http.Response:
 
 def own_answer(request: http.Request, answer: OwnAnswer) -> http.Response:
     """An answer that the proxy gives itself."""
-    return own_page(request, answer.status, answer.body, answer.headers)
+    response = own_page(request, answer.status, answer.body, answer.headers)
+    if answer.reason:
+        response.reason = answer.reason
+    return response
 
 
 def own_page(request: http.Request, status: int, body: bytes, headers: dict[str, str]) -> http.Response:

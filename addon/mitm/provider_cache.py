@@ -21,6 +21,7 @@ from addon.exchange.direct import STATS, parse_door
 from addon.exchange.own_answers import FOREIGN_SITE, fault, unreachable
 from addon.exchange.recording import Recording
 from addon.exchange.run_life import RunLife
+from addon.exchange.tunnels import sends_nothing_to, tunnel_refusal
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
 from addon.mitm import control_pages, flows
@@ -54,6 +55,7 @@ class ProviderCache:
         self._raw = raw
         self._at_end = at_end
         self._unusable = ""
+        self._narrows = False  # whether `allow_hosts` is ours
         self._http_layer = OurHttpLayer(self.error_page)
         self._crashes = CloseAfterCrash()
         self._flows: dict[str, Forward | None] = {}
@@ -91,6 +93,7 @@ class ProviderCache:
             self.settings = settings
         else:
             self.answering.mode = settings.cache_mode
+            self._intercept()
             if updated - {"provider_proxy_cache_mode"}:
                 logger.warning(
                     "only the mode can change while provider-proxy runs; restart it for the other settings"
@@ -115,9 +118,20 @@ class ProviderCache:
         if "tcp_timeout" in ctx.options and ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):
             ctx.options.update(tcp_timeout=IDLE_SECONDS)
         if not ctx.options.allow_hosts:
-            ctx.options.update(allow_hosts=self.settings.hosts.regexes)
+            self._narrows = True
+            self._intercept()
         ctx.master.addons.add(self._http_layer)
         self._crashes.install()
+
+    def _intercept(self) -> None:
+        """Tell mitmproxy which hosts this mode intercepts, unless the user has told it."""
+        if not self._narrows or self.settings is None:
+            return
+        regexes = self.settings.hosts.regexes
+        if regexes and not self._mode.forwards:
+            regexes = [*regexes, *self.settings.offline_hosts.regexes]
+        if list(ctx.options.allow_hosts) != regexes:
+            ctx.options.update(allow_hosts=regexes)
 
     def done(self) -> None:
         """Finish the writes and report. mitmproxy also calls this when the script is reloaded."""
@@ -164,12 +178,23 @@ class ProviderCache:
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Count tunnelled hosts, so that a provider missing from the host list shows up in the report.
 
-        Also note the client that this connection names.
+        Also note the client that this connection names. Some tunnels are refused.
         """
         if client := flows.client_in(flow, self.settings.auth if self.settings is not None else ""):
             self._clients[flow.client_conn.id] = client
-        if not self._intercepted(flow.request.host, flow.request.port):
-            self.counts.tunnelled[flow.request.host] += 1
+        if flow.response or flow.error or self._intercepted(flow.request.host, flow.request.port):
+            return
+        self._tunnel(flow)
+
+    def _tunnel(self, flow: http.HTTPFlow) -> None:
+        """Count a tunnel, or a request that is passed on as a tunnel's would be, or refuse it."""
+        host = flow.request.host
+        refusal = tunnel_refusal(host, self._mode, self.settings) if self.settings is not None else None
+        if refusal is None:
+            self.counts.tunnelled[host] += 1
+        else:
+            self.counts.tunnels_refused[host] += 1
+            self._answer(flow, refusal)
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Count clients that do not trust the CA; no other hook sees their requests."""
@@ -196,7 +221,7 @@ class ProviderCache:
 
     def refuses(self, host: str, port: int | None = None) -> bool:
         """Whether connections to `host` are forbidden now."""
-        return not self._mode.forwards and self._intercepted(host, port)
+        return self.settings is not None and sends_nothing_to(host, port, self._mode, self.settings)
 
     @property
     def _mode(self) -> Mode:
@@ -235,6 +260,11 @@ class ProviderCache:
             control_pages.admit(flow)
             flows.keep_to_own_site(flow)
             return None
+        if self.answering is not None and (
+            metadata := self.answering.metadata(flows.wire_request(flow.request))
+        ):
+            self._answer(flow, metadata)
+            return None
         everywhere = self.life.everywhere
         if everywhere is not None and flow.request.path.startswith(STATS):
             return self._page_of_all(flow, everywhere)
@@ -250,7 +280,7 @@ class ProviderCache:
             return control_pages.answer(flow, self.answering)
         if not self._intercepted(flow.request.host, flow.request.port):
             if flow.request.scheme == "http" and flow.server_conn.address is None:
-                self.counts.tunnelled[flow.request.host] += 1
+                self._tunnel(flow)
             return None
         asked = flows.asked_mode(flow)
         mode = self._mode
@@ -260,6 +290,9 @@ class ProviderCache:
             scope = self._scope(flow, self.answering)
             mode = self.answering.mode_of(scope)
             wire = flows.wire_request(flow.request)
+            if not self.settings.hosts.match(wire.host, wire.port) and self.answering.relays(wire):
+                self._tunnel(flow)
+                return None
             decision = self.answering.decide(wire, asked, flows.unaskable(flow.request), scope)
             if not isinstance(decision, Hit | OwnAnswer | Forward):
                 return self._act_later(flow, decision, mode, asked)
@@ -416,4 +449,8 @@ class ProviderCache:
         flows.keep_to_own_site(flow)
 
     def _intercepted(self, host: str, port: int | None = None) -> bool:
-        return self.settings is not None and self.settings.hosts.match(host, port)
+        if self.settings is None:
+            return False
+        return self.settings.hosts.match(host, port) or (
+            not self._mode.forwards and self.settings.offline_hosts.match(host, port)
+        )

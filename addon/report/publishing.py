@@ -78,7 +78,16 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     whole = _like(RunCounts("", "").as_dict(), report, "report")
     row = HostCounts().as_dict()
     hosts = {name: _like(row, counts, f"host {name}") for name, counts in whole["hosts"].items()}
-    for name in ("tunnelled", "tls_refused", "tls_left", "refusals", "cache_faults"):
+    for name in (
+        "tunnelled",
+        "tls_refused",
+        "tls_left",
+        "tunnels_refused",
+        "offline",
+        "outside",
+        "refusals",
+        "cache_faults",
+    ):
         _like(dict.fromkeys(whole[name], 0), whole[name], name)
     for counts in [*hosts.values(), whole["total"]]:
         for name in ("not_stored", "failures"):

@@ -95,6 +95,9 @@ def side_lines(run: dict[str, Any]) -> list[str]:
     for title, counted in (
         ("refused", run["refusals"]),
         ("tunnelled", run["tunnelled"]),
+        ("not tunnelled, refused", run["tunnels_refused"]),
+        ("past the proxy, refused", run["outside"]),
+        ("answered by us", run["offline"]),
         ("CA not trusted by clients of", run["tls_refused"]),
         ("left before a first request, as some clients do that do not trust the CA", run["tls_left"]),
         ("cache faults", run["cache_faults"]),

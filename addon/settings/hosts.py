@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from addon.identity.url_form import normal_host
+from addon.offline.answering import KINDS, TELEMETRY
 from cache_store.errors import UsageError
 
-__all__ = ["PROVIDER_HOSTS", "HostRules", "parse_hosts", "quoted"]
+__all__ = ["PROVIDER_HOSTS", "HostRules", "offline_hosts", "parse_hosts", "quoted"]
 
 PROVIDER_HOSTS: tuple[tuple[str, str], ...] = (
     ("OpenAI", "api.openai.com"),
@@ -31,6 +32,7 @@ PROVIDER_HOSTS: tuple[tuple[str, str], ...] = (
     ("Groq", "api.groq.com"),
     ("Together", "api.together.xyz"),
     ("Together, newer name", "api.together.ai"),
+    ("Together, chat of its SDK", "api-inference.together.ai"),
     ("Fireworks", "api.fireworks.ai"),
     ("DeepSeek", "api.deepseek.com"),
     ("xAI", "api.x.ai"),
@@ -40,6 +42,7 @@ PROVIDER_HOSTS: tuple[tuple[str, str], ...] = (
     ("DeepInfra", "api.deepinfra.com"),
     ("Hugging Face inference", "router.huggingface.co"),
     ("Hugging Face inference, older name", "api-inference.huggingface.co"),
+    ("Hugging Face, look-ups of models", "huggingface.co"),
     ("Voyage", "api.voyageai.com"),
 )
 """Names and host globs; `*` crosses dots. A local server (Ollama, vLLM) must be added: `+localhost:11434`."""
@@ -51,7 +54,6 @@ _PATTERN = re.compile(r"(?:(https?)://)?(\[[0-9a-f:.%]+\]|[^\s:/@\[\]]+)(?::(\d{
 class _Rule:
     host: str
     port: int | None
-    plain_http: bool
 
     def regexes(self) -> list[str]:
         # mitmproxy decodes a name with non-ASCII letters, except in a TLS hello.
@@ -72,11 +74,6 @@ class HostRules:
     """The hosts that are intercepted. `*` crosses dots; without a port every port matches."""
 
     rules: tuple[_Rule, ...]
-
-    @property
-    def plain_http(self) -> bool:
-        """Whether a host is used over plain http, so that clients need HTTP_PROXY too."""
-        return any(rule.plain_http for rule in self.rules)
 
     @property
     def regexes(self) -> list[str]:
@@ -103,7 +100,14 @@ def _match(rules: tuple[_Rule, ...], host: str, port: int | None) -> bool:
     )
 
 
-_BUILT_IN = tuple(_Rule(glob, None, plain_http=False) for _, glob in PROVIDER_HOSTS)
+_BUILT_IN = tuple(_Rule(glob, None) for _, glob in PROVIDER_HOSTS)
+
+
+@lru_cache(maxsize=2)
+def offline_hosts(*, tokens: bool) -> HostRules:
+    """The further hosts that a run which sends nothing intercepts, to answer them itself (`addon.offline`)."""
+    kinds = [kind for kind in KINDS if tokens or kind.name == TELEMETRY]
+    return HostRules(tuple(_Rule(host, None) for kind in kinds for host in kind.hosts))
 
 
 def parse_hosts(text: str) -> HostRules:
@@ -133,5 +137,4 @@ def _parse_rule(part: str) -> _Rule:
     return _Rule(
         host=normal_host(match.group(2)).rstrip("."),
         port=None if port in (None, "*") else int(port or 0),
-        plain_http=match.group(1) == "http",
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from addon.identity import IdentityRules
 from addon.judging.expected_errors import parse_store_errors
-from addon.settings.hosts import HostRules, parse_hosts, quoted
+from addon.settings.hosts import HostRules, offline_hosts, parse_hosts, quoted
 from addon.settings.modes import Mode, parse_mode
 from cache_store.errors import MissingExtra, UsageError
 
@@ -56,8 +56,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "hosts",
         "",
-        "host globs, comma-separated; `*` crosses dots; `http://` before one if it uses plain http; "
-        "a `+` at the start adds to the built-in provider list",
+        "host globs, comma-separated; `*` crosses dots; a `+` at the start adds to the built-in provider list",
     ),
     Setting("listen", "127.0.0.1:8080", "address and port; port 0 is any free one"),
     Setting(
@@ -118,6 +117,17 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("websocket", "", "`refuse` WebSocket upgrades always, or `pass` (default) in modes that forward"),
     Setting(
+        "tunnel",
+        "pass",
+        "`refuse` connections and plain http to hosts that are not intercepted, which are passed on otherwise",
+    ),
+    Setting(
+        "token_endpoints",
+        "answer",
+        "in read-only-require-hit, `answer` token endpoints and instance metadata with a dummy credential, or "
+        "`pass` connections to them",
+    ),
+    Setting(
         "redis_url",
         "",
         "a Redis or Valkey that many machines share behind their disks, "
@@ -173,6 +183,8 @@ class Settings:
     repeat: str
     websocket: str
     miss_status: int
+    refuses_tunnels: bool = False
+    answers_tokens: bool = True
     redis_url: str = field(default="", repr=False)
     max_live: int | None = None
     max_usd: Decimal | None = None
@@ -220,6 +232,8 @@ class Settings:
             coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
             repeat=_one_of("repeat", value, REPEATS),
             websocket=_one_of("websocket", value, ("", "pass", "refuse")),
+            refuses_tunnels=_one_of("tunnel", value, ("pass", "refuse")) == "refuse",
+            answers_tokens=_one_of("token_endpoints", value, ("answer", "pass")) == "answer",
             max_live=_of("max_live", value, _parse_count),
             max_usd=_of("max_usd", value, _parse_usd),
             miss_status=_of("miss_status", value, _parse_status),
@@ -232,6 +246,11 @@ class Settings:
             strict=_of("strict", value, _parse_bool) if value["strict"] else None,
             pytest=_of("pytest", value, _parse_bool),
         )
+
+    @property
+    def offline_hosts(self) -> HostRules:
+        """The further hosts that are intercepted in a mode that forwards nothing."""
+        return offline_hosts(tokens=self.answers_tokens)
 
     def websocket_passes(self, mode: Mode) -> bool:
         """Whether a WebSocket upgrade goes through to the provider."""

@@ -15,7 +15,16 @@ from addon.accounting.verdicts import add_up
 __all__ = ["Reported", "add", "changes_of", "hosts_of", "whole"]
 
 _SUMMED = ("connections", "over_budget", "unexplained")
-_COUNTED = ("tunnelled", "tls_refused", "tls_left", "refusals", "cache_faults")
+_COUNTED = (
+    "tunnelled",
+    "tls_refused",
+    "tls_left",
+    "tunnels_refused",
+    "offline",
+    "outside",
+    "refusals",
+    "cache_faults",
+)
 
 
 def hosts_of(counts: RunCounts) -> dict[str, Any]:

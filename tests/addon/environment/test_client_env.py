@@ -38,6 +38,8 @@ def test_exactly_these_variables() -> None:
         set={
             "HTTPS_PROXY": URL,
             "https_proxy": URL,
+            "HTTP_PROXY": URL,
+            "http_proxy": URL,
             "SSL_CERT_FILE": bundle,
             "REQUESTS_CA_BUNDLE": bundle,
             "CURL_CA_BUNDLE": bundle,
@@ -56,11 +58,11 @@ def test_exactly_these_variables() -> None:
     )
 
 
-def test_http_proxy_only_for_plain_http_hosts() -> None:
-    """HTTP_PROXY is set only where a host is named that is spoken to in plain http."""
-    assert "HTTP_PROXY" not in _changes(hosts="+localhost:11434").set
-    changes = _changes(hosts="+http://ollama.corp:11434")
-    assert (changes.set["HTTP_PROXY"], changes.set["http_proxy"]) == (URL, URL)
+def test_metadata_goes_through_a_proxy_that_answers_it() -> None:
+    """Otherwise clients ask their cloud directly, and an entry of an outer run is not kept."""
+    environ = {"NO_PROXY": f"a.corp,{METADATA}"}
+    changes = client_environment(environ, proxy_url=URL, bundle=BUNDLE, rules=parse_hosts(""), metadata=True)
+    assert changes.set["NO_PROXY"] == "a.corp,localhost,127.0.0.1,::1"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ REAL_HOSTS = {
     "Mistral": ["api.mistral.ai", "codestral.mistral.ai"],
     "Cohere": ["api.cohere.com", "api.cohere.ai"],
     "Groq": ["api.groq.com"],
-    "Together": ["api.together.xyz", "api.together.ai"],
+    "Together": ["api.together.xyz", "api.together.ai", "api-inference.together.ai"],
     "Fireworks": ["api.fireworks.ai"],
     "DeepSeek": ["api.deepseek.com"],
     "xAI": ["api.x.ai"],
@@ -39,7 +39,7 @@ REAL_HOSTS = {
     "Perplexity": ["api.perplexity.ai"],
     "Cerebras": ["api.cerebras.ai"],
     "DeepInfra": ["api.deepinfra.com"],
-    "Hugging Face": ["router.huggingface.co", "api-inference.huggingface.co"],
+    "Hugging Face": ["router.huggingface.co", "api-inference.huggingface.co", "huggingface.co"],
     "Voyage": ["api.voyageai.com"],
 }
 
@@ -56,7 +56,7 @@ LOOKALIKES = [
     "bedrock.us-east-1.amazonaws.com",
     "aiplatform.googleapis.com.evil.example",
     "storage.googleapis.com",
-    "huggingface.co",
+    "cdn-lfs.huggingface.co",
     "packages.example",
     "localhost",
     "127.0.0.1",
@@ -170,11 +170,9 @@ def test_a_local_server_is_intercepted_on_request_only() -> None:
     assert not parse_hosts("").match("localhost", 11434)
 
 
-def test_plain_http_is_said_by_the_scheme() -> None:
-    """`http://` before a host says that HTTP_PROXY is needed too; it matches https all the same."""
-    assert parse_hosts("+http://localhost:11434").plain_http is True
-    assert parse_hosts("+localhost:11434,https://b.example").plain_http is False
-    assert parse_hosts("").plain_http is False
+def test_a_scheme_says_nothing() -> None:
+    """A host is intercepted over https and plain http alike."""
+    assert parse_hosts("+http://localhost:11434") == parse_hosts("+localhost:11434")
 
 
 @pytest.mark.parametrize(
