@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
 
-__all__ = ["Entry", "Headers", "header_value", "is_expired", "recorded_seconds", "wins"]
+__all__ = ["Entry", "Headers", "account_of", "header_value", "is_expired", "recorded_seconds", "wins"]
 
 _SCHEMA = 1
 _MAGIC = b"PPE"
@@ -34,6 +34,7 @@ _LATEST = 2.0**37  # Unix seconds, the year 6325: later times do not format as d
 # RFC 9110, 5.6.2 and 5.5. mitmproxy would wait for ever for a header that it cannot send.
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ACCOUNT = re.compile(r"[0-9a-f]{32}")
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -50,7 +51,8 @@ class Entry:
     `recorded_at` is in Unix seconds. `elapsed` is how many seconds the live answer took, from the request's end to
     the answer's end. `request_json` is the redacted request as `addon.identity` saves it, or {} if saving is off;
     then only `label` says what it was. `judged` names the rule by which the answer counted as whole. `edited` says
-    that somebody changed the entry by hand after it was recorded.
+    that somebody changed the entry by hand after it was recorded. `account` is a digest that stands for the account
+    that recorded it, '' if it is not known.
     """
 
     key: str
@@ -65,6 +67,7 @@ class Entry:
     judged: str = ""
     request_json: bytes = b"{}"
     edited: bool = False
+    account: str = ""
 
     @property
     def request(self) -> dict[str, Any]:
@@ -102,6 +105,7 @@ class Entry:
                 "label": self.label,
                 "judged": self.judged,
                 **({"edited": True} if self.edited else {}),
+                **({"account": self.account} if self.account else {}),
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -164,6 +168,7 @@ class Entry:
                 judged=str(fields["judged"]),
                 request_json=request_json,
                 edited=fields.get("edited") is True,
+                account=account_of(fields.get("account")),
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("an entry's description does not parse") from error
@@ -191,6 +196,11 @@ def _lengths(data: bytes) -> tuple[int, int, int]:
         raise UnknownSchema(f"an entry has schema {data[len(_MAGIC)]}; this version knows {_SCHEMA}")
     meta_len, request_len, body_len = _LENGTHS.unpack_from(data, len(_MAGIC) + 1)
     return meta_len, request_len, body_len
+
+
+def account_of(raw: object) -> str:
+    """The account digest that a foreign entry states; '' if `raw` does not have the form of one."""
+    return raw if isinstance(raw, str) and _ACCOUNT.fullmatch(raw) else ""
 
 
 def is_expired(

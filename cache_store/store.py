@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cache_store.entry import Entry
 
-__all__ = ["Store", "StoreStats"]
+__all__ = ["Aside", "KeepsAside", "Store", "StoreStats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +64,31 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """One recording that was set aside: its key, why, and in Unix seconds when it was recorded and set aside.
+
+    `row` is the key of its row.
+    """
+
+    row: str
+    key: str
+    why: str
+    recorded_at: float
+    at: float
+
+
+@runtime_checkable
+class KeepsAside(Protocol):
+    """A store that can set entries aside. Every method may raise StoreUnavailable."""
+
+    def set_aside(self, keys: Iterable[str], why: str) -> list[str]:
+        """Set the entries under `keys` aside; the keys of those that were there."""
+
+    def latest_aside(self, key: str) -> Aside | None:
+        """The latest recording under `key` that was set aside."""
+
+    def entries_aside(self) -> Iterable[Entry]:
+        """Every recording that was set aside and can be used, each key's latest last."""

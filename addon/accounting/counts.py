@@ -107,6 +107,7 @@ class RunCounts:
     `second_tier` is its state at the end, '' if there is none. `notes` are lines about the run's end.
     `workers_replaced` counts processes that died; their counts of the last second are lost. `tests` are attempts
     of tests by client, test and number, and `tests_elsewhere` those of this run's other processes, as JSON values.
+    `stale_ids` says by the request's key where a provider refused an id from the cache, and which.
     """
 
     run: str
@@ -137,6 +138,7 @@ class RunCounts:
     workers_replaced: int = 0
     tests: dict[tuple[str, str, int], Verdict] = field(default_factory=dict)
     tests_elsewhere: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    stale_ids: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def host(self, name: str) -> HostCounts:
         """The counts of one host."""
@@ -173,7 +175,8 @@ class RunCounts:
         elif key in self.missed:
             self.missed[key].times += 1
         elif len(self.missed) < _MOST_MISSED:
-            self.missed[key] = Missed(why, line)
+            stale = f". {self.stale_ids[key][1]}" if key in self.stale_ids else ""
+            self.missed[key] = Missed(why, line + stale)
         else:
             self.unexplained += 1
 
@@ -189,6 +192,13 @@ class RunCounts:
     def kept(self, key: str) -> None:
         """Forget earlier answers to `key`: one has been stored."""
         self.refused_answers.pop(key, None)
+
+    def add_stale_id(self, key: str, place: str, line: str) -> None:
+        """Note that a provider refused an id from the cache in the request `key`, which had missed, to `place`."""
+        if len(self.stale_ids) < _MOST_MISSED:
+            self.stale_ids[key] = (place, line)
+            if key in self.missed:
+                self.missed[key].line += f". {line}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -228,4 +238,5 @@ class RunCounts:
             "notes": self.notes,
             "workers_replaced": self.workers_replaced,
             "tests": merged(tests),
+            "stale_ids": [f"{place}: {line}" for place, line in list(self.stale_ids.values())],
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["money", "named", "plural", "seconds", "size"]
+import datetime
+
+__all__ = ["day", "money", "named", "plural", "seconds", "size"]
 
 _MOST_NAMED = 3
 
@@ -12,6 +14,11 @@ def seconds(value: float) -> str:
     if abs(value) < 60:
         return f"{value:.1f} s"
     return f"{value / 60:.1f} min" if abs(value) < 3600 else f"{value / 3600:.1f} h"
+
+
+def day(at: float) -> str:
+    """`2026-01-31`, in UTC, of a time in Unix seconds."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d")
 
 
 def size(value: float) -> str:

@@ -33,6 +33,7 @@ COMMANDS = {
     "push": "push:push",
     "pull": "push:pull",
     "prune": "prune:prune",
+    "restore": "restore:restore",
     "verify": "verify:verify",
     "rekey": "rekey:rekey",
     "report": "report:report",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from addon.cli.output import print_json, say
 from addon.redaction.scanning import Leak, scan_bytes, scan_entry
 from cache_store.disk.database_check import DATABASE
 from cache_store.errors import EntryError, UsageError
+from cache_store.store import KeepsAside
 
 __all__ = ["scan"]
 
@@ -58,7 +60,9 @@ def _scan_all(paths: tuple[Path, ...], cache_dir: str | None) -> Iterator[tuple[
 
 def _scan_cache(cache_dir: str | None) -> Iterator[tuple[str, Leak]]:
     with open_store_for_reading(cache_dir) as store:
-        for entry in store.iterate():
+        near = store.local
+        aside = near.entries_aside() if isinstance(near, KeepsAside) else ()
+        for entry in chain(store.iterate(), aside):
             yield from ((entry.key, leak) for leak in scan_entry(entry))
 
 

@@ -25,6 +25,7 @@ from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
 from addon.exchange.minted import digest_of, uploads_in
 from addon.exchange.retries import Retries
+from addon.exchange.stale_ids import REFUSALS, StaleIds
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
 from addon.exchange.tests_in_flight import TestsInFlight
@@ -83,14 +84,17 @@ class Answering:
         self._storing = Storing(settings, store, peer, counts)
         self._lanes = Lanes("identity")
         self._retries = Retries()
+        self._stale_ids = StaleIds(store, peer, counts)
         explaining.refused_line = self._storing.refused.line
         self._tests = TestsInFlight(counts, store, explaining)
         peer.count_test = self._tests.count
+        explaining.latest_aside = store.latest_aside
         explaining.keeps_question = settings.save_request
 
     def close(self) -> None:
         """Finish the explanations, and leave a note of the answers that were not stored."""
         self._lanes.close()
+        self._stale_ids.close()
         self._storing.refused.save()
         self.explaining.close()
 
@@ -339,6 +343,7 @@ class Answering:
         if forward.verdict is not None:
             forward.verdict.hits += 1
             forward.verdict.use(entry.key, 1)
+        self.peer.note_answered(entry.key)
         return Hit(entry, hit_status(entry.key))
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
@@ -389,6 +394,10 @@ class Answering:
             self._end_flight(forward, Outcome.STORED if reason is None else refused)
         if reason is not None:
             self._release_repeat(forward)
+        elif forward.key:
+            self.peer.note_answered(forward.key)
+        if live.status in REFUSALS:
+            await self._stale_ids.look_into(forward, live)
         await self._storing.count_cost(forward, answer)
         return reason
 

@@ -26,6 +26,8 @@ from cache_store.errors import StoreUnavailable, UsageError
 
 __all__ = ["Channel", "Flight", "LocalChannel", "Peer", "local_peer", "packed"]
 
+_MOST_NOTED = 10_000  # keys
+
 STALLED_SECONDS = 120.0
 """An answer without a new byte for so long has a client that does not read it, or a provider that hangs. (A model
 that thinks may be silent for a minute after its first event.)"""
@@ -143,6 +145,7 @@ class Peer:
         self._bound = ""
         self._led: dict[int, Flight] = {}
         self._joined: dict[int, Flight] = {}
+        self._noted: dict[str, None] = {}
 
     def receive(self, event: str, values: Sequence[Any]) -> None:
         """Handle an event of the coordinator. Raises ValueError for an unknown one."""
@@ -312,6 +315,19 @@ class Peer:
         """The key and the digest of the answer that minted an id, in whichever process; None if it is unknown."""
         found = await self._channel.ask("find-minted", identifier)
         return (str(found[0]), str(found[1])) if found else None
+
+    def note_answered(self, key: str) -> None:
+        """Note that the answer under `key` was stored or served."""
+        if key not in self._noted:
+            self._noted[key] = None
+            if len(self._noted) > _MOST_NOTED:
+                self._noted.pop(next(iter(self._noted)))
+            self._channel.tell("note-answered", key)
+
+    async def answered_since(self, place: int) -> tuple[int, list[str]]:
+        """The next place, and the keys of the answers from `place` on, of whichever process."""
+        after, keys = await self._channel.ask("answered-since", place)
+        return int(after), [str(key) for key in keys]
 
     def share(self, credentials: Sequence[Credential]) -> Awaitable[Any] | None:
         """Tell the other peers about credentials; await the result before anything is sent with them."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from addon.exchange.gathering import Gathering, Gatherings
-from addon.exchange.minted import Minted
+from addon.exchange.minted import Answered, Minted
 from addon.policy.variants import RepeatCounter
 from addon.scopes.registry import Registry
 from addon.scopes.scope import Scope, Wish
@@ -71,6 +71,7 @@ class Coordinator:
         self._minted = Minted()
         self._tests = Registry()
         self._gatherings = Gatherings()
+        self._answered_keys = Answered()
         self.live = 0
         """Requests that peers were allowed to forward."""
 
@@ -235,6 +236,8 @@ class Coordinator:
         "look-at-test": _look_at_test,
         "reply": _reply,
         "note-minted": lambda self, _, *noted: self._minted.note(*noted),
+        "note-answered": lambda self, _, key: self._answered_keys.note(key),
+        "answered-since": lambda self, _, place: self._answered_keys.since(place),
         "find-minted": lambda self, _, identifier: self._minted.find(identifier),
         # A peer has received every earlier event when it receives this answer.
         "sync": lambda _self, _: None,

@@ -11,12 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from addon.accounting.counts import RunCounts
+from addon.accounting.figures import day
 from addon.accounting.verdicts import Explained, Verdict
 from addon.diagnosis import Candidates, Diagnosis, Folding, diagnose
 from addon.diagnosis.remedies import RERECORD
 from addon.identity import Identity
 from addon.redaction import Taint
 from cache_store.errors import ProviderProxyError
+from cache_store.store import Aside
 
 __all__ = ["Explaining"]
 
@@ -46,6 +48,8 @@ class Explaining:
         self._rerecord = rerecord
         self.refused_line: Callable[[str], str] = lambda _: ""
         """Why the last answer to a key was not stored, and what to do; '' if that is not known."""
+        self.latest_aside: Callable[[str], Aside | None] = lambda _: None
+        """The latest recording under a key that was set aside."""
         self.keeps_question = True
         """Whether the report, which is saved, may show what a missed request asked."""
         self._folding = Folding()
@@ -142,8 +146,8 @@ class Explaining:
             diagnosis = diagnose(
                 key, identity.request_json, identity.label, store, rerecord, since, self._taint.found_in
             )
-            if refused := self.refused_line(key):
-                diagnosis = Diagnosis(key, diagnosis.place, note=refused)
+            if note := self.refused_line(key) or self._aside_line(key):
+                diagnosis = Diagnosis(key, diagnosis.place, note=note)
             if not self.keeps_question:
                 diagnosis = replace(diagnosis, question="")
             root = self._folding.root(diagnosis)
@@ -164,3 +168,13 @@ class Explaining:
         if diagnosis.nearest and root is None:
             logger.log(level, "miss: %s; %s", diagnosis.place, diagnosis.line)
         return diagnosis
+
+    def _aside_line(self, key: str) -> str:
+        """Why the recording under `key` was set aside, and what to do; '' if none was."""
+        aside = self.latest_aside(key)
+        if aside is None:
+            return ""
+        return (
+            f"it was recorded on {day(aside.recorded_at)}, and set aside on {day(aside.at)}: {aside.why}. "
+            "Record it again; or `provider-proxy restore` brings the recording back"
+        )

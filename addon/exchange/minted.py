@@ -3,6 +3,9 @@
 A provider mints a new id in every recording, so the id says nothing about a later request that uses it. The key of
 the request whose answer minted it does, together with a digest of that answer. Ids are kept in memory only: an
 upload's id is a capability.
+
+The ids of uploads are noted at once. All others are looked for in the stored answers when somebody asks, so that a
+hit does not pay for them: until then only the keys of the answers are noted.
 """
 
 from __future__ import annotations
@@ -10,13 +13,37 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import takewhile
 
 from addon.redaction.upload_urls import URL_HEADERS, starting_key, upload_id
 from cache_store.entry import Headers
 
-__all__ = ["Minted", "digest_of", "uploads_in"]
+__all__ = ["Answered", "Minted", "digest_of", "uploads_in"]
 
-_MOST = 10_000
+_MOST = 50_000
+_MOST_ANSWERS = 10_000
+
+
+class Answered:
+    """The keys of the latest answers that a run stored or served, in order. A place counts every answer, from 0."""
+
+    def __init__(self) -> None:
+        self._place: OrderedDict[str, int] = OrderedDict()
+        self._next = 0
+
+    def note(self, key: str) -> None:
+        """Remember the answer under `key`; a second note of it changes nothing."""
+        if key in self._place:
+            return
+        self._place[key] = self._next
+        self._next += 1
+        if len(self._place) > _MOST_ANSWERS:
+            self._place.popitem(last=False)
+
+    def since(self, place: int) -> tuple[int, list[str]]:
+        """The place after the last answer, and the keys from `place` on."""
+        new = takewhile(lambda item: item[1] >= place, reversed(self._place.items()))
+        return self._next, [key for key, _ in new][::-1]
 
 
 class Minted:

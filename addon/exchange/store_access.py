@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from addon.exchange.lanes import Lanes, Size
 from addon.judging.reasons import NotStored
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, ProviderProxyError, StoreError, StoreUnavailable
-from cache_store.store import Store
+from cache_store.store import Aside, KeepsAside, Store
 from cache_store.tiers.tiered_store import TieredStore
 
 __all__ = ["StoreAccess"]
@@ -138,6 +138,29 @@ class StoreAccess:
                 await self._from_far("remove", partial(self._tiers.far_remove, key))
         except ProviderProxyError as error:
             self._fault("remove", error)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry of the first tier, for a thread that may take its time; as many as can be read."""
+        try:
+            yield from self._store.iterate()
+        except ProviderProxyError as error:
+            self._fault("read", error)
+
+    def set_aside(self, keys: Iterable[str], why: str) -> list[str]:
+        """Set entries of the first tier aside, where that is possible; the keys of those that were."""
+        try:
+            return self._store.set_aside(keys, why) if isinstance(self._store, KeepsAside) else []
+        except ProviderProxyError as error:
+            self._fault("set aside", error)
+            return []
+
+    def latest_aside(self, key: str) -> Aside | None:
+        """The latest recording under `key` that was set aside."""
+        try:
+            return self._store.latest_aside(key) if isinstance(self._store, KeepsAside) else None
+        except ProviderProxyError as error:
+            self._fault("read", error)
+            return None
 
     @property
     def candidates(self) -> Candidates | None:

@@ -15,6 +15,7 @@ from addon.judging import Answer, judge
 from addon.judging.expected_errors import IN_BAND, expected_at
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
+from addon.policy.accounts import account_digest
 from addon.redaction import Taint, carries_credentials, keep_response_headers, shapes
 from addon.redaction.put_together import put_together
 from addon.redaction.upload_urls import with_stand_ins
@@ -63,6 +64,7 @@ def entry_or_reason(
         run=origin.run,
         label=origin.identity.label,
         request_json=origin.identity.request_json if settings.save_request else b"{}",
+        account=account_digest(request),
     )
     asked = _Asked(request.method, request.host, request.target, _decoded(request, settings.max_body))
     kept = _judged(entry, asked, settings, ended=answer.ended)

@@ -105,6 +105,7 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         if counted:
             items = ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))
             lines.append(f"{title}: {items}")
+    lines += [f"id from the cache: {line}" for line in run.get("stale_ids", ())]
     if run["second_tier"]:
         lines.append(f"second tier: {run['second_tier']}")
     if run["workers_replaced"]:

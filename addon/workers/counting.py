@@ -42,6 +42,7 @@ def _totals_of(counts: RunCounts) -> dict[str, Any]:
             for key, item in list(counts.refused_answers.items())
         ],
         "second_tier": counts.second_tier,
+        "stale_ids": [[key, *said] for key, said in list(counts.stale_ids.items())],
         "spent": [
             [row.model, row.answers, row.unknown, row.input_tokens, row.output_tokens, str(row.usd)]
             for row in list(counts.spent.models.values())
@@ -113,6 +114,8 @@ def add(counts: RunCounts, reported: Reported) -> None:
         _add_missed(counts, key, Missed(why, line, times, follows))
     for refused in totals.get("refused_answers", ()):
         counts.not_kept(*refused)
+    for key, place, line in totals.get("stale_ids", ()):
+        counts.stale_ids[key] = (place, line)
     for model, answers, unknown, tokens_in, tokens_out, usd in totals.get("spent", ()):
         counts.spent.add_row(ModelCosts(model, answers, unknown, tokens_in, tokens_out, Decimal(usd)))
     counts.spent.take_over(reported.unpriced)

@@ -23,12 +23,13 @@ from cache_store.disk.merging import (
     read_head,
     write_entry,
 )
+from cache_store.disk.set_aside import entry_aside, latest_aside, list_aside, restore, rows_aside, set_aside
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, StoreError, StoreUnavailable
 from cache_store.nearest.catching_up import CatchUp
 from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex
 from cache_store.nearest.sketch import Sketch
-from cache_store.store import Store, StoreStats
+from cache_store.store import Aside, Store, StoreStats
 
 __all__ = ["DiskStore"]
 
@@ -166,7 +167,55 @@ class DiskStore:
         return len(stored)
 
     def clear(self) -> int:
+        """Remove every entry, what was set aside too; how many there were, without those."""
+        rows = [aside.row for aside in self.all_aside()]
+        self._write(lambda cache: delete_all(cache, rows))
         return sum(self.remove_all(list(self.keys())))
+
+    def set_aside(self, keys: Iterable[str], why: str) -> list[str]:
+        """Set the entries under `keys` aside in one step; the keys of those that were there."""
+        wanted = list(keys)
+
+        def work(cache: Cache) -> list[str]:
+            with cache.disk.removing_later(), cache.transact():
+                return set_aside(cache, wanted, why)
+
+        moved = self._write(work)
+        self._index.remove(*moved)
+        return moved
+
+    def restore(self, keys: Iterable[str] | None, *, replaces: bool = False) -> tuple[list[str], list[str]]:
+        """Bring back what was set aside of `keys`, or of all; the keys that came back, and those that did not.
+
+        Where there is a newer recording, it stays, or with `replaces` it is set aside.
+        """
+        wanted = None if keys is None else list(keys)
+
+        def work(cache: Cache) -> tuple[list[str], list[str]]:
+            with cache.disk.removing_later(), cache.transact():
+                return restore(cache, wanted, replaces=replaces)
+
+        return self._write(work)
+
+    def latest_aside(self, key: str) -> Aside | None:
+        """The latest recording under `key` that was set aside."""
+        with database_errors():
+            return latest_aside(self._handles.opened(READ_SECONDS).quick, key)
+
+    def all_aside(self) -> list[Aside]:
+        """Everything that was set aside."""
+        with database_errors():
+            return list_aside(self._handles.opened().patient)
+
+    def entries_aside(self) -> Iterator[Entry]:
+        """Every recording that was set aside and can be used, each key's latest last."""
+        for aside in self.all_aside():
+            try:
+                with database_errors():
+                    entry = entry_aside(self._handles.opened().patient, aside)
+            except EntryError:
+                continue
+            yield entry
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every entry's key, in the order of recording; with `prefix`, those that begin with it, sorted."""
@@ -216,7 +265,9 @@ class DiskStore:
     def stats(self) -> StoreStats:
         with database_errors():
             cache = self._handles.opened().patient
-            return StoreStats(entries=len(cache) - 1, bytes=cache.volume())
+            # The format's row is no entry, and neither is one that was set aside.
+            entries = len(cache) - 1 - len(rows_aside(cache))
+            return StoreStats(entries=entries, bytes=cache.volume())
 
     def nearest(self, wanted: Sketch, limit: int = 3) -> list[str]:
         """The keys of the entries most like `wanted`, best first. Reads no entry, and does not wait for the index

@@ -10,6 +10,7 @@ from typing import Any
 from diskcache import Cache
 
 from cache_store.disk.safe_disk import Pieces
+from cache_store.disk.set_aside import set_aside, times_aside
 from cache_store.entry import Entry, wins
 from cache_store.errors import CorruptEntry, EntryError
 
@@ -72,12 +73,14 @@ def is_newer(cache: Cache, key: str, moment: float) -> bool:
 def merge_newer(cache: Cache, entries: Iterable[Entry]) -> list[Entry]:
     """Store those of `entries` that win against the entry under their key, in one transaction.
 
-    `cache_store.entry.wins` decides. Returns the stored ones without their bodies.
+    `cache_store.entry.wins` decides. A recording that was set aside, or an earlier one, does not come back this
+    way. Returns the stored ones without their bodies.
     """
     stored = []
     with cache.disk.removing_later(), cache.transact():
+        aside = times_aside(cache)
         for entry in entries:
-            if _wins(cache, entry):
+            if entry.recorded_at > aside.get(entry.key, -1.0) and _wins(cache, entry):
                 write_entry(cache, entry)
                 stored.append(replace(entry, body=b""))
     return stored
@@ -89,13 +92,17 @@ def merge_run(
     """Carry out what a run did, in one transaction.
 
     Returns the removed keys, and the stored entries without their bodies.
-    An entry that was recorded here after a removal's own time, or after the run's entry, stays.
+    An entry that was recorded here after a removal's own time, or after the run's entry, stays. A removal with a
+    `judged` sets the entry aside, for that reason.
     """
     removed, stored = [], []
     with cache.disk.removing_later(), cache.transact():
         for removal in removals:
             if not is_newer(cache, removal.key, removal.recorded_at):
-                cache.delete(removal.key)
+                if removal.judged:
+                    set_aside(cache, [removal.key], removal.judged)
+                else:
+                    cache.delete(removal.key)
                 removed.append(removal.key)
         for entry in entries:
             if not is_newer(cache, entry.key, entry.recorded_at):

@@ -20,7 +20,7 @@ from cache_store.entry import Entry, wins
 from cache_store.errors import EntryError, StoreUnavailable
 from cache_store.nearest.nearest_index import HostEndpoints
 from cache_store.nearest.sketch import Sketch
-from cache_store.store import Store, StoreStats
+from cache_store.store import Aside, Store, StoreStats
 
 __all__ = ["StagedStore", "clean_staging", "staging_of"]
 
@@ -110,6 +110,23 @@ class StagedStore:
         if exists:
             self._removed.put(Entry(key, 204, "", (), b"", time.time(), 0.0, self._run))
         return staged or exists
+
+    def set_aside(self, keys: Iterable[str], why: str) -> list[str]:
+        """Stage that the entries under `keys` are set aside; the keys of those that were there."""
+        moved = []
+        for key in keys:
+            if self.remove(key):
+                self._removed.put(Entry(key, 204, "", (), b"", time.time(), 0.0, self._run, judged=why))
+                moved.append(key)
+        return moved
+
+    def latest_aside(self, key: str) -> Aside | None:
+        """The latest recording under `key` that was set aside in the cache."""
+        return self.base.latest_aside(key)
+
+    def entries_aside(self) -> Iterable[Entry]:
+        """Every recording that was set aside in the cache."""
+        return self.base.entries_aside()
 
     def clear(self) -> int:
         """Stage the removal of every entry; how many there were."""

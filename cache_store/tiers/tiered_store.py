@@ -19,7 +19,7 @@ from typing import Any
 
 from cache_store.entry import Entry, is_expired
 from cache_store.errors import EntryError, StoreError, StoreUnavailable
-from cache_store.store import Store, StoreStats
+from cache_store.store import KeepsAside, Store, StoreStats
 from cache_store.tiers.tier_health import SLOW, Kind, TierHealth
 
 __all__ = ["TieredStore"]
@@ -162,6 +162,10 @@ class TieredStore:
         if entry is None or is_expired(entry, self._max_age) or time.monotonic() > until:
             return None
         entry = self._admit(entry)
+        if isinstance(self.near, KeepsAside):
+            aside = self.near.latest_aside(key)
+            if aside is not None and entry.recorded_at <= aside.recorded_at:
+                return None  # it was set aside here; other machines still have it
         # Only now is it known since when a recording from the future is here.
         return entry if self._fill(entry, removals) and self.is_fresh(entry) else None
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from cache_store.atomic_file import replace_file
-from cache_store.entry import Entry, recorded_seconds
+from cache_store.entry import Entry, account_of, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
 
@@ -53,6 +53,7 @@ def to_file(entry: Entry) -> bytes:
         "run": entry.run,
         "judged": entry.judged,
         **({"edited": True} if entry.edited else {}),
+        **({"account": entry.account} if entry.account else {}),
         "sha256": _digest(entry),
         "label": entry.label,
         "request": to_readable(entry.request_json),
@@ -92,6 +93,7 @@ def from_file(data: bytes, now: float) -> Entry:
             judged=str(fields["judged"]),
             request_json=from_readable(fields["request"]),
             edited=fields.get("edited") is True,
+            account=account_of(fields.get("account")),
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CorruptEntry("it is not an exported entry") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from cache_store.disk.disk_store import DiskStore
@@ -56,16 +57,16 @@ def push(
     """Upload the entries that the remote is not known to hold, as one pack. Looks at what was stored since the last
     push or pull only, as long as the packs of then are still there.
 
-    With `replace`, the remote then holds exactly what `store` holds, in one pack. The new pack is uploaded before
-    an old one is removed, packs that other jobs upload meanwhile stay, and if several jobs replace at once, the
-    last one's pack stays. `advance` is called with 1 for each entry that is looked at.
+    With `replace`, the remote then holds exactly what `store` holds, in one pack; what was set aside here stays in
+    it. The new pack is uploaded before an old one is removed, packs that other jobs upload meanwhile stay, and if
+    several jobs replace at once, the last one's pack stays. `advance` is called with 1 for each entry looked at.
     """
     there = remote.packs()
     ledger.keep(there)
     new = _Unknown(store, None if replace else ledger, advance)
     with scratch_folder() as folder:
         path = folder / "new.ppack"
-        pack = write_pack(new.encoded(), path)
+        pack = write_pack(chain(new.encoded(), _aside(store) if replace else ()), path)
         if not pack.entries and not replace:
             ledger.mark = new.last
             ledger.save()
@@ -152,6 +153,12 @@ def _fetch(
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _aside(store: DiskStore) -> list[bytes]:
+    """The latest recording of each key that has none but those that were set aside, as they are stored."""
+    latest = {entry.key: entry for entry in store.entries_aside()}
+    return [entry.encode() for key, entry in latest.items() if store.raw(key) is None]
 
 
 def _counted(entries: Iterable[Entry], advance: Callable[[int], None]) -> Iterator[Entry]:

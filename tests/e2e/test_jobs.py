@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.clients import session
+from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
 from tests.e2e.upstream import Exchange, Upstream
 
@@ -97,3 +101,46 @@ def test_equal_actions_of_a_run_all_reach_the_provider(
         for _ in range(2):
             client.post(BATCHES, json={"input_file_id": "f"}, timeout=120)
     assert upstream.count == 2
+
+
+def test_a_job_that_the_provider_forgot_is_recorded_anew(
+    start_proxy: Start, start_upstream: StartUpstream, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """An edited test is red once, with the reason in log and report, and green in the next run; `restore` undoes it."""
+    known: list[str] = []
+
+    def script(exchange: Exchange) -> None:
+        if exchange.command == "POST":
+            known.append(f"batch_{len(known) + 100}")
+            exchange.json({"id": known[-1], "object": "batch", "status": "validating", "errors": None})
+        elif (asked := exchange.path.split("?")[0].rpartition("/")[2]) == known[-1]:
+            exchange.json({"id": asked, "object": "batch", "status": "completed"})
+        else:
+            exchange.json({"error": {"message": f"No batch found with id '{asked}'."}}, status=404)
+
+    def run(mode: str, poll: str = "", **settings: str) -> tuple[str, int, dict[str, Any]]:
+        proxy = start_proxy(upstream, mode, **settings)
+        headers = {"authorization": "Bearer sk-test-0123456789abcdefghij"}
+        with session(proxy) as client:
+            answer = client.post(BATCHES, json={"input_file_id": "f"}, headers=headers, timeout=120)
+        if answer.ok:
+            with session(proxy) as client:
+                url = f"{BATCHES}/{answer.json()['id']}{poll}"
+                answer = client.get(url, headers=headers, timeout=120)
+        return proxy.stop(), answer.status_code, answer.json()
+
+    upstream = start_upstream(script)
+    assert run("read-old-write-new")[1] == 200
+    known.append("the provider forgot batch_100")
+    said, status, _ = run("read-old-write-new", "?edited=1", workers="2")
+    assert status == 404
+    assert "`batch_100` comes from entry pp2-" in said
+    assert "the provider no longer knows it" in said
+    listed = provider_proxy("restore", "--list", environ=environ, folder=tmp_path)
+    assert listed.stdout.count("the provider no longer knows batch_100") == 2
+    assert run("read-old-write-new", "?edited=1")[1] == 200
+    done = provider_proxy("restore", environ=environ, folder=tmp_path)
+    assert done.stderr.startswith("restored 1 recording, 1 with a newer recording stayed set aside")
+    done = provider_proxy("restore", "--replace", "--json", environ=environ, folder=tmp_path)
+    assert len(json.loads(done.stdout)["restored"]) == 1
+    assert run("read-only-require-hit")[2] == {"id": "batch_100", "object": "batch", "status": "completed"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from addon.exchange import minted
-from addon.exchange.minted import Minted, digest_of, uploads_in
+from addon.exchange.minted import Answered, Minted, digest_of, uploads_in
 
 KEY, OLD = f"pp2-{1:064x}", f"pp2-{2:064x}"
 
@@ -38,3 +38,18 @@ def test_the_uploads_of_an_answer() -> None:
         (b"content-type", b"text/plain"),
     )
     assert list(uploads_in(headers, KEY)) == [("A/b", KEY), (f"⟦minted:{OLD}⟧", OLD)]
+
+
+def test_answers_are_listed_from_a_place_on() -> None:
+    """A second note of an answer changes nothing; the oldest go first."""
+    answered = Answered()
+    for key in ("a", "b", "a", "c"):
+        answered.note(key)
+    assert answered.since(0) == (3, ["a", "b", "c"])
+    assert answered.since(2) == (3, ["c"])
+    assert answered.since(3) == (3, [])
+    for number in range(minted._MOST_ANSWERS):
+        answered.note(str(number))
+    place, keys = answered.since(0)
+    assert place == minted._MOST_ANSWERS + 3
+    assert (len(keys), keys[0]) == (minted._MOST_ANSWERS, "0")

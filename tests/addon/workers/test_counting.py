@@ -38,6 +38,7 @@ def _busy(number: int) -> RunCounts:
         row.failures.update({"429": number, f"50{number}": 1})
     for counter in (counts.tunnelled, counts.tls_refused, counts.tls_left, counts.cache_faults):
         counter.update({"x": number, f"y-{number}": 2})
+    counts.add_stale_id(f"s-{number}", "GET h/x", f"line {number}")
     counts.second_tier = ("", "healthy", "unhealthy")[number]
     counts.connections, counts.over_budget, counts.unexplained = number, number + 1, number + 2
     counts.used = {"k": number, f"k-{number}": 0}
@@ -100,6 +101,7 @@ def test_two_processes_are_the_sum() -> None:
         "m-2": (1, 0),
     }
     assert counts.missed["m-2"].line == "line 2"
+    assert counts.as_dict()["stale_ids"] == ["GET h/x: line 1", "GET h/x: line 2"]
 
 
 def test_tests_are_the_sum() -> None:

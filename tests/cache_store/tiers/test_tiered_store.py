@@ -362,3 +362,20 @@ def test_opening_waits_for_a_far_tier_only_if_it_is_needed(near: MemoryStore, fa
     tried.clear()
     TieredStore(near, far).open()
     assert tried.wait(30)
+
+
+def test_an_entry_that_was_set_aside_here_does_not_come_back_from_the_far_tier(
+    far: _Far, tmp_path: Path
+) -> None:
+    """Other machines still have it, and nothing is removed there; a later recording of theirs is served."""
+    with contextlib.closing(DiskStore(tmp_path / "cache")) as disk:
+        tiers = TieredStore(disk, far)
+        disk.open()
+        tiers.put(_entry())
+        disk.set_aside(["pp1-a"], "the provider no longer knows it")
+        assert tiers.get("pp1-a") is None
+        assert far.asked == ["put", "get"]
+        far.put(_entry(recorded_at=1001.0))
+        found = tiers.get("pp1-a")
+        assert found is not None
+        assert found.recorded_at == 1001.0

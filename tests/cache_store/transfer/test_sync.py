@@ -402,3 +402,20 @@ def test_an_endpoint_that_hangs_is_given_up(
     finally:
         s3.hang = 0
     assert time.monotonic() - started < 30
+
+
+def test_what_was_set_aside_stays_in_the_bucket(tmp_path: Path) -> None:
+    """`push`, with --replace too, takes nothing from the bucket; `pull` does not bring the recording back here."""
+    url = (tmp_path / "bucket").as_uri()
+    one, other = (Machine(tmp_path / name, url) for name in ("one", "other"))
+    one.put(_entry(1), _entry(2))
+    one.push()
+    one.store.set_aside([_entry(1).key], "the provider no longer knows it")
+    assert one.push(replace=True).entries == 2
+    assert one.keys() == {2}
+    assert one.pull().merged.stored == 0
+    assert one.keys() == {2}
+    other.pull()
+    assert other.keys() == {1, 2}
+    for machine in (one, other):
+        machine.store.close()
