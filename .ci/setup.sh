@@ -79,7 +79,7 @@ except OSError:
 
 # install ROOT FINGERPRINT PYTHON [EXTRA…]
 install() {
-    local root=$1 fingerprint=$2 python=$3 venv=$1/.venv extra extras stamp
+    local root=$1 fingerprint=$2 python=$3 venv=$1/.venv began=$SECONDS extra extras stamp
     shift 3
     echo "provider-proxy: setting up $venv (once)" >&2
     # A venv that works is used, whoever made it; an unfinished one is made again.
@@ -96,11 +96,17 @@ install() {
     rm -f "$venv"/ready*
     case ",$extras," in *,dev,*) use_pip "$python" "$venv" dev ;; *) use_pip "$python" "$venv" ;; esac
     # The rest is compiled when it is first used; most of it never is.
-    run_pip "$root" install -qq --no-compile --editable ".${extras:+[$extras]}" || set_up_failed "$venv"
+    (
+        set -o pipefail
+        run_pip "$root" install --no-compile --progress-bar off --editable ".${extras:+[$extras]}" 2>&1 |
+            show_packages "$venv/pip.log"
+    ) || show_failure "$venv"
+    rm -f "$venv/pip.log"
     # The proxy runs with -O: that is compiled here, once.
     (cd "$root" && unset PYTHONPATH PYTHONDONTWRITEBYTECODE &&
         "$venv/bin/python" -P -O -c "import addon.host.host, addon.cli.serve, addon.cli.run") || set_up_failed "$venv"
     rm "$venv/unfinished"
+    echo "provider-proxy: set up in $((SECONDS - began)) seconds" >&2
     for extra in "" "$@"; do
         printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"
     done
@@ -125,8 +131,34 @@ run_pip() (
     unset PYTHONPATH  # --python starts another interpreter, without -I
     # For what builds the package too. A path in these variables must have no blank; pip >= 25.3 reads the second one.
     case "$*" in *".["*dev*"]"*) ;; *) export PIP_CONSTRAINT=.ci/constraints.txt PIP_BUILD_CONSTRAINT=.ci/constraints.txt ;; esac
-    exec "${pip_command[@]}" "$@" ${PROVIDER_PROXY_WHEELS:+--no-index --find-links "$PROVIDER_PROXY_WHEELS"} </dev/null >&2
+    exec "${pip_command[@]}" "$@" ${PROVIDER_PROXY_WHEELS:+--no-index --find-links "$PROVIDER_PROXY_WHEELS"} </dev/null
 )
+
+# show_packages LOG: reads what pip says. Names each package on a terminal, in one line, and then how many there are.
+show_packages() {
+    local line name names count=0
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        case $line in
+            "Collecting "* | "Processing "*)
+                name=${line#* } && name=${name%% *} && name=${name##*/} && name=${name%%[-=<>!~][0-9=]*} && count=$((count + 1))
+                [ ! -t 2 ] || printf '\r\033[Kprovider-proxy: package %s, %.40s' "$count" "$name" >&2
+                ;;
+            "Installing collected packages: "*)
+                names=${line#*: } && names=${names//[^,]/}
+                [ ! -t 2 ] || printf '\r\033[K' >&2
+                echo "provider-proxy: installing $((${#names} + 1)) packages" >&2
+                ;;
+        esac
+    done >"$1"
+}
+
+# show_failure VENV: prints the end of what pip said.
+show_failure() {
+    [ ! -t 2 ] || echo >&2
+    tail -n 12 "$1/pip.log" >&2
+    set_up_failed "$1"
+}
 
 # add_extras ROOT EXTRA…: `run-proxy.sh extras`.
 add_extras() {
@@ -148,7 +180,7 @@ make_wheels() {
     [ -n "$folder" ] || wrong_usage "usage: run-proxy.sh wheels FOLDER"
     set_up "$root"
     python=$(find_python) && use_pip "$python" "$root/.venv" &&
-        run_pip "$root" wheel -qq --wheel-dir "$(absolute "$folder")" ".[all]" hatchling editables || set_up_failed "$folder"
+        run_pip "$root" wheel -qq --wheel-dir "$(absolute "$folder")" ".[all]" hatchling editables >&2 || set_up_failed "$folder"
 }
 
 absolute() {

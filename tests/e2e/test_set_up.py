@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,14 +23,16 @@ case "$1 $2" in
     "-m ensurepip") echo "ensurepip" >>"$LOG" ;;
     "-m pip") shift 2; [ "$1" != --python ] || { outside=" from outside" && shift 2; }
         [ "$1" = --version ] && exit ${NO_PIP:+1}
-        echo "pip $* with $PIP_CONSTRAINT$outside" >>"$LOG"; sleep "${SLOW:-0}"; [ -z "${PIP_FAILS:-}" ] || exit 1
+        echo "pip $* with $PIP_CONSTRAINT$outside" >>"$LOG"; sleep "${SLOW:-0}"
+        [ -z "${PIP_FAILS:-}" ] || { echo "ERROR: no matching distribution" >&2; exit 1; }
+        echo "Collecting click==8.5.1 (from -c constraints)"; echo "Installing collected packages: click, rich, x"
         printf '#!/bin/sh\\n[ -z "${SHOW:-}" ] || echo "${PYTHONPATH-unset} $_PROVIDER_PROXY_PYTHONPATH"\\necho "in $PWD:"; printf "<%%s>" "$@"\\n' >.venv/bin/provider-proxy
         chmod +x .venv/bin/provider-proxy ;;
     "-O -c") echo "compile" >>"$LOG" ;;
     *) exec "{python}" $isolated "$@" ;;
 esac
 """
-PIP = "pip install -qq --no-compile --editable"
+PIP = "pip install --no-compile --progress-bar off --editable"
 LOCKED = "with .ci/constraints.txt from outside"
 INSTALLED = [f"{PIP} . {LOCKED}", "compile"]
 
@@ -89,7 +92,10 @@ def test_once(tree: _Tree) -> None:
     """The first start sets up and says so on stderr; a second does and says nothing but its work."""
     status, out, err = tree.run("ls")
     assert (status, out) == (0, f"in {tree.root.parent}:\n<ls>")
-    assert err == f"provider-proxy: setting up {tree.venv} (once)\n"
+    begun, installing, done = err.splitlines()
+    assert begun == f"provider-proxy: setting up {tree.venv} (once)"
+    assert installing == "provider-proxy: installing 3 packages"
+    assert re.fullmatch(r"provider-proxy: set up in \d+ seconds", done)
     assert tree.log() == ["venv", *INSTALLED]
     assert tree.run("ls") == (0, out, "")
     assert tree.log() == []
@@ -151,7 +157,8 @@ def test_a_failed_set_up_is_made_anew(tree: _Tree) -> None:
     tree.environ["PIP_FAILS"] = "1"
     status, out, err = tree.run("ls")
     assert (status, out) == (1, "")
-    assert "failed" in err
+    assert "\nERROR: no matching distribution\nprovider-proxy: setting up" in err
+    assert err.endswith("failed, see above; the next start tries again\n")
     (tree.venv / "half").touch()
     del tree.environ["PIP_FAILS"]
     tree.log()
