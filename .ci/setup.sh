@@ -47,6 +47,10 @@ wanted_extras() {
     [ -z "${PROVIDER_PROXY_REDIS_URL:-}" ] || echo redis
     [ -z "${PROVIDER_PROXY_REMOTE:-}" ] || echo buckets
     [ -z "${PROVIDER_PROXY_MAX_USD:-}" ] || echo prices
+    if [ -n "${PROVIDER_PROXY_VOLATILE:-}${PROVIDER_PROXY_VOLATILE_RULES:-}" ] ||
+        grep -qsE '^(\[\[)?(tool\.provider-proxy\.)?volatile' provider-proxy.toml pyproject.toml; then
+        echo volatile
+    fi
 }
 
 # is_ready ROOT FINGERPRINT [EXTRA…]
@@ -164,11 +168,11 @@ show_failure() {
 add_extras() {
     local root=$1 extra
     shift
-    [ "$*" != all ] || set -- redis buckets import prices
+    [ "$*" != all ] || set -- redis buckets import prices volatile
     for extra in "${@:-none}"; do
         case $extra in
-            redis | buckets | import | prices) ;;
-            *) wrong_usage "usage: run-proxy.sh extras [redis] [buckets] [import] [prices], or all" ;;
+            redis | buckets | import | prices | volatile) ;;
+            *) wrong_usage "usage: run-proxy.sh extras [redis] [buckets] [import] [prices] [volatile], or all" ;;
         esac
     done
     set_up "$root" "$@"

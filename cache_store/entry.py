@@ -52,7 +52,8 @@ class Entry:
     the answer's end. `request_json` is the redacted request as `addon.identity` saves it, or {} if saving is off;
     then only `label` says what it was. `judged` names the rule by which the answer counted as whole. `edited` says
     that somebody changed the entry by hand after it was recorded. `account` is a digest that stands for the account
-    that recorded it, '' if it is not known.
+    that recorded it, '' if it is not known. `bindings` are the volatile values of its request: rule, number in the
+    request, value.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Entry:
     request_json: bytes = b"{}"
     edited: bool = False
     account: str = ""
+    bindings: tuple[tuple[str, int, str], ...] = ()
 
     @property
     def request(self) -> dict[str, Any]:
@@ -106,6 +108,7 @@ class Entry:
                 "judged": self.judged,
                 **({"edited": True} if self.edited else {}),
                 **({"account": self.account} if self.account else {}),
+                **({"bindings": self.bindings} if self.bindings else {}),
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -169,6 +172,9 @@ class Entry:
                 request_json=request_json,
                 edited=fields.get("edited") is True,
                 account=account_of(fields.get("account")),
+                bindings=tuple(
+                    (str(rule), int(n), str(value)) for rule, n, value in fields.get("bindings", ())
+                ),
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("an entry's description does not parse") from error

@@ -20,7 +20,7 @@ TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*
 # `docs/architecture.md` draws this table; change both together.
 _STORE = ("cache_store.entry", "cache_store.store", "cache_store.errors", "cache_store.answers")
 _MESSAGES = ("addon.messages",)
-_PURE_ROOMS = ("addon.identity", "addon.redaction", "addon.judging")
+_PURE_ROOMS = ("addon.identity", "addon.volatile", "addon.redaction", "addon.judging")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.cli": ("addon", "cache_store"),
     "addon.workers": ("addon.host", "addon.mitm", "addon.mitm.core", "addon.exchange", "addon.report",
@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.environment": ("addon.settings", "addon.runners", "cache_store"),
     "addon.settings": ("addon.offline", "addon.identity", "addon.judging", "cache_store"),
     "addon.offline": ("addon.identity.url_form", *_MESSAGES, "cache_store.entry"),
-    "addon.identity": ("addon.redaction", *_MESSAGES, *_STORE),
+    "addon.identity": ("addon.volatile", "addon.redaction", *_MESSAGES, *_STORE),
+    "addon.volatile": ("addon.redaction", *_STORE),
     "addon.diagnosis": ("addon.redaction", "addon.printing", *_STORE, "cache_store.nearest"),
     "addon.redaction": (*_MESSAGES, *_STORE),
     "addon.judging": _STORE,

@@ -35,7 +35,8 @@ class HostCounts:
     `retried` are refused misses that had been refused seconds before: SDKs repeat a 502, and that is one miss.
     `live` are forwarded requests. `saved_seconds` is the recorded duration of the hits less the time they took.
     `not_stored` counts live answers by the reason. `failures` counts live requests that got no success, by status
-    (`429`) or by the reason why there is no answer (`unreachable`, `client-left`).
+    (`429`) or by the reason why there is no answer (`unreachable`, `client-left`). `rebound` counts the hits in
+    which volatile values were replaced, by rule.
     """
 
     requests: int = 0
@@ -53,6 +54,7 @@ class HostCounts:
     live_seconds: float = 0.0
     not_stored: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    rebound: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -15,7 +15,7 @@ from addon.accounting.receipts import read_receipt, rekey_receipt
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
 from addon.identity import IdentityRules
-from addon.identity.keying import resave
+from addon.identity.keying import rebind_saved, resave
 from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
 from addon.policy.variants import CREDENTIAL_STATUSES
@@ -108,10 +108,15 @@ def _new_key(entry: Entry, rules: IdentityRules, plan: _Plan) -> str | None:
         if is_old(base) and (why := why_not_carried(entry.request_json)):
             plan.stuck[entry.key] = why
             return None
-        return key_of(resave(entry.request_json, rules)) + dot + nth
+        return key_of(_resaved(entry, rules).request_json) + dot + nth
     except EntryError:
         plan.unknown += 1
         return None
+
+
+def _resaved(entry: Entry, rules: IdentityRules) -> Entry:
+    request_json, bindings = rebind_saved(resave(entry.request_json, rules), rules)
+    return replace(entry, request_json=request_json, bindings=bindings or entry.bindings)
 
 
 def _answer(entry: Entry) -> bytes:
@@ -129,7 +134,7 @@ def _carry_out(store: Store, plan: _Plan, rules: IdentityRules) -> dict[str, tup
         entry = store.get(old)
         if entry is None:
             continue
-        entry = replace(entry, key=new, request_json=resave(entry.request_json, rules))
+        entry = replace(_resaved(entry, rules), key=new)
         if not store.put(entry, entry.recorded_at):
             entry = store.get(new) or entry  # a newer one with the same answer is there
         store.remove(old)

@@ -16,7 +16,7 @@ from typing import Any
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.accounting.verdicts import Verdict
 from addon.exchange import own_answers
-from addon.exchange.cache_status import hit_status, miss_status
+from addon.exchange.cache_status import REBIND_REFUSED, hit_status, miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
@@ -41,6 +41,7 @@ from addon.redaction.upload_urls import has_upload_url, starting_key, upload_id,
 from addon.scopes.scope import Scope
 from addon.settings.modes import Mode, Serves, mode_for_request
 from addon.settings.settings import Settings
+from addon.volatile.rebinding import RebindRefused, rebind
 from cache_store.entry import Entry, Headers, header_value
 from cache_store.errors import StoreError, UsageError
 
@@ -60,6 +61,12 @@ def _may_take_long(request: WireRequest) -> bool:
         # By length first: this is on the path of every hit.
         and any(len(name) == len(_ENCODING) and name.lower() == _ENCODING for name, _ in request.headers)
     )
+
+
+def _differs(forward: Forward, entry: Entry) -> bool:
+    """Whether a volatile value of the request is not the one that was recorded."""
+    bindings = forward.identity.bindings if forward.identity else ()
+    return bindings != entry.bindings
 
 
 class Answering:
@@ -240,7 +247,7 @@ class Answering:
 
     def _answer(self, forward: Forward, counts: HostCounts, over: str) -> Decision | Awaitable[Decision]:
         entry = self._lookup.at_hand(forward)
-        if entry is None or has_upload_url(entry.headers):
+        if entry is None or has_upload_url(entry.headers) or _differs(forward, entry):
             return self._look_up(forward, counts, over)
         return self._hit(forward, entry, counts)
 
@@ -269,13 +276,14 @@ class Answering:
                 unavailable = own_answers.cache_unavailable(error, self.settings.miss_status)
                 return self._counted(unavailable, counts, over)
             entry = None
+        entry, rebound, refused = await self._with_live_values(forward, entry)
         if entry is not None:
             if has_upload_url(entry.headers):
                 entry = replace(entry, headers=without_foreign_urls(entry.headers, forward.request.host))
                 await self._note_uploads(entry.headers, entry.key, entry.body)
-            return self._hit(forward, entry, counts)
+            return self._hit(forward, entry, counts, rebound)
         forward.identity = self._without_credentials(forward.identity)
-        forward.cache_status = miss_status(forward.key)
+        forward.cache_status = miss_status(forward.key, detail=REBIND_REFUSED if refused else "")
         # Requests that were looked up meanwhile may have spent the rest of the budget.
         late = await self.peer.take() if forward.mode.forwards else ""
         if forward.mode.forwards and not late:
@@ -300,7 +308,20 @@ class Answering:
         self._end_flight(forward, Outcome.ABANDONED)
         self._counts.over_budget += bool(late)
         verdict = None if is_retry else forward.verdict
-        return self._counted(await self._miss(forward, over or late, verdict), counts, over)
+        return self._counted(await self._miss(forward, over or late, verdict, refused), counts, over)
+
+    async def _with_live_values(
+        self, forward: Forward, entry: Entry | None
+    ) -> tuple[Entry | None, dict[str, int], str]:
+        """The entry with this request's volatile values, how many of each rule, or why it cannot be served."""
+        if entry is None or not _differs(forward, entry):
+            return entry, {}, ""
+        assert forward.identity is not None
+        try:
+            rebound = await self._lanes.run(entry.size, partial(rebind, entry, forward.identity.bindings))
+        except RebindRefused as error:
+            return None, {}, str(error)
+        return rebound.entry, rebound.by_rule, ""
 
     def _without_credentials(self, identity: Identity | None) -> Identity | None:
         """The identity with a label that may be shown: a client may send a credential as a model or a method."""
@@ -308,9 +329,18 @@ class Answering:
             return identity
         return identity._replace(label={"method": "?", "host": identity.label["host"], "path": "?"})
 
-    async def _miss(self, forward: Forward, over: str, verdict: Verdict | None) -> OwnAnswer:
+    async def _miss(
+        self, forward: Forward, over: str, verdict: Verdict | None, not_rebound: str
+    ) -> OwnAnswer:
         """The answer to a miss that is not forwarded, with what explains it, also to its test."""
         assert forward.identity is not None
+        if not_rebound:
+            place = "{method} {host}{path}".format_map(forward.identity.label)
+            if verdict is not None:
+                verdict.miss(forward.key)(
+                    f"the recorded answer cannot be adapted: {not_rebound}", "", folded=False
+                )
+            return own_answers.rebind_refused(forward.key, place, not_rebound, self.settings.miss_status)
         diagnosis = await self.explaining.explain(forward.key, forward.identity, verdict)
         # Never the path as it was sent: it may contain a credential.
         place = diagnosis.place if diagnosis else f"{forward.request.method} {forward.request.host}"
@@ -335,7 +365,9 @@ class Answering:
             if noting := self.peer.note_minted(identifier, started_by, digest_of(body)):
                 await noting
 
-    def _hit(self, forward: Forward, entry: Entry, counts: HostCounts) -> Hit:
+    def _hit(
+        self, forward: Forward, entry: Entry, counts: HostCounts, rebound: dict[str, int] | None = None
+    ) -> Hit:
         counts.hits += 1
         counts.hit_bytes += entry.size
         counts.saved_seconds += entry.elapsed - (time.monotonic() - forward.started)
@@ -344,7 +376,8 @@ class Answering:
             forward.verdict.hits += 1
             forward.verdict.use(entry.key, 1)
         self.peer.note_answered(entry.key)
-        return Hit(entry, hit_status(entry.key))
+        counts.rebound.update(dict.fromkeys(rebound or (), 1))
+        return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0))
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
         if isinstance(decision, Forward):

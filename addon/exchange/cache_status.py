@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["CACHE_HEADER", "STATUS_HEADER", "bypass_status", "hit_status", "miss_status"]
+__all__ = ["CACHE_HEADER", "REBIND_REFUSED", "STATUS_HEADER", "bypass_status", "hit_status", "miss_status"]
 
 CACHE_HEADER = "x-provider-proxy-cache"
 STATUS_HEADER = "cache-status"
 
+REBIND_REFUSED = "rebind-refused"
+"""The detail of a miss whose recorded answer repeats a volatile value that cannot be replaced."""
+
 _NAME = "provider-proxy"
 
 
-def hit_status(key: str) -> str:
-    """The `cache-status` of an answer from an entry."""
-    return f'{_NAME}; hit; key="{key}"'
+def hit_status(key: str, rebound: int = 0) -> str:
+    """The `cache-status` of an answer from an entry in which `rebound` volatile values were replaced."""
+    return f'{_NAME}; hit; key="{key}"' + (f"; rebound={rebound}" if rebound else "")
 
 
 def miss_status(key: str, *, stored: bool = False, detail: str = "") -> str:

@@ -11,7 +11,7 @@ import os
 import re
 from typing import Any
 
-from addon.exchange.cache_status import bypass_status, miss_status
+from addon.exchange.cache_status import REBIND_REFUSED, bypass_status, miss_status
 from addon.exchange.decisions import Forward, OwnAnswer
 from addon.identity.rules import Profile
 from addon.offline.dummies import OfflineAnswer
@@ -112,6 +112,16 @@ def miss(
     if note:
         message = f"{message}{'' if message.endswith('.') else '.'} {note}"
     return _answer(status, "provider_proxy_cache_miss", message, miss_status(key), key=key, nearest=nearest)
+
+
+def rebind_refused(key: str, place: str, why: str, status: int) -> OwnAnswer:
+    """The answer to a request whose recorded answer cannot be adapted to its volatile values."""
+    message = (
+        f"provider-proxy: the recorded answer for {redact_text(place)} cannot be replayed with this run's volatile "
+        f"values: {why}. Make the value fixed in the test, or record the request again in a mode that sends."
+    )
+    cache_status = miss_status(key, detail=REBIND_REFUSED)
+    return _answer(status, "provider_proxy_cache_miss", message, cache_status, key=key, nearest=None)
 
 
 def bypassed(forward: Forward, detail: str, settings: Settings) -> Forward | OwnAnswer:

@@ -31,6 +31,7 @@ from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
 from addon.identity.url_form import normal_host, printable, split_target
+from addon.identity.volatile_form import bind_headers, bind_saved
 from addon.messages import WireRequest
 from addon.redaction.nested_json import may_name_one_inside, redact_json_texts
 from addon.redaction.redact import (
@@ -41,6 +42,8 @@ from addon.redaction.redact import (
     redact_text,
     redactions,
 )
+from addon.volatile.binding import Binding
+from addon.volatile.rules import Covering
 
 __all__ = ["Identity", "identify", "key_of_saved"]
 
@@ -55,11 +58,13 @@ class Identity(NamedTuple):
 
     `key` is `pp2-<64 hex>`. `request_json` is the redacted request as it may be saved: a JSON object in UTF-8,
     from which the key can be computed again. `label` has `method`, `host`, `path`, and `model` if one was found.
+    With `bindings`, the volatile values of the request, the key is `pp2v-<64 hex>`.
     """
 
     key: str
     request_json: bytes
     label: dict[str, str]
+    bindings: tuple[Binding, ...] = ()
 
 
 class _Head(NamedTuple):
@@ -119,6 +124,16 @@ def resave(request_json: bytes, rules: IdentityRules) -> bytes:
     return _resaved(request_json, rules, redacts=True)
 
 
+def rebind_saved(request_json: bytes, rules: IdentityRules) -> tuple[bytes, tuple[Binding, ...]]:
+    """A saved request with its volatile values replaced under `rules`, and these values.
+
+    Raises CorruptEntry if it is invalid.
+    """
+    head = parse_saved(request_json).value
+    covering = rules.volatile.of(head["host"], head["path"])
+    return (request_json, ()) if covering is None else bind_saved(request_json, covering)
+
+
 def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> bytes:
     document = parse_saved(request_json)
     head, markers, body = read_head(document.value, rules)
@@ -141,6 +156,27 @@ def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> byt
 
 
 def _identify(source: _HeadSource, rules: IdentityRules) -> Identity:
+    covering = _covering(source.request, rules) if rules.volatile else None
+    if covering is None:
+        return _plain_identity(source, rules)[0]
+    kept, of_headers = bind_headers(covering, source.kept) if covering.names_headers else (source.kept, ())
+    identity, body = _plain_identity(source._replace(kept=kept), rules)
+    value = body.value if isinstance(body, Document) else None
+    if not of_headers and not covering.may_bind(identity.request_json, value):
+        return identity
+    saved, bindings = bind_saved(identity.request_json, covering, of_headers)
+    if not bindings:
+        return _plain_identity(source, rules)[0]
+    return identity._replace(key=key_of(saved), request_json=saved, bindings=bindings)
+
+
+def _covering(request: WireRequest, rules: IdentityRules) -> Covering | None:
+    """The volatile rules that hold for a request."""
+    host = normal_host(request.host)
+    return rules.volatile.of(host, split_target(request.target, host).path)
+
+
+def _plain_identity(source: _HeadSource, rules: IdentityRules) -> tuple[Identity, Body]:
     request = source.request
     plain = decoded_body(request.body, value_of(source.kept, b"content-encoding"))
     content = request.body if plain is None else plain
@@ -155,7 +191,7 @@ def _identify(source: _HeadSource, rules: IdentityRules) -> Identity:
     saved = head.saved + saved_content
     model = model or head.model
     label = head.label | {"model": model[:_LABEL]} if model else dict(head.label)
-    return Identity(key_of(saved), saved, label)
+    return Identity(key_of(saved), saved, label), body
 
 
 def _redacted_content(

@@ -6,6 +6,7 @@ import enum
 import re
 from dataclasses import dataclass
 
+from addon.volatile.rules import VolatileRules, parse_volatile
 from cache_store.errors import UsageError
 
 __all__ = ["ALWAYS_IN", "CacheControl", "IdentityRules", "Pointer", "Profile"]
@@ -20,6 +21,9 @@ ALWAYS_IN = frozenset({"model", "stream"})
 # Gemini clients ask for a stream with `alt=sse`.
 _QUERY_ALWAYS_IN = ALWAYS_IN | {"alt"}
 _HEADER = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
+
+
+NO_RULES = parse_volatile()
 
 
 class CacheControl(enum.StrEnum):
@@ -45,6 +49,7 @@ class IdentityRules:
     ignore_fields: tuple[Pointer, ...] = ()
     cache_control: CacheControl = CacheControl.NORMALISE
     profile: Profile = Profile.NONE
+    volatile: VolatileRules = NO_RULES
 
     @classmethod
     def parse(
@@ -54,6 +59,8 @@ class IdentityRules:
         ignore_fields: str = "",
         cache_control: str = "normalise",
         profile: str = "",
+        volatile: str = "",
+        volatile_rules: str = "",
     ) -> IdentityRules:
         """The rules in these settings; lists are comma-separated. Raises UsageError with a one-line message."""
         return cls(
@@ -62,6 +69,7 @@ class IdentityRules:
             tuple(dict.fromkeys(_field(text) for text in _items(ignore_fields))),
             _member(CacheControl, cache_control or CacheControl.NORMALISE, "CACHE_CONTROL"),
             _member(Profile, profile, "PROFILE"),
+            parse_volatile(volatile, volatile_rules),
         )
 
 

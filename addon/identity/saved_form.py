@@ -16,6 +16,7 @@ from addon.identity.rules import IdentityRules
 from cache_store.errors import CorruptEntry
 
 __all__ = [
+    "VOLATILE",
     "dump_content",
     "dump_head",
     "dump_saved",
@@ -27,19 +28,25 @@ __all__ = [
 _KEY_PREFIX = "pp2-"
 """The version of keys. Any change to what is hashed needs a new one."""
 
+_VOLATILE_PREFIX = "pp2v-"
+
 _HASHER = hashlib.sha256(b"provider-proxy request identity 2\0")
 # The saved object and its `body` enclose the request's own body.
 _MAX_DEPTH = MAX_DEPTH + 2
+VOLATILE = "volatile"
+"""A member of the head that says that volatile values are replaced."""
+_VOLATILE_START = b'{"volatile":'
 _HEAD = ("method", "scheme", "host", "port", "path", "query", "headers", "credential")
 _MARKERS = "cache_control"
 _ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def key_of(saved: bytes) -> str:
-    """The key of a saved form: `pp2-` and 64 hex digits."""
+    """The key of a saved form: `pp2-` and 64 hex digits; `pp2v-` if values in it are bound by volatile rules."""
     hasher = _HASHER.copy()
     hasher.update(saved)
-    return _KEY_PREFIX + hasher.hexdigest()
+    prefix = _VOLATILE_PREFIX if saved.startswith(_VOLATILE_START) else _KEY_PREFIX
+    return prefix + hasher.hexdigest()
 
 
 def parse_saved(request_json: bytes) -> Document:
@@ -56,8 +63,8 @@ def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[s
 
 
 def dump_head(head: dict[str, Any]) -> bytes:
-    """The first part of the saved form."""
-    return _ENCODE({name: head[name] for name in _HEAD})[:-1].encode()
+    """The first part of the saved form. A member `volatile` of the head stands first."""
+    return _ENCODE({name: head[name] for name in (VOLATILE, *_HEAD) if name in head})[:-1].encode()
 
 
 def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:
@@ -73,7 +80,7 @@ def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[An
 
     Raises CorruptEntry if it is not a saved form.
     """
-    if not isinstance(saved, dict) or saved.keys() - {_MARKERS} != {*_HEAD, "body"}:
+    if not isinstance(saved, dict) or saved.keys() - {_MARKERS, VOLATILE} != {*_HEAD, "body"}:
         raise CorruptEntry("a saved request lacks the expected members")
     texts = [saved[name] for name in ("method", "scheme", "host", "path")]
     query, headers, markers, body = saved["query"], saved["headers"], saved.get(_MARKERS, []), saved["body"]
@@ -81,6 +88,7 @@ def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[An
         all(_is_text(text) for text in texts)
         and type(saved["port"]) is int
         and type(saved["credential"]) is bool
+        and saved.get(VOLATILE, True) is True
         and _are_pairs(query)
         and _are_pairs(headers)
         and isinstance(markers, list)
@@ -89,7 +97,7 @@ def read_head(saved: Any, rules: IdentityRules) -> tuple[dict[str, Any], list[An
     )
     if not is_valid:
         raise CorruptEntry("a saved request has a member of the wrong type")
-    head = {name: saved[name] for name in _HEAD}
+    head = {name: saved[name] for name in (VOLATILE, *_HEAD) if name in saved}
     head |= {"query": ignore_query(query, rules), "headers": ignore_headers(headers, rules)}
     return head, markers, body
 

@@ -65,6 +65,7 @@ def entry_or_reason(
         label=origin.identity.label,
         request_json=origin.identity.request_json if settings.save_request else b"{}",
         account=account_digest(request),
+        bindings=origin.identity.bindings,
     )
     asked = _Asked(request.method, request.host, request.target, _decoded(request, settings.max_body))
     kept = _judged(entry, asked, settings, ended=answer.ended)

@@ -90,7 +90,7 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     ):
         _like(dict.fromkeys(whole[name], 0), whole[name], name)
     for counts in [*hosts.values(), whole["total"]]:
-        for name in ("not_stored", "failures"):
+        for name in ("not_stored", "failures", "rebound"):
             _like(dict.fromkeys(counts[name], 0), counts[name], name)
     for name in ("spent", "saved"):
         rows = [_like(_MODEL, model, "model") for model in whole[name]["models"]]

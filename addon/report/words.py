@@ -80,9 +80,14 @@ def advice_lines(run: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _rebound_lines(run: dict[str, Any]) -> list[str]:
+    rebound = ", ".join(f"{hits} of {rule}" for rule, hits in run["total"]["rebound"].items())
+    return [f"hits with replaced volatile values: {rebound}"] if rebound else []
+
+
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
-    lines = []
+    lines = _rebound_lines(run)
     if failures := run["total"]["failures"]:
         lines.append("live requests without success: " + _times(failures))
     if retried := run["total"]["retried"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -62,6 +63,9 @@ def _texts(table: object, path: Path) -> dict[str, str]:
     texts = {}
     for name, value in table.items():
         plain = name.replace("-", "_")
+        if plain == "volatile" and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            texts["volatile_rules"] = json.dumps(value, default=str)
+            continue
         if plain not in known:
             raise UsageError(f"{path}: {unknown_name(name, known)}")
         texts[plain] = _text(value)

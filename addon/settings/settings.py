@@ -84,6 +84,13 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "`agents`: ignore rules for Claude Code, Codex and Gemini CLI, and a miss status of 400",
     ),
+    Setting(
+        "volatile",
+        "",
+        "kinds of values without meaning that may differ in every run, wherever a body's text has them: "
+        "`uuid`, `hex-id`, `tmp-path`, `tool-call-id`",
+    ),
+    Setting("volatile_rules", "", "the `[[volatile]]` tables of provider-proxy.toml, as JSON"),
     Setting("save_request", "true", "keep the redacted request beside the response; it explains a miss"),
     Setting(
         "store_errors",
@@ -153,7 +160,15 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-_IDENTITY = ("ignore_headers", "ignore_query", "ignore_fields", "cache_control", "profile")
+_IDENTITY = (
+    "ignore_headers",
+    "ignore_query",
+    "ignore_fields",
+    "cache_control",
+    "profile",
+    "volatile",
+    "volatile_rules",
+)
 _READ_BY_THE_WRAPPER = ("PROVIDER_PROXY_WHEELS",)
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

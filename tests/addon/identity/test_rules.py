@@ -12,7 +12,7 @@ from cache_store.errors import UsageError
 def test_defaults_ignore_nothing() -> None:
     """Empty settings give no rules."""
     assert IdentityRules.parse() == IdentityRules()
-    assert IdentityRules.parse(" , ", ",", "", "", " ") == IdentityRules()
+    assert IdentityRules.parse(" , ", ",", "", "", " ", " ,") == IdentityRules()
 
 
 def test_parsed() -> None:

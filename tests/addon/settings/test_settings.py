@@ -18,6 +18,8 @@ DEFAULTS = {
     "PROVIDER_PROXY_CACHE_MODE": "read-old-write-new",
     "PROVIDER_PROXY_CACHE_DIR": ".provider-proxy/cache",
     "PROVIDER_PROXY_HOSTS": "",
+    "PROVIDER_PROXY_VOLATILE": "",
+    "PROVIDER_PROXY_VOLATILE_RULES": "",
     "PROVIDER_PROXY_LISTEN": "127.0.0.1:8080",
     "PROVIDER_PROXY_NAMES": "",
     "PROVIDER_PROXY_ORIGINS": "",
@@ -303,6 +305,8 @@ def test_every_setting_is_read() -> None:
         "max_live": "5",
         "max_usd": "1",
         "workers": "2",
+        "volatile": "uuid",
+        "volatile_rules": '[{"name": "a", "header": "x-a", "host": "h", "path": "/v1", "regex": "a=([0-9]+)"}]',
     }
     assert set(other) == {setting.name for setting in SETTINGS}
     default = _parse()

@@ -1,0 +1,100 @@
+"""Binds the volatile values of a request in its saved form.
+
+The saved form is redacted and has only what counts, so no secret and nothing ignored is ever bound, and `rekey`
+gives recordings the form that live requests have. Headers come first, because the saved form hashes most of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from addon.identity.canonical_json import Document
+from addon.identity.header_form import KeptHeaders
+from addon.identity.rules import IdentityRules
+from addon.identity.saved_form import VOLATILE, dump_saved, parse_saved, read_head
+from addon.volatile.binding import Binding, Replace, bind, texts_of, with_texts
+from addon.volatile.rules import Covering, Place
+
+__all__ = ["bind_headers", "bind_saved"]
+
+_PATH = Place("path")
+_WHOLE = Place("pointer")
+_PART_TEXTS = ("filename", "text")
+_AS_SAVED = IdentityRules()
+
+
+def bind_headers(rules: Covering, headers: KeptHeaders) -> tuple[KeptHeaders, tuple[Binding, ...]]:
+    """The headers with their volatile values replaced, and these values."""
+    texts = [
+        (Place("header", name.decode("latin-1")), raw.decode("latin-1")) for name, raw in sorted(headers)
+    ]
+    bindings, replace = bind(rules.rules, iter(texts))
+    if not bindings:
+        return headers, ()
+    return [
+        (name, replace(Place("header", name.decode("latin-1")), raw.decode("latin-1")).encode())
+        for name, raw in headers
+    ], bindings
+
+
+def bind_saved(
+    request_json: bytes, rules: Covering, before: tuple[Binding, ...] = ()
+) -> tuple[bytes, tuple[Binding, ...]]:
+    """A saved request with its volatile values replaced, and these values; `before` are those of its headers.
+
+    One whose values are replaced already stays as it is. Raises CorruptEntry if it is invalid.
+    """
+    document = parse_saved(request_json)
+    head, markers, body = read_head(document.value, _AS_SAVED)
+    if VOLATILE in head:
+        return request_json, ()
+    content = document.inner(body["value"]) if body is not None and body["kind"] == "json" else body
+    bindings, replace = bind(rules.rules, chain(_head_texts(head), _body_texts(content)), before)
+    if not bindings:
+        return request_json, ()
+    query = [[name, value and replace(Place("query", name), value)] for name, value in head["query"]]
+    head |= {VOLATILE: True, "path": replace(_PATH, head["path"]), "query": query}
+    return dump_saved(head, markers, _bound_body(content, replace)), bindings
+
+
+def _head_texts(head: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    yield _PATH, head["path"]
+    yield from ((Place("query", name), value) for name, value in head["query"] if value)
+
+
+def _body_texts(body: Document | dict[str, Any] | None) -> Iterator[tuple[Place, str]]:
+    if isinstance(body, Document):
+        yield from texts_of(body.value)
+    elif body is None:
+        return
+    elif body["kind"] == "text":
+        yield _WHOLE, body["value"]
+    elif body["kind"] == "form":
+        yield from ((Place("part", name), value) for name, value in body["pairs"] if value)
+    elif body["kind"] == "multipart":
+        for part in body["parts"]:
+            yield from (
+                (Place("part", part["name"] or ""), text) for text in map(part.get, _PART_TEXTS) if text
+            )
+
+
+def _bound_body(body: Document | dict[str, Any] | None, replace: Replace) -> Document | dict[str, Any] | None:
+    if isinstance(body, Document):
+        return body.inner(with_texts(body.value, replace))
+    if body is None:
+        return None
+    if body["kind"] == "text":
+        return body | {"value": replace(_WHOLE, body["value"])}
+    if body["kind"] == "form":
+        pairs = [[name, value and replace(Place("part", name), value)] for name, value in body["pairs"]]
+        return body | {"pairs": pairs}
+    if body["kind"] == "multipart":
+        return body | {"parts": [_bound_part(part, replace) for part in body["parts"]]}
+    return body
+
+
+def _bound_part(part: dict[str, Any], replace: Replace) -> dict[str, Any]:
+    place = Place("part", part["name"] or "")
+    return part | {name: replace(place, part[name]) for name in _PART_TEXTS if part.get(name)}

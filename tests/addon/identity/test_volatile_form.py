@@ -1,0 +1,206 @@
+"""Keys of requests with volatile values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from addon.identity import Identity, IdentityRules, identify, key_of_saved
+from addon.identity.keying import rebind_saved, resave
+from addon.messages import WireRequest
+from cache_store.errors import CorruptEntry
+
+UUID, OTHER = "123e4567-e89b-12d3-a456-426614174000", "99999999-aaaa-4bbb-8ccc-dddddddddddd"
+HOST = "api.openai.com"
+TODAY = {
+    "name": "today", "host": HOST, "path": "/v1/*", "pointer": "/messages/*/content", "kind": "date",
+    "anchor": "Today's date is ⟦…⟧",
+}  # fmt: skip
+KINDS = "uuid,hex-id,tmp-path,tool-call-id"
+RULES = IdentityRules.parse(volatile=KINDS, volatile_rules=json.dumps([TODAY]))
+
+
+def _request(body: Any, target: str = "/v1/chat/completions", **headers: str) -> WireRequest:
+    pairs = {"content-type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    wire = tuple((name.encode(), value.encode()) for name, value in pairs.items())
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return WireRequest("POST", "https", HOST, 443, target, wire, data)
+
+
+def _says(text: str, **more: Any) -> WireRequest:
+    return _request({"model": "gpt-4.1", "messages": [{"role": "user", "content": text}]} | more)
+
+
+def _key(request: WireRequest, rules: IdentityRules = RULES) -> str:
+    return identify(request, rules).key
+
+
+def test_equal_up_to_volatile_values_is_one_key() -> None:
+    """Each kind, several at once, and the echo of a value; the values are kept beside the key."""
+    one = _says(f"Run {UUID} in /tmp/tmpab12cd_x/a.txt. Today's date is 2026-11-28. Again {UUID}")
+    two = _says(f"Run {OTHER} in /tmp/tmpzz99cd_y/a.txt. Today's date is 2027-01-03. Again {OTHER}")
+    assert _key(one) == _key(two)
+    assert _key(one).startswith("pp2v-")
+    assert [tuple(each) for each in identify(one, RULES).bindings] == [
+        ("uuid", 1, UUID), ("tmp-path", 2, "/tmp/tmpab12cd_x"), ("today", 3, "2026-11-28")
+    ]  # fmt: skip
+
+
+def test_a_request_without_a_value_has_its_plain_key() -> None:
+    """Rules change nothing where they match nothing."""
+    request = _says("What is 2 + 2?")
+    assert identify(request, RULES) == identify(request, IdentityRules())
+    assert _key(replace(request, host="example.org")) == _key(
+        replace(request, host="example.org"), IdentityRules()
+    )
+
+
+PLANTED = [
+    ("What weekday is 2026-11-28?", "What weekday is 2027-01-03?"),
+    ("What weekday was 2026-11-28? Today's date is 2026-11-28.", "What weekday was 2020-02-29? Today's date is 2026-11-28."),
+    ("Today's date is 2026-11-28. Due 2026-12-01?", "Today's date is 2026-11-28. Due 2026-12-02?"),
+    ("Todays date is 2026-11-28", "Todays date is 2026-11-29"),
+    ("today's date is 2026-11-28", "today's date is 2026-11-29"),
+    (f"Is {UUID} equal to {UUID}?", f"Is {UUID} equal to {OTHER}?"),
+    (f"First {UUID}, then {OTHER}, first again {UUID}", f"First {UUID}, then {OTHER}, first again {OTHER}"),
+    (f"Delete {UUID}", f"Keep {UUID}"),
+    ("Read /tmp/tmpab12cd_x/a.txt", "Read /tmp/tmpab12cd_x/b.txt"),
+    ("Read /tmp/report.txt", "Read /tmp/summary.txt"),
+    ("Read /tmp/invoices/q1.csv", "Read /tmp/contracts/q1.csv"),
+    ("Read /home/ann/a.txt", "Read /home/bob/a.txt"),
+    ("Pay 1234567890123456", "Pay 6543210987654321"),
+    ("Call 0044123456789012", "Call 0044123456789013"),
+    ("Sum 12 and 30", "Sum 12 and 31"),
+    ("port 8080", "port 9090"),
+    ("in 3 seconds", "in 5 seconds"),
+    ("at 1764351000", "at 1764351999"),
+    ("2026-11-28T10:00:00Z", "2026-11-28T11:00:00Z"),
+    ("meeting at 10:30", "meeting at 11:30"),
+    ("call_me maybe", "call_you maybe"),
+    ("use tool get_weather", "use tool get_time"),
+    ("abcdefabcdefabcdef", "fedcbafedcbafedcba"),
+    ("the color #ff00aa", "the color #00ff00"),
+    ("commit 3f2a1b4", "commit 9c8d7e6"),
+    ("IBAN DE89370400440532013000", "IBAN DE75512108001245126199"),
+    ("v1.2.3", "v1.2.4"),
+    ("10.0.0.1", "10.0.0.2"),
+    ("isbn 9783161484100", "isbn 9780306406157"),
+    ("lat 48.137154", "lat 52.520008"),
+    ("Room 101", "Room 102"),
+    ("Zürich", "Zurich"),
+    ("⟦uuid#1⟧", UUID),
+    ("⟦uuid#1⟧ and " + UUID, UUID + " and ⟦uuid#1⟧"),
+    (f"⟦literal⟧ {UUID}", f"⟦ {UUID}"),
+    (f"{UUID}x", f"{OTHER}x"),
+    (f"x{UUID}", f"x{OTHER}"),
+    (f"{UUID} ", f"{UUID}"),
+    (f"{UUID}\n", f"{UUID} "),
+    (f"id={UUID}&n=1", f"id={UUID}&n=2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "two"), PLANTED)
+def test_a_change_of_meaning_changes_the_key(one: str, two: str) -> None:
+    """Dates that are asked about, numbers, names, and the pattern of equal and different values."""
+    assert _key(_says(one)) != _key(_says(two))
+
+
+@pytest.mark.parametrize("change", [
+    {"model": "gpt-4.1-mini"}, {"temperature": 1}, {"stream": True}, {"tools": [{"type": "function"}]},
+    {"messages": [{"role": "system", "content": f"Run {UUID}"}]}, {"seed": 1}, {"max_tokens": 5},
+    {"messages": [{"role": "user", "content": f"Run {UUID}"}] * 2}, {"user": "x"}, {"n": 2},
+])  # fmt: skip
+def test_every_other_member_stays_in_the_key(change: dict[str, Any]) -> None:
+    """A value in the text does not make the rest volatile."""
+    assert _key(_says(f"Run {UUID}")) != _key(_says(f"Run {OTHER}", **change))
+
+
+def test_models_and_roles_are_never_volatile() -> None:
+    """A deployment may be named by a UUID."""
+    assert _key(_request({"model": UUID, "messages": []})) != _key(_request({"model": OTHER, "messages": []}))
+
+
+def test_secrets_stay_apart_and_out_of_the_values() -> None:
+    """What redaction hashed is not a hex id, and a credential's UUID is not kept."""
+    keys = [{"api_key": each, "q": f"x {UUID}"} for each in (UUID.replace("4", "5"), OTHER)]
+    one, two = (identify(_request(each), RULES) for each in keys)
+    assert one.key != two.key
+    assert [each.value for each in one.bindings] == [UUID]
+
+
+def test_members_that_do_not_count_hold_no_values() -> None:
+    """What the identity leaves out or the user ignores does not move the numbers."""
+    plain = _says(f"Run {UUID}")
+    assert _key(_says(f"Run {UUID}", user_id=OTHER, metadata={"a": "b"})) != _key(plain)
+    rules = IdentityRules.parse(volatile=KINDS, ignore_fields="/a")
+    with_it, other = _says(f"Run {UUID}", a=OTHER), _says(f"Run {OTHER}", a=UUID)
+    assert _key(with_it, rules) == _key(other, rules)
+    assert len(identify(with_it, rules).bindings) == 1
+
+
+def test_headers_parameters_parts_and_paths() -> None:
+    """A rule names the place; the echo of its value elsewhere goes along."""
+    tables = [
+        {
+            "name": "session",
+            "host": HOST,
+            "path": "/v1/*",
+            "header": "X-Session-Thing",
+            "regex": "s-([0-9]+)",
+        },
+        {"name": "run", "host": HOST, "path": "/v1/*", "query": "run", "regex": "(r[0-9]+)"},
+    ]
+    rules = IdentityRules.parse(volatile_rules=json.dumps(tables))
+
+    def key(session: str, run: str, text: str = "hi") -> str:
+        return _key(_request({"text": text}, f"/v1/x?run={run}", x_session_thing=session), rules)
+
+    assert key("s-12345", "r1", "12345") == key("s-678", "r22", "678")
+    assert key("s-12345", "r1", "12345") != key("s-678", "r22", "12345")
+    assert key("s-12345", "r1") != key("t-12345", "r1")
+    paths = [_request({"a": each}, f"/v1/runs/{each}") for each in (UUID, OTHER)]
+    assert _key(paths[0]) == _key(paths[1])
+    assert _key(_request({"a": "b"}, f"/v1/runs/{UUID}")) != _key(_request({"a": "b"}, f"/v1/runs/{OTHER}"))
+
+
+def test_parts_of_a_multipart_body() -> None:
+    """A file's name and a field's text, not the bytes of a file."""
+
+    def upload(name: str, text: str) -> WireRequest:
+        body = (
+            f'--b\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n\r\nhello\r\n'
+            f'--b\r\ncontent-disposition: form-data; name="note"\r\n\r\n{text}\r\n--b--\r\n'
+        )
+        request = _request(body.encode(), "/v1/files")
+        return replace(request, headers=((b"content-type", b"multipart/form-data; boundary=b"),))
+
+    assert _key(upload(f"{UUID}.txt", f"of {UUID}")) == _key(upload(f"{OTHER}.txt", f"of {OTHER}"))
+    assert _key(upload(f"{UUID}.txt", "of")) != _key(upload(f"{UUID}.csv", "of"))
+
+
+def test_the_key_can_be_computed_from_what_is_saved() -> None:
+    """By `verify`, with any rules; a saved request is bound once only."""
+    found = identify(_says(f"Run {UUID}"), RULES)
+    assert key_of_saved(found.request_json, IdentityRules()) == found.key
+    assert rebind_saved(found.request_json, RULES) == (found.request_json, ())
+    with pytest.raises(CorruptEntry):
+        key_of_saved(found.request_json.replace(b'"volatile":true', b'"volatile":1'), IdentityRules())
+
+
+def test_a_recording_gets_the_key_of_the_live_request() -> None:
+    """`rekey` binds what was recorded without rules."""
+    request = _says(f"Run {UUID}. Today's date is 2026-11-28.", metadata={"x": OTHER})
+    plain, bound = identify(request, IdentityRules()), identify(request, RULES)
+    assert rebind_saved(resave(plain.request_json, RULES), RULES) == (bound.request_json, bound.bindings)
+
+
+def test_one_more_identity() -> None:
+    """The result is an ordinary Identity with the label of the request."""
+    found = identify(_says(f"Run {UUID}"), RULES)
+    assert isinstance(found, Identity)
+    assert found.label["model"] == "gpt-4.1"
