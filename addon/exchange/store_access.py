@@ -48,7 +48,7 @@ class StoreAccess:
         self._gave_up = (0.0, "")  # when a write last waited in vain, and why
         self._far = ThreadPoolExecutor(max_workers=_FAR_THREADS, thread_name_prefix="cache-far")
         self._lanes = Lanes("cache-writer")
-        self._tasks: set[asyncio.Future[bool | None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     async def find(self, key: str) -> Entry | None:
         """The entry under `key` in any tier. Waits only if a second tier must be asked.
@@ -107,8 +107,7 @@ class StoreAccess:
             return NotStored.STORE_FAILED
         if isinstance(made, NotStored):
             return made
-        if self._tiers is not None:
-            await self._from_far("write", partial(self._tiers.far_put, made, began_at))
+        await self._put_far(made, began_at)
         return None
 
     def put_back(self, entry: Entry, began_at: float) -> None:
@@ -122,9 +121,7 @@ class StoreAccess:
 
         self._lanes.submit(entry.size, work)
         if self._tiers is not None:
-            task = asyncio.ensure_future(
-                self._from_far("write", partial(self._tiers.far_put, entry, began_at))
-            )
+            task = asyncio.ensure_future(self._put_far(entry, began_at))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -190,6 +187,12 @@ class StoreAccess:
         self._lanes.close(self._store.close)
         self._far.shutdown(wait=False, cancel_futures=True)
         self._whole.close()
+
+    async def _put_far(self, entry: Entry, began_at: float) -> None:
+        if self._tiers is None:
+            return
+        if await self._from_far("write", partial(self._tiers.far_put, entry, began_at)) is None:
+            self._tiers.send_later(entry.key, began_at)
 
     async def _from_far[T](self, what: str, work: Callable[..., T]) -> T | None:
         """What the second tier answers within _FAR_SECONDS, otherwise None."""

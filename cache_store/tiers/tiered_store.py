@@ -20,6 +20,7 @@ from typing import Any
 from cache_store.entry import Entry, is_expired
 from cache_store.errors import EntryError, StoreError, StoreUnavailable
 from cache_store.store import KeepsAside, Store, StoreStats
+from cache_store.tiers.sending_later import SendingLater
 from cache_store.tiers.tier_health import SLOW, Kind, TierHealth
 
 __all__ = ["TieredStore"]
@@ -60,6 +61,8 @@ class TieredStore:
         self._lock = threading.Lock()
         self._gone: dict[str, None] = {}  # keys that are not read from the far tier any more
         self._removals = 0
+        self._later = SendingLater(self._send)
+        self._closing = False
 
     @property
     def local(self) -> Store:
@@ -99,7 +102,7 @@ class TieredStore:
         try:
             self.far_put(entry, began_at)
         except StoreError:
-            pass  # `health` counts it
+            self.send_later(entry.key, began_at)  # `health` counts it
         return True
 
     def put_newer(self, entries: Iterable[Entry]) -> list[Entry]:
@@ -144,6 +147,10 @@ class TieredStore:
         return self.near.stats()
 
     def close(self) -> None:
+        self._closing = True
+        self._later.close()
+        if len(self._later):
+            logger.info("%d entries stay on this machine: %s could not take them", len(self._later), self.far)
         self.near.close()
         self.far.close()
 
@@ -170,13 +177,21 @@ class TieredStore:
         return entry if self._fill(entry, removals) and self.is_fresh(entry) else None
 
     def far_put(self, entry: Entry, began_at: float | None = None, until: float = math.inf) -> bool:
-        """Store in the far tier; False if a newer entry was kept, or if the tier is skipped at present."""
+        """Store in the far tier; False if a newer entry was kept, or if it is sent later."""
         if not self.health.allows(Kind.WRITE):
+            self.send_later(entry.key, began_at)
             return False
         stored = self._ask(Kind.WRITE, lambda: self.far.put(entry, began_at), until)
         with self._lock:
             self._gone.pop(entry.key, None)
         return stored
+
+    def send_later(self, key: str, began_at: float | None) -> None:
+        """Send the near entry under `key` once the far tier can be used, in the background.
+
+        `began_at` is as in `put`.
+        """
+        self._later.add(key, began_at)
 
     def far_remove(self, key: str, until: float = math.inf) -> bool:
         """Remove from the far tier. Raises StoreUnavailable if that fails or is not tried at present."""
@@ -191,6 +206,7 @@ class TieredStore:
     def forget(self, key: str) -> None:
         """Stop reading `key` from the far tier until it is removed there, or stored anew."""
         self._count_removal()
+        self._later.discard(key)
         with self._lock:
             self._gone[key] = None
             while len(self._gone) > _MAX_GONE:
@@ -205,8 +221,29 @@ class TieredStore:
         return self._block.exists() if self._block is not None else self._blocked
 
     def state(self) -> dict[str, Any]:
-        """The far tier's name and state, for `stats` and the status page."""
-        return {"second": str(self.far), "healthy": self.health.healthy, "blocked": self.is_blocked()}
+        """The far tier's name and state, for `stats` and the status page; `waiting` entries are sent later."""
+        return {
+            "second": str(self.far),
+            "healthy": self.health.healthy,
+            "blocked": self.is_blocked(),
+            "waiting": len(self._later),
+        }
+
+    def _send(self, key: str, began_at: float | None) -> bool:
+        """Send the near entry under `key`; False if the far tier cannot be used at present."""
+        if not self._closing and not self.health.allows(Kind.WRITE):
+            return False
+        try:
+            entry = self.near.get(key)
+        except (StoreError, EntryError):
+            return True
+        if entry is None:
+            return True
+        try:
+            self._ask(Kind.WRITE, lambda: self.far.put(entry, began_at), math.inf)
+        except StoreError:
+            return False
+        return True
 
     def _ask[T](self, kind: Kind, work: Callable[[], T], until: float) -> T:
         began = time.monotonic()

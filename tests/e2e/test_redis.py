@@ -116,7 +116,7 @@ def test_redis_that_is_gone_fails_no_request(
     """Requests go live and are recorded on disk; the state shows on the status page."""
     proxy = start_proxy(upstream, redis_url=server.url)
     assert _stats(proxy)["tiers"] == {
-        "second": f"redis://127.0.0.1:{server.port}/0", "healthy": True, "blocked": False
+        "second": f"redis://127.0.0.1:{server.port}/0", "healthy": True, "blocked": False, "waiting": 0
     }  # fmt: skip
     server.stop()
     for number in range(4):

@@ -111,7 +111,7 @@ def test_three_failing_writes_mark_it_unhealthy(store: TieredStore, far: _Far) -
     for number in range(3):
         assert store.health.healthy
         assert store.put(_entry(f"pp1-{number}"))
-    assert store.state() == {"second": "far", "healthy": False, "blocked": False}
+    assert store.state() == {"second": "far", "healthy": False, "blocked": False, "waiting": 3}
     far.asked.clear()
     assert store.put(_entry("pp1-4"))
     assert store.get("pp1-5") is None
@@ -129,6 +129,21 @@ def test_one_success_marks_it_healthy(store: TieredStore, far: _Far, monkeypatch
     store.put(_entry("pp1-4"))
     assert store.health.healthy
     assert far.get("pp1-4") is not None
+
+
+def test_an_outage_loses_no_entry(store: TieredStore, near: MemoryStore, far: _Far) -> None:
+    """What was recorded meanwhile reaches the far tier later, at the latest at the end, unless it was removed."""
+    far.failing = {"put"}
+    for number in range(20):
+        store.put(_entry(f"pp1-{number}"))
+    assert store.state()["waiting"] == 20
+    with contextlib.suppress(StoreUnavailable):
+        store.remove("pp1-7")
+    near.remove("pp1-8")
+    far.failing = set()
+    store.close()
+    assert set(far.keys()) == {f"pp1-{n}" for n in range(20)} - {"pp1-7", "pp1-8"}
+    assert store.state()["waiting"] == 0
 
 
 def test_a_newer_near_entry_keeps_both_tiers(store: TieredStore, near: MemoryStore, far: _Far) -> None:
