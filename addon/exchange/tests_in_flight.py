@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from typing import Any
 
@@ -56,22 +55,21 @@ class TestsInFlight:
     async def count(self, scope: Scope, *, is_over: bool) -> dict[str, Any] | None:
         """This process's counts of a test, for JSON, None if it asked nothing here.
 
-        If it `is_over`, what is in flight is waited for, up to _WAIT_SECONDS, and so are the explanations of its
-        misses.
+        If it `is_over`, what is in flight, the explanations of its misses and its prices are waited for, up to
+        _WAIT_SECONDS.
         """
         verdict = self._counts.tests.get(scope.identity)
         if verdict is None:
             return None
         if is_over:
-            until = time.monotonic() + _WAIT_SECONDS
-            await self._wait(scope.identity)
             try:
-                async with asyncio.timeout(max(0.05, until - time.monotonic())):
+                async with asyncio.timeout(_WAIT_SECONDS):
+                    await self._wait(scope.identity)
                     await self._explaining.catch_up(verdict)
+                    if verdict.spent.models:  # the first price takes a second: their table is imported
+                        await self._store.in_background(verdict.spent.settle)
             except TimeoutError:
                 pass
-        if verdict.spent.models:
-            await self._store.in_background(verdict.spent.settle)
         return verdict.as_dict()
 
     async def _wait(self, identity: tuple[str, str, int]) -> None:
@@ -79,9 +77,6 @@ class TestsInFlight:
             return
         left = self._left.setdefault(identity, asyncio.Event())
         try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await left.wait()
-        except TimeoutError:
-            pass
+            await left.wait()
         finally:
             self._left.pop(identity, None)

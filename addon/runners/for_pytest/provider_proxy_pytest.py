@@ -337,11 +337,13 @@ class _Tests:
         self._open.append(scope)
         try:
             self._call("PUT", scope)
+            return
         except _Refused as error:
-            if not ("mode" in scope or "repeat" in scope):
-                self._give_up(error)
-                return
-            pytest.fail(f"provider-proxy refuses the mark of this test: {_line(error)}", pytrace=False)
+            refused = error
+        if not ("mode" in scope or "repeat" in scope):
+            self._give_up(refused)
+            return
+        pytest.fail(f"provider-proxy refuses the mark of this test: {_line(refused)}", pytrace=False)
 
     def _end(self) -> None:
         """End the current scope, and go on with the one around it."""
@@ -560,9 +562,9 @@ def _line(value: object) -> str:
     return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
 
 
-def _rows(verdict: dict[str, Any], name: str) -> list[Any]:
+def _rows(verdict: dict[str, Any], name: str) -> list[dict[str, Any]]:
     value = verdict.get(name)
-    return value if isinstance(value, list) else []
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _number(verdict: dict[str, Any], name: str) -> float:
@@ -574,11 +576,10 @@ def _misses(verdict: dict[str, Any]) -> int:
     return len(_rows(verdict, "misses")) + int(_number(verdict, "more_misses"))
 
 
-def _explained(miss: Any) -> str:
-    row = miss if isinstance(miss, dict) else {}
-    pointer, text = str(row.get("pointer") or ""), str(row.get("line") or "")
+def _explained(miss: dict[str, Any]) -> str:
+    pointer, text = str(miss.get("pointer") or ""), str(miss.get("line") or "")
     if not text:
-        text = "no recording under the key {}".format(str(row.get("key") or "?")[:20])
+        text = "no recording under the key {}".format(str(miss.get("key") or "?")[:20])
     return _line(text if pointer in text else f"{pointer}: {text}")
 
 
@@ -601,12 +602,11 @@ def _is_scope(verdict: dict[str, Any]) -> bool:
 
 
 def _failure(verdict: dict[str, Any]) -> str:
+    """One line, which pytest repeats in its short summary; the report's section explains."""
+    pointers = [_line(row["pointer"]) for row in _rows(verdict, "misses") if row.get("pointer")]
     count = _misses(verdict)
-    lines = ["miss: " + _explained(miss) for miss in _rows(verdict, "misses")[:_MOST_LINES]]
-    more = count - len(lines)
-    if more > 0:
-        lines.append(f"… and {more} more")
-    return "provider-proxy: this test missed {}\n{}".format(_plural(count, "recording"), "\n".join(lines))
+    said = "miss" if count == 1 else f"{count} misses,"
+    return f"provider-proxy: {said} at {pointers[0]}" if pointers else f"provider-proxy: {said.strip(',')}"
 
 
 def _summary(verdicts: list[dict[str, Any]]) -> list[str]:
@@ -619,9 +619,10 @@ def _summary(verdicts: list[dict[str, Any]]) -> list[str]:
     if not asked:
         return ["provider-proxy: no test asked a provider"]
     live = [verdict for verdict in asked if _went_live(verdict)]
-    missed = [verdict for verdict in asked if _missed(verdict)]
+    # A miss that was forwarded is among those that went live.
+    missed = [verdict for verdict in asked if _misses(verdict) > _number(verdict, "live")]
     hits = int(sum(_number(verdict, "hits") for verdict in asked))
-    tests = len({verdict["test"] for verdict in asked})
+    tests = len({verdict["test"] for verdict in asked if not _is_scope(verdict)})
     if not live and not missed:
         return [
             "provider-proxy: {} asked, {} replayed".format(_plural(tests, "test"), _plural(hits, "answer"))
@@ -629,15 +630,19 @@ def _summary(verdicts: list[dict[str, Any]]) -> list[str]:
     lines = ["{} asked, {} replayed".format(_plural(tests, "test"), _plural(hits, "answer"))]
     lines += _listed("missed", missed, lambda verdict: _explained(_rows(verdict, "misses")[0]))
     slowest = sorted(live, key=lambda verdict: -_number(verdict, "live_seconds"))
-    lines += _listed(
-        "went live, slowest first", slowest, lambda v: "{:.1f} s".format(_number(v, "live_seconds"))
-    )
+    lines += _listed("went live, slowest first", slowest, _live_seconds)
     cost = sum(_number(verdict, "usd") for verdict in live)
     unpriced = int(sum(_number(verdict, "unpriced") for verdict in live))
     if cost or unpriced:
         more = ", and {} without a known price".format(_plural(unpriced, "answer")) if unpriced else ""
         lines.append(f"cost: ${cost:.4f}{more}")
     return lines
+
+
+def _live_seconds(verdict: dict[str, Any]) -> str:
+    seconds = f"{_number(verdict, 'live_seconds'):.1f} s"
+    explained = [miss for miss in _rows(verdict, "misses") if miss.get("pointer")]
+    return f"{seconds}, {_explained(explained[0])}" if explained else seconds
 
 
 def _went_live(verdict: dict[str, Any]) -> bool:

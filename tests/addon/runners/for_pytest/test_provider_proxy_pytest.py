@@ -117,7 +117,7 @@ def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> Non
     done = run(stand_in, tmp_path)
     assert done.returncode == 0, done.stdout
     assert [line for line in done.stdout.splitlines() if "provider-proxy" in line] == [
-        "provider-proxy: 8 tests asked, 18 answers replayed"
+        "provider-proxy: 5 tests asked, 18 answers replayed"
     ]
     first, second = "test_a.py::test_first", "test_a.py::test_second[same]"
     expected = {
