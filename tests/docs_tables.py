@@ -30,6 +30,7 @@ def tables() -> dict[str, str]:
         "response-headers": _response_headers(),
         "never-cached": _never_cached(),
         "commands": _commands(),
+        "action-inputs": _action_inputs(),
         "rooms": _rooms(),
         "imports": _imports(),
     }
@@ -144,6 +145,18 @@ def _commands() -> str:
         first = (command.help or "").strip().split("\n\n")[0]
         rows.append((f"`{name}`", " ".join(first.split())))
     return _table(("command", "does"), *rows)
+
+
+def _action_inputs() -> str:
+    import yaml
+
+    action = ROOT / ".github" / "actions" / "provider-proxy" / "action.yml"
+    inputs = yaml.safe_load(action.read_text(encoding="utf-8"))["inputs"]
+    rows = [
+        (f"`{name}`", f"`{item['default']}`" if item.get("default") else "-", item["description"])
+        for name, item in inputs.items()
+    ]
+    return _table(("input", "default", "meaning"), *rows)
 
 
 def _measured() -> dict[str, str]:

@@ -20,6 +20,7 @@ from tests import docs_tables
 
 ROOT = docs_tables.ROOT
 PAGES = docs_tables.PAGES
+GITLAB = ROOT / ".gitlab" / "provider-proxy.yml"
 WRAPPER_WORDS = {"web", "extras", "wheels"}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
@@ -183,9 +184,9 @@ def test_yaml_examples_parse(page: Path, code: str) -> None:
 
 def test_pytest_leaves_the_checked_out_tool_alone(tmp_path: Path) -> None:
     """In the CI examples, a bare `pytest` collects the suite's tests and none of the tool's."""
-    everything = "".join(text for _, text in texts())
-    folders = re.findall(r"provider-proxy, path: (\S+) }|provider-proxy\.git\" (\S+)", everything)
-    assert len(folders) >= 3
+    everything = "".join(text for _, text in texts()) + GITLAB.read_text(encoding="utf-8")
+    folders = re.findall(r"provider-proxy, path: (\S+) }|\.git\" (\S+)", everything)
+    assert len(folders) >= 2
     for folder in [name for pair in folders for name in pair if name]:
         theirs = tmp_path / folder / "tests" / "test_tool.py"
         theirs.parent.mkdir(parents=True, exist_ok=True)
@@ -204,13 +205,19 @@ def test_a_merge_queue_replays_from_a_bucket() -> None:
 
 
 def test_a_proxy_that_does_not_start_ends_the_gitlab_job(tmp_path: Path) -> None:
-    """The GitLab example does not reach its tests without a proxy: they would go live."""
+    """A job by the GitLab template does not reach its tests without a proxy: they would go live."""
     (example,) = re.findall(r"# \.gitlab-ci\.yml\n.*?```", CI, re.DOTALL)
-    script = yaml.safe_load(example.removesuffix("```"))["test"]["script"]
+    job = yaml.safe_load(example.removesuffix("```"))
+    assert f"/{GITLAB.relative_to(ROOT)}" == job["include"][0]["file"]
+    declared, template = yaml.safe_load_all(GITLAB.read_text(encoding="utf-8"))
+    assert job["include"][0]["inputs"].keys() <= declared["spec"]["inputs"].keys()
+    script = template[job["test"]["extends"]]["before_script"] + job["test"]["script"]
+    assert template[job["test"]["extends"]]["after_script"] == ["./.tools/provider-proxy/run-proxy.sh stop"]
     wrapper = tmp_path / ".tools" / "provider-proxy" / "run-proxy.sh"
     wrapper.parent.mkdir(parents=True)
     wrapper.write_text("#!/bin/sh\nexit 2\n")
     wrapper.chmod(0o755)
+    script = [line.replace("$[[ inputs.options ]]", "--require-traffic") for line in script]
     lines = [line.replace("pytest", "echo went live") for line in script if "git clone" not in line]
     assert "echo went live" in lines
     # GitLab's runner starts bash with these options.

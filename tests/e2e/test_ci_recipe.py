@@ -15,6 +15,7 @@ import yaml
 
 from tests.e2e.command import COMMAND
 from tests.e2e.conftest import ROOT
+from tests.e2e.github import pairs_in
 from tests.e2e.upstream import Upstream
 
 CLIENT = """
@@ -57,7 +58,7 @@ class Runner:
         said, passed = "", True
         for step in _steps():
             if _applies(step.get("if", ""), event, passed):
-                done = self._step(step["run"], env | _github_env(github), machine)
+                done = self._step(step["run"], env | pairs_in(github), machine)
                 said += done.stdout + done.stderr
                 passed = passed and done.returncode == 0
         return passed, said
@@ -71,25 +72,6 @@ class Runner:
         return subprocess.run(
             ["bash", "-e", "-c", script], env=env, cwd=machine, capture_output=True, text=True, timeout=120
         )
-
-
-def _github_env(path: Path) -> dict[str, str]:
-    """`NAME=value` lines and `NAME<<END` blocks, as GitHub reads them."""
-    found: dict[str, str] = {}
-    lines = iter(path.read_text().splitlines())
-    for line in lines:
-        name, equals, value = line.partition("=")
-        if "<<" in line and ("=" not in line or line.index("<<") < line.index("=")):
-            name, _, end = line.partition("<<")
-            block = []
-            for more in lines:
-                if more == end:
-                    break
-                block.append(more)
-            found[name] = "\n".join(block)
-        elif equals:
-            found[name] = value
-    return found
 
 
 def _workflow() -> dict[str, Any]:

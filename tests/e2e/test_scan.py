@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import yaml
 
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from tests.e2e.clients import session
-from tests.e2e.command import provider_proxy
-from tests.e2e.conftest import Proxy
+from tests.e2e.command import COMMAND, provider_proxy
+from tests.e2e.conftest import ROOT, Proxy
 from tests.e2e.upstream import Upstream
 
 KEY = "sk-proj-" + "Ab1" * 40
@@ -64,3 +69,16 @@ def test_exports_are_scanned_by_the_same_rules(environ: dict[str, str], tmp_path
     assert [kind for kind, _, _ in found[0]] == ["access-token", "header", "signed-url", "sk-key", "sk-key"]
     (tmp_path / "cut.ppack").write_bytes((tmp_path / "all.ppack").read_bytes()[:-9])
     assert provider_proxy("scan", "cut.ppack", environ=environ, folder=tmp_path).returncode == 1
+
+
+def test_the_hook_of_pre_commit(environ: dict[str, str], tmp_path: Path) -> None:
+    """It is run on exports, packs, cassettes and HAR files alone, and fails if one of them has a secret."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    names = ["recordings/a b.json", "x.ppack", "tests/cassettes/a.yaml", "a.har", "main.py", "README.md"]
+    assert [name for name in names if re.search(hook["files"], name)] == names[:4]
+    (tmp_path / "clean.json").write_text("{}")
+    (tmp_path / "a secret.yaml").write_text(f"key: {KEY}")
+    command = [*COMMAND, *shlex.split(hook["entry"])[1:]]
+    for files, status in ((["clean.json"], 0), (["clean.json", "a secret.yaml"], 1)):
+        done = subprocess.run([*command, *files], env=environ, cwd=tmp_path, capture_output=True, timeout=120)
+        assert done.returncode == status
