@@ -180,6 +180,7 @@ def test_red_then_green(runner: Runner) -> None:
 
 def test_gates_receipt_and_bucket(runner: Runner) -> None:
     """A gate fails the job at its end, and nothing of it is kept; a bucket takes the place of GitHub's cache."""
+    (runner.folder / "bucket").mkdir()
     bucket = (runner.folder / "bucket").as_uri()
     passed, log = runner.job(more={"remote": bucket, "max-misses": "0", "receipt": "a receipt.lock"})
     assert not passed
