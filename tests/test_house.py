@@ -83,7 +83,6 @@ WITHOUT_A_TEST_OF_ITS_NAME = {
     "addon/script.py": "two lines that stock mitmproxy runs (tests/e2e)",
     "addon/cli/sample_provider.py": "the provider of `demo`, which tests/e2e runs",
     "addon/messages.py": "records without behaviour",
-    "addon/host/log.py": "the e2e tests read what it prints",
     "cache_store/conformance/report.py": "tested with the entries and fixtures that it reports on",
     "addon/exchange/decisions.py": "records without behaviour",
     "cache_store/store.py": "a protocol and a record without behaviour",

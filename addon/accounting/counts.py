@@ -81,12 +81,16 @@ class Missed:
 
 @dataclass(slots=True)
 class NotKept:
-    """A request whose answers, `times` of them, were not stored: its method, host and path, why, what to do."""
+    """A request whose answers, `times` of them, were not stored: its method, host and path, why, what to do.
+
+    `test` is the last one that sent it, '' if it is not known.
+    """
 
     place: str
     why: str
     advice: str
     times: int = 1
+    test: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -182,14 +186,14 @@ class RunCounts:
         else:
             self.unexplained += 1
 
-    def not_kept(self, key: str, place: str, why: str, advice: str, times: int = 1) -> None:
+    def not_kept(self, key: str, place: str, why: str, advice: str, times: int = 1, test: str = "") -> None:
         """Note that an answer to `key` was not stored."""
         before = self.refused_answers.get(key)
         if before is not None:
             times += before.times
         elif len(self.refused_answers) >= _MOST_NOT_KEPT:
             return
-        self.refused_answers[key] = NotKept(place, why, advice, times)
+        self.refused_answers[key] = NotKept(place, why, advice, times, test)
 
     def kept(self, key: str) -> None:
         """Forget earlier answers to `key`: one has been stored."""

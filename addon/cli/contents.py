@@ -47,7 +47,7 @@ def ls(*, sort: str | None, refused: bool, as_json: bool, cache_dir: str | None,
     """List the entries: key, age, size, model and the first words of the question.
 
     In a pipe, each entry is one line of tab-separated fields: key, time, status, bytes, method, host, path, model,
-    question. With --refused: key, time, reason, method, host, path, model, advice.
+    question. With --refused: key, time, reason, method, host, path, model, advice, test.
     """
     wanted, now = Filter(**filters), time.time()
     if refused:

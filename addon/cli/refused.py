@@ -36,6 +36,7 @@ def list_refused(folder: Path | None, wanted: Filter, now: float, *, as_json: bo
                     "reason": str(item.reason),
                     "status": item.status or None,
                     "advice": item.advice,
+                    "test": item.test,
                 }
                 for key, item in found.items()
             ]
@@ -44,7 +45,7 @@ def list_refused(folder: Path | None, wanted: Filter, now: float, *, as_json: bo
     if sys.stdout.isatty():
         for key, item in found.items():
             say(f"{short_key(key)}  {item.place}")
-            say(f"  {item.why}; {item.advice}")
+            say(f"  {item.why}; {item.advice}" + (f" (asked by {item.test})" if item.test else ""))
     else:
         print_fields(
             (
@@ -53,6 +54,7 @@ def list_refused(folder: Path | None, wanted: Filter, now: float, *, as_json: bo
                 item.why,
                 *(item.label.get(name, "") for name in ("method", "host", "path", "model")),
                 item.advice,
+                item.test,
             )
             for key, item in found.items()
         )

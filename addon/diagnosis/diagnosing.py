@@ -30,6 +30,7 @@ from cache_store.nearest.sketch import Sketch, question_of, sketch
 __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved"]
 
 _CANDIDATES = 5
+_CANDIDATES_BESIDE_OWN = 20
 _SHORT_KEY = 12
 _NAMED = 3  # further differences that the line names
 _PLACE = 200
@@ -121,29 +122,33 @@ def diagnose(
     store: Candidates,
     rerecord: str = RERECORD,
     since: float = math.inf,
+    own: str = "",
     secret_in: Callable[[bytes], str | None] = lambda _: None,
 ) -> Diagnosis:
     """Explain why the request under `key`, whose redacted form is `request_json`, has no entry.
 
     `rerecord` is the command or setting that records it, '' if this run records it anyway. An entry under `key`
-    that was recorded at `since` (Unix seconds) or later is this request's own answer and is passed over.
+    that was recorded at `since` (Unix seconds) or later is this request's own answer and is passed over; so are all
+    entries of the run `own`.
     `secret_in` returns the kind of a credential found in some bytes, or None; if either request holds one, none
-    of its text is shown. Reads the heads of at most six entries. Raises StoreError if the store cannot be read.
+    of its text is shown. Reads the heads of a few entries. Raises StoreError if the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = _place(label)
     new = parse_saved(request_json)
     near: list[_Near] = []
     saved, unsaved, answered = 0, 0, False
-    for candidate in store.nearest(wanted, _CANDIDATES if since == math.inf else _CANDIDATES + 1):
+    most = _CANDIDATES if since == math.inf else _CANDIDATES + 1
+    for candidate in store.nearest(wanted, _CANDIDATES_BESIDE_OWN if own else most):
         try:
             entry = store.head(candidate)
         except EntryError:
             continue
         if entry is None:
             continue
-        if entry.key == key and entry.recorded_at >= since:
-            answered = True
+        is_answer = entry.key == key and entry.recorded_at >= since
+        if is_answer or (own and entry.run == own):
+            answered = answered or is_answer
             continue
         old = parse_saved(entry.request_json)
         if old is None or new is None:

@@ -293,7 +293,11 @@ class Answering:
             if forward.mode.serves is not Serves.NOTHING:
                 assert forward.identity is not None
                 self.explaining.start_soon(
-                    forward.key, forward.identity, stored=forward.mode.stores, verdict=forward.verdict
+                    forward.key,
+                    forward.identity,
+                    stored=forward.mode.stores,
+                    serves_own=forward.mode.serves is Serves.ANY,
+                    verdict=forward.verdict,
                 )
             elif forward.verdict is not None:
                 forward.verdict.miss(forward.key)

@@ -50,6 +50,8 @@ class Explaining:
         """Why the last answer to a key was not stored, and what to do; '' if that is not known."""
         self.latest_aside: Callable[[str], Aside | None] = lambda _: None
         """The latest recording under a key that was set aside."""
+        self.had_entries = True
+        """Whether the cache had entries when the run began."""
         self.keeps_question = True
         """Whether the report, which is saved, may show what a missed request asked."""
         self._folding = Folding()
@@ -59,19 +61,31 @@ class Explaining:
         self._soon: dict[asyncio.TimerHandle, tuple[Callable[[], object], Verdict | None]] = {}
 
     def start_soon(
-        self, key: str, identity: Identity, *, stored: bool, verdict: Verdict | None = None
+        self,
+        key: str,
+        identity: Identity,
+        *,
+        stored: bool,
+        serves_own: bool = True,
+        verdict: Verdict | None = None,
     ) -> None:
-        """Explain the miss of `key`, which is forwarded, a little later; `stored`: its answer may be stored.
+        """Explain the miss of `key`, which is forwarded, a little later.
 
+        `stored`: its answer may be stored. `serves_own`: entries of this run may be served, so they are compared.
         `verdict` is that of its test.
         """
-        since = time.time()
         explained = verdict.miss(key) if verdict is not None else None
+        if not self.had_entries and not serves_own:
+            if explained is not None:
+                explained("nothing was recorded before this run", "", folded=False)
+            return
+        since = time.time()
 
         def start() -> None:
             self._soon.pop(handle, None)
             rerecord = "" if stored else self._rerecord
-            self.start(key, identity, since=since, rerecord=rerecord, explained=explained)
+            own = "" if serves_own else self._counts.run
+            self.start(key, identity, since=since, own=own, rerecord=rerecord, explained=explained)
 
         handle = asyncio.get_running_loop().call_later(_SOON_SECONDS, start)
         self._soon[handle] = start, verdict
@@ -82,14 +96,16 @@ class Explaining:
         identity: Identity,
         level: int = logging.INFO,
         since: float = math.inf,
+        own: str = "",
         rerecord: str | None = None,
         explained: Explained | None = None,
+        test: str = "",
     ) -> Future[Diagnosis | None] | None:
         """Begin to explain the miss of `key`, and log it at `level`.
 
-        None if too many are waiting, or the run has ended. Entries recorded at `since` (Unix seconds) or later are
-        ignored: one of them is the request's own answer. `rerecord` replaces the run's own advice. `explained` is
-        called with the explanation for the test.
+        None if too many are waiting, or the run has ended. An entry under `key` that was recorded at `since` (Unix
+        seconds) or later is the request's own answer and ignored, and so are all entries of the run `own`.
+        `rerecord` replaces the run's own advice. `explained` is called with the explanation for `test`.
         """
         if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
@@ -97,13 +113,14 @@ class Explaining:
         self._waiting += 1
         rerecord = self._rerecord if rerecord is None else rerecord
         return self._thread.submit(
-            self._explain, key, identity, self._store, level, since, rerecord, explained
+            self._explain, key, identity, self._store, level, since, own, rerecord, explained, test
         )
 
     async def explain(self, key: str, identity: Identity, verdict: Verdict | None = None) -> Diagnosis | None:
         """Why `key`, which is not forwarded, missed; None if that takes longer than _EXPLAIN_SECONDS."""
         explained = verdict.miss(key) if verdict is not None else None
-        future = self.start(key, identity, logging.WARNING, explained=explained)
+        test = verdict.test if verdict is not None else ""
+        future = self.start(key, identity, logging.WARNING, explained=explained, test=test)
         if future is None:
             return None
         waiting = asyncio.wrap_future(future)
@@ -139,12 +156,14 @@ class Explaining:
         store: Candidates,
         level: int,
         since: float,
+        own: str,
         rerecord: str,
         explained: Explained | None,
+        test: str,
     ) -> Diagnosis | None:
         try:
             diagnosis = diagnose(
-                key, identity.request_json, identity.label, store, rerecord, since, self._taint.found_in
+                key, identity.request_json, identity.label, store, rerecord, since, own, self._taint.found_in
             )
             if note := self.refused_line(key) or self._aside_line(key):
                 diagnosis = Diagnosis(key, diagnosis.place, note=note)
@@ -166,7 +185,7 @@ class Explaining:
         finally:
             self._waiting -= 1
         if diagnosis.nearest and root is None:
-            logger.log(level, "miss: %s; %s", diagnosis.place, diagnosis.line)
+            logger.log(level, "miss: %s; %s", diagnosis.place, diagnosis.line, extra={"test": test})
         return diagnosis
 
     def _aside_line(self, key: str) -> str:

@@ -21,7 +21,7 @@ __all__ = ["Refused", "RefusedAnswers", "read_refused"]
 _NAME = "not-stored.json"
 _MOST = 5000  # keys
 _MAX_FILE = 2**22  # bytes
-_LONGEST = 300  # characters of a label's value
+_LONGEST = 300  # characters of a label's value, or of a test's name
 _LAST_TIME = 1e11  # Unix seconds; later times cannot be shown as a date
 
 
@@ -29,7 +29,8 @@ _LAST_TIME = 1e11  # Unix seconds; later times cannot be shown as a date
 class Refused:
     """An answer that was not stored, at `at` (Unix seconds), and the label of its request.
 
-    `status` is its HTTP status. `allowed`: the setting that stores such answers was on.
+    `status` is its HTTP status. `allowed`: the setting that stores such answers was on. `test` asked for it, if one
+    was known.
     """
 
     reason: NotStored
@@ -37,6 +38,7 @@ class Refused:
     at: float
     label: dict[str, str]
     allowed: bool = False
+    test: str = ""
 
     @property
     def why(self) -> str:
@@ -71,7 +73,14 @@ class RefusedAnswers:
         self._latest: dict[str, Refused | None] = {}  # None for a key whose answer was stored
 
     def note(
-        self, key: str, reason: NotStored | None, status: int, label: dict[str, str], *, allowed: bool = False
+        self,
+        key: str,
+        reason: NotStored | None,
+        status: int,
+        label: dict[str, str],
+        *,
+        allowed: bool = False,
+        test: str = "",
     ) -> Refused | None:
         """Remember what became of the answer to `key`; no reason means that it was stored.
 
@@ -81,7 +90,7 @@ class RefusedAnswers:
         if reason is not None:
             if reason not in IN_THE_ANSWER:
                 return None
-            refused = Refused(reason, status, time.time(), label, allowed)
+            refused = Refused(reason, status, time.time(), label, allowed, test[:_LONGEST])
         self._latest[key] = refused
         return refused
 
@@ -144,6 +153,7 @@ def _refused(value: Any) -> Refused | None:
         _number(value.get("at"), 0, _LAST_TIME),
         {str(name): text[:_LONGEST] for name, text in texts if isinstance(text, str)},
         value.get("allowed") is True,
+        test[:_LONGEST] if isinstance(test := value.get("test"), str) else "",
     )
 
 

@@ -70,6 +70,7 @@ class RunLife:
         coordinator = Coordinator(settings.max_live, settings.max_usd)
         peer = self.peer or local_peer(coordinator, settings, self.counts.spent)
         explaining = Explaining(self.store.candidates, self.counts, peer.taint, self.rerecord)
+        explaining.had_entries = not _is_empty(store)
         answering = Answering(settings, self.store, self.counts, explaining, peer)
         answering.old_entries = old_entries_note(store)
         if answering.old_entries and self.reports:
@@ -110,6 +111,13 @@ class RunLife:
         if done.refused:
             more = f" (and {len(done.refused) - 1} more)" if len(done.refused) > 1 else ""
             raise UsageError(f"PROVIDER_PROXY_IMPORT: {done.refused[0]}{more}")
+
+
+def _is_empty(store: Store) -> bool:
+    try:
+        return next(iter(store.keys()), None) is None
+    except StoreError:
+        return False
 
 
 def _in_words(tiers: dict[str, Any] | None) -> str:

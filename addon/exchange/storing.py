@@ -132,9 +132,10 @@ class Storing:
         if reason is NotStored.SECRET and self._peer.taint.found_in("\n".join(label.values()).encode()):
             label = {"method": "?", "host": label["host"], "path": "?"}
         allowed = reason is not None and is_allowed(reason, status, forward.request.host, self._settings)
-        refused = self.refused.note(forward.key, reason, status, label, allowed=allowed)
+        test = forward.verdict.test if forward.verdict is not None else ""
+        refused = self.refused.note(forward.key, reason, status, label, allowed=allowed, test=test)
         if refused is not None:
-            self._counts.not_kept(forward.key, refused.place, refused.why, refused.advice)
+            self._counts.not_kept(forward.key, refused.place, refused.why, refused.advice, test=test)
         elif reason is None:
             self._counts.kept(forward.key)
 

@@ -8,28 +8,75 @@ import os
 import queue
 import select
 import sys
+import threading
+import time
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
-from addon.printing import printable, printable_lines
+from addon.printing import printable, printable_lines, program
 
-__all__ = ["flush_log", "log_to_stderr"]
+__all__ = ["FewWarnings", "flush_log", "log_to_stderr", "share_warnings"]
 
 _MOST_WAITING = 1000
 _FLUSH_SECONDS = 1.0
 
 
+_MOST_WARNINGS = 20
+_DAY = 24 * 3600  # seconds
+
+
 def log_to_stderr() -> None:
-    """Send warnings and errors of this process to stderr."""
-    logging.basicConfig(level=logging.WARNING, handlers=[_Queue()], force=True)
+    """Send errors of this process, and its first warnings, to stderr."""
+    handler = _Queue()
+    handler.addFilter(FewWarnings(_MOST_WARNINGS))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.addLevelName(logging.WARNING, "warning")
     logging.addLevelName(logging.ERROR, "error")
+
+
+def share_warnings(processes: int) -> None:
+    """Let this process, one of so many of its run, warn as much less."""
+    for handler in logging.getLogger().handlers:
+        for few in handler.filters:
+            if isinstance(few, FewWarnings):
+                few.most = max(1, _MOST_WARNINGS // processes)
 
 
 def flush_log() -> None:
     """Wait until everything logged is written, a second at most, so that it comes before what is printed next."""
     for handler in logging.getLogger().handlers:
         handler.flush()
+
+
+class FewWarnings(logging.Filter):
+    """Lets each warning through once and `most` of them in all, so that a suite that misses is not a wall of text.
+
+    The report has the rest, and the last line says so. One whose record has a `test` comes once for that test. A
+    server that runs for long may warn again every day. Errors always pass.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self._seen: set[str] = set()
+        self._since = time.monotonic()
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        if record.levelno != logging.WARNING:
+            return True
+        about = getattr(record, "test", "") or record.getMessage()
+        with self._lock:
+            if time.monotonic() - self._since > _DAY:
+                self._seen, self._since = set(), time.monotonic()
+            if about in self._seen or len(self._seen) >= self.most:
+                return False
+            self._seen.add(about)
+            if len(self._seen) == self.most:
+                record.msg = f"there are more warnings; `{program()} report` shows what they are about"
+                record.args = ()
+        return True
 
 
 class _OneLine(logging.Formatter):

@@ -28,7 +28,7 @@ from addon.judging.stream_events import parse_json
 from addon.judging.streams import error_at_end, judge_events
 from cache_store.answers.abridged import abridged_json
 from cache_store.answers.media import Kind, essence_of, kind_of
-from cache_store.entry import Headers
+from cache_store.entry import Headers, header_value
 
 __all__ = ["Answer", "Judgement", "judge"]
 
@@ -166,8 +166,15 @@ def _empty_problem(answer: Answer, method: str, endpoint: Endpoint | None) -> No
         return NotStored.CUT_OFF
     if endpoint is Endpoint.GENERATION or _is_question(answer, endpoint):
         return NotStored.EMPTY
-    is_whole = answer.status == 204 or method in _MAY_BE_EMPTY or endpoint is Endpoint.ACTION
+    is_file = endpoint is Endpoint.READ and method == "GET" and _declares_no_body(answer.headers)
+    is_whole = answer.status == 204 or method in _MAY_BE_EMPTY or endpoint is Endpoint.ACTION or is_file
     return None if is_whole else NotStored.EMPTY
+
+
+def _declares_no_body(headers: Headers) -> bool:
+    """Whether the end of an empty body is told from a connection that broke (RFC 9112, 6.3)."""
+    coding = header_value(headers, b"transfer-encoding").lower()
+    return header_value(headers, b"content-length") == "0" or coding.endswith("chunked")
 
 
 def _judge_body(case: _Case) -> _Verdict:

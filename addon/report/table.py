@@ -63,7 +63,7 @@ def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
 
 def _miss_lines(run: dict[str, Any]) -> list[str]:
     """The misses that have a nearest entry, after one line for each cause of all the others."""
-    explained = [miss for miss in run["missed"] if miss["nearest"]]
+    explained = [miss for miss in run["missed"] if miss["nearest"] and not _is_own(miss, run)]
     lines = _nothing_near(run)
     for miss in explained[:_MISSES]:
         asked = f" “{miss['question']}”" if miss["question"] else ""
@@ -72,6 +72,11 @@ def _miss_lines(run: dict[str, Any]) -> list[str]:
     if len(explained) > _MISSES:
         lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: {program()} report")
     return lines
+
+
+def _is_own(miss: dict[str, Any], run: dict[str, Any]) -> bool:
+    """Whether the nearest entry is one that this run recorded: a first recording has nothing to compare with."""
+    return bool(run["mode"] != Mode.REQUIRE_HIT and (miss["recorded_at"] or 0) >= run["started_at"])
 
 
 def _nothing_near(run: dict[str, Any]) -> list[str]:

@@ -65,11 +65,11 @@ def _times(counted: dict[str, int]) -> str:
 
 
 def advice_lines(run: dict[str, Any]) -> list[str]:
-    """For each reason why answers were not stored: what to do, and the first requests that it concerns."""
+    """For each reason why answers were not stored: what to do, and the first tests or requests that it concerns."""
     places: dict[tuple[str, str], Counter[str]] = {}
     for refused in run["refused_answers"]:
         counted = places.setdefault((refused["why"], refused["advice"]), Counter())
-        counted[refused["place"]] += refused["times"]
+        counted[refused["test"] or refused["place"]] += refused["times"]
     lines = []
     for (why, advice), counted in sorted(places.items()):
         names = [name for name, _ in counted.most_common()]

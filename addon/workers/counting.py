@@ -38,7 +38,7 @@ def _totals_of(counts: RunCounts) -> dict[str, Any]:
         "hosts": hosts_of(counts),
         "missed": [[key, m.why, m.line, m.times, m.follows] for key, m in list(counts.missed.items())],
         "refused_answers": [
-            [key, item.place, item.why, item.advice, item.times]
+            [key, item.place, item.why, item.advice, item.times, item.test]
             for key, item in list(counts.refused_answers.items())
         ],
         "second_tier": counts.second_tier,

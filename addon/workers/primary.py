@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from addon.exchange.coordination import local_peer
 from addon.exchange.coordinator import Coordinator
+from addon.host.log import share_warnings
 from addon.mitm.core.listening import OPTIONS, Listening
 from addon.settings.settings import Settings
 from addon.workers.pool import Pool
@@ -35,8 +36,10 @@ class Primary:
         self._host = settings.listen_host
         self._port = settings.listen_port
         self._listening = Listening()
+        self._processes = host_options.workers
+        share_warnings(self._processes)
         self._pool = Pool(
-            host_options.workers - 1,
+            self._processes - 1,
             self._start_message,
             self._figures,
             coordinator,
@@ -79,4 +82,5 @@ class Primary:
             "run": life.counts.run,
             "stages": life.stages,
             "rerecord": life.rerecord,
+            "processes": self._processes,
         }

@@ -17,7 +17,7 @@ from typing import Any
 from addon.accounting.counts import RunCounts
 from addon.exchange.coordination import Peer
 from addon.host.host import Host
-from addon.host.log import log_to_stderr
+from addon.host.log import log_to_stderr, share_warnings
 from addon.host.options import host_options
 from addon.mitm.core.listening import OPTIONS, Listening
 from addon.mitm.provider_cache import ProviderCache
@@ -151,6 +151,7 @@ async def _work(end: socket.socket) -> None:
     """Serve until the run ends. Raises ChannelClosed if it has ended already."""
     worker = _Worker(*await asyncio.open_unix_connection(sock=end))
     start = await worker.start
+    share_warnings(start["processes"])
     settings = Settings.parse(start["raw"])
     host = Host(host_options(start["raw"], settings, os.environ), worker)
     worker.join(host.cache, settings, start)

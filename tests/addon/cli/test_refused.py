@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     """A cache directory whose last run refused two answers."""
     answers = RefusedAnswers(tmp_path)
     label = {"method": "POST", "host": "api.openai.com", "path": "/v1/\x1b[31mx", "model": "m"}
-    answers.note("pp2-aaaaaaaaaaaa", NotStored.STATUS, 404, label)
+    answers.note("pp2-aaaaaaaaaaaa", NotStored.STATUS, 404, label, test="t::a")
     answers.note(
         "pp2-bbbbbbbbbbbb", NotStored.FAILED, 200, {"method": "GET", "host": "h.example", "path": "/j"}
     )
@@ -40,6 +40,7 @@ def test_each_refused_answer_is_listed_with_what_to_do(folder: Path) -> None:
         "m",
     )
     assert first[7].startswith("set PROVIDER_PROXY_STORE_ERRORS=404 ")
+    assert (first[8:], second[8:]) == (["t::a"], [""])
     assert (second[2], second[5]) == ("failed", "/j")
     assert "2 refused answers" in result.stderr
     listed = json.loads(CliRunner().invoke(ls, ["--refused", "--json", "--cache-dir", str(folder)]).stdout)

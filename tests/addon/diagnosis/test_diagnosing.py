@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,20 +166,28 @@ def test_nothing_recorded() -> None:
 
 
 def test_a_misss_own_answer_explains_nothing() -> None:
-    """An entry that was stored after the request began is neither a candidate nor counted for its host."""
+    """An entry that was stored after the request began is neither a candidate nor counted for its host, and where
+    entries of the run are not served, none of them hides an older one."""
     store = MemoryStore()
     wanted = identity(ask("q"))
-    own = entry(wanted)
-    store.put(own)
+    mine = entry(wanted)
+    store.put(mine)
 
-    def line(since: float) -> str:
-        return diagnose(wanted.key, wanted.request_json, wanted.label, store, since=since).line
+    def line(since: float, own: str = "") -> str:
+        return diagnose(wanted.key, wanted.request_json, wanted.label, store, since=since, own=own).line
 
-    assert "Nothing is recorded for api.openai.com" in line(own.recorded_at)
-    assert "PROVIDER_PROXY_MAX_AGE" in line(own.recorded_at + 1)
+    assert "Nothing is recorded for api.openai.com" in line(mine.recorded_at)
+    assert "PROVIDER_PROXY_MAX_AGE" in line(mine.recorded_at + 1)
     other = identity(ask("r"))
-    store.put(entry(other))
-    assert other.key[:12] in line(own.recorded_at)
+    store.put(replace(entry(other), run="earlier"))
+    assert other.key[:12] in line(mine.recorded_at)
+    store.remove(other.key)
+    for number in range(10):
+        store.put(entry(identity(ask(f"q{number}"))))
+    assert "nearest recorded" in line(mine.recorded_at)
+    assert "nearest recorded" not in line(mine.recorded_at, "r")
+    store.put(replace(entry(other), run="earlier"))
+    assert other.key[:12] in line(mine.recorded_at, "r")
 
 
 def test_equal_requests_say_why_else(explain: Explain) -> None:

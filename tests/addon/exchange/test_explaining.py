@@ -111,6 +111,8 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
     async def story() -> None:
         monkeypatch.setattr(explaining, "_SOON_SECONDS", 0.05)
         found.start_soon("pp1-soon", IDENTITY, stored=True)
+        found.had_entries = False
+        found.start_soon("pp1-nothing-to-compare-with", IDENTITY, stored=True, serves_own=False)
         assert counts.missed == {}
         for _ in range(100):
             await asyncio.sleep(0.02)

@@ -22,7 +22,7 @@ def _note(answers: RefusedAnswers, key: str, reason: NotStored | None, status: i
 def test_a_later_run_says_why_and_what_to_do(tmp_path: Path, reason: NotStored) -> None:
     """The note of one run explains the misses of the next, with every part that `ls --refused` shows."""
     first = RefusedAnswers(tmp_path)
-    noted = first.note("pp2-a", reason, 404, LABEL, allowed=True)
+    noted = first.note("pp2-a", reason, 404, LABEL, allowed=True, test="tests/test_a.py::test_b")
     assert noted is not None
     first.save()
     assert read_refused(tmp_path) == {"pp2-a": noted}

@@ -513,6 +513,20 @@ def test_a_model_never_answers_with_no_content(path):
     assert at(path, b"", media="", status=204, request=request).reason == "empty"
 
 
+@pytest.mark.parametrize(
+    ("declared", "path", "reason"),
+    [
+        ((b"Content-Length", b"0"), "/v1/containers/c/files/f/content", None),
+        ((b"Transfer-Encoding", b"chunked"), "/v1/files/f/content", None),
+        ((b"Connection", b"close"), "/v1/files/f/content", "empty"),
+        ((b"Content-Length", b"0"), "/v1/files/f", "empty"),
+    ],
+)
+def test_an_empty_file_is_stored_where_its_end_was_told(declared, path, reason):
+    """A file may be empty; a broken connection and a state without a body look alike without the length."""
+    assert judge(Answer("GET", path, 200, (declared,), b"")).reason == reason
+
+
 @pytest.mark.parametrize("media", ["application/x-jsonl", "application/octet-stream", "text/plain", ""])
 def test_a_file_of_lines_that_is_cut_in_a_line_is_not_stored(media):
     """A file of JSON lines is known by its type or by its first lines; its last line must be whole."""

@@ -179,6 +179,16 @@ def test_a_miss_is_said_with_what_follows_from_it() -> None:
     ]
 
 
+def test_a_miss_is_not_compared_with_its_own_run() -> None:
+    """In a first recording there is nothing to compare with; what was recorded earlier is named."""
+    counts = _counts("a.example")
+    _missed(counts, "pp1-own-run", recorded_at=counts.started_at + 1)
+    assert "pp1-own-run" not in render_report(counts)
+    _missed(counts, "pp1-earlier", recorded_at=counts.started_at - 1)
+    assert "miss pp1-earlier" in render_report(counts)
+    assert "miss pp1-own-run" in render_report(counts.as_dict() | {"mode": "read-only-require-hit"})
+
+
 def test_a_miss_with_nothing_near_is_not_listed() -> None:
     """A first recording misses everywhere: the count says it all. Where nothing may be sent, it says what to do."""
     counts = _counts("a.example")

@@ -31,11 +31,11 @@ def test_what_was_not_stored_is_said_with_what_to_do() -> None:
     counts.not_kept("pp2-a", "POST h/v1/x", "status 429", "record again", 9)
     for n in range(5):
         counts.not_kept(f"pp2-{n}", f"GET h/v1/{n}", "failed", "set X=in-band")
-    counts.not_kept("pp2-1", "GET h/v1/1", "failed", "set X=in-band")
+    counts.not_kept("pp2-1", "GET h/v1/1", "failed", "set X=in-band", test="tests/test_a.py::test_b")
     hint = "(`provider-proxy ls --refused`)"
     assert side_lines(counts.as_dict()) == [
         "not stored: failed \u00d76, status 429 \u00d79, unreachable \u00d71",
-        f"  failed \u00d76: set X=in-band: GET h/v1/1, GET h/v1/0, GET h/v1/2, and 2 more {hint}",
+        f"  failed \u00d76: set X=in-band: tests/test_a.py::test_b, GET h/v1/0, GET h/v1/2, and 2 more {hint}",
         "  status 429 \u00d79: record again: POST h/v1/x",
     ]
 

@@ -45,7 +45,9 @@ class _Process:
         return frame
 
     def start(self, **raw: str) -> None:
-        self.say(0, "start", [{"raw": raw, "run": "f" * 32, "stages": False, "rerecord": "again"}])
+        self.say(
+            0, "start", [{"raw": raw, "run": "f" * 32, "stages": False, "rerecord": "again", "processes": 2}]
+        )
         self.say(0, "credentials", [[]])
 
     def hang_up(self) -> None:
