@@ -20,6 +20,7 @@
   const STATE = Symbol.for("provider-proxy.tests");
   const TOLD = "_PROVIDER_PROXY_TESTS"; // a process above this one names its own test, which these requests belong to
   const SECONDS = Number(process.env._PROVIDER_PROXY_TESTS_SECONDS) || 0.2;
+  const SECONDS_AT_FIRST = 2;
   const SECONDS_AT_END = Math.max(3, SECONDS);
   const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
   const BASE_URLS = {
@@ -112,6 +113,8 @@
   // -- the control endpoint
 
   function call(method, value, seconds = SECONDS) {
+    // A proxy that has just started may still be loading what it answers with.
+    if (!client.hasAnswered) seconds = Math.max(seconds, SECONDS_AT_FIRST);
     const body = JSON.stringify(value);
     const [, host, port] = /^(.*):(\d+)$/.exec(client.address);
     const headers = { host: client.address, "content-type": "application/json", "content-length": Buffer.byteLength(body) };
@@ -126,6 +129,7 @@
         answer.on("data", (part) => parts.push(part));
         answer.on("error", reject);
         answer.on("end", () => {
+          client.hasAnswered = true;
           const isFine = answer.statusCode < 400 || (method === "DELETE" && answer.statusCode === 404);
           if (isFine) resolve();
           else reject(new Error(`status ${answer.statusCode}: ${Buffer.concat(parts)}`));
@@ -147,7 +151,7 @@
         client.isOff = true;
         const reason = String(error.message).slice(0, 300).replace(/[^\x20-\x7e]/g, "?");
         process.emitWarning(`provider-proxy does not tell tests apart from here on: ${reason}`);
-        for (const { test } of client.open) await call("DELETE", { test }, 1).catch(() => {}); // it may have been late
+        for (const { test } of client.open) await call("DELETE", { test }).catch(() => {}); // it may have been late
       }
     });
     return client.last;

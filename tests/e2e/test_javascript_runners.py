@@ -135,8 +135,7 @@ def test_node_test(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", NODES)
-@pytest.mark.parametrize("pool", ["forks", "threads"])
+@pytest.mark.parametrize(("which", "pool"), [("installed", "forks"), ("24", "threads")])
 def test_vitest(
     which: str, pool: str, upstream: Upstream, environ: dict[str, str], setup_file: str, tmp_path: Path
 ) -> None:
@@ -156,8 +155,7 @@ def test_vitest(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", NODES)
-@pytest.mark.parametrize("options", ["", "--experimental-vm-modules"])
+@pytest.mark.parametrize(("which", "options"), [("installed", ""), ("24", "--experimental-vm-modules")])
 def test_jest(
     which: str, options: str, upstream: Upstream, environ: dict[str, str], setup_file: str, tmp_path: Path
 ) -> None:

@@ -238,7 +238,7 @@ def test_versions_of_pytest(
     write(suite, conftest=CONFTEST + OWN_PLUGIN, test_a=SUITE, test_more=WITH_MORE_PLUGINS)
     environ |= {"PYTHONPATH": f"{packages}:{environ['PYTHONPATH']}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "",
                 "PYTHONWARNINGS": "ignore::DeprecationWarning"}  # fmt: skip
-    command = pytest_command(suite, "-q", "-n", "2", "-k", "asyncio or not trio")
+    command = pytest_command(suite, "-q", "-n", "1", "-k", "asyncio or not trio")
     done = provider_proxy("run", "--mode", "off", "--", *command, environ=environ, folder=suite)
     assert "15 passed, 1 rerun" in done.stdout, done.stdout + done.stderr
     counted = by_test(suite)

@@ -41,9 +41,10 @@ _MARK = (
 _LONGEST_LINE = 400
 _MOST_LINES = 5
 _LARGEST_ANSWER = 16 * 1024 * 1024
+_ENVIRONMENT = pytest.StashKey["_Environment"]()
 
 
-# -- hooks of the module: they decide whether this process tells the proxy abou
+# -- hooks of the module: whether this process tells the proxy its tests ------
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -92,9 +93,6 @@ def _start(config: pytest.Config) -> None:
 
 
 # -- the environment ----------------------------------------------------------
-
-
-_ENVIRONMENT = pytest.StashKey["_Environment"]()
 
 
 class _Proxy:
@@ -209,6 +207,7 @@ class _Control:
         self._proxy = proxy
         self._socket_class = socket.socket  # pytest-socket replaces it while a test runs
         self._socket: Any = None
+        self._has_answered = False
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._seconds = float(os.environ.get(_SECONDS) or 0.2)
@@ -229,9 +228,11 @@ class _Control:
         body = b"" if value is None else json.dumps(value).encode()
         head = "{} {} HTTP/1.1\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n"
         sent = head.format(method, path, self._head, len(body)).encode() + body
-        until = time.monotonic() + max(seconds, self._seconds)
+        # A proxy that has just started may still be loading what it answers with.
+        until = time.monotonic() + max(seconds, self._seconds, 0.0 if self._has_answered else 2.0)
         with self._lock:
             status, answer = self._exchange(sent, until)
+        self._has_answered = True
         if status >= 400:
             raise _Refused(status, answer)
         return json.loads(answer.decode("utf-8", "replace")) if answer else None
@@ -249,10 +250,10 @@ class _Control:
         fresh = self._socket is None
         try:
             return self._send(sent, until)
-        except (ConnectionError, EOFError):
+        except ConnectionError:
             self.close()
             if fresh:
-                raise ConnectionError("the connection was closed") from None
+                raise
         except BaseException:
             self.close()  # an answer that comes late must not be taken for the next one
             raise
@@ -274,6 +275,8 @@ class _Control:
         received = bytearray()
         while (end := received.find(b"\r\n\r\n")) < 0:
             self._receive(received, until)
+            if len(received) > _LARGEST_ANSWER:
+                raise ValueError("an answer without an end")
         lines = bytes(received[:end]).decode("latin-1").split("\r\n")
         status = int(lines[0].split(" ")[1])
         fields = dict(line.lower().replace(" ", "").split(":", 1) for line in lines[1:] if ":" in line)
@@ -290,7 +293,7 @@ class _Control:
         self._wait(until)
         part = self._socket.recv(65536)
         if not part:
-            raise EOFError
+            raise ConnectionError("the proxy has closed the connection")
         received += part
 
     def _wait(self, until: float) -> None:
@@ -378,7 +381,7 @@ class _Tests:
         self._environment.name_no_client()
         with contextlib.suppress(_Refused, OSError, ValueError, LookupError):
             # The call that came too late may have been obeyed.
-            self._control.call("DELETE", self._path, seconds=1.0)
+            self._control.call("DELETE", self._path)
         self._control.close()
         _warn(self._config, f"provider-proxy does not tell tests apart from here on: {_line(error)}")
 
@@ -482,6 +485,8 @@ class _Tests:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say which tests went live, which missed, which took longest and what they cost."""
+        if self._config.option.collectonly:
+            return
         lines = _summary(list(self._verdicts.values()))
         if len(lines) > 1:
             terminalreporter.section("provider-proxy")
@@ -514,21 +519,19 @@ def _mark_values(item: pytest.Item) -> dict[str, Any]:
     """The arguments of the mark; those that are nearer to the test win."""
     values: dict[str, Any] = {}
     for mark in item.iter_markers("provider_proxy"):
-        unknown = sorted(set(mark.kwargs) - {"mode", "allow_misses", "repeat"})
-        if mark.args or unknown:
-            given = unknown[0] if unknown else repr(mark.args[0])
-            pytest.fail(
-                f"provider_proxy: {given} is not an argument of this mark; use mode=, allow_misses= or repeat=",
-                pytrace=False,
-            )
         values = {**mark.kwargs, **values}
     return values
 
 
 def _wishes(item: pytest.Item) -> dict[str, Any]:
-    return {
-        name: str(value) for name, value in _mark_values(item).items() if name != "allow_misses" and value
-    }
+    """What the mark asks of the proxy. Fails the test if the mark has an argument that is not known."""
+    known = ("mode", "allow_misses", "repeat")
+    for mark in item.iter_markers("provider_proxy"):
+        for unknown in [*map(repr, mark.args), *(name for name in mark.kwargs if name not in known)]:
+            message = f"provider_proxy: {unknown} is not an argument of this mark"
+            pytest.fail(f"{message}; use mode=, allow_misses= or repeat=", pytrace=False)
+    values = _mark_values(item)
+    return {name: str(values[name]) for name in ("mode", "repeat") if values.get(name)}
 
 
 def _warn(config: pytest.Config, text: str) -> None:
@@ -620,7 +623,7 @@ def _summary(verdicts: list[dict[str, Any]]) -> list[str]:
         return ["provider-proxy: no test asked a provider"]
     live = [verdict for verdict in asked if _went_live(verdict)]
     # A miss that was forwarded is among those that went live.
-    missed = [verdict for verdict in asked if _misses(verdict) > _number(verdict, "live")]
+    missed = [one for one in asked if _missed(one) and _misses(one) > _number(one, "live")]
     hits = int(sum(_number(verdict, "hits") for verdict in asked))
     tests = len({verdict["test"] for verdict in asked if not _is_scope(verdict)})
     if not live and not missed:
@@ -634,8 +637,9 @@ def _summary(verdicts: list[dict[str, Any]]) -> list[str]:
     cost = sum(_number(verdict, "usd") for verdict in live)
     unpriced = int(sum(_number(verdict, "unpriced") for verdict in live))
     if cost or unpriced:
-        more = ", and {} without a known price".format(_plural(unpriced, "answer")) if unpriced else ""
-        lines.append(f"cost: ${cost:.4f}{more}")
+        shown = [f"${cost:.4f}"] if cost else []
+        shown += ["unknown for {}".format(_plural(unpriced, "answer"))] if unpriced else []
+        lines.append("cost: " + ", ".join(shown))
     return lines
 
 

@@ -20,11 +20,15 @@ def ask(words):
         return answer.read()
 """
 
+SILENT, BABBLING = -1, -2
 type Refuse = Callable[[str, dict[str, Any]], int]
 
 
 class StandIn:
-    """What was said, in its order: `("PUT", client, test)`, `("DELETE", …)`, `("ASK", user, words)`."""
+    """What was said, in its order: `("PUT", client, test)`, `("DELETE", …)`, `("ASK", user, words)`.
+
+    `answers` may give another status, SILENT for no answer, or BABBLING for one that is not HTTP.
+    """
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str, str]] = []
@@ -32,6 +36,7 @@ class StandIn:
         self.mode = "read-only-require-hit"
         self.answers: Refuse = lambda method, value: 0
         self.address = ""
+        self.ended = threading.Event()
         self._open: dict[str, list[str]] = {}
         self._verdicts: dict[tuple[str, str, int], dict[str, Any]] = {}
         self._attempts: dict[tuple[str, str], int] = {}
@@ -121,6 +126,14 @@ def standing_in() -> Iterator[StandIn]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             status, value = stand_in.handle(self.command, self.path, self.headers.get("x-user", ""), body)
+            if status == SILENT:
+                stand_in.ended.wait(60)
+                self.close_connection = True
+                return
+            if status == BABBLING:
+                self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+                self.close_connection = True
+                return
             content = b"" if value is None else json.dumps(value).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))
@@ -139,6 +152,7 @@ def standing_in() -> Iterator[StandIn]:
     try:
         yield stand_in
     finally:
+        stand_in.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -13,7 +13,7 @@ import pytest
 
 from addon.environment.client_env import apply
 from addon.environment.pytest_env import pytest_environment
-from tests.addon.runners.for_pytest.stand_in import SUITE_CLIENT, StandIn, standing_in
+from tests.addon.runners.for_pytest.stand_in import BABBLING, SILENT, SUITE_CLIENT, StandIn, standing_in
 
 
 @pytest.fixture
@@ -224,16 +224,20 @@ def test_the_summary_of_live_tests(stand_in: StandIn, tmp_path: Path) -> None:
     ]
     quiet = run(stand_in, tmp_path, "-k", "nothing")
     assert "provider-proxy: no test asked a provider\n" in quiet.stdout
+    assert "provider-proxy" not in run(stand_in, tmp_path, "--collect-only").stdout
 
 
-@pytest.mark.parametrize("way", ["refused", "missing", "dead", "silent"])
+@pytest.mark.parametrize("way", ["refused", "missing", "dead", "silent", "another server"])
 def test_trouble_is_one_warning(stand_in: StandIn, tmp_path: Path, way: str) -> None:
     """The suite goes on, even if it makes errors of warnings, and the plugin asks no more."""
     variables = {}
     if way == "dead":
         variables = {"_PROVIDER_PROXY_OUTER": "127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
     elif way == "silent":
-        variables = {"_PROVIDER_PROXY_TESTS_SECONDS": "0.00001"}
+        stand_in.answers = lambda *_: SILENT
+        variables = {"_PROVIDER_PROXY_TESTS_SECONDS": "0.2"}
+    elif way == "another server":
+        stand_in.answers = lambda *_: BABBLING
     else:
         stand_in.answers = lambda method, _: (404 if way == "missing" else 503) if method == "PUT" else 0
     (tmp_path / "test_a.py").write_text(
