@@ -21,6 +21,7 @@ from addon.diagnosis.kinds import Kind
 from addon.diagnosis.likeness import NEAR, likeness, shared_turns
 from addon.diagnosis.remedies import RERECORD, remedy
 from addon.diagnosis.shortening import shortened
+from addon.diagnosis.volatile_rule import covering_rule
 from addon.printing import program
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
@@ -204,6 +205,12 @@ def diagnose_saved(entry: Entry, other: Entry) -> Diagnosis:
     return _compared(other.key, place, entry, old, new, Sketch("", ""), "")
 
 
+def _remedy(places: list[Difference], old: dict[str, Any], new: dict[str, Any], rerecord: str) -> str:
+    first, *others = places
+    rule = "" if others else covering_rule(first, old, new)
+    return remedy(first, rerecord, tuple(others), rule)
+
+
 _NOT_SHOWN = (
     "The text of this request, or of the nearest one, contains a credential that this run has seen ({}), so "
     "neither is shown, and an answer is not stored. Use a made-up value in the request"
@@ -241,7 +248,7 @@ def _compared(
         more=len(found) >= MOST,
         shared=shared_messages(old, new),
         note=note,
-        remedy=remedy(places[0], rerecord, tuple(places[1:])) if places else "",
+        remedy=_remedy(places, old, new, rerecord) if places else "",
         wanted=wanted,
     )
 

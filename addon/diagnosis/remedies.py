@@ -6,6 +6,7 @@ import re
 
 from addon.diagnosis.differences import Difference, pattern_of
 from addon.diagnosis.kinds import Kind
+from addon.printing import program
 
 __all__ = ["RERECORD", "remedy"]
 
@@ -50,11 +51,14 @@ _CALL_NAMES = re.compile(
 )
 
 
-def remedy(difference: Difference, rerecord: str = RERECORD, others: tuple[Difference, ...] = ()) -> str:
+def remedy(
+    difference: Difference, rerecord: str = RERECORD, others: tuple[Difference, ...] = (), rule: str = ""
+) -> str:
     """What to do about `difference`; '' if there is nothing to do.
 
     `rerecord` says how to record what is missing; it is '' if this run records it. `others` are the other places in
-    which the two requests differ: a setting that fits several of them names them all.
+    which the two requests differ: a setting that fits several of them names them all. `rule` is the volatile
+    setting or rule that covers the difference.
     """
     kind = difference.kind
     if kind in (Kind.TOOL_CALL_ID, Kind.ANSWER_ID):
@@ -65,7 +69,10 @@ def remedy(difference: Difference, rerecord: str = RERECORD, others: tuple[Diffe
         return _or(f"{_MEANT[kind]}, record it", rerecord)
     ignore = _setting_that_ignores(difference, others)
     if kind in _STILL:
-        return _STILL[kind] + (f", or set {ignore}" if ignore else "") + _or(", or record it again", rerecord)
+        setting = ignore or (rule and f"{rule} and run `{program()} rekey`")
+        return (
+            _STILL[kind] + (f", or set {setting}" if setting else "") + _or(", or record it again", rerecord)
+        )
     if not rerecord:
         return f"If it does not matter, leave it out with {ignore}" if ignore else ""
     leave_out = f", or leave it out with {ignore}" if ignore else ""

@@ -45,6 +45,16 @@ def test_what_varies_may_be_ignored(place: str, setting: str) -> None:
     IdentityRules.parse(**{name.lower(): value})
 
 
+def test_a_rule_is_named_with_the_command_that_brings_recordings_along() -> None:
+    """Unless a setting leaves the place out anyway."""
+    uuid = Difference("/messages/0/content", Kind.UUID, "a", "b")
+    text = remedy(uuid, rule="PROVIDER_PROXY_VOLATILE=uuid")
+    assert ", or set PROVIDER_PROXY_VOLATILE=uuid and run `" in text
+    assert " rekey`, or record it again" in text
+    elsewhere = Difference("/metadata/user_id", Kind.UUID, "a", "b")
+    assert "VOLATILE" not in remedy(elsewhere, rule="PROVIDER_PROXY_VOLATILE=uuid")
+
+
 CONTENT = [
     "/messages/1/content", "/messages/0/content/2/text", "/messages/3/tool_calls/0/function/arguments",
     "/messages/2/metadata/id", "/system", "/system/0/text", "/instructions", "/prompt", "/input", "/input/0/content",
