@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.policy": ("addon.settings", "addon.offline", *_PURE_ROOMS, *_MESSAGES, *_STORE),
     "addon.environment": ("addon.settings", "addon.runners", "cache_store"),
     "addon.settings": ("addon.offline", "addon.identity", "addon.judging", "cache_store"),
+    "addon.enclosure": ("cache_store.errors",),
     "addon.offline": ("addon.identity.url_form", *_MESSAGES, "cache_store.entry"),
     "addon.identity": ("addon.volatile", "addon.redaction", *_MESSAGES, *_STORE),
     "addon.diagnosis": ("addon.volatile.kinds", "addon.redaction", "addon.printing", *_STORE, "cache_store.nearest"),

@@ -105,7 +105,8 @@ class RunCounts:
     CA, or it left before its first request and did not say why.
     `tunnels_refused` counts refused connections by host, `offline` our answers in the place of token endpoints and
     telemetry, by kind and host. `outside` counts what an enclosed command tried past the proxy, by destination
-    and program. `refusals` counts by kind the requests that a replaying run refused and that its tests need.
+    and program, and `inside` its connections to the proxy and to ports that it may use.
+    `refusals` counts by kind the requests that a replaying run refused and that its tests need.
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
     `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
     only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
@@ -127,6 +128,7 @@ class RunCounts:
     tunnels_refused: Counter[str] = field(default_factory=Counter)
     offline: Counter[str] = field(default_factory=Counter)
     outside: Counter[str] = field(default_factory=Counter)
+    inside: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     cache_faults: Counter[str] = field(default_factory=Counter)
     second_tier: str = ""
@@ -226,6 +228,7 @@ class RunCounts:
             "tunnels_refused": dict(self.tunnels_refused),
             "offline": dict(self.offline),
             "outside": dict(self.outside),
+            "inside": dict(self.inside),
             "refusals": dict(self.refusals),
             "cache_faults": dict(self.cache_faults),
             "second_tier": self.second_tier,

@@ -13,6 +13,7 @@ from importlib.metadata import version
 import click
 
 from addon.accounting.counts import RunCounts
+from addon.cli.client_options import Given, enclosed_options
 from addon.cli.context import proxy_options, raw_from_flags
 from addon.cli.output import print_json, say
 from addon.environment.ca import data_directory, ensure_ca
@@ -32,18 +33,27 @@ type Check = tuple[str, bool, str]
 @click.command(context_settings={"allow_interspersed_args": False})
 @proxy_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@enclosed_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def doctor(*, as_json: bool, command: tuple[str, ...], **flags: str | None) -> None:
+def doctor(
+    *,
+    as_json: bool,
+    command: tuple[str, ...],
+    enclosed: bool,
+    allow_local: tuple[int, ...],
+    **flags: str | None,
+) -> None:
     """Check CA, port and cache, and whether the requests of COMMAND reach the proxy.
 
-    A command that ignores the proxy variables works and goes live, and nothing else tells you. Exits with 1 if a
-    check fails.
+    A command that ignores the proxy variables works and goes live, and nothing else tells you. With --enclosed it
+    cannot, and each of its connections is listed with its program. Exits with 1 if a check fails.
     """
     raw = raw_from_flags(**flags)
     settings = Settings.parse(raw)
     checks = [_checked(name, check) for name, check in _checks(settings).items()]
     if command:
-        checks += _check_command(raw, command)
+        given = Given(enclosed=enclosed, local_ports=allow_local)
+        checks += _check_command(raw, command, given)
     if as_json:
         print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])
     else:
@@ -117,11 +127,11 @@ def _workers(settings: Settings) -> str:
     return why or f"{count}, of {processors()} processors"
 
 
-def _check_command(raw: dict[str, str], command: tuple[str, ...]) -> list[Check]:
+def _check_command(raw: dict[str, str], command: tuple[str, ...], given: Given) -> list[Check]:
     from addon.cli.run import run_command
 
     log_to_stderr()
-    status, counts = asyncio.run(run_command(raw, command))
+    status, counts = asyncio.run(run_command(raw, command, given))
     checks = [("command", status == 0, f"{command[0]} ended with {status}")]
     return [*checks, *_reached(counts)]
 
@@ -135,6 +145,11 @@ def _reached(counts: RunCounts) -> list[Check]:
     else:
         hint = "the client ignores HTTPS_PROXY, or asked no provider; set its base URL (docs/clients.md)"
         checks.append(("reached", False, f"no request to a provider host reached the proxy; {hint}"))
+    for place, count in sorted(counts.inside.items()):
+        checks.append(("inside", True, f"{place} {count}"))
+    for place, count in sorted(counts.outside.items()):
+        hint = "it ignores HTTPS_PROXY; try --base-urls, or --allow-local for a port of this machine"
+        checks.append(("outside", False, f"{place} {count}: refused; {hint}"))
     for host, count in sorted(counts.tls_refused.items()):
         hint = "the client does not trust the CA; it reads a CA variable that `env` does not print"
         checks.append(("trust", False, f"{host} {count}: {hint}"))

@@ -8,23 +8,27 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
-from addon.cli.client_options import Given, base_urls_option, dummy_keys_option, keys_to_set
+from addon.cli.client_options import Given, base_urls_option, dummy_keys_option, enclosed_options, keys_to_set
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.ending import Ending, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import annotate, print_lines
+from addon.cli.output import annotate, print_lines, say
+from addon.enclosure.enclosure import check_enclosing
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
 from addon.printing import program
 from addon.settings.settings import Settings
 from addon.settings.state_folder import STATE_FOLDER
+from cache_store.errors import UsageError
 
 if TYPE_CHECKING:
     from addon.accounting.counts import RunCounts
+    from addon.host.host import Host
     from addon.mitm.provider_cache import ProviderCache
 
 __all__ = ["run", "run_command"]
@@ -37,6 +41,7 @@ __all__ = ["run", "run_command"]
 @ending_options()
 @dummy_keys_option
 @base_urls_option
+@enclosed_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
     *,
@@ -44,6 +49,8 @@ def run(
     force: bool,
     dummy_keys: bool,
     base_urls: bool,
+    enclosed: bool,
+    allow_local: tuple[int, ...],
     **flags: Any,
 ) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and print a report.
@@ -55,9 +62,15 @@ def run(
     gates, ending = take_gates(flags), take_ending(flags)
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
+    if enclosed:
+        raw = {"tunnel": "refuse", **raw}
+    elif allow_local:
+        raise UsageError("--allow-local needs --enclosed; other commands reach every port")
     settings = Settings.parse(raw)
+    if enclosed:
+        check_enclosing(settings.listen_host)
     check_ignored_content(settings, force=force)
-    given = Given(keys_to_set(os.environ, settings, wanted=dummy_keys), base_urls)
+    given = Given(keys_to_set(os.environ, settings, wanted=dummy_keys), base_urls, enclosed, allow_local)
     ending = replace(ending, gates=gates_for(gates, settings))
     log_to_stderr()
     status, cache = asyncio.run(_run(raw, settings, command, ending, given, flags["cache_mode"]))
@@ -75,10 +88,10 @@ def _report(cache: ProviderCache) -> None:
     annotate(no_traffic_line(cache.counts.as_dict()))
 
 
-async def run_command(raw: dict[str, str], command: Sequence[str]) -> tuple[int, RunCounts]:
+async def run_command(raw: dict[str, str], command: Sequence[str], given: Given) -> tuple[int, RunCounts]:
     """Run `command` with a proxy of its own; its exit status, and the proxy's counts."""
     raw = {"listen": "127.0.0.1:0", **raw}
-    status, cache = await _run(raw, Settings.parse(raw), command, Ending(), Given())
+    status, cache = await _run(raw, Settings.parse(raw), command, Ending(), given)
     return status, cache.counts
 
 
@@ -103,7 +116,7 @@ async def _run(
     def ready() -> None:
         nonlocal child
         environ = _client_environ(command, settings, host.url, ending, given)
-        child = asyncio.create_task(_child(command, environ, finished))
+        child = asyncio.create_task(_child(command, environ, finished, host, given))
 
     await host.run(ready, until=finished)
     return (await child if child is not None else 1), host.cache
@@ -124,10 +137,34 @@ def _client_environ(
     return apply(environ, pytest_environment(environ, strict=strict))
 
 
-async def _child(command: Sequence[str], environ: dict[str, str], finished: asyncio.Event) -> int:
+async def _child(
+    command: Sequence[str], environ: dict[str, str], finished: asyncio.Event, host: Host, given: Given
+) -> int:
     from addon.cli.child import run_child
 
     try:
-        return await run_child(command, environ)
+        if not given.enclosed:
+            return await run_child(command, environ)
+        return await _enclosed(command, environ, host, given)
     finally:
         finished.set()
+
+
+async def _enclosed(command: Sequence[str], environ: dict[str, str], host: Host, given: Given) -> int:
+    """Run `command` with no way out but the proxy, and count what it tried."""
+    from addon.cli.child import run_child
+    from addon.enclosure.enclosure import Enclosure
+
+    address = urlsplit(host.url)
+    enclosure = Enclosure(
+        address.hostname or "",
+        address.port or 0,
+        given.local_ports,
+        lambda line: say(f"provider-proxy: {line}", err=True),
+    )
+    try:
+        return await run_child(command, environ, enclosure)
+    finally:
+        enclosure.close()
+        host.cache.counts.outside.update(enclosure.outside)
+        host.cache.counts.inside.update(enclosure.inside)

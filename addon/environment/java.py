@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,7 +35,8 @@ def write_trust_store(bundle: Path) -> Path | None:
     certificates = []
     for number, pem in enumerate(_certificates(bundle)):
         try:
-            certificate = x509.load_pem_x509_certificate(pem)
+            with warnings.catch_warnings(action="ignore"):  # some roots in use are older than the rules
+                certificate = x509.load_pem_x509_certificate(pem)
         except ValueError:  # a root that is too odd for the parser
             continue
         certificates.append(pkcs12.PKCS12Certificate(certificate, str(number).encode()))

@@ -85,6 +85,7 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
         "tunnels_refused",
         "offline",
         "outside",
+        "inside",
         "refusals",
         "cache_faults",
     ):

@@ -22,6 +22,7 @@ _COUNTED = (
     "tunnels_refused",
     "offline",
     "outside",
+    "inside",
     "refusals",
     "cache_faults",
 )
