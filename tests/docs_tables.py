@@ -31,6 +31,7 @@ def tables() -> dict[str, str]:
         "never-cached": _never_cached(),
         "commands": _commands(),
         "action-inputs": _action_inputs(),
+        "base-urls": _base_urls(),
         "rooms": _rooms(),
         "imports": _imports(),
     }
@@ -130,6 +131,13 @@ def _never_cached() -> str:
     for kind, exempt in zip(("telemetry", "hub-file"), EXEMPT, strict=True):
         said[kind] += f", but for `{''.join(exempt)}`"
     return _table(("kind", "host and path"), *said.items())
+
+
+def _base_urls() -> str:
+    from addon.environment.base_urls import BASE_URLS
+
+    rows = [(f"`{row.variable}`", f"`{row.url}`", row.read_by) for row in BASE_URLS]
+    return _table(("variable", "stands for", "read by"), *rows)
 
 
 def _commands() -> str:

@@ -80,6 +80,8 @@ PURE = (
 MAY_PRINT = (Path("addon/cli/output.py"), Path("addon/host/log.py"))
 
 WITHOUT_A_TEST_OF_ITS_NAME = {
+    "addon/enclosure/entering.py": "tests/e2e/test_enclosed.py runs it, since it changes its process for good",
+    "addon/enclosure/netlink.py": "the same",
     "addon/cli": "commands are driven end to end, as users type them (tests/e2e)",
     "addon/script.py": "two lines that stock mitmproxy runs (tests/e2e)",
     "addon/cli/sample_provider.py": "the provider of `demo`, which tests/e2e runs",
