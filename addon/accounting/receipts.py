@@ -25,7 +25,7 @@ __all__ = ["Receipt", "keys_in_receipts", "lock_failures", "read_receipt", "rece
 _HEAD = "# provider-proxy receipt 1"
 # A key may be one of a sequence (`.2`).
 _LINE = re.compile(
-    r"(pp\d+r?-[0-9a-f]{64}(?:\.\d+)?)  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)"
+    r"(pp\d+[ru]?-[0-9a-f]{64}(?:\.\d+)?)  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)"
 )
 _UPSTREAM = {"none": False, "opened": True}
 _MOST_BYTES = 2**26

@@ -51,8 +51,20 @@ def export(*, path: Path, kind: str | None, cache_dir: str | None) -> None:
     "--trust", is_flag=True, help="Import entries without a saved request too: their keys cannot be checked."
 )
 @click.option("--max-size", type=SIZE, help="How much one pack may unpack to; by default 100 times its size.")
+@click.option(
+    "--unknown-headers",
+    metavar="NAMES",
+    default="",
+    help="Headers that the recorder left out, with commas: a request that has them hits; * stands for all.",
+)
 def import_(
-    *, paths: tuple[Path, ...], kind: str | None, trust: bool, max_size: int | None, cache_dir: str | None
+    *,
+    paths: tuple[Path, ...],
+    kind: str | None,
+    trust: bool,
+    max_size: int | None,
+    unknown_headers: str,
+    cache_dir: str | None,
 ) -> None:
     """Merge PATHS into the cache: packs, exported directories, caches, cassettes of vcrpy, VCR and go-vcr,
     HAR, mitmproxy's flow files and TensorZero's files, or directories of them. All are read before anything is
@@ -62,7 +74,16 @@ def import_(
     settings = read_settings(cache_dir=cache_dir)
     only = Format(kind) if kind else None
     with open_store_for_writing(cache_dir) as store:
-        done = import_paths(store, paths, settings, uuid.uuid4().hex, only, trust=trust, max_size=max_size)
+        done = import_paths(
+            store,
+            paths,
+            settings,
+            uuid.uuid4().hex,
+            only,
+            trust=trust,
+            max_size=max_size,
+            unknown_headers=frozenset(name.strip().lower() for name in unknown_headers.split(",")) - {""},
+        )
     if len(done.refused) == 1 and not (done.merged.stored or done.merged.kept or done.skipped):
         raise TransferError(done.refused[0])
     _list("refused", done.refused)

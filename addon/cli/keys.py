@@ -11,7 +11,7 @@ __all__ = ["full_key", "matches", "short_key"]
 
 _HEX = 8  # digits that listings show
 # Version, hash, digest of the test, number in a sequence.
-_KEY = re.compile(r"(?:pp\d+v?-)?([0-9a-f]*)(@[0-9a-f]*)?(\.\d+)?")
+_KEY = re.compile(r"(?:pp\d+[uv]?-)?([0-9a-f]*)(@[0-9a-f]*)?(\.\d+)?")
 
 
 def short_key(key: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.accounting.verdicts import Verdict
 from addon.exchange import own_answers
-from addon.exchange.cache_status import REBIND_REFUSED, hit_status, miss_status
+from addon.exchange.cache_status import HEADER_UNKNOWN, REBIND_REFUSED, hit_status, miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
@@ -30,6 +30,7 @@ from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
 from addon.exchange.tests_in_flight import TestsInFlight
 from addon.identity import Identity, identify
+from addon.identity.unknown_headers import UNKNOWN_PREFIX
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.offline.answering import TOKENS, answer_offline, metadata_answer
@@ -381,7 +382,8 @@ class Answering:
             forward.verdict.use(entry.key, 1)
         self.peer.note_answered(entry.key)
         counts.rebound.update(dict.fromkeys(rebound or (), 1))
-        return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0))
+        detail = HEADER_UNKNOWN if entry.key.startswith(UNKNOWN_PREFIX) else ""
+        return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail))
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
         if isinstance(decision, Forward):

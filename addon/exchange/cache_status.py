@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CACHE_HEADER", "REBIND_REFUSED", "STATUS_HEADER", "bypass_status", "hit_status", "miss_status"]
+__all__ = [
+    "CACHE_HEADER",
+    "HEADER_UNKNOWN",
+    "REBIND_REFUSED",
+    "STATUS_HEADER",
+    "bypass_status",
+    "hit_status",
+    "miss_status",
+]
 
 CACHE_HEADER = "x-provider-proxy-cache"
 STATUS_HEADER = "cache-status"
@@ -10,12 +18,19 @@ STATUS_HEADER = "cache-status"
 REBIND_REFUSED = "rebind-refused"
 """The detail of a miss whose recorded answer repeats a volatile value that cannot be replaced."""
 
+HEADER_UNKNOWN = "header-unknown"
+"""The detail of a hit on a recording that lacks some of the request's headers."""
+
 _NAME = "provider-proxy"
 
 
-def hit_status(key: str, rebound: int = 0) -> str:
-    """The `cache-status` of an answer from an entry in which `rebound` volatile values were replaced."""
-    return f'{_NAME}; hit; key="{key}"' + (f"; rebound={rebound}" if rebound else "")
+def hit_status(key: str, rebound: int = 0, detail: str = "") -> str:
+    """The `cache-status` of an answer from an entry in which `rebound` volatile values were replaced.
+
+    `detail` says what else is special about the hit.
+    """
+    said = (f"; rebound={rebound}" if rebound else "") + (f"; detail={detail}" if detail else "")
+    return f'{_NAME}; hit; key="{key}"{said}'
 
 
 def miss_status(key: str, *, stored: bool = False, detail: str = "") -> str:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from addon.accounting.costs import Tally
 from addon.exchange.coordinator import Coordinator, Outcome
+from addon.exchange.minted import digest_of
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.scopes.open_tests import OpenTests
@@ -315,6 +316,10 @@ class Peer:
         """The key and the digest of the answer that minted an id, in whichever process; None if it is unknown."""
         found = await self._channel.ask("find-minted", identifier)
         return (str(found[0]), str(found[1])) if found else None
+
+    async def bind_headers(self, key: str, values: str) -> bool:
+        """Whether the headers that the recording under `key` lacks have these values in this run; the first do."""
+        return bool(await self._channel.ask("bind-headers", key, digest_of(values.encode())))
 
     def note_answered(self, key: str) -> None:
         """Note that the answer under `key` was stored or served."""

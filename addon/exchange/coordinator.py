@@ -30,6 +30,7 @@ type Notify = Callable[..., None]
 # A peer may look at the store just before a flight ends and claim the key just after: ended flights are
 # remembered.
 _MOST_ENDED = 4096
+_MOST_BOUND = 50_000  # recordings that lack headers
 
 
 class Outcome(enum.Enum):
@@ -72,6 +73,7 @@ class Coordinator:
         self._tests = Registry()
         self._gatherings = Gatherings()
         self._answered_keys = Answered()
+        self._header_values: dict[str, str] = {}
         self.live = 0
         """Requests that peers were allowed to forward."""
 
@@ -170,6 +172,12 @@ class Coordinator:
         self._accepted.add(digest)
         return is_new
 
+    def _bind_headers(self, _: int, key: str, digest: str) -> bool:
+        """Whether this digest is that of the values that the run gave to the headers a recording lacks."""
+        if key not in self._header_values and len(self._header_values) >= _MOST_BOUND:
+            return False
+        return self._header_values.setdefault(key, digest) == digest
+
     def _share_credentials(self, peer: int, credentials: list[Any]) -> None:
         """Tell every other peer before the one that saw them continues."""
         for other, notify in self._peers.items():
@@ -236,6 +244,7 @@ class Coordinator:
         "look-at-test": _look_at_test,
         "reply": _reply,
         "note-minted": lambda self, _, *noted: self._minted.note(*noted),
+        "bind-headers": _bind_headers,
         "note-answered": lambda self, _, key: self._answered_keys.note(key),
         "answered-since": lambda self, _, place: self._answered_keys.since(place),
         "find-minted": lambda self, _, identifier: self._minted.find(identifier),

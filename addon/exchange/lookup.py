@@ -10,6 +10,7 @@ from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Forward
 from addon.exchange.store_access import StoreAccess
+from addon.identity.unknown_headers import UNKNOWN_PREFIX, fits, variants
 from addon.judging.endpoints import Endpoint, endpoint_class
 from addon.judging.expected_errors import expected_at
 from addon.messages import WireRequest
@@ -104,7 +105,9 @@ class Lookup:
         )
         while True:
             looked = time.monotonic()
-            entry = await self._servable(key, forward, shared=shared)
+            entry = await self._servable(key, forward, shared=shared) or await self._recorded_without(
+                forward, key
+            )
             if entry is not None or not forward.mode.stores:
                 return entry
             flight, leads = await self._peer.claim(key, looked if coalesces else math.inf)
@@ -123,7 +126,9 @@ class Lookup:
 
     async def _nth(self, forward: Forward, key: str, n: int) -> Entry | None:
         """The answer to the n-th equal request. Modes that forward repeat the last one past the end."""
-        entry = await self._servable(forward.key, forward)
+        entry = await self._servable(forward.key, forward) or await self._recorded_without(
+            forward, forward.key
+        )
         if entry is None and forward.mode.forwards and forward.mode.serves is not Serves.NOTHING:
             for earlier in range(n - 1, 0, -1):
                 last = self._fresh(await self._store.find(nth_key(key, earlier)))
@@ -148,6 +153,27 @@ class Lookup:
         if is_own and forward.mode.forwards and _is_action(forward.request):
             return None
         return self._fresh(entry)
+
+    async def _recorded_without(self, forward: Forward, key: str) -> Entry | None:
+        """The only imported recording of this request that lacks the fewest of its headers, if any.
+
+        A run gives the headers that a recording lacks one set of values: a request with others is a miss.
+        """
+        if forward.mode.serves is Serves.NOTHING or not self._store.holds(UNKNOWN_PREFIX):
+            return None
+        assert forward.identity is not None
+        suffix = key.removeprefix(forward.identity.key)
+        for equally_many in variants(forward.identity.request_json):
+            found = []
+            for variant in equally_many:
+                entry = self._fresh(self._store.get(variant.key + suffix))
+                if entry is not None and fits(entry, variant.left_out):
+                    found.append((entry, variant))
+            if found:
+                entry, variant = found[0]
+                values = repr(variant.left_out)
+                return entry if len(found) == 1 and await self._peer.bind_headers(entry.key, values) else None
+        return None
 
     def _credentials_matter(self, forward: Forward) -> bool:
         """Whether errors that belong to one credential are stored of this host."""

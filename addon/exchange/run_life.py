@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -107,7 +108,7 @@ class RunLife:
         from addon.transfer.importing import import_paths
 
         assert settings.import_dir is not None
-        done = import_paths(store, [settings.import_dir], settings, self.counts.run, Format.DIR)
+        done = import_paths(store, [settings.import_dir], settings, uuid.uuid4().hex, Format.DIR)
         if done.refused:
             more = f" (and {len(done.refused) - 1} more)" if len(done.refused) > 1 else ""
             raise UsageError(f"PROVIDER_PROXY_IMPORT: {done.refused[0]}{more}")

@@ -136,6 +136,13 @@ class StoreAccess:
         except ProviderProxyError as error:
             self._fault("remove", error)
 
+    def holds(self, prefix: str) -> bool:
+        """Whether a key in the first tier begins with `prefix`."""
+        try:
+            return next(iter(self._store.keys(prefix)), None) is not None
+        except ProviderProxyError:
+            return False
+
     def entries(self) -> Iterator[Entry]:
         """Every entry of the first tier, for a thread that may take its time; as many as can be read."""
         try:

@@ -19,6 +19,7 @@ __all__ = [
     "VOLATILE",
     "dump_content",
     "dump_head",
+    "dump_header_pairs",
     "dump_saved",
     "key_of",
     "parse_saved",
@@ -65,6 +66,11 @@ def dump_saved(head: dict[str, Any], markers: list[Any], body: Document | dict[s
 def dump_head(head: dict[str, Any]) -> bytes:
     """The first part of the saved form. A member `volatile` of the head stands first."""
     return _ENCODE({name: head[name] for name in (VOLATILE, *_HEAD) if name in head})[:-1].encode()
+
+
+def dump_header_pairs(pairs: list[list[str]]) -> bytes:
+    """The headers as `dump_head` writes them."""
+    return _ENCODE(pairs).encode()
 
 
 def dump_content(markers: list[Any], body: Document | dict[str, Any] | None) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from addon.identity import identify
+from addon.identity.unknown_headers import marked, unknown_headers
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
@@ -55,10 +56,14 @@ def why_unreadable(error: BaseException) -> str:
 
 @dataclass
 class Admission:
-    """Admits exchanges, and counts by reason those that it does not. `run` is the run id of the entries."""
+    """Admits exchanges, and counts by reason those that it does not.
+
+    `run` is the run id of the entries. `unknown` names headers, in lower case, that a recorder may have left out.
+    """
 
     settings: Settings
     run: str
+    unknown: frozenset[str] = frozenset()
     skipped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     _taint: Taint = field(default_factory=Taint)
@@ -102,7 +107,8 @@ class Admission:
             recorded_at=exchange.recorded_at,
             elapsed=exchange.elapsed,
         )
-        return entry_or_reason(origin, answer, self.settings, self._taint)
+        kept = entry_or_reason(origin, answer, self.settings, self._taint)
+        return marked(kept, unknown_headers(request, self.unknown)) if isinstance(kept, Entry) else kept
 
 
 def _true_coding(headers: Headers, body: bytes, limit: int) -> Headers:

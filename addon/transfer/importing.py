@@ -52,14 +52,16 @@ def import_paths(
     *,
     trust: bool = False,
     max_size: int | None = None,
+    unknown_headers: frozenset[str] = frozenset(),
 ) -> Imported:
     """Read all of `paths`, then merge what may be stored: the newer recording wins. A refused file stops no other.
 
     `only` is the format of all; otherwise their names tell it. `trust` admits entries without a saved request.
-    `max_size` is how many bytes one pack may unpack to, as in `read_pack`. Raises UsageError for a path that does
-    not exist, or whose format is not known.
+    `max_size` is how many bytes one pack may unpack to, as in `read_pack`. `unknown_headers` names headers, in
+    lower case, that the recorder may have left out. Raises UsageError for a path that does not exist, or whose
+    format is not known.
     """
-    reader = _Reader(settings, run, trust=trust, max_size=max_size)
+    reader = _Reader(Admission(settings, run, unknown_headers), trust=trust, max_size=max_size)
     sources = [source for path in paths for source in _sources(path, only)]
     with Spool() as spool:
         for kind, path in sources:
@@ -79,11 +81,11 @@ def import_paths(
 class _Reader:
     """Reads sources of every format."""
 
-    def __init__(self, settings: Settings, run: str, *, trust: bool, max_size: int | None) -> None:
-        self.admission = Admission(settings, run)
+    def __init__(self, admission: Admission, *, trust: bool, max_size: int | None) -> None:
+        self.admission = admission
         self.losers = Losers()
         self.refused: list[str] = []
-        self._own = OwnEntries(settings, trust=trust)
+        self._own = OwnEntries(admission.settings, trust=trust)
         self._max_size = max_size
 
     def read(self, kind: Format, path: Path) -> Iterator[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from addon.identity import CacheControl, IdentityRules, key_of_saved
 from addon.identity.old_keys import is_old, old_key_of_saved
+from addon.identity.unknown_headers import plain_key
 from addon.policy.variants import CREDENTIAL_STATUSES, REJECTION_PREFIX
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError
@@ -36,5 +37,5 @@ def check_key(entry: Entry) -> None:
     if saved == b"{}":
         raise UncheckedKey("its request is not saved, so its key cannot be checked")
     expected = old_key_of_saved(saved) if is_old(key) else key_of_saved(saved, _RULES)
-    if (nth and not nth.isdecimal()) or expected != key:
+    if (nth and not nth.isdecimal()) or expected != plain_key(key):
         raise CorruptEntry("its key does not match its saved request")

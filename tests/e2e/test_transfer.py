@@ -18,7 +18,7 @@ import yaml
 from tests.e2e.clients import CHAT_URL, ask, cached, session
 from tests.e2e.command import COMMAND
 from tests.e2e.conftest import Proxy
-from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events, default_script
+from tests.e2e.upstream import Exchange, Upstream, chat_answer, chat_events, default_script, message_answer
 
 SECRET = "sk-proj-" + "Zx9" * 14
 
@@ -244,6 +244,35 @@ def test_a_cassette_without_its_credential_is_replayed_to_an_sdk(
     with httpx.Client(proxy=proxy.url, verify=ssl.create_default_context(cafile=proxy.bundle)) as through:
         assert ask_both(OpenAI(api_key="another", http_client=through, max_retries=0)) == live
     assert plain.count == before
+
+
+def test_a_cassette_that_kept_no_headers_is_replayed_to_an_sdk(
+    command: Command, start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    """Anthropic's SDK sends headers that the cassette lacks; the same request with another beta is a miss."""
+    from anthropic import Anthropic, APIStatusError
+
+    message: Any = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "hello"}],
+    }
+    answer = message_answer("from the cassette")
+    recorded = {"interactions": [{
+        "request": {"method": "POST", "uri": "https://api.anthropic.com/v1/messages", "headers": {},
+                    "body": json.dumps(message)},
+        "response": {"status": {"code": 200, "message": "OK"}, "headers": {"content-type": ["application/json"]},
+                     "body": {"string": json.dumps(answer)}},
+    }]}  # fmt: skip
+    (tmp_path / "recorded.yaml").write_text(yaml.safe_dump(recorded))
+    assert command("import", "recorded.yaml").stderr == "imported 1 entry, 0 not newer\n"
+    door = f"{start_proxy(mode='read-only-require-hit').url}/https/api.anthropic.com"
+    with Anthropic(api_key="sk-ant-test", base_url=door, max_retries=0) as client:
+        raw = client.messages.with_raw_response.create(**message)
+        assert raw.headers["cache-status"].endswith("; detail=header-unknown")
+        assert raw.parse().content[0].text == "from the cassette"
+        with pytest.raises(APIStatusError):
+            client.messages.create(**message, extra_headers={"anthropic-beta": "another"})
 
 
 def test_a_cassette_with_an_object_tag_runs_nothing(command: Command, tmp_path: Path) -> None:

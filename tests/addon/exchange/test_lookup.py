@@ -12,7 +12,9 @@ from addon.exchange import coordination as coordination_module
 from addon.exchange import lookup
 from addon.exchange.decisions import Forward, Hit
 from addon.judging.reasons import NotStored
-from addon.messages import LiveAnswer
+from addon.messages import LiveAnswer, WireRequest
+from addon.settings.settings import Settings
+from addon.transfer.admit import Admission, Exchange
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import (
@@ -328,3 +330,77 @@ async def test_a_background_response_is_an_action_and_a_plain_one_is_not(memory:
         assert await run.answering.keep(await run.forward(request), answer) is None
     assert isinstance(await run.ask(plain), Hit)
     await run.forward(background)
+
+
+# -- recordings that lack headers -------------------------------------------------
+
+
+def _cassette(store: Store, *headers: tuple[bytes, bytes], text: str = "old", unknown: str = "") -> None:
+    """Import a recording of the chat request with only these headers."""
+    admission = Admission(Settings.parse({}), "import", frozenset(unknown.split()))
+    recorded = replace(chat_request(), headers=headers)
+    (entry,) = admission.entries([Exchange(recorded, chat_answer(text), 1000.0)])
+    store.put(entry)
+
+
+JSON = (b"content-type", b"application/json")
+BETA, OTHER_BETA, ORGANISATION = (
+    (b"openai-beta", b"one"),
+    (b"openai-beta", b"two"),
+    (b"openai-organization", b"o"),
+)
+
+
+def _asked(*headers: tuple[bytes, bytes], **changes: object) -> WireRequest:
+    return chat_request(
+        headers=(JSON, (b"authorization", b"Bearer sk-test-0123456789abcdef"), *headers), **changes
+    )
+
+
+async def test_a_recording_without_headers_hits_a_request_that_has_them(store: Store) -> None:
+    """The status says so; other values later in the run are a miss, and so is anything else that differs."""
+    _cassette(store)
+    run = Run(store, cache_mode="read-only-require-hit")
+    hit = await run.ask(_asked(BETA, ORGANISATION))
+    assert isinstance(hit, Hit)
+    assert hit.entry.key.startswith("pp2u-")
+    assert hit.cache_status == f'provider-proxy; hit; key="{hit.entry.key}"; detail=header-unknown'
+    assert await run.hit(_asked(BETA, ORGANISATION)) == "old"
+    await run.own(_asked(OTHER_BETA, ORGANISATION))
+    await run.own(_asked(BETA))
+    await run.own(_asked(BETA, ORGANISATION, target="/v1/chat/completions?a=1"))
+    assert await Run(store, cache_mode="read-only-require-hit").hit(_asked(OTHER_BETA)) == "old"
+
+
+async def test_only_headers_that_are_unknown_are_passed_over(memory: MemoryStore) -> None:
+    """A recording that names one header as unknown misses a request that has another one too."""
+    _cassette(memory, JSON, unknown="openai-beta")
+    run = Run(memory, cache_mode="read-only-require-hit")
+    await run.own(_asked(ORGANISATION))
+    await run.own(_asked(BETA, ORGANISATION))
+    assert await run.hit(_asked(BETA)) == "old"
+
+
+async def test_a_recording_that_fits_better_is_served(memory: MemoryStore) -> None:
+    """Fewer unknown headers win, an exact recording before all; two that fit equally well are a miss."""
+    _cassette(memory, text="none")
+    _cassette(memory, JSON, text="type", unknown="*")
+    run = Run(memory, cache_mode="read-only-require-hit")
+    assert await run.hit(_asked(BETA, ORGANISATION)) == "type"
+    _cassette(memory, JSON, BETA, text="beta", unknown="*")
+    assert await run.hit(_asked(BETA, ORGANISATION)) == "beta"
+    _cassette(memory, JSON, ORGANISATION, text="organisation", unknown="*")
+    await run.own(_asked(BETA, ORGANISATION))
+    _cassette(memory, JSON, BETA, ORGANISATION, text="exact")
+    assert await run.hit(_asked(BETA, ORGANISATION)) == "exact"
+
+
+async def test_a_request_that_no_recording_lacks_headers_of_goes_live(memory: MemoryStore) -> None:
+    """A live recording without a header is no recording of a request with it."""
+    run = Run(memory)
+    await run.record("live", _asked())
+    _cassette(memory, text="old")
+    assert isinstance(await Run(memory, "later").ask(_asked(BETA)), Hit)
+    memory.clear()
+    await run.record("live", _asked())
+    assert isinstance(await Run(memory, "later").ask(_asked(BETA)), Forward)
