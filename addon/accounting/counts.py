@@ -188,6 +188,10 @@ class RunCounts:
         else:
             self.unexplained += 1
 
+    def has_room(self, key: str) -> bool:
+        """Whether the diagnosis of a miss of `key` would be kept."""
+        return key in self.missed or len(self.missed) < _MOST_MISSED
+
     def not_kept(self, key: str, place: str, why: str, advice: str, times: int = 1, test: str = "") -> None:
         """Note that an answer to `key` was not stored."""
         before = self.refused_answers.get(key)

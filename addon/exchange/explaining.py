@@ -72,8 +72,12 @@ class Explaining:
         """Explain the miss of `key`, which is forwarded, a little later.
 
         `stored`: its answer may be stored. `serves_own`: entries of this run may be served, so they are compared.
-        `verdict` is that of its test.
+        `verdict` is that of its test. Without one, a miss that the report has no room for is only counted: a run
+        that records thousands of answers would spend half of its time on explanations.
         """
+        if verdict is None and not self._counts.has_room(key):
+            self._counts.unexplained += 1
+            return
         explained = verdict.miss(key) if verdict is not None else None
         if not self.had_entries and not serves_own:
             if explained is not None:

@@ -51,6 +51,8 @@ _ADD_FEATURE = (
     f" WHERE (SELECT count(*) FROM (SELECT 1 FROM feature WHERE feature = ?1 LIMIT {_MAX_ENTRIES}))"
     f" < {_MAX_ENTRIES}"
 )
+_BATCH = 32  # entries that are added in one step, or fewer with this many bytes of requests
+_BATCH_BYTES = 2**20
 _CANDIDATES = 64
 _COMMON = 0.1  # the weight of such a feature
 _CHAIN = 3.0  # the weight of a shared beginning of the conversation, against 1 of any other feature
@@ -68,18 +70,26 @@ class NearestIndex:
         self._read_only = read_only
         self._path = None if directory is None else directory / INDEX
         self._lock = threading.Lock()
+        self._waiting: list[tuple[str, dict[str, str], bytes]] = []  # key, label and request, to be added
+        self._flushing = threading.Lock()
 
     def add(self, *entries: Entry) -> None:
-        """Add those of `entries` whose keys are not there yet, in one step."""
-        sketched = [(entry.key, sketch(entry.label, entry.request_json)) for entry in entries]
-        self._change(_add, sketched)
+        """Add those of `entries` whose keys are not there yet. A few wait until more come, or until something is
+        asked: many in one step take a fraction of the time."""
+        with self._lock:
+            self._waiting += [(entry.key, entry.label, entry.request_json) for entry in entries]
+            size = sum(len(request) for _, _, request in self._waiting)
+        if len(self._waiting) >= _BATCH or size > _BATCH_BYTES:
+            self._flush()
 
     def remove(self, *keys: str) -> None:
         """Remove the entries under `keys`, in one step."""
+        self._flush()
         self._change(_remove, keys)
 
     def keys_after(self, key: str, limit: int) -> list[str]:
         """The first `limit` keys that sort behind `key`."""
+        self._flush()
         query = "SELECT key FROM entry WHERE key > ? AND typeof(key) = 'text' ORDER BY key LIMIT ?"
         with self._lock, suppress(sqlite3.Error):
             return [found for (found,) in self._opened().execute(query, (key, limit))]
@@ -93,6 +103,7 @@ class NearestIndex:
 
     def count(self) -> int:
         """How many entries the index holds; -1 if it cannot be read."""
+        self._flush()
         with self._lock, suppress(sqlite3.Error):
             return int(self._opened().execute("SELECT count(*) FROM entry").fetchone()[0])
         return -1
@@ -115,6 +126,7 @@ class NearestIndex:
         Entries with the same method, host and path come first; among them, those that share the most and the
         rarest features.
         """
+        self._flush()
         with self._lock, suppress(sqlite3.Error):
             return _nearest(self._opened(), wanted, limit)
         return []
@@ -125,12 +137,14 @@ class NearestIndex:
             "SELECT endpoint, count(*) FROM entry WHERE host = ? AND endpoint NOT LIKE '- %'"
             " GROUP BY endpoint ORDER BY 2 DESC LIMIT ?"
         )
+        self._flush()
         with self._lock, suppress(sqlite3.Error):
             return [(str(e)[:_KEY], int(n)) for e, n in self._opened().execute(query, (host, limit))]
         return []
 
     def close(self) -> None:
         """Close the index; the next call opens it again."""
+        self._flush()
         with self._lock:
             if self._open is not None:
                 self._open.close()
@@ -140,6 +154,14 @@ class NearestIndex:
         # Nobody has to close a store in memory, so its index closes itself.
         if self._open is not None:
             self._open.close()
+
+    def _flush(self) -> None:
+        """Add what waits."""
+        with self._flushing:  # what one thread adds late would bring back what another removes
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+            if waiting:
+                self._change(_add, [(key, sketch(label, request)) for key, label, request in waiting])
 
     def _change[T](self, work: Callable[[sqlite3.Connection, T], None], items: Iterable[T]) -> None:
         """Do `work` on all items in one transaction. If that fails, the index differs until `CatchUp` sees it."""

@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from addon.accounting import counts as counting
 from addon.accounting.counts import RunCounts
+from addon.accounting.verdicts import Verdict
 from addon.exchange import explaining
 from addon.exchange.explaining import Explaining
 from addon.identity import Identity
@@ -129,3 +131,30 @@ def test_a_forwarded_miss_is_explained_a_little_later(monkeypatch: pytest.Monkey
         "pp1-at-the-end": "Nothing is recorded for h. Record it: run again with PROVIDER_PROXY_CACHE_MODE=read-old-write-new",
     }
     assert found.start("pp1-later", IDENTITY) is None
+
+
+def test_a_miss_that_the_report_has_no_room_for_is_only_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that records much is not slowed by explanations that nobody sees; those of a test are made."""
+    monkeypatch.setattr(counting, "_MOST_MISSED", 2)
+    store, counts = SlowStore(), RunCounts("r", "read-write")
+    store.go.set()
+    found = Explaining(store, counts, Taint())
+
+    async def work() -> Verdict:
+        for number in (1, 2):
+            found.start_soon(f"pp1-{number}", IDENTITY, stored=True)
+            found._start_now()
+            await asyncio.wrap_future(found._thread.submit(lambda: None))
+        found.start_soon("pp1-3", IDENTITY, stored=True)
+        found.start_soon("pp1-2", IDENTITY, stored=True)
+        verdict = counts.verdict("", "tests/test_a.py::test_b", 1)
+        assert verdict is not None
+        found.start_soon("pp1-4", IDENTITY, stored=True, verdict=verdict)
+        return verdict
+
+    verdict = asyncio.run(work())
+    found.close()
+    assert list(counts.missed) == ["pp1-1", "pp1-2"]
+    assert counts.missed["pp1-2"].times == 2
+    assert counts.unexplained == 2
+    assert [bool(miss.line) for miss in verdict.misses] == [True]

@@ -175,6 +175,7 @@ def test_a_locked_index_holds_nobody_up(tmp_path: Path) -> None:
     """While another process writes, a put and a question go without it."""
     store = DiskStore(tmp_path)
     store.put(entry("pp1-a", "a question"))
+    store.catch_up(30)
     other = sqlite3.connect(tmp_path / INDEX, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     assert store.put(entry("pp1-b", "a question"))
