@@ -104,8 +104,12 @@ def words_in(text: str) -> set[str]:
 
     Scripts that are written without spaces are cut into pairs of characters.
     """
+    plain = text.encode("utf-8", "replace").decode().casefold()
+    found = set(_WORD.findall(plain))
+    if not _UNSPACED.search(plain):
+        return found - _STOP_WORDS or found
     words: set[str] = set()
-    for word in _WORD.findall(text.encode("utf-8", "replace").decode().casefold()):
+    for word in found:
         if len(word) > 1 and _UNSPACED.search(word):
             words.update(map("".join, pairwise(word)))
         else:
@@ -170,15 +174,19 @@ def _sample(value: Any) -> list[int]:
     hashes: set[int] = set()
     left = _WORDS
     for text in _texts(value):
-        words = [crc32(word.encode("utf-8", "surrogatepass")) for word in text[: left * 16].split()[:left]]
+        start = text[: left * 16]
+        pieces = start.encode().split() if start.isascii() else _encoded_words(start)
+        words = list(map(crc32, pieces[:left]))
         left -= len(words)
-        hashes.update(
-            (a * 0x9E3779B1 ^ b * 0x85EBCA6B ^ c * 0xC2B2AE35) & 0xFFFFFFFF
-            for a, b, c in zip(words, words[1:], words[2:], strict=False)
-        )
+        triples = set(zip(words, words[1:], words[2:], strict=False))
+        hashes |= {(a * 0x9E3779B1 ^ b * 0x85EBCA6B ^ c * 0xC2B2AE35) & 0xFFFFFFFF for a, b, c in triples}
         if left <= 0:
             break
     return heapq.nsmallest(_TRIPLES, hashes)
+
+
+def _encoded_words(text: str) -> list[bytes]:
+    return [word.encode("utf-8", "surrogatepass") for word in text.split()]
 
 
 def _texts(value: Any, without: frozenset[str] = frozenset()) -> Iterator[str]:
