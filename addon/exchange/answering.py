@@ -396,6 +396,11 @@ class Answering:
 
     # -- live answers ---------------------------------------------------------
 
+    def expect(self, length: str | None) -> None:
+        """Make ready for an answer that says that it is so long, in bytes, if it may be kept."""
+        if length is not None and length.isdecimal() and int(length) <= self.settings.max_body:
+            self._storing.expect(int(length))
+
     async def keep(self, forward: Forward, live: LiveAnswer, *, cut_off: bool = False) -> NotStored | None:
         """Store the whole answer to `forward`; None is success, otherwise why it is not stored.
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Helper:
     def call[T](self, function: Callable[..., T], *args: Any) -> T:
         """The result of a module's `function`, or its exception. Raises HelperLost."""
         for _ in range(2):  # an idle helper may end just as it is asked
-            connection = self._connection or self._start()
+            connection = self._connection or self._started()
             try:
                 connection.send((function, args))
                 if not connection.poll(_CALL_SECONDS):
@@ -65,6 +66,12 @@ class Helper:
             return value
         raise HelperLost("the process that reads big bodies has ended early")
 
+    def start(self) -> None:
+        """Start the process ahead of a call. A failure is the call's to report."""
+        if self._connection is None:
+            with suppress(HelperLost):
+                self._started()
+
     def close(self) -> None:
         """End the process."""
         if self._connection is not None:
@@ -76,7 +83,7 @@ class Helper:
             self._process.stdin.close()
         self._connection = self._process = None
 
-    def _start(self) -> Connection:
+    def _started(self) -> Connection:
         ours, theirs = Pipe()
         with theirs:
             root = str(Path(__file__).resolve().parents[2])

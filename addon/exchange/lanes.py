@@ -49,6 +49,11 @@ class Lanes:
         self._threads[0].submit(self._measure, size, work, result)
         return result
 
+    def expect(self, size: int) -> None:
+        """Start the helper that work on `size` bytes needs, so that it is ready by then."""
+        if size > _HELPED:
+            self._lane(size).submit(_start_helper)
+
     def drain(self) -> None:
         """Wait until everything that was submitted is done."""
         for thread in self._threads:  # in this order: the first one hands work on to the others
@@ -83,6 +88,12 @@ def _thread_for(name: str, shortest: int) -> ThreadPoolExecutor:
         _thread.helper = Helper() if shortest >= _HELPED else None
 
     return ThreadPoolExecutor(1, name, initializer=begin)
+
+
+def _start_helper() -> None:
+    helper = lane_helper()
+    if helper is not None:
+        helper.start()
 
 
 def _end_helper() -> None:

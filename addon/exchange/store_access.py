@@ -171,6 +171,10 @@ class StoreAccess:
         """The first tier, if it can tell which of its entries are like a request."""
         return self._store if isinstance(self._store, Candidates) else None
 
+    def expect(self, size: int) -> None:
+        """Make ready for work on `size` bytes that comes soon."""
+        self._lanes.expect(size)
+
     async def in_background(self, work: Callable[[], None], size: Size = 0) -> None:
         """Do `work` on `size` bytes in a writer's thread, unless the store is closed."""
         if not self._closed:

@@ -37,22 +37,29 @@ from cache_store.store import Store
 __all__ = ["Answer", "Storing"]
 
 
-def _entry_in_helper(
+def _in_helper(
     origin: Origin, live: LiveAnswer, settings: Settings, credentials: list[Credential]
-) -> Entry | NotStored:
+) -> tuple[Entry | NotStored, bool, Billed | None]:
+    """The entry, whether its body is the answer's and was left out, and the cost: a big body is sent once only."""
     taint = Taint(most=len(credentials))
     taint.add(credentials)
-    return entry_or_reason(origin, live, settings, taint)
+    made = entry_or_reason(origin, live, settings, taint)
+    billed = billed_live(origin.identity.label, live, settings.max_body)
+    if isinstance(made, Entry) and made.body == live.body:
+        return replace(made, body=b""), True, billed
+    return made, False, billed
 
 
 class Answer:
     """A live answer. Its body is decoded in the thread that needs it, because that may take seconds.
 
-    `whole` returns the answer; if it was cut off, as far as its client saw it.
+    `whole` returns the answer; if it was cut off, as far as its client saw it. `billed` holds its cost once a
+    helper has told it.
     """
 
     def __init__(self, head: LiveAnswer, recording: Recording | None, *, cut_off: bool) -> None:
         self.head = head
+        self.billed: tuple[Billed | None] | None = None
         self.whole = cache(partial(recording.seen, head) if recording and cut_off else lambda: head)
 
     @property
@@ -159,6 +166,8 @@ class Storing:
 
     def _billed(self, forward: Forward, label: dict[str, str], answer: Answer) -> Billed | None:
         limit = self._settings.max_body
+        if answer.billed is not None:
+            return answer.billed[0]
         if forward.recording is None or not forward.recording.too_large:
             helper = lane_helper()
             if helper is None:
@@ -188,7 +197,14 @@ class Storing:
             return entry_or_reason(origin, answer.whole(), self._settings, taint)
         if taint.found_in():  # too many credentials are in flight, which the helper would not know
             return NotStored.SECRET
-        return helper.call(_entry_in_helper, origin, answer.whole(), self._settings, taint.known())
+        live = answer.whole()
+        made, same_body, billed = helper.call(_in_helper, origin, live, self._settings, taint.known())
+        answer.billed = (billed,)
+        return replace(made, body=live.body) if same_body and isinstance(made, Entry) else made
+
+    def expect(self, size: int) -> None:
+        """Make ready for an answer of `size` bytes that has begun to come."""
+        self._store.expect(size)
 
     async def _remember(self, host: str, digest: str, status: int) -> None:
         """Remember whether `host` takes this credential."""

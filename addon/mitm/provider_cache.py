@@ -374,6 +374,8 @@ class ProviderCache:
                 hold=self._http_layer.holds_end(flow.client_conn.id),
                 finish_seconds=self.settings.finish_seconds,
             )
+            if self.answering is not None:
+                self.answering.expect(response.headers.get("content-length"))
         else:
             response.stream = True
         recording = "recording" if forward.stores else "mode"

@@ -114,3 +114,19 @@ def test_a_bomb_is_not_decoded_to_its_end() -> None:
     """It is known to be big before it is unfolded."""
     assert len(bomb := gzip.compress(bytes(2**26))) < 2**17
     assert 2**23 < decoded_size(bomb, "gzip") < 2**24
+
+
+def test_a_helper_is_started_for_what_is_expected(lanes: Lanes) -> None:
+    """While a big answer still comes, its helper starts, once; small work has none."""
+    for size in (SMALL, BIG, BIG):
+        lanes.expect(size)
+
+    def process() -> object:
+        helper = lane_helper()
+        return helper._process if helper is not None else None
+
+    assert lanes.submit(SMALL, process).result(PATIENCE) is None
+    started = lanes.submit(BIG, process).result(PATIENCE)
+    assert started is not None
+    lanes.expect(BIG)
+    assert lanes.submit(BIG, process).result(PATIENCE) is started
