@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.report": ("addon.accounting", "addon.settings", "addon.printing", "cache_store"),
     "addon.transfer": ("addon.policy", "addon.settings", *_PURE_ROOMS, *_MESSAGES, "cache_store"),
     "addon.scopes": ("addon.settings", "cache_store.errors"),
-    "addon.accounting": ("addon.identity", "addon.settings", *_MESSAGES, "cache_store"),
+    "addon.accounting": ("addon.identity", "addon.scopes", "addon.settings", *_MESSAGES, "cache_store"),
     "addon.policy": ("addon.settings", "addon.offline", *_PURE_ROOMS, *_MESSAGES, *_STORE),
     "addon.environment": ("addon.settings", "addon.runners", "cache_store"),
     "addon.settings": ("addon.offline", "addon.identity", "addon.judging", "cache_store"),

@@ -176,6 +176,13 @@ class RunCounts:
             counts = self.tests[identity] = Verdict(*identity)
         return counts
 
+    def settle_tests(self) -> None:
+        """Look up the prices of the tests' live answers."""
+        for verdict in list(self.tests.values()):
+            if verdict.spent.models:
+                verdict.spent.settle()
+                verdict.changed = True
+
     def miss(self, key: str, why: dict[str, Any], line: str, root: str | None = None) -> None:
         """Count a miss and keep its diagnosis; `root` is the key of the earlier miss that caused it."""
         if root in self.missed:

@@ -9,9 +9,12 @@ from decimal import Decimal
 
 from addon.accounting.counts import RunCounts
 from addon.accounting.figures import named, plural
+from addon.scopes.globs import fits_any
 from addon.settings.modes import Mode
 
 __all__ = ["FAILED_STATUS", "Gates", "failures", "parse_rate"]
+
+_NAME = 120  # characters of a test's name in a message
 
 FAILED_STATUS = 3
 """The exit status when the command passed and a gate failed."""
@@ -19,9 +22,13 @@ FAILED_STATUS = 3
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The gates of a run; None and False switch one off. `allow_tunnel` are host globs."""
+    """The gates of a run; None and False switch one off.
+
+    `allow_tunnel` are host globs, `fail_on_live` globs of tests.
+    """
 
     min_hit_rate: float | None = None
+    fail_on_live: tuple[str, ...] = ()
     max_misses: int | None = None
     max_live: int | None = None
     max_usd: Decimal | None = None
@@ -52,6 +59,7 @@ def failures(gates: Gates, counts: RunCounts) -> list[str]:
         _refusals(gates, counts),
         _traffic(gates, counts),
         _live(gates, counts),
+        _live_tests(gates, counts),
         _usd(gates, counts),
         _unused(gates, counts),
         _tunnel(gates, counts),
@@ -69,16 +77,17 @@ def _hit_rate(gates: Gates, counts: RunCounts) -> str:
         return ""
     nothing = "no request was looked up; did the clients use the proxy?"
     found = f"{total.hits} of {asked} requests were hits" if asked else nothing
-    return f"--min-hit-rate {gates.min_hit_rate:g}: {found}"
+    return f"--min-hit-rate {gates.min_hit_rate:g}: {found}{_by_tests(counts)}"
 
 
 def _misses(gates: Gates, counts: RunCounts) -> str:
     misses = counts.total().misses
     if gates.max_misses is not None and misses > gates.max_misses:
-        were = "was" if misses == 1 else "were"
-        return f"--max-misses {gates.max_misses}: there {were} {plural(misses, 'miss', 'misses')}"
+        found = f"{plural(misses, 'miss', 'misses')}{_by_tests(counts)}"
+        return f"--max-misses {gates.max_misses}: there {'was' if misses == 1 else 'were'} {found}"
     if counts.mode == Mode.REQUIRE_HIT and misses and not gates.allow_misses:
-        return f"{plural(misses, 'miss', 'misses')} in {Mode.REQUIRE_HIT}; --allow-misses lets them pass"
+        found = f"{plural(misses, 'miss', 'misses')} in {Mode.REQUIRE_HIT}{_by_tests(counts)}"
+        return f"{found}; --allow-misses lets them pass"
     return ""
 
 
@@ -101,6 +110,24 @@ def _live(gates: Gates, counts: RunCounts) -> str:
         return ""
     refused = f", {counts.over_budget} more were refused" if counts.over_budget else ""
     return f"--max-live {gates.max_live}: {counts.live} requests were forwarded{refused}"
+
+
+def _live_tests(gates: Gates, counts: RunCounts) -> str:
+    if not gates.fail_on_live:
+        return ""
+    rows = counts.as_dict()["tests"]
+    if counts.live and not rows:
+        return "--fail-on-live: no request named its test, so which of them went live is not known"
+    live = [row for row in rows if row["live"] and fits_any(row["test"], gates.fail_on_live)]
+    tests = [f"{row['test'][:_NAME]} {row['live']}" for row in live]
+    return _failed("--fail-on-live", tests, "test", "tests", "forwarded to a provider")
+
+
+def _by_tests(counts: RunCounts) -> str:
+    """The tests that missed, for the end of a line, those with most misses first; '' if none is known."""
+    rows = [(len(row["misses"]) + row["more_misses"], row["test"]) for row in counts.as_dict()["tests"]]
+    missed = [f"{test[:_NAME]} {count}" for count, test in sorted(rows, key=lambda row: -row[0]) if count]
+    return f"; misses by {named(missed, 'test')}" if missed else ""
 
 
 def _usd(gates: Gates, counts: RunCounts) -> str:

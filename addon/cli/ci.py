@@ -19,10 +19,10 @@ from addon.accounting.gates import FAILED_STATUS
 from addon.cli.client_options import base_urls_option, dummy_keys_option, keys_to_set
 from addon.cli.console_script import own_command_line
 from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
-from addon.cli.ending import ending_arguments, ending_options
+from addon.cli.ending import check_refresh, ending_arguments, ending_options
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import annotate, mask_password, print_json, print_lines, write_output
+from addon.cli.output import mask_password, print_json, print_lines, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import (
     Background,
@@ -57,8 +57,10 @@ def ci(*, force: bool, dummy_keys: bool, base_urls: bool, **flags: Any) -> None:
 
     Under GitHub Actions they are appended to $GITHUB_ENV too. Log and state are in .provider-proxy/.
     """
+    refresh = flags["refresh"]
     more = [*gate_arguments(take_gates(flags)), *ending_arguments(flags)]
     settings = Settings.parse(raw_from_flags(**flags))
+    check_refresh(refresh, settings)
     keys = keys_to_set(os.environ, settings, wanted=dummy_keys)
     if read_background(STATE_FOLDER) is not None:
         raise UsageError("a background proxy is already running here; stop it with `provider-proxy stop`")
@@ -86,9 +88,9 @@ def stop(*, as_json: bool, job_status: str | None) -> None:
 
     Exits with 3 if a gate that was given to `ci` failed.
     """
+    from addon.cli.report import annotate_run
     from addon.report.publishing import read_last_run, to_github
     from addon.report.table import render_report
-    from addon.report.words import no_traffic_line
 
     background = read_background(STATE_FOLDER)
     if background is None:
@@ -107,7 +109,7 @@ def stop(*, as_json: bool, job_status: str | None) -> None:
         print_json(report)
     else:
         print_lines(render_report(report))
-    annotate(no_traffic_line(report))
+    annotate_run(report)
     to_github(report)
     if report.get("failed_gates"):
         sys.exit(FAILED_STATUS)

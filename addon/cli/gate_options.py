@@ -34,6 +34,10 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--max-misses",
         {"type": click.IntRange(0), "metavar": "N", "help": "Fail if there are more misses."},
     ),
+    (
+        "--fail-on-live",
+        {"multiple": True, "metavar": "GLOB", "help": "Fail if a test that fits went to a provider."},
+    ),
     ("--fail-on-unused", {"is_flag": True, "help": "Fail if the cache has an entry that was not used."}),
     ("--fail-on-tunnel", {"is_flag": True, "help": "Fail if a host was tunnelled that is not allowed."}),
     ("--allow-tunnel", {"multiple": True, "metavar": "HOSTS", "help": "Host globs that may be tunnelled."}),

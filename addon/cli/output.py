@@ -91,10 +91,16 @@ def write_output(data: str | bytes) -> None:
     click.echo(data, nl=False)
 
 
-def annotate(warning: str) -> None:
-    """Show a warning on the page of a GitHub Actions run; nothing happens elsewhere, or if it is empty."""
-    if warning and os.environ.get("GITHUB_ACTIONS") == "true":
-        click.echo(f"::warning title=provider-proxy::{_command_data(printable(warning))}", err=True)
+def annotate(warning: str, file: str = "", line: int = 0) -> None:
+    """Show a warning on the page of a GitHub Actions run; nothing happens elsewhere, or if it is empty.
+
+    With a `file` it is shown there, at `line` (from 1) if that is not 0.
+    """
+    if not warning or os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    place = f"file={_command_property(printable(file))}," if file else ""
+    place += f"line={line}," if file and line else ""
+    click.echo(f"::warning {place}title=provider-proxy::{_command_data(printable(warning))}", err=True)
 
 
 def mask_password(credentials: str) -> None:
@@ -113,6 +119,11 @@ def mask_password(credentials: str) -> None:
 def _command_data(text: str) -> str:
     """Text as the data of a workflow command has it (toCommandValue in actions/toolkit)."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _command_property(text: str) -> str:
+    """Text as a property of a workflow command has it (escapeProperty in actions/toolkit)."""
+    return _command_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _write(text: str, *, err: bool = False) -> None:

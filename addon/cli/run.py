@@ -14,10 +14,10 @@ import click
 
 from addon.cli.client_options import Given, base_urls_option, dummy_keys_option, enclosed_options, keys_to_set
 from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
-from addon.cli.ending import Ending, ending_options, take_ending
+from addon.cli.ending import Ending, check_refresh, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import annotate, print_lines, say
+from addon.cli.output import print_lines, say
 from addon.enclosure.enclosure import check_enclosing
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
@@ -70,6 +70,7 @@ def run(
     if enclosed:
         check_enclosing(settings.listen_host)
     check_ignored_content(settings, force=force)
+    check_refresh(ending.refresh, settings)
     given = Given(keys_to_set(os.environ, settings, wanted=dummy_keys), base_urls, enclosed, allow_local)
     ending = replace(ending, gates=gates_for(gates, settings))
     log_to_stderr()
@@ -81,11 +82,11 @@ def run(
 
 
 def _report(cache: ProviderCache) -> None:
+    from addon.cli.report import annotate_run
     from addon.report.publishing import publish
-    from addon.report.words import no_traffic_line
 
     print_lines(publish(STATE_FOLDER, cache.counts), err=True)
-    annotate(no_traffic_line(cache.counts.as_dict()))
+    annotate_run(cache.counts.as_dict())
 
 
 async def run_command(raw: dict[str, str], command: Sequence[str], given: Given) -> tuple[int, RunCounts]:

@@ -39,13 +39,15 @@ logger = logging.getLogger(__name__)
 class RunLife:
     """One run: how it is started, and its store while it is open.
 
-    `stages`: changes go to `staged`, which the caller commits or discards after `close`. `end` looks at the used
-    entries. `rerecord` says how the run's user records what is missing. In a run of several processes
-    `peer` is this one's part, `everywhere` asks for the figures of all, and one of them `reports`.
+    `stages`: changes go to `staged`, which the caller commits or discards after `close`. `refresh` are globs of
+    tests whose entries are recorded again. `end` looks at the used entries. `rerecord` says how the run's user
+    records what is missing. In a run of several processes `peer` is this one's part, `everywhere` asks for the
+    figures of all, and one of them `reports`.
     """
 
     counts: RunCounts
     stages: bool = False
+    refresh: tuple[str, ...] = ()
     end: EndOfRun = field(default_factory=EndOfRun)
     rerecord: str = RERECORD
     peer: Peer | None = None
@@ -70,6 +72,7 @@ class RunLife:
         self.store = StoreAccess(store, self.counts)
         coordinator = Coordinator(settings.max_live, settings.max_usd)
         peer = self.peer or local_peer(coordinator, settings, self.counts.spent)
+        peer.tests.refresh = self.refresh
         explaining = Explaining(self.store.candidates, self.counts, peer.taint, self.rerecord)
         explaining.had_entries = not _is_empty(store)
         answering = Answering(settings, self.store, self.counts, explaining, peer)
@@ -87,6 +90,7 @@ class RunLife:
         assert self.store is not None
         answering.close()
         self.counts.second_tier = worse_tier(self.counts.second_tier, _in_words(self.store.tiers()))
+        self.store.finish(lambda _: self.counts.settle_tests())
         if self.reports:
             if settings.cache_mode.stores:
                 self.store.finish(self._close_holes)

@@ -8,10 +8,13 @@ from typing import Any
 
 from addon.accounting.figures import money, plural, seconds, size
 from addon.printing import printable
+from addon.report.by_test import FIGURES, cells_of, name_of, rows_to_show, unshown_line
 from addon.report.style import STYLE
 from addon.report.words import cost_of, rate_text, side_lines
 
 __all__ = ["render_html"]
+
+_TESTS = 1000
 
 _KINDS = (
     ("hits", "hit", "answered from the cache"),
@@ -29,6 +32,7 @@ def render_html(run: dict[str, Any]) -> str:
         _gates(run),
         _tiles(run),
         _hosts(run),
+        _tests(run),
         _misses(run),
         _costs(run),
         _sides(run),
@@ -122,6 +126,25 @@ def _host(name: str, row: dict[str, Any]) -> str:
         f'<div class="host"><div class="name">{_text(name)}</div><div class="bar">{pieces}</div>'
         f'<div class="quiet">{_text(figures)}</div></div>'
     )
+
+
+def _tests(run: dict[str, Any]) -> str:
+    if not run["tests"]:
+        return ""
+    shown = rows_to_show(run, _TESTS, quiet=True)
+    rows = "".join(map(_test, shown))
+    head = "".join(f"<th>{name}</th>" for name in ("test", *FIGURES))
+    more = unshown_line(run, len(shown), quiet=True)
+    rest = f'<p class="quiet">{_text(more)}</p>' if more else ""
+    table = f'<div class="scroll"><table class="figures"><tr>{head}</tr>{rows}</table></div>'
+    return f"<section><h2>Tests</h2>{table}{rest}</section>"
+
+
+def _test(row: dict[str, Any]) -> str:
+    pointers = dict.fromkeys(miss["pointer"] for miss in row["misses"] if miss["pointer"])
+    where = "".join(f"<small>{_text(pointer)}</small>" for pointer in list(pointers)[:3])
+    cells = "".join(f"<td>{_text(cell)}</td>" for cell in cells_of(row))
+    return f"<tr><td><code>{_text(name_of(row))}</code>{where}</td>{cells}</tr>"
 
 
 def _misses(run: dict[str, Any]) -> str:

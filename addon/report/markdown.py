@@ -8,12 +8,14 @@ from typing import Any
 
 from addon.accounting.figures import plural, seconds, size
 from addon.printing import printable
+from addon.report.by_test import FIGURES, cells_of, name_of, rows_to_show, unshown_line
 from addon.report.words import cost_lines, rate_text, side_lines
 
 __all__ = ["render_markdown"]
 
 _COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
 _MISSES = 50
+_TESTS = 50
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$^-])")
 
 
@@ -36,6 +38,7 @@ def render_markdown(run: dict[str, Any]) -> str:
     more = cost_lines(run) + side_lines(run)
     if more:
         lines += ["", *(f"- {_text(line)}" for line in more)]
+    lines += _tests(run)
     lines += _misses(run)
     return "\n".join(lines) + "\n\n"
 
@@ -48,6 +51,18 @@ def _row(name: str, row: dict[str, Any]) -> str:
         seconds(row["saved_seconds"]),
     ]
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def _tests(run: dict[str, Any]) -> list[str]:
+    if not run["tests"]:
+        return []
+    rows = rows_to_show(run, _TESTS)
+    lines = ["", "### Tests", ""]
+    if rows:
+        lines += [f"| test | {' | '.join(FIGURES)} |", "|---|" + "---:|" * len(FIGURES)]
+        lines += [f"| {_text(name_of(row))} | {' | '.join(map(_text, cells_of(row)))} |" for row in rows]
+    more = unshown_line(run, len(rows))
+    return [*lines, *(["", f"{more[:1].upper()}{more[1:]}."] if more else [])]
 
 
 def _misses(run: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from addon.accounting.costs import ModelCosts
 from addon.accounting.counts import HostCounts, NotKept, RunCounts
+from addon.accounting.verdicts import Verdict
 from addon.report.table import render_report
 from addon.settings.state_folder import make_state_folder
 from cache_store.atomic_file import replace_file
@@ -101,7 +102,17 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
         miss["differences"] = [_like(_DIFFERENCE, item, "difference") for item in miss["differences"]]
     refused = [_like(_REFUSED, item, "refused answer") for item in whole["refused_answers"]]
     lines = {name: [str(line) for line in whole[name]] for name in ("failed_gates", "notes")}
-    return whole | {"hosts": hosts, "missed": missed, "refused_answers": refused} | lines
+    tests = list(map(_conformed_test, whole["tests"]))
+    return whole | {"hosts": hosts, "missed": missed, "refused_answers": refused, "tests": tests} | lines
+
+
+def _conformed_test(value: Any) -> dict[str, Any]:
+    row = _like(_VERDICT, value, "test")
+    if isinstance(row["usd"], str):
+        raise TypeError("test: usd has the wrong type")
+    for name in ("not_stored", "entries"):
+        _like(dict.fromkeys(row[name], 0), row[name], name)
+    return row | {"misses": [_like(_TEST_MISS, miss, "miss") for miss in row["misses"]]}
 
 
 _MODEL = ModelCosts("").as_dict()
@@ -120,6 +131,8 @@ _MISSED: dict[str, Any] = {
     "times": 1,
     "follows": 0,
 }
+_VERDICT = Verdict("", "").as_dict() | {"usd": None}
+_TEST_MISS: dict[str, Any] = {"key": "", "pointer": "", "line": "", "folded": False}
 _REFUSED = {"key": ""} | NotKept("", "", "").as_dict()
 _DIFFERENCE: dict[str, Any] = {"place": "", "kind": "", "old": None, "new": None, "same": 0}
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import logging
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from addon.accounting.counts import RunCounts
 from addon.accounting.figures import plural, seconds
 from addon.printing import printable, program
+from addon.report.by_test import FIGURES, asked_by, cells_of, name_of, rows_to_show, unshown_line
 from addon.report.words import cost_lines, hit_rate, no_traffic_line, rate_text, side_lines
 from addon.settings.modes import Mode
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["log_report", "render_report"]
 
@@ -20,10 +24,16 @@ _COLUMNS = ("requests", "hits", "misses")
 # Columns that are left out if they hold nothing but zeros.
 _RARE = ("stored", "refused", "bypassed", "errors")
 _MISSES = 10
+_TESTS = 20
 
 
-def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) -> str:
-    """Render one table with a row for each host; below it, costs, misses, tunnelled hosts and faults."""
+def render_report(
+    counts: RunCounts | dict[str, Any], width: int | None = None, *, every_test: bool = False
+) -> str:
+    """Render a table with a row for each host and one by test; below, costs, misses, tunnelled hosts and faults.
+
+    Tests that were answered from the cache alone are counted in one line, unless `every_test` is to be shown.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -44,6 +54,8 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     console.print(f"provider-proxy, mode {run['mode']}, {plural(total['requests'], 'request')}{rate}")
     if run["hosts"]:
         console.print(table)
+    if run["tests"]:
+        _print_tests(console, run, every_test=every_test)
     gates = [f"gate failed: {line}" for line in run["failed_gates"]]
     warning = [f"warning: {line}"] if (line := no_traffic_line(run)) else []
     for line in [*cost_lines(run), *side_lines(run), *_miss_lines(run), *gates, *warning]:
@@ -51,6 +63,22 @@ def render_report(counts: RunCounts | dict[str, Any], width: int | None = None) 
     return (
         "\n".join(printable(line.rstrip()) for line in out.getvalue().removesuffix("\n").split("\n")) + "\n"
     )
+
+
+def _print_tests(console: Console, run: dict[str, Any], *, every_test: bool) -> None:
+    from rich.table import Table
+
+    rows = rows_to_show(run, len(run["tests"]) if every_test else _TESTS, quiet=every_test)
+    if rows:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("test", overflow="fold")
+        for name in FIGURES:
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(printable(name_of(row)), *cells_of(row))
+        console.print(table)
+    if line := unshown_line(run, len(rows), quiet=every_test):
+        console.print(line, soft_wrap=True)
 
 
 def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
@@ -65,10 +93,14 @@ def _miss_lines(run: dict[str, Any]) -> list[str]:
     """The misses that have a nearest entry, after one line for each cause of all the others."""
     explained = [miss for miss in run["missed"] if miss["nearest"] and not _is_own(miss, run)]
     lines = _nothing_near(run)
+    tests = asked_by(run)
     for miss in explained[:_MISSES]:
         asked = f" “{miss['question']}”" if miss["question"] else ""
         lines.append(f"miss {miss['key'][:12]}… {miss['place']}{asked}{_times(miss)}")
         lines.append(f"  {miss['line']}")
+        if names := tests.get(miss["key"]):
+            more = f" and {plural(len(names) - 1, 'more test')}" if len(names) > 1 else ""
+            lines.append(f"  asked by {names[0]}{more}")
     if len(explained) > _MISSES:
         lines.append(f"{plural(len(explained) - _MISSES, 'more miss', 'more misses')}: {program()} report")
     return lines

@@ -81,6 +81,7 @@ class Primary:
             "raw": {**self._raw, **own},
             "run": life.counts.run,
             "stages": life.stages,
+            "refresh": list(life.refresh),
             "rerecord": life.rerecord,
             "processes": self._processes,
         }

@@ -63,6 +63,7 @@ class _Worker:
         self._prices = settings.max_usd is not None
         life.counts.run = start["run"]
         life.stages = start["stages"]
+        life.refresh = tuple(start["refresh"])
         life.rerecord = start["rerecord"]
         life.everywhere = self._figures
         life.reports = False

@@ -131,3 +131,24 @@ def test_a_rate_is_from_0_to_1(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="is not a rate"):
         parse_rate(text)
+
+
+def test_gates_name_the_tests() -> None:
+    """Those that missed, most misses first; a test that fits and went live fails its gate."""
+    counts = RunCounts("r", "read-only-require-hit")
+    counts.host("h").misses, counts.host("h").live = 3, 1
+    for name, misses, live in (("a", 1, 0), ("b[1]", 2, 1), ("c", 0, 0)):
+        verdict = counts.verdict("gw0", name, 1)
+        assert verdict is not None
+        verdict.live = live
+        for number in range(misses):
+            verdict.miss(str(number))
+    by = "misses by 2 tests (b[1] 2, a 1)"
+    assert failures(Gates(min_hit_rate=0.5), counts)[0].endswith(f"0 of 3 requests were hits; {by}")
+    assert f"; {by}" in failures(Gates(max_misses=1), counts)[0]
+    assert f"; {by}; --allow-misses lets them pass" in failures(Gates(), counts)[0]
+    quiet = Gates(allow_misses=True, fail_on_live=("b[1]", "x*"))
+    assert failures(quiet, counts) == ["--fail-on-live: 1 test (b[1] 1) was forwarded to a provider"]
+    assert failures(Gates(allow_misses=True, fail_on_live=("c",)), counts) == []
+    counts.tests.clear()
+    assert "no request named its test" in failures(quiet, counts)[0]

@@ -10,6 +10,7 @@ from addon.accounting.counts import RunCounts
 from addon.report.html_page import render_html
 from addon.report.markdown import render_markdown
 from addon.report.publishing import conformed
+from tests.addon.report.verdicts import report_with_tests
 
 BAD = "<script>x</script>\"'&`|"
 
@@ -89,3 +90,13 @@ def test_a_report_of_another_version_is_completed() -> None:
     ):
         with pytest.raises(TypeError):
             conformed(broken)
+
+
+def test_a_table_by_test() -> None:
+    """Every test has a row, with the places where it missed; names are text."""
+    page = render_html(report_with_tests())
+    assert "<h2>Tests</h2>" in page
+    assert "tests/test_b.py::test_quiet" in page
+    assert "<small>/messages/0</small><small>/messages/1</small>" in page
+    assert "<b>.py" not in page
+    assert "\x1b" not in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from addon.accounting.counts import RunCounts
 from addon.report.markdown import render_markdown
+from tests.addon.report.verdicts import report_with_tests
 
 
 def test_a_run_with_two_hosts_and_a_miss() -> None:
@@ -24,3 +25,16 @@ def test_a_run_with_two_hosts_and_a_miss() -> None:
     assert "(pp1\\-01234567…, 1 try, 1 later miss from it)" in text
     assert "differs at /model" in text
     assert "“Who \\*wrote\\* it?”" in text
+
+
+def test_a_table_by_test() -> None:
+    """Names are text: no markup, link, mention or cell."""
+    text = render_markdown(report_with_tests())
+    row = next(
+        line for line in text.splitlines() if line.startswith("| tests/test\\_a.py::test\\_missed"[:12])
+    )
+    assert row.endswith("| 0 | 2 | 1 | 0 | 0.0 s | \\$0 |")
+    assert "1 test answered from the cache alone." in text
+    assert "<b>" not in text
+    assert "](http" not in text
+    assert all(line.count(" | ") == 6 for line in text.splitlines() if line.startswith("| tests"))

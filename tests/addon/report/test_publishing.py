@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from addon.accounting.counts import RunCounts
-from addon.report.publishing import publish, read_last_run, to_github, write_last_run
+from addon.report.publishing import conformed, publish, read_last_run, to_github, write_last_run
 from cache_store.errors import UsageError
+from tests.addon.report.verdicts import report_with_tests
 
 
 def test_a_file_a_summary_and_a_table(tmp_path: Path) -> None:
@@ -64,3 +65,16 @@ def test_a_damaged_report_is_a_usage_error(tmp_path: Path, content: bytes | None
         (tmp_path / "last-run.json").write_bytes(content)
     with pytest.raises(UsageError, match="no report of a last run"):
         read_last_run(tmp_path)
+
+
+def test_tests_are_read_back(tmp_path: Path) -> None:
+    """As they were written, in version 2; what another version lacks has a default, and a wrong type is refused."""
+    report = report_with_tests()
+    assert conformed(report) == report
+    assert report["version"] == 2
+    old = {name: value for name, value in report.items() if name not in ("version", "tests")}
+    assert conformed(old)["tests"] == []
+    assert conformed(report | {"tests": [{"test": "a"}]})["tests"][0]["hits"] == 0
+    for wrong in ({"usd": "free"}, {"misses": [7]}, {"entries": {"k": "x"}}, {"coarse": 1}, {"test": 5}):
+        with pytest.raises(TypeError):
+            conformed(report | {"tests": [report["tests"][0] | wrong]})

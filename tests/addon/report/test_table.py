@@ -9,6 +9,7 @@ import pytest
 from addon.accounting.counts import RunCounts
 from addon.judging.reasons import NotStored
 from addon.report.table import log_report, render_report
+from tests.addon.report.verdicts import report_with_tests
 
 
 def _counts(*hosts: str) -> RunCounts:
@@ -234,3 +235,18 @@ def test_failures_are_told_by_status_and_reason() -> None:
     counts.host("a").failures.update({"429": 9, NotStored.UNREACHABLE: 2, NotStored.CLIENT_LEFT: 1})
     expected = "live requests without success: 429 \u00d79, client-left \u00d71, unreachable \u00d72"
     assert expected in render_report(counts).splitlines()
+
+
+def test_a_table_by_test() -> None:
+    """Tests to look at have a row, the others are counted in a line; a miss names its test. No name acts."""
+    report = render_report(report_with_tests())
+    lines = report.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("test "))
+    assert lines[at].split() == ["test", "hits", "misses", "folded", "stored", "live", "cost"]
+    assert lines[at + 1].split() == ["tests/test_a.py::test_missed", "0", "2", "1", "0", "0.0", "s", "$0"]
+    assert "1 test answered from the cache alone" in lines
+    assert "  asked by tests/test_a.py::test_missed and 1 more test" in lines
+    assert "\x1b" not in report
+    assert not any(line.startswith("::") for line in lines)
+    assert "tests/test_b.py::test_quiet" not in report
+    assert "tests/test_b.py::test_quiet" in render_report(report_with_tests(), every_test=True)

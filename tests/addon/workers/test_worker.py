@@ -46,7 +46,18 @@ class _Process:
 
     def start(self, **raw: str) -> None:
         self.say(
-            0, "start", [{"raw": raw, "run": "f" * 32, "stages": False, "rerecord": "again", "processes": 2}]
+            0,
+            "start",
+            [
+                {
+                    "raw": raw,
+                    "run": "f" * 32,
+                    "stages": False,
+                    "refresh": ["a*"],
+                    "rerecord": "again",
+                    "processes": 2,
+                }
+            ],
         )
         self.say(0, "credentials", [[]])
 
