@@ -60,6 +60,7 @@ def test_it_becomes_json() -> None:
         "saved_seconds": 1.5,
         "live_seconds": 0.0,
         "failures": {},
+        "rebound": {},
         "not_stored": {"status": 2},
     }
     assert found["total"]["requests"] == 4
