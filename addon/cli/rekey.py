@@ -19,6 +19,7 @@ from addon.identity.keying import rebind_saved, resave
 from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
 from addon.policy.variants import CREDENTIAL_STATUSES
+from addon.volatile.rebinding import neutral_body
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.store import Store
@@ -83,8 +84,9 @@ def _plan(store: Store, rules: IdentityRules) -> _Plan:
     answers: dict[str, dict[str, bytes]] = defaultdict(dict)
     for entry in store.iterate():
         plan.entries += 1
-        new = _new_key(entry, rules, plan)
-        answers[new or entry.key][entry.key] = _answer(entry)
+        moved = _moved(entry, rules, plan)
+        new = moved.key if moved else None
+        answers[new or entry.key][entry.key] = _answer(moved or entry)
         if new is not None and new != entry.key:
             plan.changes[entry.key] = new
     for new, by_old in answers.items():
@@ -98,8 +100,8 @@ def _plan(store: Store, rules: IdentityRules) -> _Plan:
     return plan
 
 
-def _new_key(entry: Entry, rules: IdentityRules, plan: _Plan) -> str | None:
-    """The key of an entry under `rules`; None if it has to stay, which is noted in `plan`."""
+def _moved(entry: Entry, rules: IdentityRules, plan: _Plan) -> Entry | None:
+    """An entry as it is under `rules`; None if it has to stay, which is noted in `plan`."""
     if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
         plan.unknown += 1
         return None
@@ -108,7 +110,8 @@ def _new_key(entry: Entry, rules: IdentityRules, plan: _Plan) -> str | None:
         if is_old(base) and (why := why_not_carried(entry.request_json)):
             plan.stuck[entry.key] = why
             return None
-        return key_of(_resaved(entry, rules).request_json) + dot + nth
+        moved = _resaved(entry, rules)
+        return replace(moved, key=key_of(moved.request_json) + dot + nth)
     except EntryError:
         plan.unknown += 1
         return None
@@ -120,8 +123,8 @@ def _resaved(entry: Entry, rules: IdentityRules) -> Entry:
 
 
 def _answer(entry: Entry) -> bytes:
-    """A digest of what a client would receive."""
-    return hashlib.sha256(b"%d\0" % entry.status + entry.body).digest()
+    """A digest of what a client would receive, whatever its volatile values."""
+    return hashlib.sha256(b"%d\0" % entry.status + neutral_body(entry)).digest()
 
 
 def _carry_out(store: Store, plan: _Plan, rules: IdentityRules) -> dict[str, tuple[str, str]]:

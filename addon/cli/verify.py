@@ -13,6 +13,7 @@ from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
 from addon.cli.progress import Progress, progress
+from addon.cli.rule_use import print_rule_use, rule_use
 from addon.settings.settings import Settings
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.orphans import find_orphans, remove_orphans
@@ -45,11 +46,24 @@ class _Checked:
 @click.option(
     "--trust", is_flag=True, help="Accept entries without a saved request: their keys cannot be checked."
 )
+@click.option(
+    "--rules",
+    is_flag=True,
+    help="Instead, say what each volatile rule matches, and which answers would meet.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def verify(*, repair: bool, trust: bool, as_json: bool, cache_dir: str | None) -> None:
+def verify(*, repair: bool, trust: bool, rules: bool, as_json: bool, cache_dir: str | None) -> None:
     """Check every entry: checksum, schema, key, status and headers, as an import does. Exit status 1 if one is bad,
-    or cannot be checked."""
+    or cannot be checked; with --rules, if a rule is too broad or different answers would meet."""
     settings = read_settings(cache_dir=cache_dir)
+    if rules:
+        with open_store_for_reading(cache_dir) as store, progress() as shown:
+            use = rule_use(store, settings.identity, shown)
+        if as_json:
+            print_json(use.as_dict(settings.identity))
+        else:
+            print_rule_use(use, settings.identity)
+        sys.exit(1 if use.meeting or use.too_broad() else 0)
     with open_store_for_reading(cache_dir) as store, progress() as shown:
         checked = _check(store, settings, shown)
         moved = _move_aside(store, checked.bad) if repair and checked.bad else []

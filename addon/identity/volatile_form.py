@@ -17,7 +17,7 @@ from addon.identity.saved_form import VOLATILE, dump_saved, parse_saved, read_he
 from addon.volatile.binding import Binding, Replace, bind, texts_of, with_texts
 from addon.volatile.rules import Covering, Place
 
-__all__ = ["bind_headers", "bind_saved"]
+__all__ = ["bind_headers", "bind_saved", "texts_of_saved"]
 
 _PATH = Place("path")
 _WHOLE = Place("pointer")
@@ -57,6 +57,14 @@ def bind_saved(
     query = [[name, value and replace(Place("query", name), value)] for name, value in head["query"]]
     head |= {VOLATILE: True, "path": replace(_PATH, head["path"]), "query": query}
     return dump_saved(head, markers, _bound_body(content, replace)), bindings
+
+
+def texts_of_saved(request_json: bytes) -> tuple[str, str, Iterator[tuple[Place, str]]]:
+    """The host and path of a saved request, and its texts with their places. Raises CorruptEntry."""
+    document = parse_saved(request_json)
+    head, _, body = read_head(document.value, _AS_SAVED)
+    content = document.inner(body["value"]) if body is not None and body["kind"] == "json" else body
+    return head["host"], head["path"], chain(_head_texts(head), _body_texts(content))
 
 
 def _head_texts(head: dict[str, Any]) -> Iterator[tuple[Place, str]]:

@@ -20,7 +20,7 @@ from addon.volatile.tokens import token_pattern
 from cache_store.answers.bounded_json import loads
 from cache_store.entry import Entry, Headers
 
-__all__ = ["RebindRefused", "Rebound", "rebind"]
+__all__ = ["RebindRefused", "Rebound", "neutral_body", "rebind"]
 
 _SHORTEST = 8
 # Members that belong to the exact text beside them: signatures and ciphertexts of thinking blocks (Anthropic's,
@@ -92,6 +92,14 @@ def rebind(entry: Entry, live: Iterable[tuple[str, int, str]]) -> Rebound:
     if not work.by_rule:
         return Rebound(entry, {})
     return Rebound(replace(entry, headers=headers, body=body), work.by_rule)
+
+
+def neutral_body(entry: Entry) -> bytes:
+    """The body with stand-ins for its volatile values: equal for two answers that differ only in these."""
+    try:
+        return rebind(entry, [(rule, n, f"⟦{rule}#{n}⟧") for rule, n, _ in entry.bindings]).entry.body
+    except RebindRefused:
+        return entry.body
 
 
 class _Rebinding:

@@ -94,10 +94,16 @@ def test_a_recording_answers_another_run(
     assert (asked.status_code, cached(asked)) == (502, "false")
     assert "hits with replaced volatile values: 3 of today, 3 of uuid, 3 of tmp-path" in proxy.stop()
 
-    listed = subprocess.run(
-        [*COMMAND, "verify"], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
-    assert listed.returncode == 0, listed.stderr
+    def verify(*options: str, kinds: str = "uuid,tmp-path,hex-id") -> tuple[int, str]:
+        done = subprocess.run(
+            [*COMMAND, "verify", *options], env=environ | {"PROVIDER_PROXY_VOLATILE": kinds}, cwd=tmp_path,
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    assert verify() == (0, "")
+    every = "today: 3 entries\nuuid: 3 entries\ntmp-path: 3 entries\nhex-id: matches nothing\n"
+    assert verify("--rules") == (0, every)
 
 
 def test_a_short_value_in_the_answer_is_a_miss_that_says_so(
