@@ -116,6 +116,11 @@ def _proxy(environ: MutableMapping[str, str]) -> _Proxy | None:
     return None
 
 
+def _is_plugins_folder(path: str) -> bool:
+    """Whether it is the folder that holds nothing but the plugin. (Installed, it lies in site-packages as well.)"""
+    return os.path.basename(path) == "for_pytest" and os.path.isfile(os.path.join(path, f"{_NAME}.py"))
+
+
 class _Environment:
     """Changes an environment, and undoes that."""
 
@@ -126,10 +131,7 @@ class _Environment:
     def hide_plugin(self) -> None:
         """Take the plugin out of both variables: a child may keep the one that names it and lose the other."""
         self._take_out("PYTEST_PLUGINS", ",", lambda part: part.strip() == _NAME)
-        # Only the folder that holds nothing else goes: installed, the plugin lies in site-packages.
-        folder = os.path.dirname(os.path.abspath(__file__))
-        if os.path.basename(folder) == "for_pytest":
-            self._take_out("PYTHONPATH", os.pathsep, lambda part: part == folder)
+        self._take_out("PYTHONPATH", os.pathsep, _is_plugins_folder)
 
     def _take_out(self, name: str, separator: str, goes: Callable[[str], bool]) -> None:
         parts = self._environ.get(name, "").split(separator)
@@ -297,12 +299,11 @@ class _Control:
         received += part
 
     def _wait(self, until: float) -> None:
-        import socket
         import time
 
         seconds = until - time.monotonic()
         if seconds <= 0:
-            raise socket.timeout("timed out")
+            raise TimeoutError("timed out")
         self._socket.settimeout(seconds)
 
 

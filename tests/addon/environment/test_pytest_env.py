@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from addon.environment.client_env import apply
 from addon.environment.pytest_env import ignores_pythonpath, pytest_environment
-from addon.runners import PYTEST_FOLDER
+from addon.runners import PYTEST_FOLDER, PYTEST_PLUGIN
 
 FOLDER = str(PYTEST_FOLDER)
 
@@ -35,6 +37,17 @@ def test_the_folder_holds_nothing_else() -> None:
     """Nothing but the plugin becomes importable."""
     found = {path.name for path in PYTEST_FOLDER.iterdir()}
     assert found - {"__pycache__"} == {"provider_proxy_pytest.py"}
+
+
+def test_the_plugin_is_packed_twice() -> None:
+    """In its folder, and at the top of site-packages for its entry point, which has the name of the module."""
+    root = Path(__file__).parents[3]
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    assert project["project"]["entry-points"]["pytest11"] == {PYTEST_PLUGIN: PYTEST_PLUGIN}
+    # hatchling packs a file once, so that the second one is a link.
+    packed = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert packed[f"{PYTEST_PLUGIN}.py"] == f"{PYTEST_PLUGIN}.py"
+    assert (root / f"{PYTEST_PLUGIN}.py").resolve() == PYTEST_FOLDER / f"{PYTEST_PLUGIN}.py"
 
 
 @pytest.mark.parametrize(("strict", "value"), [(True, "true"), (False, "false"), (None, None)])

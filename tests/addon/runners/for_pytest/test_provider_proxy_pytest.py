@@ -98,6 +98,10 @@ class TestMarked:
     def test_nearer(self):
         assert os.environ["HTTPS_PROXY"] == at_import
 
+@pytest.mark.parametrize("text", ["x"], ids=["x" * 10_000])
+def test_long(text):
+    ask("hit long")
+
 def test_a_child_does_not_see_the_plugin():
     assert "PYTEST_PLUGINS" not in os.environ
     assert not any("for_pytest" in part for part in os.environ["PYTHONPATH"].split(os.pathsep))
@@ -117,7 +121,7 @@ def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> Non
     done = run(stand_in, tmp_path)
     assert done.returncode == 0, done.stdout
     assert [line for line in done.stdout.splitlines() if "provider-proxy" in line] == [
-        "provider-proxy: 5 tests asked, 18 answers replayed"
+        "provider-proxy: 6 tests asked, 19 answers replayed"
     ]
     first, second = "test_a.py::test_first", "test_a.py::test_second[same]"
     expected = {
@@ -133,6 +137,7 @@ def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> Non
         "hit function up": [first, second, "test_a.py::test_second[same too]"],
         "hit function down": [first, second, "test_a.py::test_second[same too]"],
         "hit second same": [second],
+        "hit long": [f"test_a.py::test_long[{'x' * 10_000}]"],
         "hit nested": ["test_a.py::test_a_child_does_not_see_the_plugin"],
     }
     assert {words: stand_in.tests_of(words) for words in expected} == expected
@@ -227,7 +232,7 @@ def test_the_summary_of_live_tests(stand_in: StandIn, tmp_path: Path) -> None:
     assert "provider-proxy" not in run(stand_in, tmp_path, "--collect-only").stdout
 
 
-@pytest.mark.parametrize("way", ["refused", "missing", "dead", "silent", "another server"])
+@pytest.mark.parametrize("way", ["refused", "missing", "dead", "silent", "another server", "dies"])
 def test_trouble_is_one_warning(stand_in: StandIn, tmp_path: Path, way: str) -> None:
     """The suite goes on, even if it makes errors of warnings, and the plugin asks no more."""
     variables = {}
@@ -236,12 +241,14 @@ def test_trouble_is_one_warning(stand_in: StandIn, tmp_path: Path, way: str) -> 
     elif way == "silent":
         stand_in.answers = lambda *_: SILENT
         variables = {"_PROVIDER_PROXY_TESTS_SECONDS": "0.2"}
+    elif way == "dies":
+        stand_in.answers = lambda method, _: BABBLING if method == "PUT" and stand_in.said else 0
     elif way == "another server":
         stand_in.answers = lambda *_: BABBLING
     else:
         stand_in.answers = lambda method, _: (404 if way == "missing" else 503) if method == "PUT" else 0
     (tmp_path / "test_a.py").write_text(
-        "import os\ndef test_one(): assert '@' not in os.environ['HTTPS_PROXY']\ndef test_two(): pass\n"
+        "import os\ndef test_one(): pass\ndef test_two(): assert '@' not in os.environ['HTTPS_PROXY']\n"
     )
     done = run(stand_in, tmp_path, "-W", "error", **variables)
     assert done.returncode == 0, done.stdout

@@ -1,0 +1,1 @@
+addon/runners/for_pytest/provider_proxy_pytest.py
