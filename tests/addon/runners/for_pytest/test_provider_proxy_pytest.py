@@ -13,6 +13,7 @@ import pytest
 
 from addon.environment.client_env import apply
 from addon.environment.pytest_env import pytest_environment
+from addon.runners.for_pytest import provider_proxy_pytest as plugin
 from tests.addon.runners.for_pytest.stand_in import BABBLING, SILENT, SUITE_CLIENT, StandIn, standing_in
 
 
@@ -254,6 +255,32 @@ def test_trouble_is_one_warning(stand_in: StandIn, tmp_path: Path, way: str) -> 
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("provider-proxy does not tell tests apart from here on: ") == 1
     assert "2 passed, 1 warning" in done.stdout
+
+
+@pytest.mark.parametrize(("slow", "answered"), [(1, True), (2, False)])
+def test_a_slow_answer(monkeypatch: pytest.MonkeyPatch, slow: int, *, answered: bool) -> None:
+    """A call that took too long is repeated once, for a busy machine; the end of a test has waited long enough."""
+    control = plugin._Control(plugin._Proxy("127.0.0.1:1", ""))
+    control._has_answered = True
+    outcomes = [TimeoutError("timed out")] * slow
+    sent = []
+
+    def exchange(what: bytes, _until: float) -> tuple[int, bytes]:
+        sent.append(what.partition(b" ")[0])
+        if outcomes:
+            raise outcomes.pop()
+        return 204, b""
+
+    monkeypatch.setattr(control, "_exchange", exchange)
+    if answered:
+        assert control.call("PUT", "/-/tests/c", {}) is None
+    else:
+        with pytest.raises(TimeoutError):
+            control.call("PUT", "/-/tests/c", {})
+    outcomes.append(TimeoutError("timed out"))
+    with pytest.raises(TimeoutError):
+        control.call("DELETE", "/-/tests/c", seconds=3.0)
+    assert sent == [b"PUT", b"PUT", b"DELETE"]
 
 
 def test_a_mark_that_widens_fails_its_test(stand_in: StandIn, tmp_path: Path) -> None:
