@@ -108,8 +108,10 @@ class RunCounts:
     and program, and `inside` its connections to the proxy and to ports that it may use.
     `refusals` counts by kind the requests that a replaying run refused and that its tests need.
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
-    `over_budget` the requests that a budget stopped. `used` counts the hits of each entry, with 0 for one that was
-    only recorded; `unused` are the keys of all other entries, if the run was asked for them. `missed` is by key.
+    `over_budget` the requests that a budget stopped. `read_on` counts the `answers` that were read to their end
+    after their clients had left, and the output `tokens` that came then, by the share of the bytes. `used` counts
+    the hits of each entry, with 0 for one only recorded; `unused` are the keys of all other entries, if the
+    run was asked for them. `missed` is by key.
     `refused_answers`, by key, are live answers that were not stored although the mode stores.
     `second_tier` is its state at the end, '' if there is none. `notes` are lines about the run's end.
     `workers_replaced` counts processes that died; their counts of the last second are lost. `tests` are attempts
@@ -134,6 +136,7 @@ class RunCounts:
     second_tier: str = ""
     connections: int = 0
     over_budget: int = 0
+    read_on: Counter[str] = field(default_factory=Counter)
     used: dict[str, int] = field(default_factory=dict)
     unused: list[str] | None = None
     missed: dict[str, Missed] = field(default_factory=dict)
@@ -245,6 +248,7 @@ class RunCounts:
             "second_tier": self.second_tier,
             "connections": self.connections,
             "over_budget": self.over_budget,
+            "read_on": dict(self.read_on),
             "used_entries": len(self.used),
             "unused_entries": None if self.unused is None else len(self.unused),
             "spent": self.spent.as_dict(),

@@ -189,6 +189,11 @@ class Peer:
         """The bound that is known to be reached, as text; '' while requests may be forwarded."""
         return self._bound
 
+    @property
+    def is_money_spent(self) -> bool:
+        """Whether live answers have cost as much as they may: then none is read on without its client."""
+        return "PROVIDER_PROXY_MAX_USD" in self._bound
+
     async def take(self) -> str:
         """Claim one request of the budget right before it is forwarded; the bound that forbids it, or ''."""
         self._before_sending()

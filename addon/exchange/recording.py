@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 
@@ -24,7 +25,8 @@ class Recording:
     `length` is the value of the content-length header: past `limit`, nothing is copied. `encoding` is the value of
     content-encoding; the terminal event is looked for in the decoded text.
 
-    `finish_seconds` is how long the rest is read after the client has left; `reads_on` is true from then on.
+    `finish_seconds` is how long the rest is read after the client has left, as long as it `may_read_on`; `reads_on`
+    is true from then on.
 
     With `hold` and a `length`, the latest chunk stays in `held` until the next one comes: the last byte tells a
     client that the answer has ended, and the entry must be on disk before that. The HTTP layer sends `held` after
@@ -41,6 +43,7 @@ class Recording:
         encoding: str = "",
         hold: bool = False,
         finish_seconds: float = 0.0,
+        may_read_on: Callable[[], bool] = lambda: True,
     ) -> None:
         # `getvalue` makes no copy, and growing makes none where the system can remap memory.
         self._received = BytesIO()
@@ -53,7 +56,9 @@ class Recording:
         self._passing = PassingDecoder(encoding) if codings_of(encoding) else None
         self._tail = b""
         self.finish_seconds = finish_seconds
+        self.may_read_on = may_read_on
         self.reads_on = False
+        self._left_at = 0  # bytes that had come when the client left
         self.finished = False
         self.too_large = length is not None and length.isdecimal() and int(length) > limit
 
@@ -79,6 +84,17 @@ class Recording:
             return ()
         before, self.held = self.held, chunk
         return (before,) if before else ()
+
+    def read_on(self) -> None:
+        """Note that the client has left, and that the rest is read without it."""
+        self.reads_on = True
+        self._left_at = self._received.tell()
+
+    @property
+    def share_after_leaving(self) -> float:
+        """The share of the bytes, 0 to 1, that came after the client had left; 0 if it stayed."""
+        received = self._received.tell()
+        return (received - self._left_at) / received if self.reads_on and received else 0.0
 
     def body(self) -> bytes:
         """The bytes received so far, still in their content-encoding."""

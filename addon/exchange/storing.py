@@ -31,6 +31,7 @@ from addon.policy.variants import (
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
 from addon.settings.settings import Settings
+from cache_store.answers.usage import tokens_of
 from cache_store.entry import Entry, header_value
 from cache_store.store import Store
 
@@ -149,6 +150,8 @@ class Storing:
     async def count_cost(self, forward: Forward, answer: Answer) -> None:
         """Add the cost of an answer to the run's counts."""
         await self._store.in_background(partial(self._add_cost, forward, answer), answer.size)
+        if forward.recording is not None and forward.recording.reads_on:
+            self._counts.read_on["answers"] += 1
         await self._peer.pay()
 
     def _add_cost(self, forward: Forward, answer: Answer) -> None:
@@ -159,6 +162,9 @@ class Storing:
             # Models are listed in every report, and a client may send anything as one.
             named = not self._peer.taint.found_in(model.encode("utf-8", "replace"))
             self._counts.spent.add(host, model if named else "", usage)
+            if forward.recording is not None and usage is not None:
+                tokens = round(tokens_of(usage)[1] * forward.recording.share_after_leaving)
+                self._counts.read_on["tokens"] += tokens
             if forward.verdict is not None:
                 forward.verdict.spent.add(host, model if named else "", usage)
         if self._settings.max_usd is not None:

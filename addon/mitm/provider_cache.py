@@ -373,6 +373,7 @@ class ProviderCache:
                 encoding=response.headers.get("content-encoding", ""),
                 hold=self._http_layer.holds_end(flow.client_conn.id),
                 finish_seconds=self.settings.finish_seconds,
+                may_read_on=self._may_read_on,
             )
             if self.answering is not None:
                 self.answering.expect(response.headers.get("content-length"))
@@ -381,6 +382,9 @@ class ProviderCache:
         recording = "recording" if forward.stores else "mode"
         status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
         flows.mark(flow, status)
+
+    def _may_read_on(self) -> bool:
+        return self.answering is not None and not self.answering.peer.is_money_spent
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Store a whole answer before the client sees its end, and say in its headers what became of it."""

@@ -89,6 +89,7 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
         "inside",
         "refusals",
         "cache_faults",
+        "read_on",
     ):
         _like(dict.fromkeys(whole[name], 0), whole[name], name)
     for counts in [*hosts.values(), whole["total"]]:

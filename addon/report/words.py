@@ -85,6 +85,16 @@ def _rebound_lines(run: dict[str, Any]) -> list[str]:
     return [f"hits with replaced volatile values: {rebound}"] if rebound else []
 
 
+def _read_on_lines(run: dict[str, Any]) -> list[str]:
+    read_on = run["read_on"]
+    if not read_on:
+        return []
+    answers, tokens = plural(read_on.get("answers", 0), "answer"), read_on.get("tokens", 0)
+    return [
+        f"read on after the client had left: {answers}, about {tokens:,} tokens out (PROVIDER_PROXY_FINISH_SECONDS)"
+    ]
+
+
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
     lines = _rebound_lines(run)
@@ -115,6 +125,7 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         lines.append(f"second tier: {run['second_tier']}")
     if run["workers_replaced"]:
         lines.append(f"workers that died and were replaced: {run['workers_replaced']}")
+    lines += _read_on_lines(run)
     if run["over_budget"]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:

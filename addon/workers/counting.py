@@ -25,6 +25,7 @@ _COUNTED = (
     "inside",
     "refusals",
     "cache_faults",
+    "read_on",
 )
 
 

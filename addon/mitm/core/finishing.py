@@ -28,7 +28,7 @@ class FinishesReading(HttpStream):
             self._departure = event
             note_client_left(self.flow)
             assert self._recording is not None
-            self._recording.reads_on = True
+            self._recording.read_on()
             # This ends an HTTP/2 stream whose client stays connected. Otherwise `client_disconnected` waits.
             yield commands.RequestWakeup(self._recording.finish_seconds)
         else:
@@ -39,7 +39,7 @@ class FinishesReading(HttpStream):
             yield from super()._handle_event(event)
         if self._departure is None or self.server_state != self.state_stream_response_body:
             return
-        if isinstance(event, events.Wakeup) or (self._recording is not None and self._recording.too_large):
+        if isinstance(event, events.Wakeup) or not self._may_read_on():
             yield from super().handle_protocol_error(self._departure)
 
     def _wants_the_rest(self) -> bool:
@@ -49,8 +49,12 @@ class FinishesReading(HttpStream):
             and self.server_state == self.state_stream_response_body
             and recording.finish_seconds > 0
             and not recording.finished  # the client has left because it has everything
-            and not recording.too_large
+            and self._may_read_on()
         )
+
+    def _may_read_on(self) -> bool:
+        recording = self._recording
+        return recording is not None and not recording.too_large and recording.may_read_on()
 
     @property
     def _recording(self) -> Recording | None:

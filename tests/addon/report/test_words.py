@@ -46,5 +46,10 @@ def test_what_else_there_was() -> None:
     assert side_lines(counts.as_dict()) == []
     counts.over_budget, counts.unused = 2, ["pp1-a"]
     assert side_lines(counts.as_dict()) == ["over budget: 2 requests not forwarded", "unused: 1 entry"]
+    counts = RunCounts("r", "read-write")
+    counts.read_on.update({"answers": 2, "tokens": 1234})
+    assert side_lines(counts.as_dict()) == [
+        "read on after the client had left: 2 answers, about 1,234 tokens out (PROVIDER_PROXY_FINISH_SECONDS)"
+    ]
     counts = RunCounts("r", "read-write", workers_replaced=2)
     assert side_lines(counts.as_dict()) == ["workers that died and were replaced: 2"]

@@ -36,7 +36,13 @@ def _busy(number: int) -> RunCounts:
                 setattr(row, name, number * (place + 1))
         row.not_stored.update({"secret": number, f"why-{number}": 1})
         row.failures.update({"429": number, f"50{number}": 1})
-    for counter in (counts.tunnelled, counts.tls_refused, counts.tls_left, counts.cache_faults):
+    for counter in (
+        counts.tunnelled,
+        counts.tls_refused,
+        counts.tls_left,
+        counts.cache_faults,
+        counts.read_on,
+    ):
         counter.update({"x": number, f"y-{number}": 2})
     counts.add_stale_id(f"s-{number}", "GET h/x", f"line {number}")
     counts.second_tier = ("", "healthy", "unhealthy")[number]
@@ -89,7 +95,13 @@ def test_two_processes_are_the_sum() -> None:
             assert getattr(counts.hosts["a"], name) == 3 * (place + 1), name
     assert counts.hosts["a"].not_stored == {"secret": 3, "why-1": 1, "why-2": 1}
     assert counts.hosts["a"].failures == {"429": 3, "501": 1, "502": 1}
-    for counter in (counts.tunnelled, counts.tls_refused, counts.tls_left, counts.cache_faults):
+    for counter in (
+        counts.tunnelled,
+        counts.tls_refused,
+        counts.tls_left,
+        counts.cache_faults,
+        counts.read_on,
+    ):
         assert counter == {"x": 3, "y-1": 2, "y-2": 2}
     assert counts.second_tier == "unhealthy"
     assert (counts.connections, counts.over_budget, counts.unexplained) == (3, 5, 7)

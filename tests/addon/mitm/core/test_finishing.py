@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,33 @@ async def test_the_rest_is_read_and_stored(proxied: Callable[..., Any]) -> None:
         assert hit.from_cache == "true"
         assert hit.body == _event("a") + _event("b", "stop") + LAST
         assert len(p.provider.seen) == 1
+
+
+async def test_the_tokens_bought_after_the_client_left_are_counted(proxied: Callable[..., Any]) -> None:
+    """By the share of the bytes: the usage is told for the whole answer only."""
+    async with proxied(cache_mode="read-write") as p:
+        p.provider.script = stream = _Stream()
+        usage = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1000}}\n\n'
+        stream.end = (_event("b", "stop"), usage, LAST)
+        await _leave_in_mid_stream(p)
+        stream.go_on.set()
+        await _until(lambda: p.host.cache.counts.read_on["answers"])
+        after, whole = len(b"".join(stream.end)), len(b"".join((_event("a"), *stream.end)))
+        assert dict(p.host.cache.counts.read_on) == {"answers": 1, "tokens": round(1000 * after / whole)}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("genai_prices") is None, reason="needs prices")
+async def test_nothing_is_read_on_once_the_money_is_spent(proxied: Callable[..., Any]) -> None:
+    """Neither from then on, nor where the client has left before."""
+    async with proxied(cache_mode="read-write", max_usd="1") as p:
+        p.provider.script = stream = _Stream()
+        stream.end = (b"x" * 2**16,) * 100
+        await _leave_in_mid_stream(p)
+        await _until(lambda: any(f and f.recording.reads_on for f in p.host.cache._flows.values()))
+        p.host.cache.answering.peer.receive("spent", ["the budget PROVIDER_PROXY_MAX_USD=1 is spent"])
+        stream.go_on.set()
+        await asyncio.wait_for(stream.broken.wait(), 20)
+        assert p.stored() == 0
 
 
 async def test_an_answer_that_takes_too_long_is_given_up(proxied: Callable[..., Any]) -> None:
