@@ -62,7 +62,6 @@ def test_it_becomes_json() -> None:
         "failures": {},
         "rebound": {},
         "not_stored": {"status": 2},
-        "rebound": {},
     }
     assert found["total"]["requests"] == 4
     assert (found["run"], found["mode"], found["started_at"]) == ("r", "read-only", 5.0)
