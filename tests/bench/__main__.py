@@ -15,7 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tests import docs_tables
-from tests.bench import calls, diagnosis, hits, identities, starting, storage, streams, suite
+from tests.bench import (
+    calls,
+    diagnosis,
+    fleet,
+    growth,
+    hits,
+    identities,
+    misses,
+    starting,
+    storage,
+    streams,
+    suite,
+)
 from tests.bench.machine import machine, versions
 from tests.bench.processes import Absent
 from tests.bench.provider import providers
@@ -24,7 +36,20 @@ from tests.bench.readme import RESULTS, drawn
 from tests.bench.words import setting, tables
 
 type Say = Callable[[str], None]
-SECTIONS = ("hits", "calls", "streams", "start", "recording", "store", "diagnosis", "identity", "suite")
+SECTIONS = (
+    "hits",
+    "calls",
+    "misses",
+    "streams",
+    "start",
+    "recording",
+    "store",
+    "diagnosis",
+    "growth",
+    "fleet",
+    "identity",
+    "suite",
+)
 
 
 def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]]:
@@ -33,6 +58,7 @@ def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]
     return {
         "hits": lambda: hits.measure(stand, hits.SHORT if short else hits.FULL, say),
         "calls": lambda: calls.measure(stand, 1 if short else rounds, 20 if short else 50),
+        "misses": lambda: misses.measure(stand, 2 if short else rounds, 50 if short else 300),
         "streams": lambda: streams.measure(stand, rounds, *((8, 1) if short else (25, 4))),
         "start": lambda: starting.measure(stand, 2 if short else rounds, 1 if short else 2),
         "recording": lambda: starting.measure_recording(stand, 1 if short else rounds),
@@ -40,6 +66,10 @@ def sections(stand: Stand, short: bool, say: Say) -> dict[str, Callable[[], Any]
             stand, [0, 10_000] if short else [0, 10_000, 100_000], 2 if short else rounds, say
         ),
         "diagnosis": lambda: diagnosis.measure(1_000 if short else 10_000),
+        "growth": lambda: growth.measure(
+            stand, [300, 3_000] if short else [3_000, 300_000], 2 if short else rounds, say
+        ),
+        "fleet": lambda: fleet.measure(stand, *((4, 160) if short else (40, 20_000))),
         "identity": lambda: identities.measure(short),
         "suite": lambda: suite.measure(stand, 1 if short else rounds, direct=not short),
     }
@@ -88,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--short", action="store_true", help="under two minutes; figures are rough (default)")
-    how.add_argument("--full", action="store_true", help="five rounds, about 20 minutes")
+    how.add_argument("--full", action="store_true", help="five rounds, about 30 minutes")
     how.add_argument("--show", type=Path, metavar="JSON", help="print a result's tables again")
     how.add_argument(
         "--readme", type=Path, metavar="JSON", help="write a result and its picture into docs/measured.md"

@@ -104,15 +104,64 @@ def goals(result: Result) -> list[Goal]:
     rows = result.get("store") or [{"entries": 100_000}]
     memory = _compared(lambda: (rows[-1]["resident"], rows[0]["resident"])) if len(rows) > 1 else None
     return [
-        Goal(f"{small}, 1 worker", names.CONSTANT, 2.5, False, rates(names.OURS, names.CONSTANT)),
-        Goal(f"{small}, 2 workers", names.CONSTANT, 3.5, False, rates(names.OURS_2, names.CONSTANT)),
+        Goal(f"{small}, 1 worker", names.CONSTANT, 3.5, False, rates(names.OURS, names.CONSTANT)),
+        Goal(f"{small}, 2 workers", names.CONSTANT, 6.0, False, rates(names.OURS_2, names.CONSTANT)),
         Goal(small, names.REPLAY, 2.5, False, rates(names.OURS, names.REPLAY)),
         Goal(f"{small}, plain door", names.LITELLM, 15, False, rates(names.OURS, names.LITELLM, "plain")),
         Goal("p99 of a hit, 2 KB, 16 connections", f"p50 of {names.CONSTANT}", 1.0, True, tail),
         Goal("first byte of a streamed miss", names.TEE, 1.05, True, first),
         Goal("start to ready", names.STOCK, 1.0, True, start),
         Goal("proxy CPU of the realistic suite", "the suite's own CPU", 0.15, True, suite),
+        *_costs(result),
         Goal(f"resident memory at {rows[-1]['entries']:,} entries", "empty cache", 1.1, True, memory),
+        *_growth(result),
+    ]
+
+
+def _costs(result: Result) -> list[Goal]:
+    """What recording, large answers and a short command cost."""
+
+    def call(size: str) -> Spread | None:
+        cpu = {row["peer"]: row["cpu"] for row in result.get("calls", ()) if row["size"] == size}
+        return _compared(lambda: (cpu[names.OURS], cpu[names.VCR]))
+
+    def miss(kind: str, against: str) -> Spread | None:
+        return _compared(lambda: (result["misses"][kind][names.OURS], result["misses"][kind][against]))
+
+    large = _compared(lambda: tuple(result["recording"][name]["seconds"] for name in (names.OURS, names.TEE)))
+    run = _compared(lambda: (result["start"]["run -- true"], result["start"][names.STOCK]))
+    return [
+        Goal(
+            "CPU of a recorded miss, 2 KB", f"{names.STOCK}, forwarding", 1.5, True, miss("2 KB", names.STOCK)
+        ),
+        Goal("CPU of a recorded miss, 50 events", names.TEE, 1.5, True, miss("50 events", names.TEE)),
+        Goal("a new answer of 64 MB, start to end", names.TEE, 2.0, True, large),
+        Goal("a hit of 1 MB by requests, CPU of both sides", names.VCR, 3.0, True, call("1 MB")),
+        Goal("a hit of 2 KB by requests, CPU of both sides", names.VCR, 2.0, True, call("2 KB")),
+        Goal("run -- true, start to end", f"{names.STOCK}, start to ready", 0.8, True, run),
+    ]
+
+
+def _growth(result: Result) -> list[Goal]:
+    """What a large cache costs, against a small one or against a time."""
+    rows = result.get("growth") or [{"entries": 3_000}, {"entries": 300_000}]
+    small, large = rows[0], rows[-1]
+    at, base = f"at {large['entries']:,} entries", f"{small['entries']:,} entries"
+
+    def grown(name: str) -> Spread | None:
+        return _compared(lambda: (large[name], small[name]))
+
+    def command(name: str, limit: float | None = None) -> Spread | None:
+        return _compared(lambda: ([large["commands"][name]], [limit or small["commands"][name]]))
+
+    worst = _compared(lambda: (large["worst_miss"], [100.0] * len(large["worst_miss"])))
+    return [
+        Goal(f"start {at}", base, 1.1, True, grown("start")),
+        Goal(f"memory {at}", base, 1.1, True, grown("resident")),
+        Goal(f"a hit's p50 {at}", base, 1.2, True, grown("hit")),
+        Goal(f"a miss with its explanation {at}, worst", "100 ms", 1.0, True, worst),
+        Goal(f"first page of ls {at}", "1 s", 1.0, True, command("ls", 1.0)),
+        Goal(f"push of ten new entries {at}", base, 2.0, True, command("push")),
     ]
 
 

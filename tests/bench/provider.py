@@ -21,7 +21,7 @@ Exchange.disable_nagle_algorithm = True
 
 
 def script(exchange: Exchange) -> None:
-    """Answers what `work.body` and `work.streamed` ask for, and SDKs with 60 words.
+    """Answers what `work.body` and `work.streamed` ask for, echoes "echo …!", and answers SDKs with 60 words.
 
     The text of a `streamed` event is the time that it was sent at (perf_counter).
     """
@@ -35,6 +35,8 @@ def script(exchange: Exchange) -> None:
         exchange.chunk(b"")
     elif sized := re.search(rb'"user": ?"(\d+)"', exchange.body):  # some peers write a request anew
         exchange.answer(_answer(int(sized[1])))
+    elif echoed := re.search(rb'"(echo [^"]+!)"', exchange.body):
+        exchange.json(chat_answer(echoed[1].decode()))
     else:
         _to_an_sdk(exchange)
 

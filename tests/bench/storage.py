@@ -25,7 +25,7 @@ from tests.bench.processes import Process
 from tests.bench.proxies import ROOT, Stand
 from tests.bench.work import PATH, answer, body
 
-__all__ = ["measure"]
+__all__ = ["entry", "measure", "question"]
 
 SAMPLES = 2000
 RULES = IdentityRules()
@@ -58,13 +58,19 @@ def measure(stand: Stand, counts: list[int], rounds: int, say: Callable[[str], N
     return found
 
 
+def question(number: int, change: str = "") -> bytes:
+    """The body of a chat request like the bench's others, which ends in `change`."""
+    return body(2048, f"question {number} " + "hello " * 30 + change)
+
+
 def numbered(number: int) -> Identity:
-    """Of a chat request like the bench's others."""
-    content = body(2048, f"question {number} " + "hello " * 30)
-    return identify(WireRequest("POST", "https", "api.openai.com", 443, PATH, HEADERS, content), RULES)
+    """Of such a request."""
+    request = WireRequest("POST", "https", "api.openai.com", 443, PATH, HEADERS, question(number))
+    return identify(request, RULES)
 
 
-def _entry(number: int) -> Entry:
+def entry(number: int) -> Entry:
+    """An answer of 2 KB to it."""
     identity = numbered(number)
     return Entry(identity.key, 200, "OK", HEADERS, answer(2048), 1e9 + number, 0.5, "run", identity.label, "chat",
                  identity.request_json)  # fmt: skip
@@ -86,18 +92,18 @@ def _child(folder: Path, count: int) -> None:
     with closing(DiskStore(folder)) as store:
         store.open()
         for start in range(0, count, 500):
-            store.put_newer([_entry(number) for number in range(start, min(count, start + 500))])
+            store.put_newer([entry(number) for number in range(start, min(count, start + 500))])
     with closing(DiskStore(folder)) as store:
         store.open()
         # A different entry each time: what is read again is kept decoded.
         wanted = random.Random(1).sample(range(count), min(count, SAMPLES))
         keys = [numbered(number).key for number in wanted or range(-SAMPLES, 0)]
         get = _timed([lambda key=key: store.get(key) for key in keys])  # type: ignore[misc]
-        fresh = [_entry(count + number) for number in range(SAMPLES // 10)]
-        put = _timed([lambda entry=entry: store.put(entry) for entry in fresh])  # type: ignore[misc]
+        fresh = [entry(count + number) for number in range(SAMPLES // 10)]
+        put = _timed([lambda new=new: store.put(new) for new in fresh])  # type: ignore[misc]
         memory = Process(os.getpid(), 0.0).memory()
-        for entry in fresh:
-            store.remove(entry.key)
+        for new in fresh:
+            store.remove(new.key)
     print(json.dumps({"get": get, "put": put, "memory": memory}))
 
 

@@ -61,10 +61,10 @@ def test_goals_say_yes_no_or_not_measured() -> None:
     assert rows[1] == (
         "hits/s, 2 KB, 16 connections, 1 worker",
         names.CONSTANT,
-        "at least 2.50",
+        "at least 3.50",
         "3.00",
         "2.00 to 3.00",
-        "yes",
+        "no",
     )
     assert rows[2][3:] == ("not measured", "", "")
     assert rows[3][-1] == "no"

@@ -20,6 +20,7 @@ def tables(result: Result) -> list[Table]:
     made = (
         ("hits", _peers), ("hits", _hits), ("hits", _generator), ("calls", _calls), ("streams", _streams),
         ("start", _start), ("recording", _recording), ("store", _store), ("diagnosis", _diagnosis),
+        ("misses", _misses), ("growth", _growth), ("growth", _commands), ("fleet", _fleet),
         ("identity", _identity), ("suite", _suite),
     )  # fmt: skip
     return [make(result[name]) for name, make in made if name in result] + [goal_table(result)]
@@ -140,6 +141,46 @@ def _diagnosis(d: Result) -> Table:
            f"{d['diagnosis'] / d['hit']:.1f}", f"{d['found']:.0%}")  # fmt: skip
     head = ("entries", "a hit ms", "diagnosis ms", "its worst", "in hits", "right entry found")
     return "Diagnosis of a miss", [head, row]
+
+
+def _misses(misses: Any) -> Table:
+    rows = [(kind, name, _both(series)) for kind, peers in misses.items() for name, series in peers.items()]
+    return "A recorded miss, request of 1.2 KB", [("answer", "peer", "CPU ms"), *rows]
+
+
+def _growth(rows: Any) -> Table:
+    head = (
+        "entries",
+        "start ms",
+        "memory MB",
+        "hit p50 ms",
+        "explained miss p50 ms",
+        "its worst",
+        "right entry named",
+    )
+    return "A growing cache", [head, *(
+        (f"{r['entries']:,}", _both(r["start"]), _both([b / 2**20 for b in r["resident"]]), _both(r["hit"]),
+         _both(r["miss"]), number(max(r["worst_miss"])), f"{spread(r['named']).median:.0%}")
+        for r in rows
+    )]  # fmt: skip
+
+
+def _commands(rows: Any) -> Table:
+    names_ = list(rows[0]["commands"])
+    head = ("entries", *(f"`{name}` s" for name in names_))
+    title = "Commands on it (ls: to its first line; push: of ten new entries after `push all`)"
+    return title, [
+        head,
+        *((f"{r['entries']:,}", *(number(r["commands"][name]) for name in names_)) for r in rows),
+    ]
+
+
+def _fleet(f: Result) -> Table:
+    head = ("proxies", "requests", "wrong", "new", "recorded", "requests/s", "shared hit ms", "miss ms",
+            "proxies late once Redis had died", "most often", "worst s")  # fmt: skip
+    row = (f["proxies"], f["requests"], f["wrong"], f["recorded"] - f["more"], f["recorded"], number(f["rate"]),
+           number(f["hit"]), number(f["miss"]), f["late"], f["most_late"], number(f["worst"]))  # fmt: skip
+    return "A fleet on one Redis, half of the requests new", [head, tuple(map(str, row))]
 
 
 def _identity(rows: Any) -> Table:
