@@ -195,7 +195,9 @@ class DiskStore:
             with cache.disk.removing_later(), cache.transact():
                 return restore(cache, wanted, replaces=replaces)
 
-        return self._write(work)
+        back, kept = self._write(work)
+        self._index.add(*filter(None, map(self.head, back)))
+        return back, kept
 
     def latest_aside(self, key: str) -> Aside | None:
         """The latest recording under `key` that was set aside."""

@@ -12,6 +12,7 @@ import pytest
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.staged_store import StagedStore
 from cache_store.entry import Entry
+from cache_store.nearest.nearest_index import NearestIndex
 
 RUN = "0123456789abcdef0123456789abcdef"
 
@@ -43,6 +44,10 @@ def test_an_entry_that_was_set_aside_is_not_found_and_comes_back_unchanged(
     assert store.restore(None) == (["pp2-a"], [])
     assert store.get("pp2-a") == entry
     assert not store.all_aside()
+    store.close()
+    index = NearestIndex(store.directory)
+    assert index.keys_after("", 9) == ["pp2-a", "pp2-b"]
+    index.close()
 
 
 def test_a_newer_recording_stays_unless_it_is_to_be_replaced(store: DiskStore) -> None:
