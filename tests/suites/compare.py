@@ -21,7 +21,9 @@ def outcomes(results: Path) -> dict[str, str]:
             found[f"{case.get('classname')}::{case.get('name')}"] = outcome
         return found
     return {
-        f"{Path(file['name']).name}: {case['fullName']}": case["status"].replace("pending", "skipped")
+        f"{file['name'].rpartition('/tests/')[2]}: {case['fullName']}": case["status"].replace(
+            "pending", "skipped"
+        )
         for file in json.loads(text)["testResults"]
         for case in file["assertionResults"]
     }
