@@ -51,9 +51,9 @@ class Entry:
     `recorded_at` is in Unix seconds. `elapsed` is how many seconds the live answer took, from the request's end to
     the answer's end. `request_json` is the redacted request as `addon.identity` saves it, or {} if saving is off;
     then only `label` says what it was. `judged` names the rule by which the answer counted as whole. `edited` says
-    that somebody changed the entry by hand after it was recorded. `account` is a digest that stands for the account
-    that recorded it, '' if it is not known. `bindings` are the volatile values of its request: rule, number in the
-    request, value.
+    that somebody changed the entry by hand after it was recorded, `ambiguous` that two tests of its run got
+    different answers here. `account` is a digest that stands for the account that recorded it, '' if not known.
+    `bindings` are the volatile values of its request: rule, number in the request, value.
     """
 
     key: str
@@ -68,6 +68,7 @@ class Entry:
     judged: str = ""
     request_json: bytes = b"{}"
     edited: bool = False
+    ambiguous: bool = False
     account: str = ""
     bindings: tuple[tuple[str, int, str], ...] = ()
 
@@ -107,6 +108,7 @@ class Entry:
                 "label": self.label,
                 "judged": self.judged,
                 **({"edited": True} if self.edited else {}),
+                **({"ambiguous": True} if self.ambiguous else {}),
                 **({"account": self.account} if self.account else {}),
                 **({"bindings": self.bindings} if self.bindings else {}),
             },
@@ -171,6 +173,7 @@ class Entry:
                 judged=str(fields["judged"]),
                 request_json=request_json,
                 edited=fields.get("edited") is True,
+                ambiguous=fields.get("ambiguous") is True,
                 account=account_of(fields.get("account")),
                 bindings=tuple(
                     (str(rule), int(n), str(value)) for rule, n, value in fields.get("bindings", ())

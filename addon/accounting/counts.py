@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "NotKept",
 _MOST_MISSED = 200
 _MOST_NOT_KEPT = 1000
 _MOST_TESTS = 100_000
+_MOST_CONFLICTS = 200
 
 REPORT_VERSION = 2
 """Of the run file. Version 2 has the tests."""
@@ -114,8 +116,9 @@ class RunCounts:
     run was asked for them. `missed` is by key.
     `refused_answers`, by key, are live answers that were not stored although the mode stores.
     `second_tier` is its state at the end, '' if there is none. `notes` are lines about the run's end.
-    `workers_replaced` counts processes that died; their counts of the last second are lost. `tests` are attempts
-    of tests by client, test and number, and `tests_elsewhere` those of this run's other processes, as JSON values.
+    `workers_replaced` counts processes that died; their counts of the last second are lost. `conflicts`
+    has a line for each key to which two different answers were stored. `tests` are attempts by client, test and
+    number, and `tests_elsewhere` those of this run's other processes, as JSON values.
     `stale_ids` says by the request's key where a provider refused an id from the cache, and which.
     """
 
@@ -147,6 +150,7 @@ class RunCounts:
     failed_gates: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     workers_replaced: int = 0
+    conflicts: dict[str, str] = field(default_factory=dict)
     tests: dict[tuple[str, str, int], Verdict] = field(default_factory=dict)
     tests_elsewhere: dict[Any, dict[str, Any]] = field(default_factory=dict)
     stale_ids: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -178,6 +182,11 @@ class RunCounts:
         if counts is None and len(self.tests) < _MOST_TESTS:
             counts = self.tests[identity] = Verdict(*identity)
         return counts
+
+    def conflict(self, key: str, line: str) -> None:
+        """Note that two different answers to `key` were stored; `line` says for which tests, and what to do."""
+        if len(self.conflicts) < _MOST_CONFLICTS:
+            self.conflicts.setdefault(key, line)
 
     def settle_tests(self) -> None:
         """Look up the prices of the tests' live answers."""
@@ -222,6 +231,13 @@ class RunCounts:
             if key in self.missed:
                 self.missed[key].line += f". {line}"
 
+    def _shared_entries(self, tests: Iterable[dict[str, Any]]) -> list[str]:
+        """The keys that both a test and requests of no test used."""
+        by_tests: Counter[str] = Counter()
+        for row in tests:
+            by_tests.update(row["entries"])
+        return [key for key, times in by_tests.items() if self.used.get(key, 0) > times]
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         tests = [
@@ -261,6 +277,8 @@ class RunCounts:
             "failed_gates": self.failed_gates,
             "notes": self.notes,
             "workers_replaced": self.workers_replaced,
+            "conflicts": list(self.conflicts.values()),
+            "shared_entries": self._shared_entries(tests),
             "tests": merged(tests),
             "stale_ids": [f"{place}: {line}" for place, line in list(self.stale_ids.values())],
         }

@@ -4,16 +4,22 @@
     upstream: none
     pp2-<64 hex>  sha256:<64 hex>  2026-11-21T08:22:50Z  POST api.openai.com/v1/chat/completions gpt-4.1
 
-One line per key, sorted by request, so that a diff shows what changed. The digest is that of the stored entry.
+One line per key, sorted by request, so that a diff shows what changed. The digest is that of the stored entry. A
+run that knows its tests adds a section for each, with the keys that it used:
+
+    test "tests/test_a.py::test_b"
+      pp2-<64 hex>
 """
 
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from addon.accounting.figures import named
 from addon.accounting.run_end import UsedEntry
@@ -23,10 +29,10 @@ from cache_store.errors import UsageError
 __all__ = ["Receipt", "keys_in_receipts", "lock_failures", "read_receipt", "receipt_text", "rekey_receipt"]
 
 _HEAD = "# provider-proxy receipt 1"
-# A key may be one of a sequence (`.2`).
-_LINE = re.compile(
-    r"(pp\d+[ru]?-[0-9a-f]{64}(?:\.\d+)?)  sha256:([0-9a-f]{64})  (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)"
-)
+# A key may be one of a test (`@…`) and of a sequence (`.2`).
+_KEY = r"pp\d+[ruv]?-[0-9a-f]{64}(?:@[0-9a-f]{32})?(?:\.\d+)?"
+_LINE = re.compile(rf"({_KEY})  sha256:([0-9a-f]{{64}})  (\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)")
+_OF_TEST = re.compile(rf'test ".*"|  {_KEY}')
 _UPSTREAM = {"none": False, "opened": True}
 _MOST_BYTES = 2**26
 
@@ -39,8 +45,11 @@ class Receipt:
     upstream: bool
 
 
-def receipt_text(used: Iterable[UsedEntry], *, upstream: bool) -> str:
-    """The text of a receipt, without entries that are gone."""
+def receipt_text(
+    used: Iterable[UsedEntry], *, upstream: bool, tests: Iterable[Mapping[str, Any]] = ()
+) -> str:
+    """The text of a receipt, without entries that are gone; `tests` are the run's verdicts as JSON values."""
+    used = [entry for entry in used if entry.digest]
     lines = sorted(
         (
             entry.label,
@@ -48,10 +57,22 @@ def receipt_text(used: Iterable[UsedEntry], *, upstream: bool) -> str:
             f"{entry.key}  sha256:{entry.digest}  {_time(entry.recorded_at)}  {entry.label or '?'}",
         )
         for entry in used
-        if entry.digest
     )
     head = [_HEAD, f"upstream: {'opened' if upstream else 'none'}"]
-    return "\n".join([*head, *(line for *_, line in lines)]) + "\n"
+    sections = _sections(tests, {entry.key for entry in used})
+    return "\n".join([*head, *(line for *_, line in lines), *sections]) + "\n"
+
+
+def _sections(tests: Iterable[Mapping[str, Any]], there: set[str]) -> list[str]:
+    keys: dict[str, set[str]] = {}
+    for row in tests:
+        keys.setdefault(row["test"], set()).update(there & row["entries"].keys())
+    return [
+        line
+        for test, used in sorted(keys.items())
+        if used
+        for line in (f"test {json.dumps(test)}", *(f"  {key}" for key in sorted(used)))
+    ]
 
 
 def read_receipt(path: Path) -> Receipt:
@@ -68,7 +89,12 @@ def read_receipt(path: Path) -> Receipt:
     if lines[0] != _HEAD or upstream is None or len(data) > _MOST_BYTES:
         raise UsageError(f"{path} is not a lock file; write one with run --receipt")
     digests: dict[str, str] = {}
+    in_sections = False
     for number, line in enumerate(lines[2:], 3):
+        if in_sections := in_sections or line.startswith("test "):
+            if (line or number < len(lines)) and not _OF_TEST.fullmatch(line):
+                raise UsageError(f"{path} is broken at line {number}; write it anew with run --receipt")
+            continue
         match = _LINE.fullmatch(line)
         if match and match[1] not in digests:
             digests[match[1]] = match[2]
@@ -84,16 +110,24 @@ def rekey_receipt(path: Path, moved: Mapping[str, tuple[str, str]]) -> None:
     """
     read_receipt(path)
     head, upstream, *lines = path.read_text("utf-8").split("\n")
+    start = next((number for number, line in enumerate(lines) if line.startswith("test ")), len(lines))
+    sections = [_moved(line, moved) for line in filter(None, lines[start:])]
     rewritten: set[tuple[str, str, str]] = set()
-    for line in filter(None, lines):
+    for line in filter(None, lines[:start]):
         key, digest, recorded, label = line.split("  ", 3)
         key, digest = moved.get(key, (key, digest.removeprefix("sha256:")))
         rewritten.add((label, key, f"{key}  sha256:{digest}  {recorded}  {label}"))
-    text = "\n".join([head, upstream, *(line for *_, line in sorted(rewritten))]) + "\n"
+    text = "\n".join([head, upstream, *(line for *_, line in sorted(rewritten)), *sections]) + "\n"
     try:
         replace_file(path, text.encode())
     except OSError as error:
         raise UsageError(f"the lock file {path} cannot be written: {error.strerror}") from error
+
+
+def _moved(line: str, moved: Mapping[str, tuple[str, str]]) -> str:
+    """A line of a test's section with its key's new form."""
+    key = line.strip()
+    return f"  {moved[key][0]}" if key in moved else line
 
 
 def lock_failures(receipt: Receipt, used: Iterable[UsedEntry]) -> list[str]:

@@ -11,6 +11,7 @@ import click
 
 from addon.accounting.figures import plural, size
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
+from addon.cli.entries_by_test import keys_of_tests, only_of_tests, tests_of
 from addon.cli.filters import Filter, filter_options
 from addon.cli.keys import full_key, short_key
 from addon.cli.output import print_fields, print_fitted, print_json, say, write_output
@@ -42,8 +43,23 @@ _ORDERS: dict[str, Any] = {
 @click.option(
     "--refused", is_flag=True, help="List the answers that were not stored instead, and what to do."
 )
+@click.option(
+    "--test",
+    "tests",
+    multiple=True,
+    metavar="GLOB",
+    help="Only entries that such a test used in the last run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def ls(*, sort: str | None, refused: bool, as_json: bool, cache_dir: str | None, **filters: Any) -> None:
+def ls(
+    *,
+    sort: str | None,
+    refused: bool,
+    tests: tuple[str, ...],
+    as_json: bool,
+    cache_dir: str | None,
+    **filters: Any,
+) -> None:
     """List the entries: key, age, size, model and the first words of the question.
 
     In a pipe, each entry is one line of tab-separated fields: key, time, status, bytes, method, host, path, model,
@@ -53,8 +69,13 @@ def ls(*, sort: str | None, refused: bool, as_json: bool, cache_dir: str | None,
     if refused:
         list_refused(read_settings(cache_dir=cache_dir).cache_dir, wanted, now, as_json=as_json)
         return
+    keys = keys_of_tests(tests) if tests else None
     with open_store_for_reading(cache_dir) as store:
-        items = [summary(entry) for entry in store.iterate() if wanted.matches(entry, now)]
+        items = [
+            summary(entry)
+            for entry in store.iterate()
+            if (keys is None or entry.key in keys) and wanted.matches(entry, now)
+        ]
     if sort:
         items.sort(key=_ORDERS[sort])
     if as_json:
@@ -94,26 +115,36 @@ def show(*, key: str, as_json: bool, raw: bool, headers: bool, cache_dir: str | 
         write_output(entry.body)
     elif as_json:
         more = {"request": entry.request, "headers": header_pairs(entry), "body": body_text(entry)}
-        print_json(summary(entry) | more)
+        print_json(summary(entry) | {"tests": tests_of(entry.key)} | more)
     else:
-        for line in shown(entry, headers=headers):
+        for line in shown(entry, headers=headers, tests=tests_of(entry.key)):
             say(line)
 
 
 @click.command()
 @cache_options
 @click.argument("keys", nargs=-1)
+@click.option(
+    "--test",
+    "tests",
+    multiple=True,
+    metavar="GLOB",
+    help="Remove the entries that only such tests used in the last run.",
+)
 @click.option("--all", "everything", is_flag=True, help="Remove every entry, also from a second tier.")
-def rm(*, keys: tuple[str, ...], everything: bool, cache_dir: str | None) -> None:
+def rm(*, keys: tuple[str, ...], everything: bool, tests: tuple[str, ...], cache_dir: str | None) -> None:
     """Remove entries. Keys may be shortened."""
-    if everything == bool(keys):
-        raise click.UsageError("name the keys to remove, or use --all")
+    if bool(everything) + bool(keys) + bool(tests) != 1:
+        raise click.UsageError("name the keys to remove, or use --test or --all")
+    of_tests = only_of_tests(tests) if tests else set()
     folder = read_settings(cache_dir=cache_dir).cache_dir
     with open_store_for_reading(cache_dir) as store:
         if folder is not None:
             forget_remotes(folder)
         if everything:
             removed = store.clear()
+        elif tests:
+            removed = sum(store.remove(key) for key in sorted(of_tests))
         else:
             full = [full_key(store.keys(), key) for key in keys]
             removed = sum(store.remove(key) for key in full)

@@ -87,7 +87,8 @@ class Ending:
 
     def _write_receipt(self, cache: ProviderCache) -> None:
         if self.receipt is not None:
-            text = receipt_text(cache.life.end.used, upstream=cache.counts.connections > 0)
+            tests = cache.counts.as_dict()["tests"]
+            text = receipt_text(cache.life.end.used, upstream=cache.counts.connections > 0, tests=tests)
             _write(cache, self.receipt, text)
 
     def _write_junit(self, cache: ProviderCache) -> None:

@@ -16,6 +16,7 @@ from addon.cli.keys import short_key
 from addon.cli.output import print_json, say
 from addon.cli.progress import Progress, progress
 from addon.cli.showing import request_line
+from addon.policy.variants import split_key
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.last_used import forget_last_used, read_last_used
 from cache_store.entry import Entry
@@ -85,7 +86,7 @@ def prune(
                 selects
                 and wanted.matches(entry, now)
                 and (unused_since is None or now - candidate.used_at >= unused_since)
-                and not (unused_by and {entry.key, entry.key.partition(".")[0]} & named)
+                and not (unused_by and {entry.key, split_key(entry.key)[0]} & named)
             )
             if goes:
                 gone.append(candidate)

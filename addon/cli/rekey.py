@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from addon.identity import IdentityRules
 from addon.identity.keying import rebind_saved, resave
 from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
-from addon.policy.variants import CREDENTIAL_STATUSES
+from addon.policy.variants import CREDENTIAL_STATUSES, key_of_test, split_key
 from addon.volatile.rebinding import neutral_body
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
@@ -53,9 +54,24 @@ class _Plan:
     multiple=True,
     help="Also rewrite this lock file (of run --receipt); may be repeated.",
 )
+@click.option(
+    "--rename-test",
+    "renamed",
+    nargs=2,
+    multiple=True,
+    metavar="OLD NEW",
+    help="Only move the recordings of a test that was renamed (PROVIDER_PROXY_REPEAT=per-test).",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rekey(*, locks: tuple[Path, ...], dry_run: bool, as_json: bool, cache_dir: str | None) -> None:
+def rekey(
+    *,
+    locks: tuple[Path, ...],
+    renamed: tuple[tuple[str, str], ...],
+    dry_run: bool,
+    as_json: bool,
+    cache_dir: str | None,
+) -> None:
     """Move every entry to the key that today's rules and settings give its saved request.
 
     Saved requests are redacted again by today's rules. Entries of which two different answers would meet under one
@@ -65,9 +81,9 @@ def rekey(*, locks: tuple[Path, ...], dry_run: bool, as_json: bool, cache_dir: s
     for lock in locks:
         read_receipt(lock)
     with open_store_for_reading(cache_dir) as store:
-        plan = _plan(store, settings.identity)
+        plan = _renaming_plan(store, renamed) if renamed else _plan(store, settings.identity)
         if not dry_run:
-            moved = _carry_out(store, plan, settings.identity)
+            moved = _carry_out(store, plan, None if renamed else settings.identity)
             for lock in locks:
                 rekey_receipt(lock, moved)
             if moved and settings.cache_dir is not None:
@@ -100,18 +116,36 @@ def _plan(store: Store, rules: IdentityRules) -> _Plan:
     return plan
 
 
+def _renaming_plan(store: Store, renamed: Sequence[tuple[str, str]]) -> _Plan:
+    """Each entry of a test's old name gets the key of its new one, unless that has a recording already."""
+    names = {key_of_test("", old): key_of_test("", new) for old, new in renamed}
+    keys = set(store.keys())
+    plan = _Plan(entries=len(keys))
+    for key in sorted(keys):
+        base, suffix = split_key(key)
+        test, dot, number = suffix.partition(".")
+        if test not in names:
+            continue
+        new = base + names[test] + dot + number
+        if new in keys:
+            plan.collisions[new] = [key, new]
+        else:
+            plan.changes[key] = new
+    return plan
+
+
 def _moved(entry: Entry, rules: IdentityRules, plan: _Plan) -> Entry | None:
     """An entry as it is under `rules`; None if it has to stay, which is noted in `plan`."""
     if entry.request_json == b"{}" or entry.status in CREDENTIAL_STATUSES:
         plan.unknown += 1
         return None
-    base, dot, nth = entry.key.partition(".")
+    base, suffix = split_key(entry.key)
     try:
         if is_old(base) and (why := why_not_carried(entry.request_json)):
             plan.stuck[entry.key] = why
             return None
         moved = _resaved(entry, rules)
-        return replace(moved, key=key_of(moved.request_json) + dot + nth)
+        return replace(moved, key=key_of(moved.request_json) + suffix)
     except EntryError:
         plan.unknown += 1
         return None
@@ -127,17 +161,18 @@ def _answer(entry: Entry) -> bytes:
     return hashlib.sha256(b"%d\0" % entry.status + neutral_body(entry)).digest()
 
 
-def _carry_out(store: Store, plan: _Plan, rules: IdentityRules) -> dict[str, tuple[str, str]]:
+def _carry_out(store: Store, plan: _Plan, rules: IdentityRules | None) -> dict[str, tuple[str, str]]:
     """Store each entry under its new key before the old one goes, so that a kill leaves both, never none.
 
-    Returns the new key and the digest of the new entry by the old key.
+    Without `rules` the saved requests stay as they are. Returns the new key and the digest of the new entry by the
+    old key.
     """
     moved: dict[str, tuple[str, str]] = {}
     for old, new in plan.changes.items():
         entry = store.get(old)
         if entry is None:
             continue
-        entry = replace(_resaved(entry, rules), key=new)
+        entry = replace(_resaved(entry, rules) if rules is not None else entry, key=new)
         if not store.put(entry, entry.recorded_at):
             entry = store.get(new) or entry  # a newer one with the same answer is there
         store.remove(old)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cache_store.answers.text import spoken
@@ -15,6 +15,7 @@ from cache_store.nearest.sketch import question_of
 
 __all__ = ["age_text", "body_text", "header_pairs", "request_line", "shown", "summary", "time_text"]
 
+_TESTS = 10
 _QUESTION = 200  # characters
 
 
@@ -34,13 +35,22 @@ def summary(entry: Entry) -> dict[str, Any]:
     }
 
 
-def shown(entry: Entry, *, headers: bool) -> Iterator[str]:
-    """The lines of the request and of the answer: a stream's text joined, tool calls, usage."""
+def shown(entry: Entry, *, headers: bool, tests: Sequence[str] = ()) -> Iterator[str]:
+    """The lines of the request and of the answer: a stream's text joined, tool calls, usage.
+
+    `tests` are those that used it in the last run.
+    """
     edited = ", edited by hand" if entry.edited else ""
     yield request_line(entry.label)
     yield f"key       {entry.key}"
     yield f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}{edited}"
     yield f"status    {entry.status} {entry.reason}"
+    if entry.ambiguous:
+        yield "          two tests of its run got different answers here; this is the last one"
+    for number, test in enumerate(tests[:_TESTS]):
+        yield f"{'          ' if number else 'used by   '}{test}"
+    if len(tests) > _TESTS:
+        yield f"          and {len(tests) - _TESTS} more tests"
     if headers:
         yield from (f"          {name}: {value}" for name, value in header_pairs(entry))
     yield ""

@@ -269,6 +269,11 @@ class Peer:
         """Note that a provider has accepted a credential; True the first time."""
         return bool(await self._channel.ask("accept", digest))
 
+    async def note_answer(self, key: str, digest: str, test: str, attempt: int) -> str | None:
+        """Note an answer that was stored; the test whose different answer it replaces, None if there is none."""
+        found = await self._channel.ask("note-answer", key, digest, test, attempt)
+        return None if found is None else str(found)
+
     async def begin_test(self, client: str, wish: Wish) -> None:
         """Make a test the client's current one; returns when every process knows. Raises UsageError."""
         await self._gather("begin-test", client, asdict(wish))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from addon.exchange.conflicts import Conflicts
 from addon.exchange.gathering import Gathering, Gatherings
 from addon.exchange.minted import Answered, Minted
 from addon.policy.variants import RepeatCounter
@@ -71,6 +72,7 @@ class Coordinator:
         self._accepted: set[str] = set()  # digests of credentials
         self._minted = Minted()
         self._tests = Registry()
+        self._conflicts = Conflicts()
         self._gatherings = Gatherings()
         self._answered_keys = Answered()
         self._header_values: dict[str, str] = {}
@@ -239,6 +241,7 @@ class Coordinator:
         "was-accepted": lambda self, _, digest: digest in self._accepted,
         "accept": _accept,
         "share-credentials": _share_credentials,
+        "note-answer": lambda self, _, *noted: self._conflicts.note(*noted),
         "begin-test": _begin_test,
         "end-test": _end_test,
         "look-at-test": _look_at_test,

@@ -14,6 +14,7 @@ from addon.identity.unknown_headers import UNKNOWN_PREFIX, fits, variants
 from addon.judging.endpoints import Endpoint, endpoint_class
 from addon.judging.expected_errors import expected_at
 from addon.messages import WireRequest
+from addon.policy.same_answer import differs
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
     credential_digest,
@@ -82,9 +83,12 @@ class Lookup:
             is_rejected = await self._store.find(rejection_mark_key(forward.request.host, digest)) is not None
             if rejection is not None or is_rejected:
                 return rejection
-        if repeat != SINGLE:
-            return await self._nth(forward, key, n)
-        return await self._single_flight(forward, key)
+        if repeat == SINGLE:
+            return await self._single_flight(forward, key)
+        entry = await self._nth(forward, key, n)
+        if entry is None and repeat == PER_TEST:
+            return await self._plain(forward, key, n)
+        return entry
 
     async def forget(self, key: str) -> None:
         """Remove the entry under `key`, as far as the store allows."""
@@ -135,6 +139,16 @@ class Lookup:
                 if last is not None:
                     return last if last.run != self._run else None
         return entry
+
+    async def _plain(self, forward: Forward, key: str, n: int) -> Entry | None:
+        """The plain entry for a test that has no recording of its own, if all tests recorded the same there."""
+        assert forward.identity is not None
+        if forward.mode.serves is Serves.NOTHING or await self._store.find(key) is not None:
+            return None
+        entry = self._fresh(await self._store.find(nth_key(forward.identity.key, n)))
+        if entry is None or entry.ambiguous or entry.run == self._run:
+            return None
+        return None if differs(entry, await self._store.of_tests(forward.identity.key)) else entry
 
     async def _servable(self, key: str, forward: Forward, *, shared: bool = False) -> Entry | None:
         """The entry under `key`, if the request's mode may serve it.

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -88,6 +89,19 @@ class StoreAccess:
     def stored_at(self, key: str) -> float | None:
         """When the first tier got its entry under `key`, in Unix seconds."""
         return self._store.stored_at(key)
+
+    async def of_tests(self, key: str) -> list[Entry]:
+        """The entries of the first tier that tests have of their own for the request with `key`."""
+
+        def read() -> list[Entry]:
+            entries = []
+            for own in list(self._store.keys(f"{key}@")):
+                with suppress(EntryError):
+                    if (entry := self._store.get(own)) is not None:
+                        entries.append(entry)
+            return entries
+
+        return await self._lanes.run(0, read)
 
     async def put(
         self, make: Callable[[], Entry | NotStored], began_at: float, size: Size = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from functools import cache, partial
 
 from addon.accounting.costs import Billed, billed_live
 from addon.accounting.counts import RunCounts
+from addon.exchange.conflicts import advice as conflict_advice
 from addon.exchange.coordination import Peer
 from addon.exchange.decisions import Forward
 from addon.exchange.helper import HelperLost
@@ -21,6 +23,7 @@ from addon.judging.expected_errors import expected_at
 from addon.judging.reasons import NotStored, named
 from addon.messages import LiveAnswer
 from addon.policy.keeping import Origin, entry_or_reason, is_allowed
+from addon.policy.same_answer import words_digest
 from addon.policy.variants import (
     CREDENTIAL_STATUSES,
     credential_digest,
@@ -37,6 +40,8 @@ from cache_store.store import Store
 
 __all__ = ["Answer", "Storing"]
 
+logger = logging.getLogger(__name__)
+
 
 def _in_helper(
     origin: Origin, live: LiveAnswer, settings: Settings, credentials: list[Credential]
@@ -49,6 +54,13 @@ def _in_helper(
     if isinstance(made, Entry) and made.body == live.body:
         return replace(made, body=b""), True, billed
     return made, False, billed
+
+
+def _kept(make: Callable[[], Entry | NotStored], into: list[Entry]) -> Entry | NotStored:
+    made = make()
+    if isinstance(made, Entry):
+        into.append(made)
+    return made
 
 
 class Answer:
@@ -91,16 +103,35 @@ class Storing:
             return NotStored.STATUS
         await self._peer.sync()
         key = rejection_key(forward.key, digest) if is_apart else forward.key
-        make = self._maker(forward, answer, elapsed, key)
+        made: list[Entry] = []
+        make = partial(_kept, self._maker(forward, answer, elapsed, key), made)
         reason = await self._store.put(make, forward.began_at, answer.size)
         if reason is None:
             self._note_used(forward, key)
+            await self._look_for_conflict(forward, made[0])
         if is_apart and reason is None and (removed := forward.removed) is not None:
             # The error belongs to this credential alone; the entry that was removed was another's.
             await self._store.put(lambda: removed, forward.began_at, removed.size)
         if digest:
             await self._remember(forward.request.host, digest, answer.head.status)
         return reason
+
+    async def _look_for_conflict(self, forward: Forward, entry: Entry) -> None:
+        """Report an answer that differs from the one that it replaces, which this run has stored as well."""
+        digest = words_digest(entry)
+        if not digest:
+            return
+        test, attempt = (forward.scope.test, forward.scope.attempt) if forward.scope is not None else ("", 0)
+        before = await self._peer.note_answer(entry.key, digest, test, attempt)
+        if before is None:
+            return
+        label = entry.label
+        place = " ".join((label.get("method", "?"), f"{label.get('host', '?')}{label.get('path', '')}"))
+        line = conflict_advice(place, test, before)
+        self._counts.conflict(entry.key, line)
+        logger.warning("%s", line)
+        if test != before:
+            await self._store.put(lambda: replace(entry, ambiguous=True), time.time(), entry.size)
 
     def put_last(self, forward: Forward, answer: Answer) -> NotStored | None:
         """Store a success at the end of the run, once what was begun is written; None is success."""

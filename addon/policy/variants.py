@@ -31,6 +31,7 @@ __all__ = [
     "rejection_key",
     "rejection_mark",
     "rejection_mark_key",
+    "split_key",
 ]
 
 CREDENTIAL_STATUSES = frozenset({401, 403})
@@ -70,6 +71,12 @@ def nth_key(key: str, n: int) -> str:
 def key_of_test(key: str, test: str) -> str:
     """The key of a request that `test` has an answer of its own to (issue 17): `pp2-…@<32 hex digits>`."""
     return f"{key}@{hashlib.sha256(test.encode('utf-8', 'replace')).hexdigest()[:32]}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """The key of the request alone, and what follows it: of a test, and of the n-th equal request."""
+    at = next((place for place, char in enumerate(key) if char in "@."), len(key))
+    return key[:at], key[at:]
 
 
 def credential_digest(request: WireRequest) -> str:

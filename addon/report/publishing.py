@@ -102,7 +102,10 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     for miss in missed:
         miss["differences"] = [_like(_DIFFERENCE, item, "difference") for item in miss["differences"]]
     refused = [_like(_REFUSED, item, "refused answer") for item in whole["refused_answers"]]
-    lines = {name: [str(line) for line in whole[name]] for name in ("failed_gates", "notes")}
+    lines = {
+        name: [str(line) for line in whole[name]]
+        for name in ("failed_gates", "notes", "conflicts", "shared_entries")
+    }
     tests = list(map(_conformed_test, whole["tests"]))
     return whole | {"hosts": hosts, "missed": missed, "refused_answers": refused, "tests": tests} | lines
 

@@ -11,6 +11,7 @@ from addon.settings.modes import Mode
 
 __all__ = ["cost_lines", "cost_of", "hit_rate", "no_traffic_line", "rate_text", "side_lines"]
 
+_CONFLICTS = 10
 _PLACES = 3  # requests that a line names
 
 
@@ -130,4 +131,10 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:
         lines.append(f"unused: {plural(run['unused_entries'], 'entry', 'entries')}")
-    return lines + list(run["notes"])
+    return lines + _conflict_lines(run) + list(run["notes"])
+
+
+def _conflict_lines(run: dict[str, Any]) -> list[str]:
+    more = len(run["conflicts"]) - _CONFLICTS
+    lines = list(run["conflicts"][:_CONFLICTS])
+    return [*lines, f"{plural(more, 'more request')} had two different answers"] if more > 0 else lines

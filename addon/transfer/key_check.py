@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from addon.identity import CacheControl, IdentityRules, key_of_saved
 from addon.identity.old_keys import is_old, old_key_of_saved
 from addon.identity.unknown_headers import plain_key
-from addon.policy.variants import CREDENTIAL_STATUSES, REJECTION_PREFIX
+from addon.policy.variants import CREDENTIAL_STATUSES, REJECTION_PREFIX, split_key
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, EntryError
 
@@ -13,6 +15,9 @@ __all__ = ["UncheckedKey", "check_key"]
 
 # A saved request shows what the rules left that it was recorded under. `exact` removes nothing more from it.
 _RULES = IdentityRules(cache_control=CacheControl.EXACT)
+
+# Of a test, and of the n-th equal request.
+_SUFFIX = re.compile(r"(@[0-9a-f]{32})?(\.[0-9]+)?")
 
 
 class UncheckedKey(EntryError):
@@ -25,7 +30,7 @@ def check_key(entry: Entry) -> None:
     The key of a 401 or 403 depends on a credential that is not saved. Such keys look different, and a request finds
     one only with that very credential. Raises UncheckedKey if the request was not saved.
     """
-    key, _, nth = entry.key.partition(".")
+    key, suffix = split_key(entry.key)
     if not key.startswith("pp"):
         raise CorruptEntry("its key is not one of ours")
     is_rejection = entry.status in CREDENTIAL_STATUSES
@@ -37,5 +42,5 @@ def check_key(entry: Entry) -> None:
     if saved == b"{}":
         raise UncheckedKey("its request is not saved, so its key cannot be checked")
     expected = old_key_of_saved(saved) if is_old(key) else key_of_saved(saved, _RULES)
-    if (nth and not nth.isdecimal()) or expected != plain_key(key):
+    if not _SUFFIX.fullmatch(suffix) or expected != plain_key(key):
         raise CorruptEntry("its key does not match its saved request")

@@ -44,6 +44,7 @@ def _totals_of(counts: RunCounts) -> dict[str, Any]:
             for key, item in list(counts.refused_answers.items())
         ],
         "second_tier": counts.second_tier,
+        "conflicts": list(counts.conflicts.items()),
         "stale_ids": [[key, *said] for key, said in list(counts.stale_ids.items())],
         "spent": [
             [row.model, row.answers, row.unknown, row.input_tokens, row.output_tokens, str(row.usd)]
@@ -102,8 +103,6 @@ def add(counts: RunCounts, reported: Reported) -> None:
     """Add another process's counts to `counts`."""
     for key, times in reported.used.items():
         counts.used[key] = counts.used.get(key, 0) + times
-    for identity, row in reported.tests.items():
-        add_up(counts.tests_elsewhere, identity, row)
     totals = reported.totals
     for name, row in totals.get("hosts", {}).items():
         _add_host(counts.host(name), row)
@@ -112,6 +111,7 @@ def add(counts: RunCounts, reported: Reported) -> None:
     for name in _SUMMED:
         setattr(counts, name, getattr(counts, name) + totals.get(name, 0))
     counts.second_tier = worse_tier(counts.second_tier, totals.get("second_tier", ""))
+    _add_tests(counts, reported)
     for key, why, line, times, follows in totals.get("missed", ()):
         _add_missed(counts, key, Missed(why, line, times, follows))
     for refused in totals.get("refused_answers", ()):
@@ -121,6 +121,13 @@ def add(counts: RunCounts, reported: Reported) -> None:
     for model, answers, unknown, tokens_in, tokens_out, usd in totals.get("spent", ()):
         counts.spent.add_row(ModelCosts(model, answers, unknown, tokens_in, tokens_out, Decimal(usd)))
     counts.spent.take_over(reported.unpriced)
+
+
+def _add_tests(counts: RunCounts, reported: Reported) -> None:
+    for identity, row in reported.tests.items():
+        add_up(counts.tests_elsewhere, identity, row)
+    for key, line in reported.totals.get("conflicts", ()):
+        counts.conflict(key, line)
 
 
 def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:

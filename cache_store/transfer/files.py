@@ -53,6 +53,7 @@ def to_file(entry: Entry) -> bytes:
         "run": entry.run,
         "judged": entry.judged,
         **({"edited": True} if entry.edited else {}),
+        **({"ambiguous": True} if entry.ambiguous else {}),
         **({"account": entry.account} if entry.account else {}),
         "sha256": _digest(entry),
         "label": entry.label,
@@ -93,6 +94,7 @@ def from_file(data: bytes, now: float) -> Entry:
             judged=str(fields["judged"]),
             request_json=from_readable(fields["request"]),
             edited=fields.get("edited") is True,
+            ambiguous=fields.get("ambiguous") is True,
             account=account_of(fields.get("account")),
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:

@@ -119,3 +119,48 @@ def test_every_figure_belongs_to_its_test(
     assert "test_0_" not in shown
     none = provider_proxy("report", "--test", "nothing*", environ=environ, folder=tmp_path)
     assert (none.returncode, none.stderr.count("\n")) == (2, 1)
+
+
+def test_what_can_be_done_with_the_entries_of_a_test(
+    upstream: Upstream, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """They are listed, named in a receipt, removed unless others use them, recorded again, and move with its name."""
+    env = environment(environ, upstream)
+
+    def told(*arguments: str) -> str:
+        done = provider_proxy(*arguments, environ=env, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    plan = {"gw0": {"a::one": ["only one", "shared"], "a::two": ["only two", "shared"]}}
+    assert _run(tmp_path, env, plan, "--receipt", "run.lock")[0] == 0
+    assert upstream.count == 3
+    sections = (
+        (tmp_path / "run.lock").read_text().partition('test "a::one"\n')[2].partition('test "a::two"\n')
+    )
+    one, two = (set(section.split()) for section in (sections[0], sections[2]))
+    assert (len(one), len(two), len(one & two)) == (2, 2, 1)
+    assert {line.split("\t")[0] for line in told("ls", "--test", "*::one").splitlines()} == one
+    (shared,) = one & two
+    assert "used by   a::one" in told("show", shared)
+    assert json.loads(told("show", shared, "--json"))["tests"] == ["a::one", "a::two"]
+    told("rm", "--test", "a::one")
+    assert {line.split("\t")[0] for line in told("ls").splitlines()} == two
+    assert _run(tmp_path, env, plan, "--refresh", "a::two")[0] == 0
+    assert upstream.count == 6
+    refused = provider_proxy(
+        "run", "--mode", "read-only", "--refresh", "a::two", "--", "true", environ=env, folder=tmp_path
+    )
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    env["PROVIDER_PROXY_REPEAT"] = "per-test"
+    assert _run(tmp_path, env | {"PROVIDER_PROXY_CACHE_MODE": "write-only"}, plan)[0] == 0
+    assert (
+        "2 changed"
+        in provider_proxy("rekey", "--rename-test", "a::one", "a::new", environ=env, folder=tmp_path).stderr
+    )
+    assert "0 changed" in provider_proxy("rekey", environ=env, folder=tmp_path).stderr
+    renamed = {"gw0": {"a::new": ["only one", "shared"], "a::two": ["only two", "shared"]}}
+    env["PROVIDER_PROXY_CACHE_MODE"] = "read-only-require-hit"
+    status, errors, verdicts = _run(tmp_path, env, renamed)
+    assert status == 0, errors
+    assert all("@" in key for verdict in verdicts.values() for key in verdict["entries"])

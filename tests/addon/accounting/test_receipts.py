@@ -97,3 +97,26 @@ def test_a_broken_file_names_its_line(change: str, tmp_path: Path) -> None:
     (tmp_path / "x.lock").write_text("\n".join(broken) + "\n")
     with pytest.raises(UsageError, match=r"line \d|not a lock file"):
         read_receipt(tmp_path / "x.lock")
+
+
+def test_sections_by_test(tmp_path: Path) -> None:
+    """A section lists what a test used, in the order of names; it does not change what a locked run checks."""
+    path = tmp_path / "x.lock"
+    of_test = UsedEntry(f"pp2-{7:064x}@{8:032x}.2", f"{7:064x}", 1795256102.9, "POST h/v1 m")
+    tests = [
+        {"test": "b\n::x", "entries": {used(1).key: 3, "gone": 1}},
+        {"test": "a", "entries": {used(1).key: 1, of_test.key: 0}},
+        {"test": "c", "entries": {"gone": 1}},
+    ]
+    path.write_text(receipt_text([used(1), of_test], upstream=False, tests=tests))
+    lines = path.read_text().splitlines()
+    assert lines[4:] == [
+        'test "a"', f"  {used(1).key}", f"  {of_test.key}", 'test "b\\n::x"', f"  {used(1).key}",
+    ]  # fmt: skip
+    assert set(read_receipt(path).digests) == {used(1).key, of_test.key}
+    rekey_receipt(path, {used(1).key: (f"pp2-{9:064x}", "f" * 64)})
+    assert path.read_text().splitlines()[4:6] == ['test "a"', f"  pp2-{9:064x}"]
+    assert set(read_receipt(path).digests) == {f"pp2-{9:064x}", of_test.key}
+    path.write_text(path.read_text() + "broken\n")
+    with pytest.raises(UsageError, match="broken at line 10"):
+        read_receipt(path)

@@ -12,10 +12,12 @@ from addon.messages import WireRequest
 from addon.policy.variants import (
     RepeatCounter,
     credential_digest,
+    key_of_test,
     nth_key,
     rejection_key,
     rejection_mark,
     rejection_mark_key,
+    split_key,
 )
 
 KEY = "key-0123456789"
@@ -146,3 +148,16 @@ def test_a_mark_says_which_host_rejected_and_holds_no_credential() -> None:
     assert (mark.key, mark.status, mark.body) == (rejection_mark_key("api.openai.com", digest), 401, b"")
     assert (mark.run, mark.judged, mark.label["host"]) == ("run-7", "rejected-credential", "api.openai.com")
     assert KEY.encode() not in mark.encode()
+
+
+def test_a_key_and_what_follows_it() -> None:
+    """A test's key and the n-th are told from the request's."""
+    key = "pp2-" + "a" * 64
+    of_test = key_of_test(key, "tests/test_a.py::test_b")
+    assert of_test.startswith(f"{key}@")
+    assert len(of_test) == len(key) + 33
+    assert key_of_test(key, "other") != of_test
+    assert split_key(nth_key(of_test, 2)) == (key, of_test[len(key) :] + ".2")
+    assert split_key(nth_key(key, 2)) == (key, ".2")
+    assert split_key(key) == (key, "")
+    assert key_of_test(key, "a\ud800")

@@ -35,7 +35,8 @@ def test_every_recording_passes(rules: dict[str, str]) -> None:
     """Whatever rules it was recorded under; so does the n-th of a sequence."""
     entry = _entry(**rules)
     check_key(entry)
-    check_key(replace(entry, key=f"{entry.key}.2"))
+    for suffix in (".2", f"@{0:032x}", f"@{0:032x}.2"):
+        check_key(replace(entry, key=f"{entry.key}{suffix}"))
 
 
 def test_another_key_is_refused() -> None:
@@ -45,6 +46,9 @@ def test_another_key_is_refused() -> None:
         replace(entry, request_json=entry.request_json.replace(b'"u"', b'"v"')),
         replace(entry, key=f"pp2-{0:064x}"),
         replace(entry, key=f"{entry.key}.x"),
+        replace(entry, key=f"{entry.key}@x"),
+        replace(entry, key=f"{entry.key}@{0:032x}.x"),
+        replace(entry, key=f"{entry.key}.2@{0:032x}"),
         replace(entry, key="other"),
         replace(entry, request_json=b"[]"),
         replace(entry, request_json=b"\xff"),
