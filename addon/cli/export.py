@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -15,7 +16,7 @@ from addon.cli.context import cache_options, open_store_for_reading, open_store_
 from addon.cli.filters import SIZE
 from addon.cli.output import say
 from addon.transfer.formats import WRITTEN, Format, format_to_write
-from cache_store.errors import TransferError
+from cache_store.errors import TransferError, UsageError
 from cache_store.transfer.files import write_files
 from cache_store.transfer.pack import write_pack
 
@@ -57,6 +58,14 @@ def export(*, path: Path, kind: str | None, cache_dir: str | None) -> None:
     default="",
     help="Headers that the recorder left out, with commas: a request that has them hits; * stands for all.",
 )
+@click.option(
+    "--per-test",
+    "ids",
+    type=click.File(encoding="utf-8"),
+    metavar="IDS",
+    help="Give each cassette to its test, for PROVIDER_PROXY_REPEAT=per-test. IDS has the test ids, as "
+    "`pytest --collect-only -q` prints them; - is stdin.",
+)
 def import_(
     *,
     paths: tuple[Path, ...],
@@ -64,6 +73,7 @@ def import_(
     trust: bool,
     max_size: int | None,
     unknown_headers: str,
+    ids: TextIO | None,
     cache_dir: str | None,
 ) -> None:
     """Merge PATHS into the cache: packs, exported directories, caches, cassettes of vcrpy, VCR and go-vcr,
@@ -71,6 +81,13 @@ def import_(
     stored; the newer recording wins. Exit status 1 if a file or entry was refused."""
     from addon.transfer.importing import import_paths
 
+    tests = None
+    if ids is not None:
+        from addon.transfer.cassette_names import tests_by_cassette
+
+        tests = tests_by_cassette(ids, Path.cwd())
+        if not tests:
+            raise UsageError("--per-test: no test ids; give what `pytest --collect-only -q` prints")
     settings = read_settings(cache_dir=cache_dir)
     only = Format(kind) if kind else None
     with open_store_for_writing(cache_dir) as store:
@@ -83,12 +100,14 @@ def import_(
             trust=trust,
             max_size=max_size,
             unknown_headers=frozenset(name.strip().lower() for name in unknown_headers.split(",")) - {""},
+            tests=tests,
         )
     if len(done.refused) == 1 and not (done.merged.stored or done.merged.kept or done.skipped):
         raise TransferError(done.refused[0])
     _list("refused", done.refused)
     _list("skipped", done.named)
     _list("replaced", done.replaced)
+    _list("belongs to no test, so every test may use it", done.without_test)
     merged = done.merged
     if done.skipped and not merged.stored + merged.kept:
         raise TransferError(f"nothing could be imported{_reasons(done.skipped)}")

@@ -221,8 +221,9 @@ _UNSAVED = (
 )
 _EQUAL = (
     "That entry has the same request, but cannot be served here: it is too old (PROVIDER_PROXY_MAX_AGE), the "
-    "request was sent more often than it was recorded (PROVIDER_PROXY_REPEAT), or it was recorded under other "
-    "ignore rules"
+    "request was sent more often than it was recorded (PROVIDER_PROXY_REPEAT), it is another test's and their "
+    "answers differ (PROVIDER_PROXY_REPEAT=per-test; for a renamed test, `rekey --rename-test`), or it was "
+    "recorded under other ignore rules"
 )
 
 

@@ -12,7 +12,7 @@ from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
 from addon.policy.keeping import Origin, entry_or_reason
-from addon.policy.variants import RepeatCounter, nth_key
+from addon.policy.variants import RepeatCounter, key_of_test, nth_key
 from addon.redaction import Taint
 from addon.settings.settings import SEQUENCE, Settings
 from addon.transfer.recorded_request import with_credential
@@ -58,12 +58,14 @@ def why_unreadable(error: BaseException) -> str:
 class Admission:
     """Admits exchanges, and counts by reason those that it does not.
 
-    `run` is the run id of the entries. `unknown` names headers, in lower case, that a recorder may have left out.
+    `run` is the run id of the entries. `test` is the test to which what is read now belongs, '' for none. `unknown`
+    names headers, in lower case, that a recorder may have left out.
     """
 
     settings: Settings
     run: str
     unknown: frozenset[str] = frozenset()
+    test: str = ""
     skipped: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
     _taint: Taint = field(default_factory=Taint)
@@ -98,11 +100,12 @@ class Admission:
         restored = with_credential(request, identity, answer.status)
         if restored is not None:
             request, identity = restored, identify(restored, self.settings.identity)
-        nth = self._repeats.next(identity.key) if self.settings.repeat == SEQUENCE else 1
+        key = key_of_test(identity.key, self.test) if self.test else identity.key
+        nth = self._repeats.next(key) if self.test or self.settings.repeat == SEQUENCE else 1
         origin = Origin(
             request=request,
             identity=identity,
-            key=nth_key(identity.key, nth),
+            key=nth_key(key, nth),
             run=self.run,
             recorded_at=exchange.recorded_at,
             elapsed=exchange.elapsed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ class Imported:
     `skipped` counts by reason the recordings that are not stored, and `named` describes some of them. `refused` has
     a line for each file or entry that could not be imported. `replaced` has a line for each file whose answers lost
     to another recording of the same request. `edited` is how many entries had been changed by hand.
+    `without_test` are the files that belong to no test, where each was to be a test's.
     """
 
     merged: Merged
@@ -41,6 +42,7 @@ class Imported:
     refused: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     edited: int = 0
+    without_test: tuple[str, ...] = ()
 
 
 def import_paths(
@@ -53,29 +55,39 @@ def import_paths(
     trust: bool = False,
     max_size: int | None = None,
     unknown_headers: frozenset[str] = frozenset(),
+    tests: Mapping[Path, Sequence[str]] | None = None,
 ) -> Imported:
     """Read all of `paths`, then merge what may be stored: the newer recording wins. A refused file stops no other.
 
     `only` is the format of all; otherwise their names tell it. `trust` admits entries without a saved request.
     `max_size` is how many bytes one pack may unpack to, as in `read_pack`. `unknown_headers` names headers, in
-    lower case, that the recorder may have left out. Raises UsageError for a path that does not exist, or whose
-    format is not known.
+    lower case, that the recorder may have left out. `tests` has the tests to which the file at a path belongs: each
+    gets its recordings, in order; None imports without tests. Raises UsageError for a path that does not exist, or
+    whose format is not known.
     """
     reader = _Reader(Admission(settings, run, unknown_headers), trust=trust, max_size=max_size)
+    without_test: list[str] = []
     sources = [source for path in paths for source in _sources(path, only)]
     with Spool() as spool:
         for kind, path in sources:
-            try:
-                spool.add(reader.read(kind, path))
-            except (TransferError, EntryError, StoreError) as error:
-                reader.refused.append(_naming(path, str(error)))
+            of_tests = (tests or {}).get(path.absolute(), [])
+            if tests is not None and not of_tests:
+                without_test.append(str(path))
+            for test in of_tests or [""]:
+                reader.admission.test = test
+                try:
+                    spool.add(reader.read(kind, path))
+                except (TransferError, EntryError, StoreError) as error:
+                    reader.refused.append(_naming(path, str(error)))
+                    break
         edited = [entry.key for entry in spool.entries() if entry.edited]
         changed = sum(_put_edited(store, entry) for entry in spool.entries() if entry.edited)
         merged = merge(store, spool.entries())
     merged.stored, merged.kept = merged.stored + changed, merged.kept - changed
     skipped, named = reader.admission.skipped, tuple(reader.admission.named)
     replaced = tuple(reader.losers.lines())
-    return Imported(merged, skipped, named, tuple(reader.refused), replaced, len(edited))
+    refused = tuple(reader.refused)
+    return Imported(merged, skipped, named, refused, replaced, len(edited), tuple(without_test))
 
 
 class _Reader:

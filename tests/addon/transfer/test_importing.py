@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from addon.policy.variants import key_of_test, split_key
 from addon.settings.settings import Settings
 from addon.transfer.formats import Format
 from addon.transfer.importing import Imported, import_paths
@@ -175,3 +176,22 @@ def test_a_format_can_be_given(store: DiskStore, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         _import(store, tmp_path / "none")
     assert _import(store, odd, only=Format.PACK).merged.stored == 1
+
+
+def test_each_cassette_is_given_to_its_test(store: DiskStore, tmp_path: Path) -> None:
+    """The tests keep their own answers to one request, in order; a file of no test is named and serves all of them."""
+    one = _cassette(tmp_path / "a.yaml", _interaction(answer="one 1"), _interaction(answer="one 2"))
+    two = _cassette(tmp_path / "b.yaml", _interaction(answer="two"))
+    other = _cassette(tmp_path / "c.yaml", _interaction("another", "plain"))
+    tests = {one: ["t::one"], two: ["t::two", "t::three"]}
+    done = _import(store, one, two, other, tests=tests)
+    assert (done.merged.stored, done.replaced, done.without_test) == (5, (), (str(other),))
+    by_suffix = {split_key(entry.key)[1]: json.loads(entry.body) for entry in store.iterate()}
+    said = {suffix: body["choices"][0]["message"]["content"] for suffix, body in by_suffix.items()}
+    assert said == {
+        key_of_test("", "t::one"): "one 1",
+        key_of_test("", "t::one") + ".2": "one 2",
+        key_of_test("", "t::two"): "two",
+        key_of_test("", "t::three"): "two",
+        "": "plain",
+    }
