@@ -36,7 +36,7 @@ BASE_URLS = (
     BaseUrl("CO_API_URL", "https://api.cohere.com", "cohere"),
     BaseUrl("GROQ_BASE_URL", "https://api.groq.com", "groq, groq-sdk"),
     BaseUrl("TOGETHER_BASE_URL", "https://api.together.ai/v1", "together, together-ai"),
-    BaseUrl("FIREWORKS_BASE_URL", "https://api.fireworks.ai/inference/v1", "fireworks-ai"),
+    BaseUrl("FIREWORKS_BASE_URL", "https://api.fireworks.ai", "fireworks-ai"),
     BaseUrl("CEREBRAS_BASE_URL", "https://api.cerebras.ai", "cerebras-cloud-sdk"),
 )
 """Every variable that is set; the path is the one that its SDKs append to."""
@@ -51,16 +51,20 @@ _OWN_RESOURCE = (
     "ANTHROPIC_BEDROCK_BASE_URL",
     "ANTHROPIC_FOUNDRY_BASE_URL",
 )
+_STS = "AWS_ENDPOINT_URL_STS"
 _BEDROCK = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
-def base_urls(environ: Mapping[str, str], url: str, rules: HostRules, *, forwards: bool) -> dict[str, str]:
+def base_urls(
+    environ: Mapping[str, str], url: str, rules: HostRules, *, forwards: bool, tokens: HostRules | None = None
+) -> dict[str, str]:
     """The variables to set, with base URLs of the proxy at `url`.
 
     A value that `environ` has keeps its host and path if `rules` match the host, and is left alone otherwise.
     Bedrock's needs a region, and in a mode that forwards also a bearer token: SigV4 signs host and path, so AWS
-    would refuse what was signed for the proxy's. Raises UsageError if the proxy wants a password, which no SDK
+    would refuse what was signed for the proxy's. `tokens` are the hosts of token endpoints that the proxy answers;
+    with them AWS STS is asked at the proxy, too. Raises UsageError if the proxy wants a password, which no SDK
     sends to a base URL.
     """
     if "@" in url:
@@ -72,8 +76,10 @@ def base_urls(environ: Mapping[str, str], url: str, rules: HostRules, *, forward
     region = next((environ[name] for name in _REGIONS if environ.get(name)), "")
     if region and (environ.get("AWS_BEARER_TOKEN_BEDROCK") or not forwards):
         wanted[_BEDROCK] = environ.get(_BEDROCK) or f"https://bedrock-runtime.{region}.amazonaws.com"
-    found = ((name, _through(url, target, rules)) for name, target in wanted.items())
-    return {name: door for name, door in found if door is not None}
+    found = {name: _through(url, target, rules) for name, target in wanted.items()}
+    if region and tokens is not None:
+        found[_STS] = _through(url, environ.get(_STS) or f"https://sts.{region}.amazonaws.com", tokens)
+    return {name: door for name, door in found.items() if door is not None}
 
 
 def _through(url: str, target: str, rules: HostRules) -> str | None:

@@ -28,8 +28,11 @@ _DOOR = re.compile(
     r"/(https?)/(\[[0-9A-Fa-f:.]+\]|[^/\s:@?#\[\]]+)(?::(\d{1,5}))?((?:[/?].*)?)",
     re.DOTALL,
 )
-# @ai-sdk/anthropic reads the same variable as Anthropic's SDKs, but expects `/v1` in it.
-_WITHOUT_VERSION = re.compile(r"/messages(?:[/?]|$)")
+# SDKs that read the same variable expect another path in it: host, what they then ask for, and what is meant.
+_PATHS = {
+    "api.anthropic.com": (re.compile(r"/(?=messages(?:[/?]|$))"), "/v1/"),  # @ai-sdk/anthropic
+    "api.together.ai": (re.compile(r"/v1/v1/"), "/v1/"),  # together for Python
+}
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^/\s:@?#\[\],]+))(?::\d{1,5})?")
 
 
@@ -57,8 +60,8 @@ def parse_door(path: str) -> Target | None:
     if not match:
         return None
     client, scheme, host, port, rest = match.groups()
-    if host.lower() == "api.anthropic.com" and _WITHOUT_VERSION.match(rest):
-        rest = f"/v1{rest}"
+    if (meant := _PATHS.get(host.lower())) and (found := meant[0].match(rest)):
+        rest = meant[1] + rest[found.end() :]
     number = int(port) if port else (443 if scheme == "https" else 80)
     if not 0 < number < 65536:
         return None

@@ -115,7 +115,8 @@ def client_changes(
     if not forwards:
         more |= offline_environment(environ, url if metadata and not settings.auth else None)
     if with_base_urls:
-        more |= base_urls(environ, proxy_url, settings.hosts, forwards=forwards)
+        tokens = settings.offline_hosts if metadata else None
+        more |= base_urls(environ, proxy_url, settings.hosts, forwards=forwards, tokens=tokens)
     return replace(changes, set=changes.set | more)
 
 

@@ -94,7 +94,7 @@ FAMILIES = (
     ),
     Family(
         "Anthropic",
-        ("api.anthropic.com",),
+        ("api.anthropic.com", "aws-external-anthropic.*.api.aws", "claude.googleapis.com"),
         default_stream=("/v1/messages", "/v1/complete"),  # anthropic-python: as with OpenAI
     ),
     Family(
@@ -112,12 +112,12 @@ FAMILIES = (
     ),
     Family(
         "AWS",
-        ("bedrock*.amazonaws.com",),
+        ("bedrock*.amazonaws.com", "bedrock*.api.aws"),
         query=_SIGV4,
     ),
     Family(
         "Mistral",
-        ("api.mistral.ai", "codestral.mistral.ai"),
+        ("api.mistral.ai", "api.*.mistral.ai", "codestral.mistral.ai"),
         default_stream=("/v1/chat/completions", "/v1/fim/completions", "/v1/agents/completions"),  # mistralai
     ),
     Family(

@@ -75,6 +75,7 @@ NEVER_CACHED = (
     Row("cognito-identity.*.amazonaws.com", _ANY, TOKEN, "AWS Cognito: credentials"),
     Row("*.signin.aws", _ANY, TOKEN, "AWS sign-in"),
     Row("auth.openai.com", _ANY, TOKEN, "Codex and ChatGPT login"),
+    Row("mtls.auth.openai.com", _ANY, TOKEN, "OpenAI: workload identity"),
     Row("auth0.openai.com", _ANY, TOKEN, "ChatGPT login, old name"),
     Row("console.anthropic.com", "/v1/oauth", TOKEN, "Claude Code login"),
     Row("platform.claude.com", "/v1/oauth", TOKEN, "Claude Code login"),

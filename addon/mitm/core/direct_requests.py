@@ -11,7 +11,7 @@ from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 
-from addon.mitm.core.marks import note_direct
+from addon.mitm.core.marks import note_direct, speaks_cleartext_http2
 from addon.mitm.core.replacing import Commands, replaced
 
 __all__ = ["DirectRequests"]
@@ -23,7 +23,8 @@ class DirectRequests(HttpStream):
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         """Read the request's head."""
         stock = super().state_wait_for_request_headers(event)
-        if self.mode is HTTPMode.transparent or event.request.data.host or event.request.data.authority:
+        proxied = self.mode is HTTPMode.transparent or event.request.data.host or event.request.data.authority
+        if proxied and not speaks_cleartext_http2(self.context.client):
             yield from stock
         else:
             yield from replaced(stock, _noted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from addon.mitm.core import internals
+from addon.mitm.core.marks import note_cleartext_http2
 
 if TYPE_CHECKING:
     from mitmproxy.proxy import layer, server_hooks
@@ -35,6 +36,8 @@ class OurHttpLayer:
         """Replace mitmproxy's HTTP layer."""
         if internals.OUR_LAYER not in self._features:
             return
+        if internals.DIRECT_REQUESTS in self._features:
+            note_cleartext_http2(nextlayer)
         from addon.mitm.core.layers import swap_http_layer
 
         if swap_http_layer(nextlayer, self._features, self._error_page):

@@ -72,6 +72,13 @@ def test_a_proxy_with_a_password_has_no_base_urls() -> None:
         base_urls({}, "http://a:b@127.0.0.1:1", parse_hosts(""), forwards=True)
 
 
+def test_the_version_that_one_sdk_has_twice() -> None:
+    """together for Python adds `/v1` to the variable in which together-ai for JavaScript expects it."""
+    base = made()["TOGETHER_BASE_URL"].removeprefix(URL)
+    for path in ("/chat/completions", "/v1/chat/completions"):
+        assert parse_door(base + path) == Target("https", "api.together.ai", 443, "/v1/chat/completions")
+
+
 def test_the_version_that_one_sdk_leaves_out() -> None:
     """@ai-sdk/anthropic expects `/v1` in the variable that Anthropic's own SDKs read without it."""
     base = made()["ANTHROPIC_BASE_URL"].removeprefix(URL)

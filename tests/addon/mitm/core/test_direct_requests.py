@@ -12,6 +12,7 @@ from typing import Any
 from mitmproxy import ctx, http
 
 from addon.mitm.core.marks import is_direct
+from tests.addon.h2_client import H2Client
 
 
 def _free_port() -> int:
@@ -113,3 +114,19 @@ async def test_the_door_is_open_behind_a_companys_proxy(proxied: Callable[..., A
     async with proxied(options={"mode": [f"upstream:http://127.0.0.1:{_free_port()}"]}) as p:
         client = await p.client()
         assert (await client.ask(p.raw("GET /-/healthz"))).body == b"ok\n"
+
+
+async def test_http2_without_tls_is_direct(proxied: Callable[..., Any]) -> None:
+    """A client that begins with HTTP/2's preface asks the proxy itself, whatever `:authority` says."""
+    spy = _Spy()
+    async with proxied() as p:
+        ctx.master.addons.add(spy)
+        own = p.host.url.partition("://")[2]
+        for authority, status in ((own, "200"), ("api.openai.com", "403")):
+            connection = await p.client()
+            client = H2Client(connection.reader, connection.writer, authority)
+            door = f"/http/127.0.0.1:{p.provider.port}/v1/chat/completions"
+            answer = await client.answer(client.send("POST", door, b"{}"))
+            assert answer.headers[":status"] == status
+    assert spy.direct[0] == ("/v1/chat/completions", True)
+    assert len(p.provider.seen) == 1
