@@ -193,7 +193,7 @@ class Storing:
             # Models are listed in every report, and a client may send anything as one.
             named = not self._peer.taint.found_in(model.encode("utf-8", "replace"))
             self._counts.spent.add(host, model if named else "", usage)
-            if forward.recording is not None and usage is not None:
+            if forward.recording is not None and forward.recording.reads_on and usage is not None:
                 tokens = round(tokens_of(usage)[1] * forward.recording.share_after_leaving)
                 self._counts.read_on["tokens"] += tokens
             if forward.verdict is not None:

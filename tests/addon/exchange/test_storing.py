@@ -86,6 +86,25 @@ async def _seen_whole(run: Run, status: int = 200) -> Forward:
     return forward
 
 
+@pytest.mark.parametrize(("leaves", "counted"), [(False, {}), (True, {"answers": 1, "tokens": 750})])
+async def test_tokens_count_as_read_on_only_after_the_client_has_left(
+    memory: MemoryStore, leaves: bool, counted: dict[str, int]
+) -> None:
+    """By the share of the bytes that came then; a client that stays has nothing read on for it."""
+    run = Run(memory)
+    forward = await run.forward()
+    recording = streamed(run, forward)
+    body = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1000}}\n\n'
+    body += b" " * (-len(body) % 4)
+    recording(body[: len(body) // 4])
+    if leaves:
+        recording.read_on()
+    recording(body[len(body) // 4 :])
+    headers = ((b"content-type", b"text/event-stream"),)
+    await run.answering.keep(forward, LiveAnswer(200, "OK", headers, body))
+    assert dict(run.counts.read_on) == counted
+
+
 async def test_an_answer_that_its_client_has_seen_whole_is_stored_at_the_end(store: Store) -> None:
     """The run may end between the terminal event and the last byte; an answer that is not whole is given up."""
     run = Run(store)
