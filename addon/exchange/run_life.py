@@ -21,6 +21,7 @@ from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
 from addon.identity.old_keys import OLD_PREFIX
 from addon.policy.variants import nth_key
+from addon.printing import program
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
 from addon.transfer.own_entries import OwnEntries
@@ -145,7 +146,7 @@ def old_entries_note(store: Store) -> str:
     were, are = ("was", "is") if old == 1 else ("were", "are")
     return (
         f"{plural(old, 'entry', 'entries')} {were} recorded by an earlier version and {are} never found: "
-        "run `provider-proxy rekey`"
+        f"run `{program()} rekey`"
     )
 
 
