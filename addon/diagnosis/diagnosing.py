@@ -19,6 +19,7 @@ from addon.diagnosis.differences import (
 )
 from addon.diagnosis.kinds import Kind
 from addon.diagnosis.likeness import NEAR, likeness, shared_turns
+from addon.diagnosis.per_request import per_request_headers
 from addon.diagnosis.remedies import RERECORD, remedy
 from addon.diagnosis.shortening import shortened
 from addon.diagnosis.volatile_rule import covering_rule
@@ -39,7 +40,16 @@ _LONG_START = 16  # characters of a shared start that are worth mentioning
 
 # Kinds that are guessed from how a text looks; the others follow from its place.
 _GUESSED = frozenset(
-    {Kind.UUID, Kind.TIMESTAMP, Kind.DATE, Kind.TOOL_CALL_ID, Kind.ANSWER_ID, Kind.HEX, Kind.PATH}
+    {
+        Kind.UUID,
+        Kind.TIMESTAMP,
+        Kind.DATE,
+        Kind.TOOL_CALL_ID,
+        Kind.ANSWER_ID,
+        Kind.HEX,
+        Kind.PATH,
+        Kind.PER_REQUEST,
+    }
 )
 
 
@@ -138,7 +148,8 @@ def diagnose(
     place = _place(label)
     new = parse_saved(request_json)
     near: list[_Near] = []
-    saved, unsaved, answered = 0, 0, False
+    olds: list[dict[str, Any]] = []
+    unsaved, answered = 0, False
     most = _CANDIDATES if since == math.inf else _CANDIDATES + 1
     for candidate in store.nearest(wanted, _CANDIDATES_BESIDE_OWN if own else most):
         try:
@@ -155,19 +166,19 @@ def diagnose(
         if old is None or new is None:
             unsaved += 1
             continue
-        saved += 1
+        olds.append(old)
         alike = likeness(old, new)
         if alike >= NEAR:
             near.append(((_same_endpoint(old, new), shared_turns(old, new), alike), entry, old))
     best, compared = None, b""
     if new is not None and near:
-        best, compared = _nearest(key, place, near, new, wanted, rerecord)
+        best, compared = _nearest(key, place, near, new, wanted, rerecord, per_request_headers(new, olds))
     if best is None:
         held = store.endpoints_of(wanted.host)
         if answered:
             counted = [(endpoint, number - (endpoint == wanted.endpoint)) for endpoint, number in held]
             held = [(endpoint, number) for endpoint, number in counted if number]
-        note = _nothing_near(held, wanted, rerecord, saved=bool(saved) or not unsaved)
+        note = _nothing_near(held, wanted, rerecord, saved=bool(olds) or not unsaved)
         best = Diagnosis(key, place, note=note, wanted=wanted)
     # Both requests are searched whole: the shortened text may show only a part of a credential.
     kind = secret_in(request_json) or secret_in(compared) or secret_in(best.line.encode("utf-8", "replace"))
@@ -235,8 +246,9 @@ def _compared(
     new: dict[str, Any],
     wanted: Sketch,
     rerecord: str,
+    ids: frozenset[str] = frozenset(),
 ) -> Diagnosis:
-    found = differences(old, new)
+    found = [_as_id(difference, ids) for difference in differences(old, new)]
     ignored = [difference for difference in found if difference.kind is Kind.IGNORED]
     places = [difference for difference in found if difference.kind is not Kind.IGNORED]
     note = _other_rules(ignored) if ignored else "" if places else _EQUAL
@@ -286,16 +298,30 @@ def _places(differences: Sequence[Difference]) -> list[str]:
 
 
 def _nearest(
-    key: str, place: str, near: list[_Near], new: dict[str, Any], wanted: Sketch, rerecord: str
+    key: str,
+    place: str,
+    near: list[_Near],
+    new: dict[str, Any],
+    wanted: Sketch,
+    rerecord: str,
+    ids: frozenset[str],
 ) -> tuple[Diagnosis, bytes]:
-    """The diagnosis of the nearest entry, and its saved request. Only equally near ones are compared in full."""
+    """The diagnosis of the nearest entry, and its saved request. Only equally near ones are compared in full.
+
+    `ids` are the headers that seem to identify a request.
+    """
     highest = max(rank for rank, _, _ in near)
     compared = [
-        (_compared(key, place, entry, old, new, wanted, rerecord), entry.request_json)
+        (_compared(key, place, entry, old, new, wanted, rerecord, ids), entry.request_json)
         for rank, entry, old in near
         if rank == highest
     ]
     return max(compared, key=lambda pair: _fewest(pair[0]))
+
+
+def _as_id(difference: Difference, ids: frozenset[str]) -> Difference:
+    part, _, name = difference.place.partition(" ")
+    return replace(difference, kind=Kind.PER_REQUEST) if part == "header" and name in ids else difference
 
 
 def _same_endpoint(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -18,6 +18,7 @@ class Kind(enum.StrEnum):
     ANSWER_ID = "an id of an earlier answer"
     HEX = "random hex"
     PATH = "a path"
+    PER_REQUEST = "a per-request id"
     MODEL = "a model name"
     API_VERSION = "another API version"
     SAMPLING = "a sampling parameter"

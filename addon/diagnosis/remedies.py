@@ -68,6 +68,10 @@ def remedy(
     if kind in _MEANT:
         return _or(f"{_MEANT[kind]}, record it", rerecord)
     ignore = _setting_that_ignores(difference, others)
+    if kind is Kind.PER_REQUEST:
+        name = difference.place.removeprefix("header ")
+        only = "It was different in every request seen. If it selects nothing, leave it out with"
+        return _or(f"{only} PROVIDER_PROXY_IGNORE_HEADERS={name}, and record again", rerecord)
     if kind in _STILL:
         setting = ignore or (rule and f"{rule} and run `{program()} rekey`")
         return (

@@ -311,3 +311,18 @@ def test_places_of_one_pattern_are_named_once(explain: Explain) -> None:
     )
     found = explain(identity(old), identity(new))
     assert "; it also differs at /items/*/id (3 places), /z" in found.line
+
+
+def test_a_header_that_is_new_in_every_request_is_named_with_the_setting(explain: Explain) -> None:
+    """Two recorded requests and the new one, all different there: it looks like an id, under whatever name."""
+    values = ("k8s2", "p0x7", "m3b9")
+    asked = [identity(ask(f"What is {n}?"), x_acme_hop=value) for n, value in enumerate(values[:2])]
+    line = explain(*asked, identity(ask("What is 1?"), x_acme_hop=values[2])).line
+    assert "differs at header x-acme-hop: " in line
+    assert "looks like a per-request id. It was different in every request seen" in line
+    assert (
+        "leave it out with PROVIDER_PROXY_IGNORE_HEADERS=x-acme-hop, and record again: run again with" in line
+    )
+    same = identity(ask("What is 1?"), x_acme_hop="k8s2")
+    assert "per-request" not in explain(asked[0], asked[1], same).line
+    assert "per-request" not in explain(asked[1], identity(ask("What is 1?"), x_acme_hop="m3b9")).line
