@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -14,7 +16,8 @@ from addon.cli.context import cache_options, open_store_for_reading, read_settin
 from addon.cli.entries_by_test import keys_of_tests, only_of_tests, tests_of
 from addon.cli.filters import Filter, filter_options
 from addon.cli.keys import full_key, short_key
-from addon.cli.output import print_fields, print_fitted, print_json, say, write_output
+from addon.cli.output import print_fields, print_fitted, print_json, print_json_list, say, write_output
+from addon.cli.progress import progress
 from addon.cli.refused import list_refused
 from addon.cli.showing import age_text, body_text, header_pairs, request_line, shown, summary, time_text
 from cache_store.entry import Entry
@@ -65,27 +68,43 @@ def ls(
     In a pipe, each entry is one line of tab-separated fields: key, time, status, bytes, method, host, path, model,
     question. With --refused: key, time, reason, method, host, path, model, advice, test.
     """
-    wanted, now = Filter(**filters), time.time()
+    wanted, now, counted = Filter(**filters), time.time(), Counter[str]()
     if refused:
         list_refused(read_settings(cache_dir=cache_dir).cache_dir, wanted, now, as_json=as_json)
         return
     keys = keys_of_tests(tests) if tests else None
+
+    def fits(entry: Entry) -> bool:
+        return (keys is None or entry.key in keys) and wanted.matches(entry, now)
+
     with open_store_for_reading(cache_dir) as store:
-        items = [
-            summary(entry)
-            for entry in store.iterate()
-            if (keys is None or entry.key in keys) and wanted.matches(entry, now)
-        ]
-    if sort:
-        items.sort(key=_ORDERS[sort])
-    if as_json:
-        print_json(items)
-        return
-    if sys.stdout.isatty():
-        print_fitted(_COLUMNS, [_row(item, now) for item in items], right=("age", "size"))
-    else:
-        print_fields(map(_fields, items))
-    say(plural(len(items), "entry", "entries"), err=True)
+        items = _found(store, fits, sort, counted)
+        if as_json:
+            print_json_list(items)
+            return
+        if sys.stdout.isatty():
+            print_fitted(_COLUMNS, (_row(item, now) for item in items), right=("age", "size"))
+        else:
+            print_fields(map(_fields, items))
+    say(plural(counted["entries"], "entry", "entries"), err=True)
+
+
+def _found(
+    store: Store, fits: Callable[[Entry], bool], sort: str | None, counted: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    """The entries that fit, each as soon as it is read unless all are sorted first."""
+    # Rows on a terminal are progress enough.
+    with nullcontext() if sys.stdout.isatty() and not sort else progress() as shown:
+        entries = store.iterate() if shown is None else shown.over(store.iterate(), "entries read")
+        items = (summary(entry) for entry in entries if fits(entry))
+        if not sort:
+            for item in items:
+                counted["entries"] += 1
+                yield item
+            return
+        found = sorted(items, key=_ORDERS[sort])
+    counted["entries"] = len(found)
+    yield from found
 
 
 def _row(item: dict[str, Any], now: float) -> tuple[str, ...]:

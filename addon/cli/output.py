@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -20,12 +21,14 @@ __all__ = [
     "print_fields",
     "print_fitted",
     "print_json",
+    "print_json_list",
     "print_lines",
     "print_table",
     "say",
     "write_output",
 ]
 
+_FIRST_ROWS = 100
 _WIDE = 250  # columns of a table that goes to a file or a pipe
 
 
@@ -45,6 +48,18 @@ def print_json(value: Any) -> None:
     _write(text if _encodable(text) else json_text(value, ascii_only=True))
 
 
+def print_json_list(items: Iterable[Any]) -> None:
+    """Print a JSON array to stdout, each item as it comes."""
+    before = "[\n"
+    for item in items:
+        text = json_text(item)
+        text = text if _encodable(text) else json_text(item, ascii_only=True)
+        lines = text.replace("\n", "\n  ")
+        _write(f"{before}  {lines}", end="")
+        before = ",\n"
+    _write("[]" if before == "[\n" else "\n]")
+
+
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
     """Print a table to stdout, as wide as the terminal; the columns in `right` are aligned to the right."""
     from rich.console import Console
@@ -62,14 +77,21 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Se
     print_lines("\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip("\n"))
 
 
-def print_fitted(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table with one line for each row: the last column is cut at the terminal's width."""
+def print_fitted(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table with one line for each row: the last column is cut at the terminal's width.
+
+    The first rows decide how wide the other columns are, so that they can be printed before the rest is known.
+    """
     from rich.cells import cell_len, set_cell_size
 
-    table = [tuple(head), *(tuple(map(printable, row)) for row in rows)] if rows else []
+    cleaned = (tuple(map(printable, row)) for row in rows)
+    first = list(islice(cleaned, _FIRST_ROWS))
+    table = [tuple(head), *first] if first else []
     widths = [max(cell_len(row[at]) for row in table) for at in range(len(head))] if table else []
-    left = shutil.get_terminal_size().columns - sum(width + 2 for width in widths[:-1])
-    for row in table:
+    columns = shutil.get_terminal_size().columns
+    for row in chain(table, cleaned):
+        taken = sum(max(width, cell_len(cell)) + 2 for cell, width in zip(row[:-1], widths, strict=False))
+        left = columns - taken
         cells = []
         for name, cell, width in zip(head[:-1], row, widths, strict=False):
             space = " " * (width - cell_len(cell))
@@ -126,11 +148,11 @@ def _command_property(text: str) -> str:
     return _command_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _write(text: str, *, err: bool = False) -> None:
+def _write(text: str, *, err: bool = False, end: str = "\n") -> None:
     if not _encodable(text, err=err):
         text = text.encode("ascii", "backslashreplace").decode()
     try:
-        click.echo(text, err=err)
+        click.echo(f"{text}{end}", err=err, nl=False)
     except OSError:
         if not err:
             raise

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from addon.cli.output import (
     print_fields,
     print_fitted,
     print_json,
+    print_json_list,
     print_lines,
     print_table,
     say,
@@ -161,6 +163,29 @@ def test_a_fitted_table_has_one_line_a_row(
     assert max(map(cell_len, lines)) <= columns
     print_fitted(("key",), [])
     assert capsys.readouterr().out == ""
+
+
+def test_a_long_table_begins_before_its_last_row_is_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page decides the widths; a later cell that is wider moves its own row only."""
+    monkeypatch.setenv("COLUMNS", "20")
+
+    def rows() -> Iterator[tuple[str, str]]:
+        for _ in range(101):
+            yield "a", "b"
+        assert capsys.readouterr().out.count("a    b\n") == 101
+        yield "wider", "what follows is cut"
+
+    print_fitted(("key", "text"), rows())
+    assert capsys.readouterr().out == "wider  what follows…\n"
+
+
+@pytest.mark.parametrize("items", [[], [{}], [1, {"a": ["b", {"c": "d\nd"}]}, "e\x1b"]])
+def test_a_json_array_is_printed_as_it_comes(items: list[object], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the same text as that of the whole array."""
+    print_json_list(iter(items))
+    assert capsys.readouterr().out == json.dumps(items, indent=2) + "\n"
 
 
 def test_fields_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
