@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.mitm": ("addon.mitm.core", "addon.exchange", "addon.accounting", "addon.scopes", "addon.settings",
                    "addon.judging.reasons", "addon.identity.url_form", *_MESSAGES, "cache_store"),
     "addon.mitm.core": ("addon.exchange.recording", *_MESSAGES, *_STORE),
-    "addon.exchange": ("addon.transfer", "addon.accounting", "addon.policy", "addon.scopes", "addon.settings", "addon.offline",
+    "addon.exchange": ("addon.transfer", "addon.accounting", "addon.policy", "addon.scopes", "addon.settings", "addon.offline", "addon.printing",
                        "addon.diagnosis",
                        *_PURE_ROOMS, *_MESSAGES, "cache_store"),
     "addon.report": ("addon.accounting", "addon.settings", "addon.printing", "cache_store"),

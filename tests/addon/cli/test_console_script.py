@@ -44,7 +44,7 @@ def test_not_if_compiled_files_could_not_be_kept(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_users_command_is_not_affected(tmp_path: Path) -> None:
-    """The command that `run` starts keeps its assertions, its search path and its environment."""
+    """The command that `run` starts keeps its assertions and its environment, but for the pytest plugin."""
     show = "import os, sys; print(sys.flags.optimize, sys.flags.safe_path, *sorted(n for n in os.environ if 'PYTHON' in n))"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROVIDER_PROXY")}
     environ |= {"XDG_DATA_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
@@ -57,5 +57,8 @@ def test_the_users_command_is_not_affected(tmp_path: Path) -> None:
         timeout=90,
         check=False,
     )
-    names = sorted(name for name in environ if "PYTHON" in name)
+    names = sorted(
+        {"PYTHONPATH", *(name for name in environ if "PYTHON" in name)}
+    )  # the pytest plugin's folder
     assert done.stdout.split() == ["0", "False", *names], done.stderr
+    assert done.stderr == "provider-proxy, mode read-old-write-new, 0 requests\n"
