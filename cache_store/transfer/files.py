@@ -13,15 +13,19 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from cache_store.answers.text import spoken
 from cache_store.atomic_file import replace_file
-from cache_store.entry import Entry, account_of, recorded_seconds
+from cache_store.entry import Entry, account_of, header_value, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
+from cache_store.transfer.volatile import join_headers, split_headers
 
 __all__ = ["from_file", "is_exported", "plain_files", "read_file", "to_file", "write_files"]
 
-_FORMAT = 1
+_FORMAT = 2
+_FORMATS = (1, _FORMAT)  # in the first one, what is volatile lay among the rest
 _START = re.compile(rb'\s*\{\s*"provider_proxy"\s*:')
 _NAME = re.compile(r".*--[0-9a-f]{12}[0-9a-f.]*\.json")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -43,32 +47,48 @@ def _path_of(entry: Entry, *, full: bool = False) -> PurePosixPath:
 def to_file(entry: Entry) -> bytes:
     """The file's content. The same entry gives the same bytes.
 
-    `sha256` is a digest of the exported entry: it tells an edited file from an untouched one.
+    What another recording of the same answer would have anew comes last, under `recording`. Its `sha256` is a digest
+    of the exported entry: it tells an edited file from an untouched one. `said` is there to be read: the text and the
+    tool calls of a stream.
     """
+    headers, volatile = split_headers(entry.headers)
     value = {
         "provider_proxy": _FORMAT,
         "key": entry.key,
-        "recorded_at": entry.recorded_at,
-        "elapsed": entry.elapsed,
-        "run": entry.run,
         "judged": entry.judged,
         **({"edited": True} if entry.edited else {}),
         **({"ambiguous": True} if entry.ambiguous else {}),
         **({"account": entry.account} if entry.account else {}),
-        "sha256": _digest(entry),
         "label": entry.label,
         "request": to_readable(entry.request_json),
         "response": {
             "status": entry.status,
             "reason": entry.reason,
-            "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in entry.headers],
+            "headers": headers,
+            **_said(entry),
             "body": to_readable(entry.body),
+        },
+        "recording": {
+            "recorded_at": entry.recorded_at,
+            "elapsed": entry.elapsed,
+            "run": entry.run,
+            "headers": volatile,
+            "sha256": _digest(entry),
         },
     }
     try:
         return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
     except UnicodeEncodeError:  # half a surrogate pair, which only an escape can hold
         return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    media_type = header_value(entry.headers, b"content-type").lower()
+    said = spoken(entry.body, media_type) if "event" in media_type else None
+    if said is None:
+        return {}
+    calls = [{"name": call.name, "arguments": call.arguments} for call in said.calls]
+    return {"said": {"text": said.text, **({"calls": calls} if calls else {})}}
 
 
 def from_file(data: bytes, now: float) -> Entry:
@@ -78,18 +98,19 @@ def from_file(data: bytes, now: float) -> Entry:
     """
     try:
         fields = json.loads(data)
-        if fields["provider_proxy"] != _FORMAT:
+        if fields["provider_proxy"] not in _FORMATS:
             raise CorruptEntry("a newer provider-proxy wrote it")
         response = fields["response"]
+        recording = fields if fields["provider_proxy"] == 1 else fields["recording"]
         entry = Entry(
             key=str(fields["key"]),
             status=int(response["status"]),
             reason=str(response["reason"]),
-            headers=tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in response["headers"]),
+            headers=join_headers(response["headers"], recording.get("headers", ())),
             body=from_readable(response["body"]),
-            recorded_at=recorded_seconds(fields.get("recorded_at"), now),
-            elapsed=float(fields["elapsed"]),
-            run=str(fields["run"]),
+            recorded_at=recorded_seconds(recording.get("recorded_at"), now),
+            elapsed=float(recording["elapsed"]),
+            run=str(recording["run"]),
             label={str(name): str(text) for name, text in fields["label"].items()},
             judged=str(fields["judged"]),
             request_json=from_readable(fields["request"]),
@@ -99,7 +120,7 @@ def from_file(data: bytes, now: float) -> Entry:
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CorruptEntry("it is not an exported entry") from error
-    if "sha256" in fields and fields["sha256"] != _digest(entry):
+    if "sha256" in recording and recording["sha256"] != _digest(entry):
         entry = replace(entry, edited=True)
     return Entry.decode(entry.encode())  # refuses what cannot be sent or listed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,36 @@ def test_an_entry_comes_back_from_its_file(body: bytes) -> None:
     entry = _entry(body=body)
     assert from_file(to_file(entry), 0.0) == entry
     assert to_file(from_file(to_file(entry), 0.0)) == to_file(entry)
+
+
+def test_a_refresh_changes_the_end_of_a_file_alone() -> None:
+    """Another recording of the same answer differs in the last block; the text of a stream is there to be read."""
+    body = b'data: {"choices":[{"delta":{"content":"Hel"}}]}\n\ndata: {"choices":[{"delta":{"content":"lo"}}]}\n\n'
+    kind = (b"content-type", b"text/event-stream")
+    texts = []
+    for number, at in enumerate((1.5, 2.5)):
+        volatile = tuple(
+            (name, b"%d" % number) for name in (b"Date", b"x-request-id", b"openai-processing-ms")
+        )
+        entry = replace(
+            _entry(body=body), headers=(volatile[0], kind, *volatile[1:]), recorded_at=at, elapsed=at
+        )
+        assert from_file(to_file(entry), 0.0) == entry
+        texts.append(to_file(entry).decode())
+    contents, recordings = zip(*(text.split('  "recording": {') for text in texts), strict=True)
+    assert contents[0] == contents[1]
+    assert recordings[0] != recordings[1]
+    assert '"said": {\n      "text": "Hello"\n    },' in contents[0]
+
+
+def test_a_file_of_the_first_format_is_read() -> None:
+    """There the time, the duration, the run and the digest lay among the rest."""
+    value = json.loads(to_file(_entry()))
+    recording = value.pop("recording")
+    value["response"]["headers"] = [["X-A", "\u00e9"], ["x-a", "2"]]
+    del recording["headers"]
+    older = json.dumps(value | recording | {"provider_proxy": 1}).encode()
+    assert from_file(older, 0.0) == _entry()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +118,7 @@ def test_links_are_neither_followed_nor_written_through(tmp_path: Path) -> None:
 def test_a_foreign_time_is_understood(written: object) -> None:
     """A value that is not a usable time means now."""
     value = json.loads(to_file(_entry()))
-    value["recorded_at"] = written
+    value["recording"]["recorded_at"] = written
     now = time.time()
     entry = from_file(json.dumps(value).encode(), now)
     assert entry.recorded_at == now
@@ -96,7 +127,7 @@ def test_a_foreign_time_is_understood(written: object) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"provider_proxy": 2}, {"key": None, "response": None}, {"label": []}, {"elapsed": "x"}, {"request": 1},
+        {"provider_proxy": 3}, {"provider_proxy": 1}, {"recording": 7}, {"key": None, "response": None}, {"label": []}, {"recording": {"elapsed": "x"}}, {"request": 1},
         {"response": {"status": 99, "reason": "", "headers": [], "body": {"text": ""}}},
         {"response": {"status": 200, "reason": "", "headers": [["a", "b\r\nc: d"]], "body": {"text": ""}}},
         {"response": {"status": 200, "reason": "", "headers": [["世", "b"]], "body": {"text": ""}}},
@@ -134,7 +165,7 @@ def test_an_edited_file_says_so(edit: tuple[str, object]) -> None:
 def test_a_file_of_an_older_version_is_not_taken_for_edited(tmp_path: Path) -> None:
     """It has no digest to compare with; it is recognised as an exported entry all the same."""
     value = json.loads(to_file(_entry()))
-    del value["sha256"]
+    del value["recording"]["sha256"]
     assert from_file(json.dumps(value).encode(), 0.0).edited is False
     (tmp_path / "a.json").write_bytes(to_file(_entry()))
     assert is_exported(tmp_path / "a.json")
