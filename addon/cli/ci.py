@@ -22,7 +22,7 @@ from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
 from addon.cli.ending import check_refresh, ending_arguments, ending_options
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import mask_password, print_json, print_lines, write_output
+from addon.cli.output import mask_password, print_json, print_lines, terminal_width, write_output
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import (
     Background,
@@ -108,7 +108,7 @@ def stop(*, as_json: bool, job_status: str | None) -> None:
     if as_json:
         print_json(report)
     else:
-        print_lines(render_report(report))
+        print_lines(render_report(report, terminal_width()))
     annotate_run(report)
     to_github(report)
     if report.get("failed_gates"):

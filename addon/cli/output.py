@@ -25,6 +25,7 @@ __all__ = [
     "print_lines",
     "print_table",
     "say",
+    "terminal_width",
     "write_output",
 ]
 
@@ -106,6 +107,12 @@ def print_fields(rows: Iterable[Sequence[str]]) -> None:
     """Print rows for another program: one line each, its fields separated by tabs."""
     for row in rows:
         say("\t".join(printable(cell.replace("\t", " ")) for cell in row))
+
+
+def terminal_width(*, err: bool = False) -> int | None:
+    """The columns of the terminal that stdout, or stderr, is; None if it is none."""
+    stream = sys.stderr if err else sys.stdout
+    return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else None
 
 
 def write_output(data: str | bytes) -> None:

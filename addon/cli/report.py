@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from addon.cli.output import annotate, print_json, print_lines
+from addon.cli.output import annotate, print_json, print_lines, terminal_width
 from addon.printing import program
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import UsageError
@@ -45,7 +45,8 @@ def report(
     if (as_json or form == "json") and output is None:
         print_json(run)
         return
-    text = _render(run, "json" if as_json else form, every_test=bool(tests))
+    width = terminal_width() if output is None else None
+    text = _render(run, "json" if as_json else form, width, every_test=bool(tests))
     if output is None:
         print_lines(text)
     else:
@@ -83,7 +84,7 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"the report cannot be written to {path}: {error.strerror}") from error
 
 
-def _render(run: dict[str, Any], form: str, *, every_test: bool) -> str:
+def _render(run: dict[str, Any], form: str, width: int | None, *, every_test: bool) -> str:
     if form == "html":
         from addon.report.html_page import render_html
 
@@ -98,4 +99,4 @@ def _render(run: dict[str, Any], form: str, *, every_test: bool) -> str:
         return json.dumps(run, indent=2, ensure_ascii=False) + "\n"
     from addon.report.table import render_report
 
-    return render_report(run, every_test=every_test)
+    return render_report(run, width, every_test=every_test)

@@ -17,7 +17,7 @@ from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_
 from addon.cli.ending import Ending, check_refresh, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import print_lines, say
+from addon.cli.output import print_lines, say, terminal_width
 from addon.enclosure.enclosure import check_enclosing
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
@@ -85,7 +85,7 @@ def _report(cache: ProviderCache) -> None:
     from addon.cli.report import annotate_run
     from addon.report.publishing import publish
 
-    print_lines(publish(STATE_FOLDER, cache.counts), err=True)
+    print_lines(publish(STATE_FOLDER, cache.counts, width=terminal_width(err=True)), err=True)
     annotate_run(cache.counts.as_dict())
 
 

@@ -15,7 +15,7 @@ from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_
 from addon.cli.ending import Ending, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
-from addon.cli.output import mask_password, print_lines, say, write_output
+from addon.cli.output import mask_password, print_lines, say, terminal_width, write_output
 from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
 from addon.settings.settings import SETTINGS, Settings
@@ -96,7 +96,7 @@ async def _serve(
         write_last_run(STATE_FOLDER, counts)
         forget(state)
     else:
-        print_lines(publish(STATE_FOLDER, counts), err=True)
+        print_lines(publish(STATE_FOLDER, counts, width=terminal_width(err=True)), err=True)
 
 
 def _print_exports(settings: Settings, url: str) -> None:

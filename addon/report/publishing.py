@@ -27,11 +27,13 @@ _NAME = "last-run.json"
 logger = logging.getLogger(__name__)
 
 
-def publish(folder: Path, counts: RunCounts, environ: Mapping[str, str] = os.environ) -> str:
-    """Write the report to `folder` and to GitHub's summary, and return the table for the screen."""
+def publish(
+    folder: Path, counts: RunCounts, environ: Mapping[str, str] = os.environ, width: int | None = None
+) -> str:
+    """Write the report to `folder` and to GitHub's summary; the table for a screen of `width` columns."""
     write_last_run(folder, counts)
     to_github(counts.as_dict(), environ)
-    return render_report(counts)
+    return render_report(counts, width)
 
 
 def to_github(report: dict[str, Any], environ: Mapping[str, str] = os.environ) -> None:

@@ -25,6 +25,7 @@ _COLUMNS = ("requests", "hits", "misses")
 _RARE = ("stored", "refused", "bypassed", "errors")
 _MISSES = 10
 _TESTS = 20
+_HOST = 20  # columns that a host name has at least, unless it is shorter
 
 
 def render_report(
@@ -32,28 +33,23 @@ def render_report(
 ) -> str:
     """Render a table with a row for each host and one by test; below, costs, misses, tunnelled hosts and faults.
 
-    Tests that were answered from the cache alone are counted in one line, unless `every_test` is to be shown.
+    A table of hosts that is wider than `width` (columns of a terminal) has its rare columns in a line below it, and
+    shortened names. Tests that were answered from the cache alone are counted in one line, unless `every_test` is
+    to be shown.
     """
     from rich.console import Console
-    from rich.table import Table
 
     run = counts.as_dict() if isinstance(counts, RunCounts) else counts
-    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=len(run["hosts"]) > 1)
     total = run["total"]
-    table.add_column("host", footer="all")
-    columns = (*_COLUMNS, *(name for name in _RARE if total[name]))
-    for name, footer in zip((*columns, "live", "saved"), _cells(total, columns), strict=True):
-        table.add_column(name, justify="right", footer=footer)
-    for host, row in run["hosts"].items():
-        table.add_row(printable(host), *_cells(row, columns))
     out = io.StringIO()
     console = Console(
         file=out, width=width or _WIDTH, highlight=False, markup=False, emoji=False, no_color=True
     )
     rate = f", {rate_text(total)}" if hit_rate(total) is not None else ""
-    console.print(f"provider-proxy, mode {run['mode']}, {plural(total['requests'], 'request')}{rate}")
-    if run["hosts"]:
-        console.print(table)
+    title = f"provider-proxy, mode {run['mode']}, {plural(total['requests'], 'request')}{rate}"
+    console.print(title, soft_wrap=True)
+    for line in _hosts(run, width or _WIDTH) if run["hosts"] else ():
+        console.print(line, soft_wrap=True)
     if run["tests"]:
         _print_tests(console, run, every_test=every_test)
     gates = [f"gate failed: {line}" for line in run["failed_gates"]]
@@ -79,6 +75,38 @@ def _print_tests(console: Console, run: dict[str, Any], *, every_test: bool) -> 
         console.print(table)
     if line := unshown_line(run, len(rows), quiet=every_test):
         console.print(line, soft_wrap=True)
+
+
+def _hosts(run: dict[str, Any], width: int) -> list[str]:
+    total = run["total"]
+    rare = tuple(name for name in _RARE if total[name])
+    rows, below = _rows(run, (*_COLUMNS, *rare)), []
+    if rare and _HOST + _width(rows) > width:
+        rows, below = _rows(run, _COLUMNS), [", ".join(f"{name} {total[name]}" for name in rare)]
+    longest = max(len(row[0]) for row in rows)
+    room = min(longest, max(_HOST, width - _width(rows)))
+    lines = []
+    for host, *cells in rows:
+        name = host if len(host) <= room else f"{host[: room - 1]}…"
+        fitted = (f"  {cell:>{size}}" for cell, size in zip(cells, _widths(rows), strict=True))
+        lines.append(name.ljust(room) + "".join(fitted))
+    return lines + below
+
+
+def _rows(run: dict[str, Any], columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The heads, a row for each host, and one for all if there are several."""
+    rows = [("host", *columns, "live", "saved")]
+    rows += [(printable(host), *_cells(row, columns)) for host, row in run["hosts"].items()]
+    return [*rows, ("all", *_cells(run["total"], columns))] if len(run["hosts"]) > 1 else rows
+
+
+def _widths(rows: list[tuple[str, ...]]) -> list[int]:
+    """The widths of all columns but the first."""
+    return [max(map(len, column)) for column in zip(*(row[1:] for row in rows), strict=True)]
+
+
+def _width(rows: list[tuple[str, ...]]) -> int:
+    return sum(size + 2 for size in _widths(rows))
 
 
 def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[str]:

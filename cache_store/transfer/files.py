@@ -47,9 +47,9 @@ def _path_of(entry: Entry, *, full: bool = False) -> PurePosixPath:
 def to_file(entry: Entry) -> bytes:
     """The file's content. The same entry gives the same bytes.
 
-    What another recording of the same answer would have anew comes last, under `recording`. Its `sha256` is a digest
-    of the exported entry: it tells an edited file from an untouched one. `said` is there to be read: the text and the
-    tool calls of a stream.
+    What another recording of the same answer would have anew comes last, under `recording`. Its `sha256` is a
+    digest of the exported entry: it tells an edited file from an untouched one. `said` holds the text and the tool
+    calls of a stream, for those who read the file; it is not read back.
     """
     headers, volatile = split_headers(entry.headers)
     value = {

@@ -250,3 +250,17 @@ def test_a_table_by_test() -> None:
     assert not any(line.startswith("::") for line in lines)
     assert "tests/test_b.py::test_quiet" not in report
     assert "tests/test_b.py::test_quiet" in render_report(report_with_tests(), every_test=True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_table_fits_a_terminal(width: int) -> None:
+    """Long host names are cut, and columns that are mostly empty become a line, before a row is wrapped."""
+    counts = _counts(
+        "generativelanguage.googleapis.com", "bedrock-runtime.us-east-1.amazonaws.com", "a.example"
+    )
+    lines = render_report(counts, width).splitlines()
+    table = lines[1 : 6 if width == 140 else 7]
+    assert max(map(len, table)) <= width
+    assert ("bedrock-runtime.us-east-1.amazonaws.com" in table[2]) is (width > 60)
+    assert ("…" in table[2]) is (width == 60)
+    assert ("stored 12, refused 6, bypassed 6, errors 42" in table) is (width < 140)
