@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -24,7 +25,9 @@ __all__ = ["cache_probe"]
     "--usage-fixture", "fixture", metavar="PATH", help="Take the runs from a JSON file of usage objects."
 )
 @click.option("--from-cache", is_flag=True, help="Take the runs from the recorded answers of that route.")
-@click.option("--table/--json", "as_table", default=False, help="Print a table instead of JSON, the default.")
+@click.option(
+    "--table/--json", "as_table", default=None, help="By default a table on a terminal, and JSON elsewhere."
+)
 @cache_options
 @click.pass_context
 def cache_probe(
@@ -33,7 +36,7 @@ def cache_probe(
     model: str,
     fixture: str | None,
     from_cache: bool,
-    as_table: bool,
+    as_table: bool | None,
     cache_dir: str | None,
 ) -> None:
     """Judge whether PROVIDER's own prompt cache works for a model, from the usage that its answers report.
@@ -51,10 +54,10 @@ def cache_probe(
     except ProviderProxyError as error:
         say(f"provider-proxy: {' '.join(str(error).split())}", err=True)
         ctx.exit(1 if isinstance(error, FixtureError) else 2)
-    if as_table:
+    if sys.stdout.isatty() if as_table is None else as_table:
         _print(report)
     else:
-        print_json(report.as_json())
+        print_json({"found": _found(report), **report.as_json()})
     ctx.exit(1 if report.failed and not _all_short(report) else 0)
 
 
@@ -107,6 +110,23 @@ _CLASSES = {
 }
 
 
+# In plain words: the fields of a usage, and the contradictions that `cache_store.conformance` finds.
+_FIELDS = {
+    "usage": "any usage",
+    "input_tokens": "prompt tokens",
+    "fresh_input_tokens": "fresh prompt tokens",
+    "cache_read_tokens": "tokens read from the cache",
+    "cache_write_tokens": "tokens written to the cache",
+    "output_tokens": "output tokens",
+}
+_REASONS = {
+    "negative token count": "a number of tokens is negative",
+    "cache tokens reported with zero prompt tokens": "tokens of the cache, but none of the prompt",
+    "cache-read + cache-write exceed prompt tokens": "more tokens read and written than the prompt has",
+    "cache tokens reported while cache_supported=false": "tokens of a cache that this model does not have",
+}
+
+
 def _minimum(report: Report) -> int:
     return report.support.profile.min_useful_prefix_tokens or 0
 
@@ -118,17 +138,20 @@ def _all_short(report: Report) -> bool:
     )
 
 
+def _found(report: Report) -> str:
+    """What was found, why, and what to do."""
+    if not _all_short(report):
+        return _VERDICTS[report.verdict]
+    return (
+        f"Every prompt was shorter than {_minimum(report):,} tokens, which this provider does not cache, so "
+        "nothing can be said. Record at least two requests that begin with the same longer prompt."
+    )
+
+
 def _print(report: Report) -> None:
-    """Print what was found, why, and what to do."""
     profile = report.support.profile
     say(f"{report.provider or '(no provider)'} {report.model or '(no model)'}")
-    if _all_short(report):
-        say(
-            f"Every prompt was shorter than {_minimum(report):,} tokens, which this provider does not cache, so "
-            "nothing can be said. Record at least two requests that begin with the same longer prompt."
-        )
-    else:
-        say(_VERDICTS[report.verdict])
+    say(_found(report))
     say("")
     rows = map(_cells, report.runs)
     print_table(("run", "prompt", "fresh", "read", "written", "output", "result"), rows)
@@ -158,9 +181,9 @@ def _cells(run: Run) -> list[str]:
 
 def _notes(run: Run, minimum: int) -> list[str]:
     """Reasons to distrust a run's numbers, or to excuse a run that read nothing from the cache."""
-    notes = [run.reason] if run.reason else []
-    if run.usage.missing_fields:
-        notes.append("missing " + ", ".join(run.usage.missing_fields))
+    notes = [_REASONS.get(run.reason, run.reason)] if run.reason else []
+    if missing := [_FIELDS.get(name, name) for name in run.usage.missing_fields]:
+        notes.append(f"the answer does not report {', '.join(missing)}")
     if 0 < run.usage.input_tokens < minimum:
-        notes.append("shorter than the minimum prefix")
+        notes.append(f"the prompt is shorter than {minimum:,} tokens")
     return notes

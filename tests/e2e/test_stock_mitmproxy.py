@@ -86,6 +86,33 @@ def test_a_bad_setting_stops_stock_mitmdump(environ: dict[str, str], tmp_path: P
     assert "did you mean PROVIDER_PROXY_CACHE_MODE?" in done.stdout + done.stderr
 
 
+_LACKS_ORJSON = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "orjson":
+            raise ModuleNotFoundError("No module named 'orjson'", name=name)
+sys.meta_path.insert(0, Missing())
+from mitmproxy.tools.main import mitmdump
+mitmdump(["-s", *sys.argv[1:]])
+"""
+
+
+def test_a_mitmproxy_without_our_packages_says_how_to_get_them(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """It ends, with one line instead of a traceback."""
+    command = [sys.executable, "-c", _LACKS_ORJSON, str(SCRIPT), "-p", "0", "--set", f"confdir={tmp_path}"]
+    done = subprocess.run(
+        command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("provider-proxy: this mitmproxy lacks the package orjson; get it with `")
+    assert f"-m pip install {ROOT}`" in line
+    assert "run-proxy.sh web`" in line
+
+
 def test_serve_web_runs_mitmweb(upstream: Upstream, environ: dict[str, str], tmp_path: Path) -> None:
     """`serve --web` is mitmweb with the cache in it; its log, and the report in it, are written once."""
     port, web = free_port(), free_port()
