@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -77,7 +78,20 @@ def main() -> None:
         status = 2 if isinstance(error, UsageError) else 1
     except (click.Abort, KeyboardInterrupt):
         status = 130
+    except FileNotFoundError:
+        if _has_working_directory():
+            raise
+        _say("the working directory has been deleted; change to another one and run the command again")
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - the call that fails
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _say(message: str) -> int:

@@ -22,6 +22,7 @@ from cache_store.disk.database_check import (
     is_disk_full,
     set_damaged_aside,
 )
+from cache_store.disk.file_system import check_file_system
 from cache_store.disk.read_only_cache import ReadOnlyCache, is_writable
 from cache_store.disk.safe_disk import SafeCache
 from cache_store.errors import DamagedStore, StoreUnavailable, UsageError
@@ -136,6 +137,7 @@ class CacheHandles:
     def _open_database(self, seconds: float) -> Handles:
         if not is_writable(self._directory):
             return self._open_to_read(seconds, is_full=False)
+        check_file_system(self._directory)
         try:
             check_database(self._directory, seconds)
             quick, patient = (SafeCache(self._directory, wait) for wait in (READ_SECONDS, WRITE_SECONDS))

@@ -213,7 +213,8 @@ def _printable_url(url: str) -> str:
     if not fine:
         raise UsageError(
             "PROVIDER_PROXY_REDIS_URL is not a Redis URL (a password must be percent-encoded); "
-            "write redis://user:password@host:6379/0, or rediss:// for TLS"
+            "write redis://user:password@host:6379/0 for a single Redis or Valkey server, rediss:// for TLS, or "
+            "unix:///path; Sentinel and Cluster are not supported"
         )
     if parts.scheme == "unix":
         return f"unix://{path}"

@@ -219,6 +219,27 @@ def test_an_error_names_the_command_as_it_was_typed(
     assert capsys.readouterr().err.endswith("`./run-proxy.sh ls` lists the keys\n")
 
 
+@pytest.mark.parametrize("command", ["ls", "run"])
+def test_a_deleted_working_directory_is_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what to do."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    monkeypatch.setattr(
+        sys, "argv", ["provider-proxy", command, *(["--", "true"] if command == "run" else [])]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        "the working directory has been deleted; change to another one and run the command again"
+    )
+
+
 @pytest.mark.parametrize(
     ("flag", "advice"),
     [

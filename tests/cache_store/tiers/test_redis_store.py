@@ -199,13 +199,16 @@ def test_what_is_printed_of_a_url(url: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["http://host", "host:6379", "redis://", "redis://host:secretport", "redis://:secret/x@host", "redis://[::1",
-     "redis://host/secret", "redis://host:99999999", "unix://"],
+     "redis://host/secret", "redis://host:99999999", "unix://", "valkey://host", "redis+sentinel://host:26379/name",
+     "rediss+cluster://host"],
 )  # fmt: skip
 def test_a_url_that_is_none_is_refused_without_showing_it(url: str) -> None:
     """The message says what to write and repeats nothing of what was written."""
     with pytest.raises(UsageError, match="PROVIDER_PROXY_REDIS_URL") as caught:
         RedisStore(url)
     assert "secret" not in str(caught.value)
+    assert "a single Redis or Valkey server" in str(caught.value)
+    assert "Sentinel and Cluster are not supported" in str(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
