@@ -86,6 +86,7 @@ install() {
     local root=$1 fingerprint=$2 python=$3 venv=$1/.venv began=$SECONDS extra extras stamp
     shift 3
     echo "provider-proxy: setting up $venv (once)" >&2
+    trap 'echo "provider-proxy: set-up interrupted; the next start makes it anew" >&2; exit 130' INT
     # A venv that works is used, whoever made it; an unfinished one is made again.
     if [ -e "$venv/unfinished" ] || ! "$venv/bin/python" -I -c "" >/dev/null 2>&1; then
         rm -rf "$venv"
@@ -110,6 +111,7 @@ install() {
     (cd "$root" && unset PYTHONPATH PYTHONDONTWRITEBYTECODE &&
         "$venv/bin/python" -P -O -c "import addon.host.host, addon.cli.serve, addon.cli.run") || set_up_failed "$venv"
     rm "$venv/unfinished"
+    trap - INT
     echo "provider-proxy: set up in $((SECONDS - began)) seconds" >&2
     for extra in "" "$@"; do
         printf '%s\n' "$fingerprint" >"$venv/ready${extra:+-$extra}"

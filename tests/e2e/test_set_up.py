@@ -183,6 +183,19 @@ def test_a_killed_set_up_is_made_anew(tree: _Tree) -> None:
     assert tree.log() == ["venv", *INSTALLED]
 
 
+def test_an_interrupted_set_up_says_so(tree: _Tree) -> None:
+    """Ctrl-C ends it with one line, and nothing of pip's log."""
+    tree.environ["SLOW"] = "30"
+    process = tree.start("ls")
+    while not tree.has_begun_to_install():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[1:] == ["provider-proxy: set-up interrupted; the next start makes it anew"]
+
+
 def test_a_venv_that_does_not_run(tree: _Tree) -> None:
     """A venv whose interpreter is gone is made anew."""
     tree.run("ls")
