@@ -28,6 +28,7 @@ from cache_store.transfer.ledger import forget_remotes
 
 __all__ = ["entry_of", "ls", "rm", "show", "stats"]
 
+_MODEL = 24  # columns
 _COLUMNS = ("key", "age", "size", "model", "question")
 _FIELDS = ("key", "recorded", "status", "bytes", "method", "host", "path", "model", "question")
 _ORDERS: dict[str, Any] = {
@@ -112,7 +113,13 @@ def _row(item: dict[str, Any], now: float) -> tuple[str, ...]:
     question = item["question"] or request_line(item)
     answer = "" if item["status"] == 200 else f"[{item['status']}] "
     age = age_text(now - item["recorded_at"])
-    return short_key(item["key"]), age, size(item["bytes"]), item.get("model", ""), answer + question
+    return short_key(item["key"]), age, size(item["bytes"]), _short_model(item.get("model", "")), answer + question
+
+
+def _short_model(name: str) -> str:
+    """A model's name without the folders that some providers put before it, cut so that the question has room."""
+    last = name.rpartition("/")[2]
+    return last if len(last) <= _MODEL else f"{last[: _MODEL - 1]}…"
 
 
 def _fields(item: dict[str, Any]) -> tuple[str, ...]:
