@@ -113,7 +113,13 @@ def _row(item: dict[str, Any], now: float) -> tuple[str, ...]:
     question = item["question"] or request_line(item)
     answer = "" if item["status"] == 200 else f"[{item['status']}] "
     age = age_text(now - item["recorded_at"])
-    return short_key(item["key"]), age, size(item["bytes"]), _short_model(item.get("model", "")), answer + question
+    return (
+        short_key(item["key"]),
+        age,
+        size(item["bytes"]),
+        _short_model(item.get("model", "")),
+        answer + question,
+    )
 
 
 def _short_model(name: str) -> str:

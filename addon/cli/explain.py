@@ -51,18 +51,18 @@ def diff(*, old: str, new: str, as_json: bool, cache_dir: str | None) -> None:
 
     with open_store_for_reading(cache_dir) as store:
         diagnosis = diagnose_saved(entry_of(store, old), entry_of(store, new))
-    _print(diagnosis.as_dict(), as_json=as_json)
+    _print(diagnosis.as_dict(), as_json=as_json, names=("new", "old"))
 
 
-def _print(diagnosis: dict[str, Any], *, as_json: bool) -> None:
-    """Print what `Diagnosis.as_dict` returns."""
+def _print(diagnosis: dict[str, Any], *, as_json: bool, names: tuple[str, str] = ("key", "nearest")) -> None:
+    """Print what `Diagnosis.as_dict` returns. `names` are those of its two keys."""
     if as_json:
         print_json(diagnosis)
         return
     say(diagnosis["place"])
-    say(f"key       {diagnosis['key']}")
-    if diagnosis["nearest"]:
-        say(f"nearest   {diagnosis['nearest']}")
+    for name, key in zip(names, (diagnosis["key"], diagnosis["nearest"]), strict=True):
+        if key:
+            say(f"{name:9} {key}")
     if shared := diagnosis["shared_messages"]:
         say(f"same      the first {'message' if shared == 1 else plural(shared, 'message')}")
     for difference in diagnosis["differences"]:
