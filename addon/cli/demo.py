@@ -26,6 +26,7 @@ from addon.settings.settings import Settings
 __all__ = ["demo"]
 
 _QUESTION = "What does provider-proxy do?"
+_NEW_QUESTION = "What does provider-proxy not do?"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ async def _story(folder: Path) -> list[_Step]:
     provider = SampleProvider(folder)
     say(f"A sample provider answers on {provider.url}; its cache is in a temporary folder.")
     live = [("question", _QUESTION, False), ("streamed", _QUESTION, True)]
-    again = [*live, ("a new question", "What was never asked?", False)]
+    again = [*live, ("a new question", _NEW_QUESTION, False)]
     steps = await _with_proxy(folder, provider, "read-old-write-new", "on", live)
     provider.stop()
     say("The provider is now off; a second proxy serves what the first one recorded.")

@@ -15,6 +15,7 @@ from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading, open_store_for_writing, read_settings
 from addon.cli.filters import SIZE
 from addon.cli.output import say
+from addon.cli.progress import progress
 from addon.transfer.formats import WRITTEN, Format, format_to_write
 from cache_store.errors import TransferError, UsageError
 from cache_store.transfer.files import write_files
@@ -34,11 +35,12 @@ _MAX_LINES = 20
 def export(*, path: Path, kind: str | None, cache_dir: str | None) -> None:
     """Write the cache to PATH: a pack (.ppack), or a directory of files to commit and review."""
     written = Format(kind) if kind else format_to_write(path)
-    with open_store_for_reading(cache_dir) as store:
+    with open_store_for_reading(cache_dir) as store, progress() as shown:
+        entries = shown.over(store.iterate(), "entries read")
         if written is Format.PACK:
-            count = write_pack((entry.encode() for entry in store.iterate()), path).entries
+            count = write_pack((entry.encode() for entry in entries), path).entries
         else:
-            count = write_files(store.iterate(), path)
+            count = write_files(entries, path)
     say(f"exported {plural(count, 'entry', 'entries')} to {path}", err=True)
 
 

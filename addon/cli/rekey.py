@@ -15,6 +15,7 @@ from addon.accounting.figures import plural
 from addon.accounting.receipts import read_receipt, rekey_receipt
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
 from addon.cli.output import print_json, say
+from addon.cli.progress import progress
 from addon.identity import IdentityRules
 from addon.identity.keying import rebind_saved, resave
 from addon.identity.old_keys import is_old, why_not_carried
@@ -98,13 +99,14 @@ def rekey(
 def _plan(store: Store, rules: IdentityRules) -> _Plan:
     plan = _Plan()
     answers: dict[str, dict[str, bytes]] = defaultdict(dict)
-    for entry in store.iterate():
-        plan.entries += 1
-        moved = _moved(entry, rules, plan)
-        new = moved.key if moved else None
-        answers[new or entry.key][entry.key] = _answer(moved or entry)
-        if new is not None and new != entry.key:
-            plan.changes[entry.key] = new
+    with progress() as shown:
+        for entry in shown.over(store.iterate(), "entries looked at"):
+            plan.entries += 1
+            moved = _moved(entry, rules, plan)
+            new = moved.key if moved else None
+            answers[new or entry.key][entry.key] = _answer(moved or entry)
+            if new is not None and new != entry.key:
+                plan.changes[entry.key] = new
     for new, by_old in answers.items():
         if len(set(by_old.values())) > 1:
             for old in by_old:

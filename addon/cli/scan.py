@@ -13,6 +13,7 @@ import click
 from addon.accounting.figures import plural
 from addon.cli.context import cache_options, open_store_for_reading
 from addon.cli.output import print_json, say
+from addon.cli.progress import progress
 from addon.redaction.scanning import Leak, scan_bytes, scan_entry
 from cache_store.disk.database_check import DATABASE
 from cache_store.errors import EntryError, UsageError
@@ -62,8 +63,9 @@ def _scan_cache(cache_dir: str | None) -> Iterator[tuple[str, Leak]]:
     with open_store_for_reading(cache_dir) as store:
         near = store.local
         aside = near.entries_aside() if isinstance(near, KeepsAside) else ()
-        for entry in chain(store.iterate(), aside):
-            yield from ((entry.key, leak) for leak in scan_entry(entry))
+        with progress() as shown:
+            for entry in shown.over(chain(store.iterate(), aside), "entries searched"):
+                yield from ((entry.key, leak) for leak in scan_entry(entry))
 
 
 def _scan_file(file: Path) -> Iterator[tuple[str, Leak]]:

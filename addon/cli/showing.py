@@ -13,7 +13,7 @@ from cache_store.entry import Entry, header_value
 from cache_store.errors import EntryError
 from cache_store.nearest.sketch import question_of
 
-__all__ = ["age_text", "body_text", "header_pairs", "request_line", "shown", "summary", "time_text"]
+__all__ = ["age_text", "body_text", "header_pairs", "request_line", "said", "shown", "summary", "time_text"]
 
 _TESTS = 10
 _QUESTION = 200  # characters
@@ -115,15 +115,25 @@ def _request(entry: Entry) -> Iterator[str]:
         ).split("\n")
 
 
+def said(entry: Entry) -> dict[str, Any]:
+    """The text and the tool calls of an answer under `said`, for JSON; empty if its format is unknown."""
+    found = spoken(entry.body, _media_type(entry))
+    return {} if found is None else {"said": found.as_dict()}
+
+
+def _media_type(entry: Entry) -> str:
+    return header_value(entry.headers, b"content-type").lower()
+
+
 def _answer(entry: Entry) -> Iterator[str]:
-    media_type = header_value(entry.headers, b"content-type").lower()
-    said = spoken(entry.body, media_type)
-    if said is None:
+    media_type = _media_type(entry)
+    found = spoken(entry.body, media_type)
+    if found is None:
         yield from body_text(entry).split("\n")
         return
-    if said.text:
-        yield from said.text.split("\n")
-    for call in said.calls:
+    if found.text:
+        yield from found.text.split("\n")
+    for call in found.calls:
         yield f"-> {call.name}({call.arguments})"
     usage = usage_of(entry.body, media_type)
     if usage:

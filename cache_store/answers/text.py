@@ -37,6 +37,11 @@ class Spoken:
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: `text`, and `calls` if there are any."""
+        calls = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
+        return {"text": self.text, **({"calls": calls} if calls else {})}
+
 
 def spoken(body: bytes, media_type: str) -> Spoken | None:
     """The text and the tool calls in `body`; None if its format is unknown. Never raises."""

@@ -85,10 +85,7 @@ def to_file(entry: Entry) -> bytes:
 def _said(entry: Entry) -> dict[str, Any]:
     media_type = header_value(entry.headers, b"content-type").lower()
     said = spoken(entry.body, media_type) if "event" in media_type else None
-    if said is None:
-        return {}
-    calls = [{"name": call.name, "arguments": call.arguments} for call in said.calls]
-    return {"said": {"text": said.text, **({"calls": calls} if calls else {})}}
+    return {} if said is None else {"said": said.as_dict()}
 
 
 def from_file(data: bytes, now: float) -> Entry:

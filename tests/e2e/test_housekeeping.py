@@ -134,6 +134,8 @@ def test_show_reads_as_a_person_does(command: Command, cache: Path) -> None:
     assert "x-id" not in shown
     assert "x-id: 7" in command("show", stream.key, "--headers").stdout
     assert '-> weather({"city": "Bern"})' in command("show", tools.key).stdout
+    said = json.loads(command("show", tools.key, "--json").stdout)["said"]
+    assert said["calls"] == [{"name": "weather", "arguments": '{"city": "Bern"}'}]
     told = command("show", message.key).stdout
     assert "Salut" in told
     assert '"output_tokens": 2' in told

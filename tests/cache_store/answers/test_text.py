@@ -79,3 +79,10 @@ def test_odd_members_raise_nothing(name: str, odd: object) -> None:
     said = spoken(json.dumps({name: odd}).encode(), JSON)
     assert said is None or said == Spoken(said.text, said.calls)
     assert ToolCall("f") == ToolCall("f", "")
+
+
+def test_what_was_said_becomes_json() -> None:
+    """Without calls there is no member for them."""
+    assert Spoken("Hi").as_dict() == {"text": "Hi"}
+    called = Spoken("", [ToolCall("search", '{"q":1}')])
+    assert called.as_dict() == {"text": "", "calls": [{"name": "search", "arguments": '{"q":1}'}]}
