@@ -41,6 +41,8 @@ COMMANDS = {
     "diff": "explain:diff",
     "explain": "explain:explain",
     "cache-probe": "cache_probe:cache_probe",
+    "completion": "completion:completion",
+    "help": "help:help_",
 }
 
 
@@ -58,9 +60,25 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="provider-proxy", prog_name="provider-proxy")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _version(context) if wanted else None,
+    help="Show the versions of provider-proxy, mitmproxy and Python.",
+)
 def cli() -> None:
     """Record the answers of LLM providers once, and replay them from disk afterwards."""
+
+
+def _version(context: click.Context) -> None:
+    import platform
+    from importlib.metadata import version
+
+    others = f"mitmproxy {version('mitmproxy')}, Python {platform.python_version()}"
+    say(f"provider-proxy, version {version('provider-proxy')} ({others})")
+    context.exit()
 
 
 def main() -> None:
