@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,8 +21,9 @@ def test_nothing(number):
 """
 
 
-def seconds(folder: Path, plugin: str) -> float:
-    """How long pytest says that the suite took."""
+def seconds(folder: Path, plugin: str) -> tuple[float, float]:
+    """How long pytest says that the suite took, and the processor time of pytest and proxy."""
+    before = _processor_seconds()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(folder)]
     environ = os.environ | {"PROVIDER_PROXY_PYTEST": plugin, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
@@ -35,7 +37,12 @@ def seconds(folder: Path, plugin: str) -> float:
         or ("provider-proxy:" in done.stdout) != (plugin == "on")
     ):
         raise RuntimeError(done.stdout)
-    return float(found[1])
+    return float(found[1]), _processor_seconds() - before
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -43,14 +50,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         (folder / "test_nothing.py").write_text(SUITE)
-        added = []
+        rounds = []
         for number in range(ROUNDS):
             without, with_it = seconds(folder, "off"), seconds(folder, "on")
-            added.append((with_it - without) / TESTS * 1000)
-            print(
-                f"round {number + 1}: {without:.2f} s without, {with_it:.2f} s with: {added[-1]:.2f} ms a test"
-            )
-        print(f"median: {statistics.median(added):.2f} ms a test ({min(added):.2f} to {max(added):.2f})")
+            rounds.append([(b - a) / TESTS * 1000 for a, b in zip(without, with_it, strict=True)])
+            print(f"round {number + 1}: {_shown(*rounds[-1])}")
+        print(f"median: {_shown(*map(statistics.median, zip(*rounds, strict=True)))}")
+
+
+def _shown(elapsed: float, processor: float) -> str:
+    return f"{elapsed:.2f} ms a test, {processor:.2f} ms of processor time"
 
 
 if __name__ == "__main__":
