@@ -44,7 +44,8 @@ class Verdict:
 
     `file` and `line` (from 1) say where the test is. `more_misses` are those that are not listed. `live` are
     forwarded requests, `used` counts the hits of each entry, with 0 for one that was only recorded. `coarse`: some
-    of its requests may be another test's. `changed` is set whenever something is counted.
+    of its requests may be another test's. `shown` replaces a name that holds a credential. `changed` is set
+    whenever something is counted.
     """
 
     client: str
@@ -64,6 +65,7 @@ class Verdict:
     used: dict[str, int] = field(default_factory=dict)
     spent: Tally = field(default_factory=Tally)
     coarse: bool = False
+    shown: str = ""
     changed: bool = True
 
     def miss(self, key: str) -> Explained:
@@ -98,7 +100,7 @@ class Verdict:
         """For JSON. `usd` is the sum of the known prices, null if none is known; `unpriced` counts the others."""
         spent = self.spent.as_dict()
         return {
-            "test": self.test,
+            "test": self.shown or self.test,
             "attempt": self.attempt,
             "client": self.client,
             "file": self.file,

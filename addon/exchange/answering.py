@@ -94,8 +94,9 @@ class Answering:
         self._retries = Retries()
         self._stale_ids = StaleIds(store, peer, counts)
         explaining.refused_line = self._storing.refused.line
-        self._tests = TestsInFlight(counts, store, explaining)
+        self._tests = TestsInFlight(counts, store, explaining, peer.taint)
         peer.count_test = self._tests.count
+        self._storing.shown_test = self._tests.shown
         explaining.latest_aside = store.latest_aside
         explaining.keeps_question = settings.save_request
 
@@ -105,6 +106,7 @@ class Answering:
         self._stale_ids.close()
         self._storing.refused.save()
         self.explaining.close()
+        self._tests.close()
 
     # -- requests -------------------------------------------------------------
 

@@ -91,6 +91,8 @@ class Storing:
         self._peer = peer
         self._counts = counts
         self.refused = RefusedAnswers(settings.cache_dir)
+        self.shown_test: Callable[[str], str] = lambda test: test
+        """The name of a test as it may be logged and saved."""
 
     async def put(self, forward: Forward, answer: Answer, elapsed: float) -> NotStored | None:
         """Store the whole answer to `forward`, which took `elapsed` seconds; None is success."""
@@ -127,7 +129,7 @@ class Storing:
             return
         label = entry.label
         place = " ".join((label.get("method", "?"), f"{label.get('host', '?')}{label.get('path', '')}"))
-        line = conflict_advice(place, test, before)
+        line = conflict_advice(place, self.shown_test(test), self.shown_test(before))
         self._counts.conflict(entry.key, line)
         logger.warning("%s", line)
         if test != before:
@@ -171,7 +173,7 @@ class Storing:
         if reason is NotStored.SECRET and self._peer.taint.found_in("\n".join(label.values()).encode()):
             label = {"method": "?", "host": label["host"], "path": "?"}
         allowed = reason is not None and is_allowed(reason, status, forward.request.host, self._settings)
-        test = forward.verdict.test if forward.verdict is not None else ""
+        test = self.shown_test(forward.verdict.test) if forward.verdict is not None else ""
         refused = self.refused.note(forward.key, reason, status, label, allowed=allowed, test=test)
         if refused is not None:
             self._counts.not_kept(forward.key, refused.place, refused.why, refused.advice, test=test)

@@ -10,6 +10,7 @@ from addon.accounting.counts import RunCounts
 from addon.accounting.verdicts import Verdict
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
+from addon.redaction import Taint, redact_text
 from addon.scopes.scope import Scope
 
 __all__ = ["TestsInFlight"]
@@ -17,14 +18,17 @@ __all__ = ["TestsInFlight"]
 _WAIT_SECONDS = 2.0
 """How long the end of a test waits for its requests."""
 
+_HIDDEN = "a test whose name holds a credential"
+
 
 class TestsInFlight:
     """The tests of one process of a run."""
 
     __test__ = False  # its name looks like a test to pytest
 
-    def __init__(self, counts: RunCounts, store: StoreAccess, explaining: Explaining) -> None:
+    def __init__(self, counts: RunCounts, store: StoreAccess, explaining: Explaining, taint: Taint) -> None:
         self._counts = counts
+        self._taint = taint
         self._store = store
         self._explaining = explaining
         self._in_flight: Counter[tuple[str, str, int]] = Counter()
@@ -35,6 +39,8 @@ class TestsInFlight:
         verdict = self._counts.verdict(*scope.identity)
         if verdict is None:
             return None
+        if not verdict.requests:
+            self._hide(verdict)
         verdict.requests += 1
         verdict.coarse |= scope.coarse
         verdict.changed = True
@@ -61,6 +67,7 @@ class TestsInFlight:
         verdict = self._counts.tests.get(scope.identity)
         if verdict is None:
             return None
+        self._hide(verdict)
         if is_over:
             try:
                 async with asyncio.timeout(_WAIT_SECONDS):
@@ -71,6 +78,22 @@ class TestsInFlight:
             except TimeoutError:
                 pass
         return verdict.as_dict()
+
+    def close(self) -> None:
+        """Hide the names of tests that hold a credential of this run: reports are saved."""
+        for verdict in self._counts.tests.values():
+            self._hide(verdict)
+
+    def shown(self, test: str) -> str:
+        """The name of a test as it may be logged and saved: its parameters may hold a credential."""
+        text = redact_text(test)
+        return _HIDDEN if self._taint.found_in(text.encode("utf-8", "replace")) else text
+
+    def _hide(self, verdict: Verdict) -> None:
+        shown = self.shown(verdict.test)
+        shown = "" if shown == verdict.test else shown
+        verdict.changed |= shown != verdict.shown
+        verdict.shown = shown
 
     async def _wait(self, identity: tuple[str, str, int]) -> None:
         if identity not in self._in_flight:

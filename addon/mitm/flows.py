@@ -76,9 +76,14 @@ def wire_request(request: http.Request) -> WireRequest:
     )
 
 
-def take_own_headers(flow: http.HTTPFlow, *, intercepted: bool) -> None:
-    """Remove the headers that are for this proxy alone. `asked_mode` and `named_in` still know what they need."""
+def take_own_headers(flow: http.HTTPFlow, *, intercepted: bool, auth: str = "") -> None:
+    """Remove the headers that are for this proxy alone. `asked_mode` and `named_in` still know what they need.
+
+    `auth` is the `user:password` of the settings.
+    """
     headers = flow.request.headers
+    if accepted := flow.metadata.get("proxyauth"):  # mitmproxy has taken the header away
+        _note_client(flow, accepted, auth)
     own = {  # as bytes, because every hit comes through here
         lower
         for name, _ in headers.fields
@@ -91,6 +96,8 @@ def take_own_headers(flow: http.HTTPFlow, *, intercepted: bool) -> None:
                 flow.metadata[_ASKED] = str(value)
             elif name == _TEST:
                 flow.metadata[_NAMED] = named_test(str(value))
+            elif name == _PROXY_AUTHORIZATION:
+                _note_client(flow, user_and_password(str(value)), auth)
 
 
 def asked_mode(flow: http.HTTPFlow) -> str | None:
@@ -111,6 +118,11 @@ def client_in(flow: http.HTTPFlow, auth: str) -> str:
         return ""
     user, password = given
     return client_of(user, password, auth)
+
+
+def _note_client(flow: http.HTTPFlow, given: tuple[str, str] | None, auth: str) -> None:
+    if given and (client := client_of(*given, auth)):
+        flow.metadata.setdefault(_CLIENT, client)
 
 
 def name_client(flow: http.HTTPFlow, client: str) -> None:

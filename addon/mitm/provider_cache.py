@@ -238,10 +238,10 @@ class ProviderCache:
         if flow.response or flow.error or not flow.live:
             return None
         # A direct request that mitmproxy's user repeats names its provider already.
-        if self.settings is not None and (client := flows.client_in(flow, self.settings.auth)):
-            flows.name_client(flow, client)
         waits = self._direct(flow) if is_direct(flow) and flow.is_replay != "request" else None
-        flows.take_own_headers(flow, intercepted=self._intercepted(flow.request.host, flow.request.port))
+        intercepted = self._intercepted(flow.request.host, flow.request.port)
+        auth = self.settings.auth if self.settings is not None else ""
+        flows.take_own_headers(flow, intercepted=intercepted, auth=auth)
         return waits
 
     def _direct(self, flow: http.HTTPFlow) -> Awaitable[None] | None:

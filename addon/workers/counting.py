@@ -66,12 +66,13 @@ def changes_of(counts: RunCounts, *, prices: bool) -> dict[str, Any]:
     return _totals_of(counts) | {"used": used, "unpriced": unpriced, "tests": _changed_tests(counts)}
 
 
-def _changed_tests(counts: RunCounts) -> list[dict[str, Any]]:
-    changed = []
-    for verdict in counts.tests.values():
+def _changed_tests(counts: RunCounts) -> list[list[Any]]:
+    """The rows that have changed, each with its number in this process: a name may be hidden later."""
+    changed: list[list[Any]] = []
+    for number, verdict in enumerate(counts.tests.values()):
         if verdict.changed:
             verdict.changed = False
-            changed.append(verdict.as_dict())
+            changed.append([number, verdict.as_dict()])
     return changed
 
 
@@ -82,7 +83,7 @@ class Reported:
     totals: dict[str, Any] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
     unpriced: list[Any] = field(default_factory=list)
-    tests: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    tests: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -94,8 +95,7 @@ class Reported:
         for key, times in changes.pop("used", {}).items():
             self.used[key] = self.used.get(key, 0) + times
         self.unpriced += changes.pop("unpriced", ())
-        for row in changes.pop("tests", ()):
-            self.tests[row["client"], row["test"], row["attempt"]] = row
+        self.tests |= dict(changes.pop("tests", ()))
         self.totals |= changes
 
 
@@ -124,8 +124,8 @@ def add(counts: RunCounts, reported: Reported) -> None:
 
 
 def _add_tests(counts: RunCounts, reported: Reported) -> None:
-    for identity, row in reported.tests.items():
-        add_up(counts.tests_elsewhere, identity, row)
+    for row in reported.tests.values():
+        add_up(counts.tests_elsewhere, (row["client"], row["test"], row["attempt"]), row)
     for key, line in reported.totals.get("conflicts", ()):
         counts.conflict(key, line)
 
@@ -133,7 +133,7 @@ def _add_tests(counts: RunCounts, reported: Reported) -> None:
 def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:
     """The counts of the whole run so far; `counts`, this process's own, are not changed."""
     together = RunCounts(counts.run, counts.mode, counts.started_at, workers_replaced=counts.workers_replaced)
-    tests = {identity: verdict.as_dict() for identity, verdict in counts.tests.items()}
+    tests = {number: verdict.as_dict() for number, verdict in enumerate(counts.tests.values())}
     for reported in (Reported(_totals_of(counts), dict(counts.used), tests=tests), *others):
         add(together, reported)
     return together

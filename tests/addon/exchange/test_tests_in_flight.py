@@ -162,3 +162,23 @@ async def test_a_retry_is_no_miss_of_its_test_and_another_test_has_its_own() -> 
         assert isinstance(await _ask(run, scope), OwnAnswer)
     assert [len((await _verdict(run, scope))["misses"]) for scope in (A, B)] == [1, 1]
     assert run.counts.total().misses == 2
+
+
+async def test_a_credential_in_a_tests_name_is_not_saved() -> None:
+    """By its shape, or because a client has sent it: reports, notes and warnings show neither."""
+    run = Run(MemoryStore())
+    secret = "made-up-secret-0123456789"
+    shaped = "sk-" + "ant-api03-" + "a1B2" * 12
+    for name in (f"test_x[{secret}]", f"test_y[{shaped}]", "test_z[plain]"):
+        scope = Scope("gw0", name)
+        headers = ((b"content-type", b"application/json"), (b"authorization", b"Bearer " + secret.encode()))
+        decision = run.answering.decide(chat_request(name, headers=headers), None, "", scope)
+        assert not isinstance(decision, Hit | OwnAnswer | Forward)
+        forward = await decision
+        assert isinstance(forward, Forward)
+        await run.answering.keep(forward, chat_answer())
+    run.answering._tests.close()
+    names = [row["test"] for row in run.counts.as_dict()["tests"]]
+    assert names[2] == "test_z[plain]"
+    assert secret not in str(names)
+    assert shaped not in str(names)
