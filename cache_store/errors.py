@@ -8,6 +8,7 @@ __all__ = [
     "DamagedStore",
     "EntryError",
     "ForeignStore",
+    "LongEntry",
     "MissingExtra",
     "NewerStore",
     "ProviderProxyError",
@@ -60,6 +61,10 @@ class NewerStore(StoreError):
 
 class TransferError(ProviderProxyError):
     """A pack, a file or a bucket cannot be read or written."""
+
+
+class LongEntry(ProviderProxyError):
+    """An entry lies in a file of its own: reading it takes so long that others should not wait for it."""
 
 
 class EntryError(ProviderProxyError):

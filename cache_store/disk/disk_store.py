@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from itertools import batched
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from cache_store.disk.merging import (
 )
 from cache_store.disk.set_aside import entry_aside, latest_aside, list_aside, restore, rows_aside, set_aside
 from cache_store.entry import Entry
-from cache_store.errors import EntryError, StoreError, StoreUnavailable
+from cache_store.errors import EntryError, LongEntry, StoreError, StoreUnavailable
 from cache_store.nearest.catching_up import CatchUp
 from cache_store.nearest.nearest_index import HostEndpoints, NearestIndex
 from cache_store.nearest.sketch import Sketch
@@ -66,6 +67,20 @@ class DiskStore:
     def get(self, key: str) -> Entry | None:
         with database_errors():
             data = self._handles.opened(READ_SECONDS).quick.get(key)
+        return self._entry(key, data)
+
+    def get_short(self, key: str) -> Entry | None:
+        """The entry under `key`. Raises LongEntry, before anything is read, if it lies in a file of its own."""
+        with database_errors():
+            file = self._handles.opened(READ_SECONDS).quick.get(key, read=True)
+        if file is None:
+            return None
+        with file:
+            if not isinstance(file, BytesIO):
+                raise LongEntry(key)
+            return self._entry(key, file.getvalue())
+
+    def _entry(self, key: str, data: bytes | None) -> Entry | None:
         if data is None:
             return None
         entry = self._decoded.find(key, data)

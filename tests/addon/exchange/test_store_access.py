@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -271,3 +272,32 @@ def test_closing_closes_the_store(counts: RunCounts) -> None:
     store = _Broken()
     StoreAccess(store, counts).close()
     assert store.closed == 5
+
+
+async def test_a_long_entry_is_read_in_a_thread(tmp_path: Path, counts: RunCounts) -> None:
+    """The event loop reads short ones only; a long one is not at hand, and is found."""
+    long = replace(ENTRY, key="pp1-long", body=bytes(2**20 + 1))
+    store = _NotingReads(tmp_path / "cache")
+    store.put(ENTRY)
+    store.put(long)
+    access = StoreAccess(store, counts)
+    assert access.at_hand("pp1-a") == ENTRY
+    assert access.at_hand("pp1-long") is None
+    assert await access.find("pp1-a") == ENTRY
+    assert store.readers == []
+    assert await access.find("pp1-long") == long
+    assert store.readers == ["cache-reader_0"]
+    assert await access.find("pp1-none") is None
+    access.close()
+
+
+class _NotingReads(DiskStore):
+    """Notes which threads read whole entries."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.readers: list[str] = []
+
+    def get(self, key: str) -> Entry | None:
+        self.readers.append(threading.current_thread().name)
+        return super().get(key)
