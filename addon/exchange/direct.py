@@ -75,13 +75,15 @@ def admits(
     sec_fetch_site: str | None,
     names: Collection[str],
     origins: Collection[str] = (),
+    referer: str | None = None,
 ) -> bool:
     """Whether a direct request may be answered.
 
-    `host` is the Host header or `:authority`, with or without a port; the others are the headers' values, None if
-    absent. `names` are the listen address and further names of this proxy, `origins` the web origins that may use
-    it, all in lower case. Loopback names and addresses are always its own. If it listens on every address, then any
-    address is its own, because DNS rebinding needs a name.
+    `host` is the Host header or `:authority`, with or without a port; `origin`, `sec_fetch_site` and `referer` are
+    the headers' values, None if absent. (Old browsers send nothing but a `referer` with a page's GET.) `names` are
+    the listen address and further names of this proxy, `origins` the web origins that may use it, all in lower
+    case. Loopback names and addresses are always its own. If it listens on every address, then any address is its
+    own, because DNS rebinding needs a name.
     """
     name = _host_name(host)
     if name is None or not _is_own(name, names):
@@ -90,6 +92,10 @@ def admits(
         origin = origin.lower()
         # Another port of the same host is another origin, and maybe another user's.
         return origin in origins or origin.partition("://")[2] == host.lower()
+    if sec_fetch_site is None and referer:
+        scheme, _, rest = referer.lower().partition("://")
+        authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        return authority == host.lower() or f"{scheme}://{authority}" in origins
     return sec_fetch_site in (None, "same-origin", "none")
 
 

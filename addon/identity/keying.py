@@ -33,6 +33,7 @@ from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_o
 from addon.identity.url_form import normal_host, printable, split_target
 from addon.identity.volatile_form import bind_headers, bind_saved
 from addon.messages import WireRequest
+from addon.redaction.header_parameters import redact_parameters
 from addon.redaction.nested_json import may_name_one_inside, redact_json_texts
 from addon.redaction.redact import (
     hashed,
@@ -138,7 +139,7 @@ def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> byt
     document = parse_saved(request_json)
     head, markers, body = read_head(document.value, rules)
     if redacts:
-        head = _without_url_secrets(redact_tree(head, _SAVED))
+        head = _without_named_secrets(redact_tree(head, _SAVED))
     family = family_of(head["host"])
     if body is not None and body["kind"] == "json":
         value = document.inner(body["value"])
@@ -258,7 +259,7 @@ def _redacted_head(source: _HeadSource, body: Body, rules: IdentityRules, *, is_
         ),
         "credential": source.credential or in_query or target.userinfo or "@" in request.host,
     }
-    members = _without_url_secrets(redact_tree(members))
+    members = _without_named_secrets(redact_tree(members))
     if source.upload_of:
         stand_in = minted(source.upload_of)
         members["query"] = [[n, stand_in if n == UPLOAD_ID else value] for n, value in members["query"]]
@@ -269,9 +270,10 @@ def _redacted_head(source: _HeadSource, body: Body, rules: IdentityRules, *, is_
     return _Head(dump_head(members), members["path"], label, model[1][:_LABEL] if model else None)
 
 
-def _without_url_secrets(head: dict[str, Any]) -> dict[str, Any]:
+def _without_named_secrets(head: dict[str, Any]) -> dict[str, Any]:
     query = [[name, value and redact_query_value(value)] for name, value in head["query"]]
-    return head | {"path": redact_path(head["path"]), "query": query}
+    headers = [[name, redact_parameters(value)] for name, value in head["headers"]]
+    return head | {"path": redact_path(head["path"]), "query": query, "headers": headers}
 
 
 def _query(pairs: list[tuple[str, str | None]], family: Family | None) -> tuple[list[list[str | None]], bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,6 +21,8 @@ _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/@!$&'()*+,;=?\[\]]*")
 _LONGEST_LABEL = 63  # RFC 1035, 2.3.4; Python's punycode codec takes quadratic time
+# No name ends in a number: https://url.spec.whatwg.org/#ends-in-a-number-checker
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
@@ -88,7 +91,8 @@ def _pair(part: str) -> tuple[str, str | None]:
 def normal_host(host: str) -> str:
     """`host` in lower case, without user information, brackets or a final dot; IDNs in their ASCII form.
 
-    IPv6 addresses are compressed (RFC 5952). Anything that is not a host name only changes to lower case.
+    IPv6 addresses are compressed (RFC 5952), IPv4 addresses written in full (`127.1`, `0x7f000001`).
+    Anything that is not a host name only changes to lower case.
     """
     return _normal_host(host.rpartition("@")[2])
 
@@ -102,6 +106,11 @@ def _normal_host(host: str) -> str:
         except ValueError:
             pass
     labels = bare.removesuffix(".").split(".")
+    if _NUMERIC.fullmatch(labels[-1]):
+        try:
+            return socket.inet_ntoa(socket.inet_aton(".".join(labels)))
+        except OSError:
+            pass
     return ".".join(label if label.isascii() else _ascii_label(label) for label in labels)
 
 

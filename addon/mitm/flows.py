@@ -139,7 +139,13 @@ def is_admitted(request: http.Request, names: Collection[str], origins: Collecti
     """Whether a direct request may be answered: it comes by one of our names, and from no foreign web site."""
     headers = request.headers
     return admits(
-        request.host_header or "", headers.get("origin"), headers.get("sec-fetch-site"), names, origins
+        request.host_header or "",
+        headers.get("origin"),
+        headers.get("sec-fetch-site"),
+        names,
+        origins,
+        # Other clients may have a use of their own for it.
+        headers.get("referer") if "mozilla" in headers.get("user-agent", "").lower() else None,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from addon.redaction import shapes, url_secrets
+from addon.redaction import header_parameters, shapes, url_secrets
 from addon.redaction.credential_places import UNKNOWN, header_kind
 from addon.redaction.member_names import credential_kind
 from addon.redaction.members import may_name_one, sightings
@@ -65,7 +65,8 @@ def header_credentials(kind: str, value: bytes) -> Iterator[Credential]:
     """The credentials in a header's value, without their scheme. Basic credentials are also decoded (RFC 7617)."""
     yield from _inside(value)
     if kind == UNKNOWN:
-        yield from (Credential(kind, value[start:end]) for kind, start, end in shapes.find(value))
+        found = (*shapes.find(value), *header_parameters.find(value))
+        yield from (Credential(kind, value[start:end]) for kind, start, end in found)
         return
     if kind == "cookie":
         yield from (Credential(kind, pair.partition(b"=")[2].strip(b' \t"')) for pair in value.split(b";"))

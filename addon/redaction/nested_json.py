@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from addon.redaction.member_names import rule_of
+from addon.redaction.member_names import is_redacted, rule_of
 from addon.redaction.members import sightings
 from addon.redaction.redact import redacted
 
@@ -50,15 +50,20 @@ def _secrets(text: str, depth: int) -> Iterator[tuple[str, str]]:
         return
     for holder, place, _, kind in sightings(inner):
         secret = holder[place]
-        if isinstance(secret, str) and len(secret) >= _SHORTEST:
+        if isinstance(secret, str):
             yield kind, secret
+        elif isinstance(secret, int | float) and not isinstance(secret, bool):
+            yield kind, json.dumps(secret)
     if depth > 1:
         yield from secrets_inside(inner, depth - 1)
 
 
 def _redacted(text: str) -> str:
     kinds: dict[str, str] = {}
-    for kind, secret in _secrets(text, _DEPTH):
+    found = [(kind, secret) for kind, secret in _secrets(text, _DEPTH) if not is_redacted(secret)]
+    if any(len(secret) < _SHORTEST or not secret.strip("-.0123456789eE") for _, secret in found):
+        return redacted("json", _bytes(text))  # a short text, or a number, stands elsewhere too
+    for kind, secret in found:
         for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
             kinds.setdefault(form, kind)
     if not kinds:

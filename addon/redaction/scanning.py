@@ -6,9 +6,10 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from addon.redaction import carries_credentials, shapes, url_secrets
+from addon.redaction import carries_credentials, header_parameters, shapes, url_secrets
 from addon.redaction.member_names import credential_kind, is_credential_header, is_redacted, looks_secret
 from addon.redaction.members import Sighting, sightings
+from addon.redaction.nested_json import secrets_inside
 from addon.redaction.put_together import put_together
 from addon.redaction.response_headers import keep_response_headers
 from addon.redaction.text_members import members_in
@@ -72,6 +73,12 @@ def _kinds_in_request(saved: bytes) -> list[str]:
         return sorted(kinds | {finding.kind for finding in members_in(saved)})
     kinds |= {sighting.kind for sighting in sightings(request) if _is_secret(sighting)}
     kinds |= {finding.kind for finding in url_secrets.in_path(str(request.get("path", "")).encode())}
+    kinds |= {
+        finding.kind
+        for _, value in request.get("headers", ())
+        for finding in header_parameters.find(str(value).encode("utf-8", "surrogatepass"))
+    }
+    kinds |= {kind for kind, secret in secrets_inside(request) if not is_redacted(secret)}
     body = request.get("body")
     if isinstance(body, dict):
         for name, value in [

@@ -161,3 +161,21 @@ def test_a_proxy_that_listens_everywhere_has_every_address(everywhere: str) -> N
 def test_pages_of_other_sites_are_refused(origin: str | None, site: str | None, is_admitted: bool) -> None:
     """A page may use the proxy from its own origin, or from an origin of the setting."""
     assert admits("localhost:8080", origin, site, NAMES, {"https://app.example"}) is is_admitted
+
+
+@pytest.mark.parametrize(
+    ("referer", "is_admitted"),
+    [
+        ("http://localhost:8080/-/stats", True),
+        ("http://localhost:8080", True),
+        ("https://app.example/page?x=1", True),
+        ("http://localhost:3000/", False),
+        ("https://evil.example/http://localhost:8080/", False),
+        ("https://localhost:8080@evil.example/", False),
+        ("about:blank", False),
+        ("", True),
+    ],
+)
+def test_a_browser_that_sends_only_a_referer_is_told_by_it(referer: str, is_admitted: bool) -> None:
+    """Browsers before Fetch Metadata send no `origin` with a page's GET."""
+    assert admits("localhost:8080", None, None, NAMES, {"https://app.example"}, referer) is is_admitted

@@ -113,3 +113,20 @@ def test_absolute_targets() -> None:
     other = split_target("http://u:p@elsewhere.example/v1", "api.openai.com")
     assert (other.path, other.userinfo) == ("http://elsewhere.example/v1", True)
     assert split_target("https://api.openai.com", "api.openai.com").path == "/"
+
+
+@pytest.mark.parametrize(
+    "spelling", ["127.1", "127.0.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.0.0.1."]
+)
+def test_an_ipv4_address_has_one_spelling(spelling: str) -> None:
+    """Clients take every spelling of inet_aton(3); rules about hosts must not."""
+    assert normal_host(spelling) == "127.0.0.1"
+    assert normal_host("2852039166") == "169.254.169.254"
+
+
+@pytest.mark.parametrize(
+    "name", ["127.1.example", "1e100.net", "0x7f.example", "256.256.256.256.256", "a.0x"]
+)
+def test_a_name_is_no_address(name: str) -> None:
+    """Only what ends in a number is an address."""
+    assert normal_host(name) == name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from addon.identity import IdentityRules, identify
 from addon.identity.keying import key_of_saved
 from addon.messages import WireRequest
 from addon.redaction import Taint
+from addon.redaction.scanning import scan_entry
+from cache_store.entry import Entry
 
 SECRET = 'made-up/SECRET+"credential=42'
 
@@ -72,3 +76,21 @@ def test_an_encoded_url_in_a_query(value: str) -> None:
     assert secret.encode() not in identity.request_json
     assert identity.key != identify(other, rules).key
     assert key_of_saved(identity.request_json, rules) == identity.key
+
+
+@pytest.mark.parametrize("secret", ["abc", 12345678, -1.5, ["a1b2c3d4e5f6g7h8i9j0"]])
+def test_a_short_text_or_a_number_hides_the_whole_text(secret: Any) -> None:
+    """It stands elsewhere as well, so that it cannot be replaced where it stands; requests stay apart."""
+    arguments = json.dumps({"password": secret, "city": "Paris"})
+    identity = identify(request(arguments), IdentityRules.parse())
+    assert json.dumps(secret).strip('[]"').encode() not in identity.request_json.partition(b'"body"')[2]
+    assert identity.key != identify(request(arguments.replace("Paris", "Rome")), IdentityRules.parse()).key
+
+
+def test_scan_looks_into_texts_that_are_json() -> None:
+    """An entry from before this rule is reported, one of today is not."""
+    saved = identify(request(arguments_with(SECRET)[0]), IdentityRules.parse()).request_json
+    entry = Entry("pp2-a", 200, "", (), b"{}", 1.0, 0.1, "r", {}, "", saved)
+    assert scan_entry(entry) == []
+    old = re.sub(rb"<redacted:[^>]*>", b"made-up-credential-42", saved)
+    assert [leak.kind for leak in scan_entry(replace(entry, request_json=old))] == ["password"]
