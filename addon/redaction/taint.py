@@ -19,6 +19,7 @@ from addon.redaction.credentials_seen import (
     header_credentials,
     url_credentials,
 )
+from addon.redaction.inner_texts import inner_texts
 from addon.redaction.needle_index import NeedleIndex, encoded_forms
 from addon.redaction.plain_text import squeezed, windows
 from cache_store.entry import Headers
@@ -130,7 +131,7 @@ class Taint:
         for blob in blobs if self._known else ():
             for window in windows(blob):
                 # As it is, too: what looks like an escape may be the start of a credential.
-                for text in (window, squeezed(window)):
+                for text in (window, squeezed(window), inner_texts(window)):
                     # Held for one text only: `learn` in the event loop waits for it.
                     with self._lock:
                         kind = self._index.find(text)
