@@ -20,6 +20,7 @@ from addon.exchange.coordinator import Coordinator, Outcome
 from addon.exchange.minted import digest_of
 from addon.redaction import Taint
 from addon.redaction.credentials_seen import Credential
+from addon.redaction.taint import MOST_OF_REQUEST
 from addon.scopes.open_tests import OpenTests
 from addon.scopes.scope import Scope, Wish
 from addon.settings.settings import Settings
@@ -147,6 +148,7 @@ class Peer:
         self._led: dict[int, Flight] = {}
         self._joined: dict[int, Flight] = {}
         self._noted: dict[str, None] = {}
+        self._holding: asyncio.TimerHandle | None = None
 
     def receive(self, event: str, values: Sequence[Any]) -> None:
         """Handle an event of the coordinator. Raises ValueError for an unknown one."""
@@ -161,6 +163,8 @@ class Peer:
             self._bound = values[0]
         elif event == "credentials":
             self.taint.add(Credential(kind, base64.b64decode(secret)) for kind, secret in values[0])
+            if len(values[0]) >= MOST_OF_REQUEST:
+                self._hold_back()
         else:
             self._receive_of_tests(event, values)
 
@@ -174,6 +178,13 @@ class Peer:
                 self._gathering.pop(values[0]).set_result(values[1])
         else:
             raise ValueError(f"{event} is not an event of the coordinator")
+
+    def _hold_back(self) -> None:
+        """Store nothing as long as a request with too many credentials may be in flight in another process."""
+        self.taint.crowd(True)
+        if self._holding is not None:
+            self._holding.cancel()
+        self._holding = asyncio.get_running_loop().call_later(STALLED_SECONDS, self.taint.crowd, False)
 
     def disconnected(self) -> None:
         """The coordinator is gone: nobody waits for a flight any more."""

@@ -24,7 +24,7 @@ from addon.redaction.needle_index import NeedleIndex, encoded_forms
 from addon.redaction.plain_text import squeezed, windows
 from cache_store.entry import Headers
 
-__all__ = ["Taint", "credentials_of"]
+__all__ = ["MOST_OF_REQUEST", "Taint", "credentials_of"]
 
 # Bytes. Shorter values (`test`, `EMPTY`, `ollama`) are not secrets and occur everywhere.
 _SHORTEST = 8
@@ -33,8 +33,9 @@ _LONG = 12
 _WORDS = re.compile(rb"[A-Za-z]+(?:[-_. ][A-Za-z]+)*|[0-9]+")
 _MAX_KNOWN = 256
 _MAX_REMEMBERED = 1024
-# Looking for more would hold up others. Nothing is stored while such a request is in flight.
-_MOST_OF_REQUEST = 1000
+MOST_OF_REQUEST = 1000
+"""Looking for more credentials would hold up others. Nothing is stored while such a request is in flight."""
+_ELSEWHERE = -1  # the id of no request
 # A credential in use is announced again before another process can have evicted it.
 _ANNOUNCE_AGAIN = _MAX_KNOWN // 4
 
@@ -109,12 +110,16 @@ class Taint:
                     crowded.discard(at)
 
                 in_flight[at] = (weakref.ref(request, forget), distinctive)
-                if len(distinctive) > _MOST_OF_REQUEST:
+                if len(distinctive) > MOST_OF_REQUEST:
                     crowded.add(at)
-                    distinctive = distinctive[:_MOST_OF_REQUEST]
+                    distinctive = distinctive[:MOST_OF_REQUEST]
             new = [one for one in distinctive if self._remember(*one)]
             self._evict()
             return new
+
+    def crowd(self, is_crowded: bool) -> None:
+        """Note that another process of this run has, or no longer has, a request with too many credentials."""
+        (self._crowded.add if is_crowded else self._crowded.discard)(_ELSEWHERE)
 
     def known(self) -> list[Credential]:
         """All remembered credentials, for another process of this run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,5 +255,20 @@ def test_nothing_is_stored_before_all_secrets_are_known(peers: Peers) -> None:
         one.peer.taint.add([Credential("authorization", SECRET)])
         one.channel.way.set()
         assert await keeping is NotStored.SECRET
+
+    _story(story)
+
+
+def test_too_many_credentials_in_one_process_keep_all_from_storing(peers: Peers) -> None:
+    """The other process does not know all of them, until the request has surely ended."""
+
+    async def story() -> None:
+        one, other = peers()
+        members = {f"api_key_{number}": f"made-up-{number:05}-credential" for number in range(1001)}
+        crowded = replace(_request("crowded"), body=json.dumps(members).encode())
+        await one.forward(crowded)
+        assert await other.keep(await other.forward(), "Hi") is NotStored.SECRET
+        other.peer.taint.crowd(False)
+        assert await other.keep(await other.forward(_request("later")), "Hi") is None
 
     _story(story)

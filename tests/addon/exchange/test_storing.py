@@ -14,6 +14,7 @@ import pytest
 
 from addon.exchange.decisions import Forward
 from addon.exchange.helper import Helper, HelperLost
+from addon.exchange.storing import _entry_in_helper
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
 from cache_store.store import Store
@@ -199,3 +200,24 @@ async def test_a_big_answer_whose_helper_is_lost_is_not_stored(
     assert run.host["not_stored"] == {"store-failed": 1}
     assert run.counts.spent.unknown == 1
     assert await run.record("small") is None
+
+
+async def test_a_big_answer_beside_too_many_credentials_is_not_stored(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A helper process would not know all of them, so it is not even asked; afterwards it is."""
+    run = Run(memory)
+    members = {f"api_key_{number}": f"made-up-{number:05}-credential" for number in range(1001)}
+    crowded = chat_request(body=json.dumps(members).encode(), target="/v1/crowded")
+    asked = []
+
+    class _Helper:
+        def call(self, work: Callable[..., Any], *args: Any) -> Any:
+            asked.append(work)
+            return work(*args)
+
+    forward = await run.forward(chat_request())
+    await run.forward(crowded)
+    monkeypatch.setattr("addon.exchange.storing.lane_helper", _Helper)
+    assert await run.answering.keep(forward, chat_answer()) is NotStored.SECRET
+    assert _entry_in_helper not in asked
