@@ -111,7 +111,11 @@ class Admission:
             elapsed=exchange.elapsed,
         )
         kept = entry_or_reason(origin, answer, self.settings, self._taint)
-        return marked(kept, unknown_headers(request, self.unknown)) if isinstance(kept, Entry) else kept
+        if not isinstance(kept, Entry):
+            return kept
+        if restored is not None:
+            kept = replace(kept, account="")  # nobody's
+        return marked(kept, unknown_headers(request, self.unknown))
 
 
 def _true_coding(headers: Headers, body: bytes, limit: int) -> Headers:

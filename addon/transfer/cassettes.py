@@ -1,8 +1,8 @@
-"""Reads cassettes, in YAML and JSON, of four recorders.
+"""Reads cassettes, in YAML and JSON, of five recorders.
 
 vcrpy (serialize.py and serializers/compat.py, version 1, and its older httpx format), LangChain's gzipped variant
-(langchain_tests/conftest.py), VCR for Ruby, and go-vcr (versions 1 to 4). They differ in small things, so one
-reader takes each field in every form that any of them writes.
+(langchain_tests/conftest.py), VCR for Ruby, go-vcr (versions 1 to 4), and pydantic-ai's for xAI's gRPC SDK. They
+differ in small things, so one reader takes each field in every form that any of them writes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from cache_store.entry import Headers
 from cache_store.errors import TransferError
 
 __all__ = ["read_cassette"]
+
+_XAI = {"sample": "GetCompletion", "stream": "GetCompletionChunk"}
+"""How pydantic-ai's recorder names the calls of xAI's SDK, and the methods of its service."""
 
 _MAX_FILE = 512 * 2**20  # bytes
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error)
@@ -84,6 +87,11 @@ def _interactions(path: Path, whole: Any) -> list[Any]:
 
 
 def _exchange(interaction: Any, modified: float) -> Exchange:
+    for kind, method in _XAI.items():
+        if f"request_{kind}" in interaction:
+            return _xai_exchange(
+                method, interaction[f"request_{kind}"], interaction[f"response_{kind}"], modified
+            )
     request, response = interaction["request"], interaction["response"]
     status, reason = _status(response)
     return Exchange(
@@ -96,6 +104,24 @@ def _exchange(interaction: Any, modified: float) -> Exchange:
         LiveAnswer(status, reason, _headers(response.get("headers")), _body(response)),
         _time(interaction.get("recorded_at"), modified),
     )
+
+
+def _xai_exchange(method: str, request: Any, response: Any, modified: float) -> Exchange:
+    """One call of xAI's SDK: messages in protobuf, which stay bytes, framed as gRPC sends them."""
+    headers = ((b"content-type", b"application/grpc"),)
+    url = f"https://api.x.ai/xai_api.Chat/{method}"
+    chunks = response["chunks_raw"] if "chunks_raw" in response else [response["raw"]]
+    return Exchange(
+        request_of("POST", url, headers, _grpc_frame(request["raw"])),
+        LiveAnswer(200, "", headers, b"".join(map(_grpc_frame, chunks))),
+        modified,
+    )
+
+
+def _grpc_frame(message: Any) -> bytes:
+    """A message behind its flag and its length: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md"""
+    data = _bytes(message)
+    return b"\0" + len(data).to_bytes(4) + data
 
 
 def _status(response: Any) -> tuple[int, str]:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from addon.transfer.admit import Exchange, Refused
+from addon.settings.settings import Settings
+from addon.transfer.admit import Admission, Exchange, Refused
 from addon.transfer.cassettes import read_cassette
 from cache_store.errors import TransferError
 
@@ -173,3 +174,22 @@ def test_what_is_no_cassette_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(TransferError):
         list(read_cassette(tmp_path / "b.yaml"))
+
+
+def test_messages_of_xais_grpc_sdk_stay_bytes(tmp_path: Path) -> None:
+    """A whole answer and a stream, framed as gRPC does, judged by their transport; a broken one is named."""
+    ask, said = b"\x0a\x01\xff", b"\x0a\x03a\xffb"
+    found = _read(
+        tmp_path / "a.yaml",
+        {"request_sample": {"json": {"model": "m"}, "raw": ask}, "response_sample": {"raw": said}},
+        {"request_stream": {"raw": ask + ask}, "response_stream": {"chunks_raw": [said, b""]}},
+        {"request_sample": {"raw": ask}, "response_sample": {"json": {}}},
+    )
+    assert [isinstance(each, Exchange) for each in found] == [True, True, False]
+    whole, stream = Admission(Settings.parse({}), "run").entries(found)
+    assert (whole.label["host"], whole.label["path"]) == ("api.x.ai", "/xai_api.Chat/GetCompletion")
+    assert stream.label["path"] == "/xai_api.Chat/GetCompletionChunk"
+    assert whole.body == b"\0\0\0\0\x05" + said
+    assert stream.body == b"\0\0\0\0\x05" + said + bytes(5)
+    assert {whole.judged, stream.judged} == {"transport"}
+    assert whole.account == ""
