@@ -21,9 +21,9 @@ class UnsafeTag(ValueError):
 def load_yaml(text: str) -> Any:
     """The value of a YAML document.
 
-    Tags of plain Python values that recorders write (`!!python/unicode`, `!!python/tuple`, a BytesIO's state) are
-    understood. Raises UnsafeTag for any other tag, ValueError if the text is not YAML or its aliases expand to far
-    more than its own size, and MissingExtra without PyYAML.
+    Tags of plain values that recorders in Python and Ruby write (`!!python/unicode`, `!!python/tuple`, a BytesIO's
+    state, `!binary`) are understood. Raises UnsafeTag for any other tag, ValueError if the text is not YAML or its
+    aliases expand to far more than its own size, and MissingExtra without PyYAML.
     """
     try:
         import yaml
@@ -75,8 +75,9 @@ def _loader() -> Any:
             raise yaml.constructor.ConstructorError(None, None, "a BytesIO without content", node.start_mark)
         return state[0]
 
-    for tag in ("unicode", "str"):
-        Loader.add_constructor(_TAG + tag, Loader.construct_scalar)
+    for tag in (f"{_TAG}unicode", f"{_TAG}str", "!str", "!ruby/symbol", "!ruby/sym"):
+        Loader.add_constructor(tag, Loader.construct_scalar)
+    Loader.add_constructor("!binary", Loader.construct_yaml_binary)  # Ruby's Psych writes bytes like this
     Loader.add_constructor(f"{_TAG}tuple", partial(Loader.construct_sequence, deep=True))
     Loader.add_constructor(f"{_TAG}bytes", Loader.construct_yaml_binary)
     Loader.add_constructor(f"{_TAG}object/new:_io.BytesIO", bytes_io)

@@ -51,9 +51,17 @@ d: !!python/str 'y'
     assert load_yaml(text) == {"a": "x", "b": [1, 2], "c": b"hi", "d": "y"}
 
 
+def test_plain_values_of_ruby_are_understood() -> None:
+    """As Psych writes bytes, symbols and texts that look like something else."""
+    text = "a: !binary |-\n  aGk=\nb: !ruby/symbol x\nc: !str 1\nd: !ruby/sym y\n"
+    assert load_yaml(text) == {"a": b"hi", "b": "x", "c": "1", "d": "y"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "!ruby/object:Gem::Installer {i: x}",
+        "!ruby/hash:Net::WriteAdapter {}",
         "!!python/object/apply:os.system ['true']",
         "!!python/name:os.system",
         "!!python/object/new:os.system ['true']",
