@@ -20,6 +20,7 @@ from addon.identity import IdentityRules
 from addon.identity.keying import rebind_saved, resave
 from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
+from addon.identity.unknown_headers import key_like
 from addon.policy.variants import CREDENTIAL_STATUSES, key_of_test, split_key
 from addon.volatile.rebinding import neutral_body
 from cache_store.entry import Entry
@@ -147,7 +148,7 @@ def _moved(entry: Entry, rules: IdentityRules, plan: _Plan) -> Entry | None:
             plan.stuck[entry.key] = why
             return None
         moved = _resaved(entry, rules)
-        return replace(moved, key=key_of(moved.request_json) + suffix)
+        return replace(moved, key=key_like(base, key_of(moved.request_json)) + suffix)
     except EntryError:
         plan.unknown += 1
         return None

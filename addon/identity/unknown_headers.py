@@ -18,7 +18,17 @@ from addon.identity.saved_form import dump_header_pairs, key_of
 from addon.messages import WireRequest
 from cache_store.entry import Entry
 
-__all__ = ["EVERY", "UNKNOWN_PREFIX", "Variant", "fits", "marked", "plain_key", "unknown_headers", "variants"]
+__all__ = [
+    "EVERY",
+    "UNKNOWN_PREFIX",
+    "Variant",
+    "fits",
+    "key_like",
+    "marked",
+    "plain_key",
+    "unknown_headers",
+    "variants",
+]
 
 UNKNOWN_PREFIX = "pp2u-"
 """How the keys of recordings with unknown headers begin."""
@@ -75,6 +85,11 @@ def fits(entry: Entry, left_out: tuple[tuple[str, str], ...]) -> bool:
 def plain_key(key: str) -> str:
     """The key that the saved request of an entry under `key` has."""
     return _PLAIN_PREFIX + key.removeprefix(UNKNOWN_PREFIX) if key.startswith(UNKNOWN_PREFIX) else key
+
+
+def key_like(old: str, key: str) -> str:
+    """The `key` of a request, of the kind of `old`: one of a recording with unknown headers stays one."""
+    return UNKNOWN_PREFIX + key.removeprefix(_PLAIN_PREFIX) if old.startswith(UNKNOWN_PREFIX) else key
 
 
 def variants(request_json: bytes) -> Iterator[list[Variant]]:

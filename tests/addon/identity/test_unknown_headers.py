@@ -7,7 +7,7 @@ import json
 import pytest
 
 from addon.identity import IdentityRules, identify, key_of_saved
-from addon.identity.unknown_headers import EVERY, fits, marked, plain_key, unknown_headers, variants
+from addon.identity.unknown_headers import EVERY, fits, key_like, marked, plain_key, unknown_headers, variants
 from addon.messages import WireRequest
 from cache_store.entry import Entry
 
@@ -78,3 +78,9 @@ def test_a_marked_entry_fits_requests_that_have_its_unknown_headers() -> None:
     assert fits(marked(entry, (EVERY,)), (BETA, VERSION))
     assert marked(entry, ()) is entry
     assert json.loads(one.request_json)["headers"] == [list(JSON)]
+
+
+def test_a_moved_key_is_of_the_same_kind() -> None:
+    """`rekey` must not make a recording with unknown headers one of a request without them."""
+    assert key_like("pp2u-aa", "pp2-bb") == "pp2u-bb"
+    assert key_like("pp1-aa", "pp2-bb") == "pp2-bb"
