@@ -14,7 +14,7 @@ import pytest
 
 from addon.exchange.decisions import Forward
 from addon.exchange.helper import Helper, HelperLost
-from addon.exchange.storing import _entry_in_helper
+from addon.exchange.storing import _in_helper
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
 from cache_store.store import Store
@@ -220,4 +220,4 @@ async def test_a_big_answer_beside_too_many_credentials_is_not_stored(
     await run.forward(crowded)
     monkeypatch.setattr("addon.exchange.storing.lane_helper", _Helper)
     assert await run.answering.keep(forward, chat_answer()) is NotStored.SECRET
-    assert _entry_in_helper not in asked
+    assert _in_helper not in asked
