@@ -32,6 +32,7 @@ def tables() -> dict[str, str]:
         "commands": _commands(),
         "action-inputs": _action_inputs(),
         "base-urls": _base_urls(),
+        "clients": _clients(),
         "rooms": _rooms(),
         "imports": _imports(),
     }
@@ -131,6 +132,15 @@ def _never_cached() -> str:
     for kind, exempt in zip(("telemetry", "hub-file"), EXEMPT, strict=True):
         said[kind] += f", but for `{''.join(exempt)}`"
     return _table(("kind", "host and path"), *said.items())
+
+
+def _clients() -> str:
+    rows = json.loads((ROOT / "tests" / "clients" / "results.json").read_text(encoding="utf-8"))
+    said = [
+        (name.partition(": ")[2], name.partition(":")[0], row["version"], row["outcome"], row["remark"])
+        for name, row in rows.items()
+    ]
+    return _table(("client", "runs in", "version", "outcome", "remarks"), *said)
 
 
 def _base_urls() -> str:

@@ -143,7 +143,7 @@ def _reached(counts: RunCounts) -> list[Check]:
         found = ", ".join(f"{host} {count}" for host, count in sorted(reached.items()))
         checks.append(("reached", True, found))
     else:
-        hint = "the client ignores HTTPS_PROXY, or asked no provider; set its base URL (docs/clients.md)"
+        hint = "the client ignores HTTPS_PROXY, or asked no provider; try `run --base-urls` (docs/clients.md)"
         checks.append(("reached", False, f"no request to a provider host reached the proxy; {hint}"))
     for place, count in sorted(counts.inside.items()):
         checks.append(("inside", True, f"{place} {count}"))

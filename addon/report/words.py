@@ -56,7 +56,7 @@ def no_traffic_line(run: dict[str, Any]) -> str:
         return ""
     return (
         "no request reached the proxy, so nothing was replayed; check with "
-        f"`{program()} doctor -- COMMAND` that the client uses HTTPS_PROXY, or set its base URL"
+        f"`{program()} doctor -- COMMAND` that the client uses HTTPS_PROXY, or try `run --base-urls`"
     )
 
 
