@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -89,12 +90,14 @@ class StaleIds:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stale-ids")
         self._minted = Minted()
         self._place = 0
-        self._closing_at = float("inf")
+        self._closing_at = math.inf
 
     async def look_into(self, forward: Forward, live: LiveAnswer) -> None:
         """Explain the refusal of a forwarded request, if an id in it came from the cache."""
         after, keys = await self._peer.answered_since(self._place)
         self._place = after
+        if self._closing_at != math.inf:
+            return
         looking = self._thread.submit(self._look, forward, live, keys)
         await asyncio.wait([asyncio.wrap_future(looking)], timeout=_WAIT_SECONDS)
 

@@ -163,6 +163,17 @@ async def test_a_later_miss_says_that_the_recording_was_set_aside(disk: DiskStor
     assert "`provider-proxy restore`" in message
 
 
+async def test_a_refusal_after_the_end_is_passed_on(disk: DiskStore) -> None:
+    """The run is over, so nothing is looked up; the client gets its answer."""
+    await first_run(disk)
+    run = Run(disk, "second")
+    await served(run, post(JOBS, training_file="file-1"))
+    forward = await run.forward(post(f"{JOBS}/ftjob-2/events", method="GET"))
+    run.answering._stale_ids.close()
+    await run.answering._stale_ids.look_into(forward, LiveAnswer(404, "", (), NOT_FOUND))
+    assert run.counts.stale_ids == {}
+
+
 ASKED = [AskedId("thread_1", True), AskedId("asst_2", False), AskedId("file-3", False)]
 KNOWN = {"thread_1", "asst_2"}
 
