@@ -29,6 +29,7 @@ _FORMATS = (1, _FORMAT)  # in the first one, what is volatile lay among the rest
 _START = re.compile(rb'\s*\{\s*"provider_proxy"\s*:')
 _NAME = re.compile(r".*--[0-9a-f]{12}[0-9a-f.]*\.json")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_MAX_KEY = 130  # characters of a whole key, with its test and number
 _MAX_PART = 80  # characters of one part of a path
 _MAX_PARTS = 12
 _MAX_FILE = 512 * 2**20  # bytes
@@ -40,7 +41,10 @@ def _path_of(entry: Entry, *, full: bool = False) -> PurePosixPath:
     label = entry.label
     parts = [label.get("host", ""), *[part for part in label.get("path", "").split("/") if part][:_MAX_PARTS]]
     plain, dot, nth = entry.key.partition("-")[2].partition(".")
-    key = _UNSAFE.sub("_", (plain if full else plain[:_SHORT_KEY]) + dot + nth)[:_MAX_PART]
+    digits, at, test = plain.partition("@")  # a test's own entry has a digest of the test after the `@`
+    if not full:
+        digits, test = digits[:_SHORT_KEY], test[:_SHORT_KEY]
+    key = _UNSAFE.sub("_", digits + at + test + dot + nth)[:_MAX_KEY]
     return PurePosixPath(*map(_safe, parts), f"{_safe(label.get('model', 'entry'))}--{key}.json")
 
 

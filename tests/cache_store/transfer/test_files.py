@@ -169,3 +169,13 @@ def test_a_file_of_an_older_version_is_not_taken_for_edited(tmp_path: Path) -> N
     assert from_file(json.dumps(value).encode(), 0.0).edited is False
     (tmp_path / "a.json").write_bytes(to_file(_entry()))
     assert is_exported(tmp_path / "a.json")
+
+
+def test_entries_of_tests_have_files_of_their_own(tmp_path: Path) -> None:
+    """Each test's answers to one request, in order, beside the plain one; also if the short names meet."""
+    key = f"pp2-{'a' * 64}"
+    tests = ("@" + "1" * 32, "@" + "1" * 16 + "2" * 16)
+    keys = {key + test + number for test in ("", *tests) for number in ("", ".2", ".12345")}
+    assert write_files([replace(_entry(), key=one) for one in keys], tmp_path) == len(keys)
+    read = {read_file(path, time.time()).key for path in tmp_path.rglob("*.json")}
+    assert read == keys
