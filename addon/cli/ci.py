@@ -23,6 +23,7 @@ from addon.cli.ending import check_refresh, ending_arguments, ending_options
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
 from addon.cli.output import mask_password, print_json, print_lines, terminal_width, write_output
+from addon.environment.after_stop import after_stop
 from addon.environment.client_env import PROXY_VARIABLES, EnvChanges, render
 from addon.host.background import (
     Background,
@@ -139,10 +140,11 @@ def _nothing_to_stop() -> ProviderProxyError:
 
 
 def _restore(background: Background) -> None:
-    """Give later steps the proxy that they had before; the bundle of roots stays valid."""
+    """Give later steps the proxy that they had before, and lead nothing to this one; the bundle stays valid."""
     for value in background.before.values():
         mask_password(value.rpartition("@")[0].rpartition("/")[2])
-    _to_github(EnvChanges(set=background.before, unset=()))
+    left = after_stop(os.environ, background.url)
+    _to_github(EnvChanges(set={**left, **background.before}, unset=()))
 
 
 def _to_github(changes: EnvChanges) -> None:

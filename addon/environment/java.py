@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from cache_store.atomic_file import replace_file
 
-__all__ = ["java_options", "write_trust_store"]
+__all__ = ["java_options", "without_our_options", "write_trust_store"]
 
 _PASSWORD = "changeit"  # noqa: S105 - Java's own default; a store of roots holds no secret
 _NAMES = (
@@ -56,9 +56,14 @@ def java_options(environ: Mapping[str, str], url: str, trust_store: Path, no_pro
     address = urlsplit(url)
     host, port = address.hostname or "", str(address.port)
     values = (host, port, host, port, _non_proxy_hosts(no_proxy), str(trust_store), "PKCS12", _PASSWORD)
-    before = [option for option in _split(environ.get("JAVA_TOOL_OPTIONS", "")) if not _is_ours(option)]
+    before = without_our_options(environ.get("JAVA_TOOL_OPTIONS", ""))
     ours = [f"-D{name}={value}" for name, value in zip(_NAMES, values, strict=True)]
-    return " ".join([*before, *map(_quote, ours)])
+    return " ".join(filter(None, [before, *map(_quote, ours)]))
+
+
+def without_our_options(text: str) -> str:
+    """A value of JAVA_TOOL_OPTIONS without the options that `java_options` adds."""
+    return " ".join(option for option in _split(text) if not _is_ours(option))
 
 
 def _is_ours(option: str) -> bool:
