@@ -182,10 +182,13 @@ def test_gates_receipt_and_bucket(runner: Runner) -> None:
     """A gate fails the job at its end, and nothing of it is kept; a bucket takes the place of GitHub's cache."""
     (runner.folder / "bucket").mkdir()
     bucket = (runner.folder / "bucket").as_uri()
-    passed, log = runner.job(more={"remote": bucket, "max-misses": "0", "receipt": "a receipt.lock"})
+    passed, log = runner.job(
+        more={"remote": bucket, "max-misses": "0", "receipt": "a receipt.lock", "junit": "llm tests.xml"}
+    )
     assert not passed
     assert "::error title=provider-proxy::a gate failed" in log
     assert (runner.folder / "job 1" / "work" / "a receipt.lock").exists()
+    assert "<testsuite" in (runner.folder / "job 1" / "work" / "llm tests.xml").read_text()
     passed, log = runner.job(more={"remote": bucket, "refresh": "true"})
     assert passed, log
     assert "pushed 1 entry" in log
