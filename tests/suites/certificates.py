@@ -37,6 +37,11 @@ def certificate(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
         )
     )
+    if ca is None:  # Python 3.13 checks as strictly as RFC 5280 says
+        signs = dict.fromkeys(("digital_signature", "key_cert_sign", "crl_sign"), True)
+        usages = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+        others = dict.fromkeys((*usages, "encipher_only", "decipher_only"), False)
+        builder = builder.add_extension(x509.KeyUsage(**signs, **others), critical=True)
     if ca is not None:
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in NAMES])
         builder = builder.add_extension(names, critical=False)
