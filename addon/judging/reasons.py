@@ -63,8 +63,8 @@ _SETTINGS = {
     NotStored.INCOMPLETE: "set PROVIDER_PROXY_STORE_INCOMPLETE=true and record again",
     NotStored.TOO_LARGE: "raise PROVIDER_PROXY_MAX_BODY and record again",
     NotStored.SECRET: (
-        "if the recording's log names only the shape of a secret and it is harmless, set "
-        "PROVIDER_PROXY_ALLOW_SECRETS_IN_RESPONSES=true and record again; a credential is never stored"
+        "if it only looks like a secret, set PROVIDER_PROXY_ALLOW_SECRETS_IN_RESPONSES=true and record again; a real "
+        "credential is never stored"
     ),
 }
 _OTHERS = {
