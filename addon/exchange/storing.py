@@ -172,7 +172,7 @@ class Storing:
         # The request, or its answer, may have taught us that the path or the model is a credential.
         if reason is NotStored.SECRET and self._peer.taint.found_in("\n".join(label.values()).encode()):
             label = {"method": "?", "host": label["host"], "path": "?"}
-        allowed = reason is not None and is_allowed(reason, status, forward.request.host, self._settings)
+        allowed = reason is not None and is_allowed(reason, status, forward.request, self._settings)
         test = self.shown_test(forward.verdict.test) if forward.verdict is not None else ""
         refused = self.refused.note(forward.key, reason, status, label, allowed=allowed, test=test)
         if refused is not None:

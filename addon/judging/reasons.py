@@ -63,8 +63,8 @@ _SETTINGS = {
     NotStored.INCOMPLETE: "set PROVIDER_PROXY_STORE_INCOMPLETE=true and record again",
     NotStored.TOO_LARGE: "raise PROVIDER_PROXY_MAX_BODY and record again",
     NotStored.SECRET: (
-        "if it only looks like a secret, set PROVIDER_PROXY_ALLOW_SECRETS_IN_RESPONSES=true and record again; a real "
-        "credential is never stored"
+        "if it only looks like a secret, set PROVIDER_PROXY_ALLOW_SECRETS_IN_RESPONSES=true and record again; a "
+        "real credential is never stored"
     ),
 }
 _OTHERS = {
@@ -79,6 +79,7 @@ _OTHERS = {
     NotStored.CONTENT_CODING: f"it is damaged: {_SEE}",
     NotStored.NO_TERMINAL_EVENT: "the provider ended the stream too early: record again",
 }
+_UNFINISHED = "the model's answer has no finish reason: record again"
 _NOT_LASTING = (
     "the setting that stores such answers is on, but this one is temporary or has no provider's form, so it is "
     "never stored"
@@ -95,12 +96,12 @@ def named(reason: NotStored, status: int = 0) -> str:
 def advice(reason: NotStored, status: int = 0, *, allowed: bool = False) -> str:
     """What to do about an answer that was not stored for this `reason`; '' for a reason around the answer.
 
-    `status`: its HTTP status. `allowed`: the setting that stores such answers was on.
+    `status`: its HTTP status. `allowed`: the setting that stores such answers was on, or would not help here.
     """
     if reason is NotStored.STATUS:
         return _NOT_LASTING if allowed else _advice_on_status(status)
     if allowed and reason in _SETTINGS:
-        return _NOT_LASTING
+        return _UNFINISHED if reason is NotStored.NOT_FINISHED else _NOT_LASTING
     return _SETTINGS.get(reason) or _OTHERS.get(reason, "")
 
 

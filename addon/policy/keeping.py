@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from addon.identity import Identity
 from addon.judging import Answer, judge
+from addon.judging.endpoints import Endpoint, endpoint_class
 from addon.judging.expected_errors import IN_BAND, expected_at
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
@@ -102,16 +103,17 @@ def imported_entry(entry: Entry, settings: Settings, taint: Taint) -> Entry | No
     return kept
 
 
-def is_allowed(reason: NotStored, status: int, host: str, settings: Settings) -> bool:
-    """Whether the setting that stores answers like this one is on, so that something else kept it out."""
-    expected = expected_at(settings.store_errors, host)
+def is_allowed(reason: NotStored, status: int, request: WireRequest, settings: Settings) -> bool:
+    """Whether the setting that stores answers like this one is on, or would not help, as with half a generation."""
+    expected = expected_at(settings.store_errors, request.host)
     match reason:
         case NotStored.STATUS:
             return status in expected
         case NotStored.ERROR | NotStored.ERROR_IN_STREAM | NotStored.FAILED:
             return IN_BAND in expected
         case NotStored.NOT_FINISHED:
-            return settings.store_pending
+            endpoint = endpoint_class(request.method, request.target, host=request.host, body=request.body)
+            return settings.store_pending or endpoint is Endpoint.GENERATION
         case NotStored.HTML_PAGE | NotStored.MEDIA:
             return settings.store_media
     return False

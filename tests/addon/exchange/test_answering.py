@@ -262,6 +262,17 @@ async def test_a_miss_of_a_refused_answer_says_why_and_never_to_record_it(
     assert "ecord it" not in message
 
 
+async def test_half_a_generation_names_no_setting(store: Store) -> None:
+    """STORE_PENDING stores the states of jobs, not a model's answer without its end."""
+    run = Run(store, cache_mode="read-old-write-new")
+    half = json.loads(chat_answer().body)
+    half["choices"][0]["finish_reason"] = None
+    answer = replace(chat_answer(), body=json.dumps(half).encode())
+    assert await run.answering.keep(await run.forward(), answer) is NotStored.NOT_FINISHED
+    (listed,) = run.counts.as_dict()["refused_answers"]
+    assert listed["advice"] == "the model's answer has no finish reason: record again"
+
+
 async def test_an_error_that_a_retry_mends_is_not_listed_as_refused(store: Store) -> None:
     """The report counts the 429, and names no setting for a request that was stored in the end."""
     run = Run(store, cache_mode="read-old-write-new")
