@@ -47,10 +47,19 @@ wanted_extras() {
     [ -z "${PROVIDER_PROXY_REDIS_URL:-}" ] || echo redis
     [ -z "${PROVIDER_PROXY_REMOTE:-}" ] || echo buckets
     [ -z "${PROVIDER_PROXY_MAX_USD:-}" ] || echo prices
-    if [ -n "${PROVIDER_PROXY_VOLATILE:-}${PROVIDER_PROXY_VOLATILE_RULES:-}" ] ||
-        grep -qsE '^(\[\[)?(tool\.provider-proxy\.)?volatile' provider-proxy.toml pyproject.toml; then
-        echo volatile
-    fi
+    [ -z "${PROVIDER_PROXY_VOLATILE:-}${PROVIDER_PROXY_VOLATILE_RULES:-}" ] && ! has_volatile_rules || echo volatile
+}
+
+# Whether a file of settings here names volatile values.
+has_volatile_rules() {
+    local file line
+    for file in provider-proxy.toml pyproject.toml; do
+        [ -r "$file" ] || continue
+        while read -r line || [ -n "$line" ]; do
+            [[ $line =~ ^(\[\[)?(tool\.provider-proxy\.)?volatile ]] && return
+        done <"$file"
+    done
+    return 1
 }
 
 # is_ready ROOT FINGERPRINT [EXTRA…]

@@ -31,6 +31,4 @@ def after_stop(environ: Mapping[str, str], url: str) -> dict[str, str]:
             changed[name] = f"{scheme}://{rest}"
     if address.rpartition(":")[2] in environ.get(_JAVA, ""):
         changed[_JAVA] = without_our_options(environ[_JAVA])
-    if changed.keys() & _METADATA.keys() and environ.get("HF_HUB_OFFLINE") == "1":
-        changed["HF_HUB_OFFLINE"] = ""
     return changed

@@ -13,10 +13,8 @@ __all__ = ["offline_environment"]
 _LOOK_UPS = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # litellm `get_model_cost_map`: prices from the package
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
 }
-# huggingface_hub forbids inference, too, while it is offline. Whoever has a token is taken to need that.
-_INFERENCE = ("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGING_FACE_HUB_TOKEN")
+# Not HF_HUB_OFFLINE: huggingface_hub forbids inference, too, while it is offline, and inference replays.
 
 
 def offline_environment(environ: Mapping[str, str], url: str | None) -> dict[str, str]:
@@ -25,8 +23,6 @@ def offline_environment(environ: Mapping[str, str], url: str | None) -> dict[str
     `url` is the proxy's own, to be asked for instance metadata; None leaves metadata alone.
     """
     wanted = dict(_LOOK_UPS)
-    if any(environ.get(name) for name in _INFERENCE):
-        del wanted["HF_HUB_OFFLINE"]
     if url is not None:
         host = url.rpartition("/")[2]
         wanted |= {

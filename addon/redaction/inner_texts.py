@@ -10,12 +10,17 @@ import base64
 import binascii
 from collections.abc import Iterator
 
+from addon.redaction.plain_text import OVERLAP
+
 __all__ = ["inner_texts"]
 
+_STEP = 32 * 1024  # bytes at a time, because many short runs take much memory
 _SHORTEST = 16  # characters: no shorter run holds a secret
 _FULL = 4 * 1024  # characters; a longer run is decoded from its start only
 _ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_DIGITS = b"234567"
+_LONG_WORD = 64
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -28,9 +33,11 @@ _BASE64_RUNS = _only(_ALNUM + b"+/-_")
 _HEX_RUNS = _only(b"0123456789abcdefABCDEF:")
 
 
-def inner_texts(text: bytes) -> bytes:
-    """What the encoded runs in `text` decode to, one per line; b'' if there are none. Takes linear time."""
-    return b"\n".join(_decoded(text))
+def inner_texts(text: bytes) -> Iterator[bytes]:
+    """What the encoded runs in `text` decode to, one per line, piece by piece. Takes linear time."""
+    for at in range(0, len(text), _STEP):
+        if decoded := b"\n".join(_decoded(text[at : at + _STEP + OVERLAP])):
+            yield decoded
 
 
 def _decoded(text: bytes) -> Iterator[bytes]:
@@ -38,7 +45,9 @@ def _decoded(text: bytes) -> Iterator[bytes]:
         if len(run) >= _SHORTEST and not run.isdigit():
             yield from _base64(run)
             upper = run.upper()
-            if not upper.translate(None, _BASE32):
+            # So long a run of base32 has a digit; one without is a word, or a filler such as `xxxx`.
+            has_digit = len(run) < _LONG_WORD or upper.translate(None, _DIGITS) != upper
+            if has_digit and not upper.translate(None, _BASE32):
                 yield from _base32(upper)
     if b":" in text:
         for run in text.translate(_HEX_RUNS).split():

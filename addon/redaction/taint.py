@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 from addon.messages import WireRequest
 from addon.redaction.credential_places import header_kind
@@ -136,7 +137,7 @@ class Taint:
         for blob in blobs if self._known else ():
             for window in windows(blob):
                 # As it is, too: what looks like an escape may be the start of a credential.
-                for text in (window, squeezed(window), inner_texts(window)):
+                for text in chain((window, squeezed(window)), inner_texts(window)):
                     # Held for one text only: `learn` in the event loop waits for it.
                     with self._lock:
                         kind = self._index.find(text)

@@ -23,7 +23,11 @@ def test_a_receipt_and_a_locked_run(upstream: Upstream, environ: dict[str, str],
     done = provider_proxy(*replay, "--", *suite(tmp_path, count=3), environ=env, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "provider-proxy.lock").read_text()
-    head, upstream_line, *lines = text.splitlines()
+    entries, *tests = text.split("test ")
+    assert [section.splitlines()[0] for section in tests] == [
+        f'"test_suite.py::test_question[{n}]"' for n in range(3)
+    ]
+    head, upstream_line, *lines = entries.splitlines()
     assert (head, upstream_line) == ("# provider-proxy receipt 1", "upstream: none")
     assert {line.split()[0] for line in lines} == set(contents(tmp_path))
     assert all(line.endswith("POST localhost/v1/chat/completions gpt-4.1") for line in lines)

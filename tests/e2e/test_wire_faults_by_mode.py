@@ -86,7 +86,7 @@ OUTCOMES = {
     "many_headers": ["live", "live"], "long": ["live", "live"],
 }  # fmt: skip
 WHOLE_AT_ONCE = {"silence", "trailers", "early_hints", "many_headers", "long"}
-NOT_STORED = {"cut-off": 1, "client-left": 1}
+NOT_STORED = {"cut-off": 1, "timed-out": 1}
 
 
 @dataclass

@@ -38,6 +38,7 @@ _MARK = (
     "provider_proxy(mode=None, allow_misses=False, repeat=None): the cache mode of this test, whether it may miss, "
     "and how its equal requests are told apart"
 )
+_OF_USER_NAMES = "ignore:BasicAuth is deprecated:DeprecationWarning"
 _LONGEST_LINE = 400
 _MOST_LINES = 5
 _LARGEST_ANSWER = 16 * 1024 * 1024
@@ -58,6 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark, also where there is no proxy."""
     config.addinivalue_line("markers", _MARK)
     _start(config)
+    if config.pluginmanager.has_plugin(_TESTS):
+        _allow_user_names(config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -90,6 +93,17 @@ def _start(config: pytest.Config) -> None:
     client = "{}.{}".format(worker or "main", os.urandom(4).hex())
     environment.name_client(client, proxy)
     config.pluginmanager.register(_Tests(config, environment, client, _Control(proxy)), _TESTS)
+
+
+def _allow_user_names(config: pytest.Config) -> None:
+    """Keep a suite that makes warnings errors from failing of the user name in the proxy's URL.
+
+    httpx-aiohttp makes a `BasicAuth` of it, which aiohttp 3.14 deprecates.
+    """
+    config.addinivalue_line("filterwarnings", _OF_USER_NAMES)
+    options = getattr(config.known_args_namespace, "pythonwarnings", None)
+    if options:
+        options.append(_OF_USER_NAMES)  # `-W` comes after the configuration
 
 
 # -- the environment ----------------------------------------------------------

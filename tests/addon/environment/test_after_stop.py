@@ -28,5 +28,4 @@ def test_nothing_leads_to_the_stopped_proxy() -> None:
     assert left["OPENAI_BASE_URL"] == "https://openrouter.ai/api/v1"
     assert left["ANTHROPIC_BASE_URL"] == "https://api.anthropic.com"
     assert left["GCE_METADATA_HOST"] == "metadata.google.internal"
-    assert left["HF_HUB_OFFLINE"] == ""
     assert after_stop(own | {"OPENAI_BASE_URL": "x"}, "http://127.0.0.1:9") == {}

@@ -41,12 +41,12 @@ def test_an_encoded_echo_is_found(name: str, before: int) -> None:
 )
 def test_other_text_has_no_inner_text_that_matters(text: bytes) -> None:
     """It is decoded to nothing that looks like a secret, and never fails."""
-    assert SECRET not in inner_texts(text)
+    assert SECRET not in b"\n".join(inner_texts(text))
 
 
 def test_hostile_text_is_decoded_without_an_error() -> None:
     """Any bytes, and runs of every length."""
     for length in range(80):
         for letter in (b"A", b"a", b"7", b"-", b"f:"):
-            inner_texts(letter * length)
-    inner_texts(os.urandom(300_000))
+            list(inner_texts(letter * length))
+    list(inner_texts(os.urandom(300_000)))

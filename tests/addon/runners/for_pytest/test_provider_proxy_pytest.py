@@ -372,3 +372,20 @@ def test_found_twice(stand_in: StandIn, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert [kind for kind, _, _ in stand_in.said] == ["PUT", "ASK", "DELETE"]
+
+
+@pytest.mark.parametrize("way", ["option", "file"])
+def test_a_user_name_in_the_proxys_url_fails_no_strict_suite(
+    stand_in: StandIn, tmp_path: Path, way: str
+) -> None:
+    """httpx-aiohttp warns of one, and many suites make warnings errors; other warnings stay errors."""
+    (tmp_path / "test_warns.py").write_text(
+        "import warnings\n"
+        "def test_of_us(): warnings.warn('BasicAuth is deprecated and will be removed', DeprecationWarning)\n"
+        "def test_other(): warnings.warn('other', DeprecationWarning)\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\n" + ("filterwarnings = error\n" if way == "file" else ""))
+    options = ("-c", str(tmp_path / "pytest.ini"), *(("-W", "error") if way == "option" else ()))
+    done = run(stand_in, tmp_path, *options)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "test_other" in done.stdout
