@@ -22,6 +22,7 @@ from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
 from addon.identity.unknown_headers import key_like
 from addon.policy.variants import CREDENTIAL_STATUSES, key_of_test, split_key
+from addon.printing import program
 from addon.volatile.rebinding import neutral_body
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
@@ -197,12 +198,12 @@ def _print_plan(plan: _Plan, *, done: bool) -> None:
     )
     if plan.collisions:
         say(
-            "of each group that collides, remove all but one with `provider-proxy rm`, then rekey again",
+            f"of each group that collides, remove all but one with `{program()} rm`, then rekey again",
             err=True,
         )
     if plan.stuck:
         say(
             "entries that cannot get a new key are never found; record them again, or remove them with "
-            "`provider-proxy rm`",
+            f"`{program()} rm`",
             err=True,
         )
