@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from cache_store.plain_files import read_plain
+
 __all__ = ["create_file", "replace_file", "replacing"]
 
 
@@ -18,10 +20,10 @@ def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     Raises OSError.
     """
     try:
-        if path.read_bytes() == data:
+        if read_plain(path, len(data)) == data:
             return
     except OSError:
-        pass  # missing or unreadable: replace it
+        pass  # missing, unreadable or longer: replace it
     with replacing(path, mode) as file:
         file.write(data)
 

@@ -5,9 +5,8 @@ The note lies in the cache directory: whoever gets the cache gets the explanatio
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
+import logging
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from addon.judging.reasons import IN_THE_ANSWER, NotStored, advice, named
 from cache_store.atomic_file import replace_file
+from cache_store.plain_files import locked, read_plain
 
 __all__ = ["Refused", "RefusedAnswers", "read_refused"]
 
@@ -23,6 +23,8 @@ _MOST = 5000  # keys
 _MAX_FILE = 2**22  # bytes
 _LONGEST = 300  # characters of a label's value, or of a test's name
 _LAST_TIME = 1e11  # Unix seconds; later times cannot be shown as a date
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,14 @@ class RefusedAnswers:
         if self._folder is None or not self._folder.is_dir() or not self._latest:
             return
         try:
-            handle = os.open(self._folder / f"{_NAME}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            with locked(self._folder / f"{_NAME}.lock"):
                 before = read_refused(self._folder)
                 after = {key: refused for key, refused in (before | self._latest).items() if refused}
                 if after != before:
                     newest = {key: asdict(refused) for key, refused in list(after.items())[-_MOST:]}
                     replace_file(self._folder / _NAME, json.dumps(newest, indent=0).encode(), 0o600)
-            finally:
-                os.close(handle)
+        except TimeoutError:
+            logger.warning("%s was not updated: another program holds its lock", self._folder / _NAME)
         except OSError:
             pass  # a full or read-only disk: a miss says less
 
@@ -127,11 +127,8 @@ def read_refused(folder: Path | None) -> dict[str, Refused]:
     """
     if folder is None:
         return {}
-    path = folder / _NAME
     try:
-        if path.stat().st_size > _MAX_FILE:
-            return {}
-        noted = json.loads(path.read_bytes())
+        noted = json.loads(read_plain(folder / _NAME, _MAX_FILE))
     except (OSError, ValueError, RecursionError):
         return {}
     items = noted.items() if isinstance(noted, dict) else ()

@@ -19,10 +19,12 @@ from addon.report.table import render_report
 from addon.settings.state_folder import make_state_folder
 from cache_store.atomic_file import replace_file
 from cache_store.errors import UsageError
+from cache_store.plain_files import read_plain
 
 __all__ = ["conformed", "publish", "read_last_run", "to_github", "write_last_run"]
 
 _NAME = "last-run.json"
+_MAX_FILE = 2**28  # bytes
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def write_last_run(folder: Path, counts: RunCounts) -> None:
 def read_last_run(folder: Path) -> dict[str, Any]:
     """Read the report of the last run. Raises UsageError if there is none or it is damaged."""
     try:
-        report = json.loads((folder / _NAME).read_text(encoding="utf-8"))
+        report = json.loads(read_plain(folder / _NAME, _MAX_FILE))
     except (OSError, ValueError, RecursionError):
         report = None
     if not isinstance(report, dict):

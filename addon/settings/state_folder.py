@@ -32,7 +32,9 @@ def make_state_folder(folder: Path) -> None:
 
 def open_private(path: Path) -> IO[bytes]:
     """Open a file for writing, empty, which nobody else can read even if it existed before. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # O_NONBLOCK: a pipe under this name would wait for a reader.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
     file = os.fdopen(descriptor, "wb")
     os.fchmod(descriptor, 0o600)
     return file

@@ -8,7 +8,6 @@ removes the file that a hostile rollback journal names.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
@@ -22,6 +21,7 @@ from diskcache.core import MODE_BINARY, MODE_RAW
 
 from cache_store.disk.safe_disk import SETTINGS
 from cache_store.errors import DamagedStore, ForeignStore, NewerStore, StoreUnavailable
+from cache_store.plain_files import lock
 
 __all__ = [
     "DATABASE",
@@ -57,6 +57,7 @@ _FOREIGN_ROW = f"""
     LIMIT 1
 """  # noqa: S608 - only constants of this module are put in
 _FOREIGN_ROW_SECONDS = 0.05
+_ASIDE_SECONDS = 10.0
 _COUNTERS = {"count", "size", "hits", "misses"}
 _MAX_SETTINGS = 64
 
@@ -142,7 +143,7 @@ def set_damaged_aside(directory: Path) -> Path | None:
     path = directory / DATABASE
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # of several starts at once, one moves it
+        lock(handle, _ASIDE_SECONDS)  # of several starts at once, one moves it
         try:
             check_database(directory)
             return None

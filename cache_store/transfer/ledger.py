@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cache_store.atomic_file import replace_file
 from cache_store.disk.listing import Recorded
+from cache_store.plain_files import read_plain
 from cache_store.transfer.pack import FINGERPRINT, is_digest
 
 __all__ = ["Ledger", "forget_remotes"]
@@ -59,9 +60,7 @@ class Ledger:
 
     def _load(self) -> None:
         try:
-            if self._path.stat().st_size > _MAX_FILE:
-                return
-            saved = json.loads(self._path.read_bytes())
+            saved = json.loads(read_plain(self._path, _MAX_FILE))
             packs = saved["packs"].items()
             self.packs = {d: base64.b64decode(index, validate=True) for d, index in packs if is_digest(d)}
             if saved.get("mark"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
+import os
 from pathlib import Path
 
 import pytest
 
 from addon.exchange.refused_answers import RefusedAnswers, read_refused
 from addon.judging.reasons import IN_THE_ANSWER, NotStored
+from cache_store import plain_files
 
 NAME = "not-stored.json"
 LABEL = {"method": "POST", "host": "h.example", "path": "/v1/x", "model": "m"}
@@ -125,3 +129,22 @@ def test_the_note_is_private_and_bounded(tmp_path: Path) -> None:
     later = RefusedAnswers(tmp_path)
     assert [bool(later.line(f"pp2-{number}")) for number in (0, 1, 5000)] == [False, True, True]
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_held_lock_costs_a_short_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The note is skipped with one line; without the lock, a pipe under its name is replaced and not opened."""
+    monkeypatch.setattr(plain_files, "_LOCK_SECONDS", 0.05)
+    answers = RefusedAnswers(tmp_path)
+    _note(answers, "pp2-a", NotStored.STATUS, 429)
+    os.mkfifo(tmp_path / NAME)
+    assert read_refused(tmp_path) == {}
+    with (tmp_path / f"{NAME}.lock").open("ab") as other, caplog.at_level(logging.WARNING):
+        fcntl.flock(other, fcntl.LOCK_EX)
+        answers.save()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / NAME} was not updated: another program holds its lock"
+    ]
+    answers.save()
+    assert list(read_refused(tmp_path)) == ["pp2-a"]

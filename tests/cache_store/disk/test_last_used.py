@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import logging
+import os
 from pathlib import Path
 
 import pytest
 
+from cache_store import plain_files
 from cache_store.disk.last_used import forget_last_used, note_used, read_last_used
 
 
@@ -39,3 +43,28 @@ def test_what_was_removed_is_forgotten(tmp_path: Path) -> None:
     note_used(tmp_path, ["a", "b", "c"], 100.0)
     forget_last_used(tmp_path, {"a", "c", "x"})
     assert read_last_used(tmp_path) == {"b": 100}
+
+
+def test_a_held_lock_costs_a_short_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The note stays as it is, and one line says so; when the lock is free, the note is written again."""
+    monkeypatch.setattr(plain_files, "_LOCK_SECONDS", 0.05)
+    note_used(tmp_path, ["a"], 1.0)
+    with (tmp_path / "last-used.json.lock").open("ab") as other, caplog.at_level(logging.WARNING):
+        fcntl.flock(other, fcntl.LOCK_EX)
+        note_used(tmp_path, ["a"], 2.0)
+    assert read_last_used(tmp_path) == {"a": 1}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/last-used.json was not updated: another program holds its lock"
+    ]
+    note_used(tmp_path, ["a"], 3.0)
+    assert read_last_used(tmp_path) == {"a": 3}
+
+
+def test_a_pipe_under_its_name_is_replaced(tmp_path: Path) -> None:
+    """It would block whoever opens it."""
+    os.mkfifo(tmp_path / "last-used.json")
+    assert read_last_used(tmp_path) == {}
+    note_used(tmp_path, ["a"], 1.0)
+    assert read_last_used(tmp_path) == {"a": 1}
