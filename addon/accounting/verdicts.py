@@ -44,8 +44,8 @@ class Verdict:
 
     `file` and `line` (from 1) say where the test is. `more_misses` are those that are not listed. `live` are
     forwarded requests, `used` counts the hits of each entry, with 0 for one that was only recorded. `coarse`: some
-    of its requests may be another test's. `shown` replaces a name that holds a credential. `changed` is set
-    whenever something is counted.
+    of its requests may be another test's. `shown` and `shown_file` replace a name and a file that hold a
+    credential. `changed` is set whenever something is counted.
     """
 
     client: str
@@ -66,6 +66,7 @@ class Verdict:
     spent: Tally = field(default_factory=Tally)
     coarse: bool = False
     shown: str = ""
+    shown_file: str = ""
     changed: bool = True
 
     def miss(self, key: str) -> Explained:
@@ -103,7 +104,7 @@ class Verdict:
             "test": self.shown or self.test,
             "attempt": self.attempt,
             "client": self.client,
-            "file": self.file,
+            "file": self.shown_file or self.file,
             "line": self.line,
             "requests": self.requests,
             "hits": self.hits,

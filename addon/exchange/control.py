@@ -110,9 +110,12 @@ def _named(body: bytes) -> str:
 
 
 def _verdict(scope: Scope, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A test's verdict: what its processes counted; zeros if it asked nothing."""
+    """A test's verdict: what its processes counted; zeros if it asked nothing.
+
+    The client sent the name itself, so it is not hidden from it.
+    """
     nothing = Verdict(*scope.identity, file=scope.file, line=scope.line, coarse=scope.coarse)
-    return merged([nothing.as_dict(), *rows])[0]
+    return merged([nothing.as_dict(), *(row | {"test": scope.test} for row in rows)])[0]
 
 
 def _json(value: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Page:

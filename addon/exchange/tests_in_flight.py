@@ -19,6 +19,7 @@ _WAIT_SECONDS = 2.0
 """How long the end of a test waits for its requests."""
 
 _HIDDEN = "a test whose name holds a credential"
+_HIDDEN_FILE = "a file whose name holds a credential"
 
 
 class TestsInFlight:
@@ -39,12 +40,13 @@ class TestsInFlight:
         verdict = self._counts.verdict(*scope.identity)
         if verdict is None:
             return None
-        if not verdict.requests:
+        is_other = bool(scope.file) and scope.file != verdict.file
+        verdict.file, verdict.line = scope.file or verdict.file, scope.line or verdict.line
+        if is_other or not verdict.requests:
             self._hide(verdict)
         verdict.requests += 1
         verdict.coarse |= scope.coarse
         verdict.changed = True
-        verdict.file, verdict.line = scope.file or verdict.file, scope.line or verdict.line
         self._in_flight[scope.identity] += 1
         return verdict
 
@@ -80,20 +82,24 @@ class TestsInFlight:
         return verdict.as_dict()
 
     def close(self) -> None:
-        """Hide the names of tests that hold a credential of this run: reports are saved."""
+        """Hide the names and files of tests that hold a credential of this run: reports are saved."""
         for verdict in self._counts.tests.values():
             self._hide(verdict)
 
     def shown(self, test: str) -> str:
         """The name of a test as it may be logged and saved: its parameters may hold a credential."""
-        text = redact_text(test)
-        return _HIDDEN if self._taint.found_in(text.encode("utf-8", "replace")) else text
+        return self._shown(test, _HIDDEN)
+
+    def _shown(self, text: str, hidden: str) -> str:
+        text = redact_text(text)
+        return hidden if self._taint.found_in(text.encode("utf-8", "replace")) else text
 
     def _hide(self, verdict: Verdict) -> None:
-        shown = self.shown(verdict.test)
-        shown = "" if shown == verdict.test else shown
-        verdict.changed |= shown != verdict.shown
-        verdict.shown = shown
+        before = verdict.shown, verdict.shown_file
+        test, file = self.shown(verdict.test), self._shown(verdict.file, _HIDDEN_FILE)
+        verdict.shown = "" if test == verdict.test else test
+        verdict.shown_file = "" if file == verdict.file else file
+        verdict.changed |= before != (verdict.shown, verdict.shown_file)
 
     async def _wait(self, identity: tuple[str, str, int]) -> None:
         if identity not in self._in_flight:

@@ -55,14 +55,14 @@ async def test_every_process_knows_a_test_once_put_has_answered() -> None:
 
 
 async def test_a_verdict_is_the_sum_of_all_processes() -> None:
-    """A process that counted nothing adds nothing; a test without requests has zeros."""
+    """A process that counted nothing adds nothing; a test without requests has zeros; a hidden name is still the test's."""
     _, peers = _peers(2)
 
     async def counts(scope: Scope, *, is_over: bool) -> dict[str, Any]:
         run = Run(name="x", store=_memory())
         verdict = run.counts.verdict(*scope.identity)
         assert verdict is not None
-        verdict.hits = 2 if is_over else 1
+        verdict.hits, verdict.shown = 2 if is_over else 1, "a test whose name holds a credential"
         return verdict.as_dict()
 
     await _ask(peers[0], "PUT", "/-/tests/gw0", {"test": TEST, "file": "tests/test_a.py", "line": 3})

@@ -164,13 +164,13 @@ async def test_a_retry_is_no_miss_of_its_test_and_another_test_has_its_own() -> 
     assert run.counts.total().misses == 2
 
 
-async def test_a_credential_in_a_tests_name_is_not_saved() -> None:
+async def test_a_credential_in_a_tests_name_or_file_is_not_saved() -> None:
     """By its shape, or because a client has sent it: reports, notes and warnings show neither."""
     run = Run(MemoryStore())
     secret = "made-up-secret-0123456789"
     shaped = "sk-" + "ant-api03-" + "a1B2" * 12
     for name in (f"test_x[{secret}]", f"test_y[{shaped}]", "test_z[plain]"):
-        scope = Scope("gw0", name)
+        scope = Scope("gw0", name, file=f"{name}.py", line=3)
         headers = ((b"content-type", b"application/json"), (b"authorization", b"Bearer " + secret.encode()))
         decision = run.answering.decide(chat_request(name, headers=headers), None, "", scope)
         assert not isinstance(decision, Hit | OwnAnswer | Forward)
@@ -178,7 +178,26 @@ async def test_a_credential_in_a_tests_name_is_not_saved() -> None:
         assert isinstance(forward, Forward)
         await run.answering.keep(forward, chat_answer())
     run.answering._tests.close()
-    names = [row["test"] for row in run.counts.as_dict()["tests"]]
-    assert names[2] == "test_z[plain]"
-    assert secret not in str(names)
-    assert shaped not in str(names)
+    rows = run.counts.as_dict()["tests"]
+    assert (rows[2]["test"], rows[2]["file"]) == ("test_z[plain]", "test_z[plain].py")
+    assert all(row["file"] and row["line"] == 3 for row in rows)
+    assert secret not in str(rows)
+    assert shaped not in str(rows)
+
+
+async def test_a_file_is_hidden_once_its_credential_is_known() -> None:
+    """A client may send it after the test has begun, and under a test's name that says nothing."""
+    run = Run(MemoryStore())
+    secret = "made-up-secret-0123456789"
+    scope = Scope("gw0", "a", file=f"x/{secret}.py")
+    await _live(run, scope)
+    headers = ((b"content-type", b"application/json"), (b"authorization", b"Bearer " + secret.encode()))
+    decision = run.answering.decide(chat_request("b", headers=headers), None, "")
+    assert not isinstance(decision, Hit | OwnAnswer | Forward)
+    forward = await decision
+    assert isinstance(forward, Forward)
+    run.answering.give_up(forward, NotStored.CUT_OFF)
+    assert secret not in str(await _verdict(run, scope))
+    await _live(run, scope, "c")
+    run.answering._tests.close()
+    assert secret not in str(run.counts.as_dict()["tests"])
