@@ -220,6 +220,10 @@ class Answering:
         of = (request, self.settings.identity, upload_of)
         return helper.call(identify, *of) if helper is not None else identify(*of)
 
+    def learn_login(self, login: WireRequest) -> Awaitable[Any] | None:
+        """Remember what a client sends to this proxy, at least while `login` lives. Await the result, if any."""
+        return self._share(self._taint.learn(login))
+
     def _share(self, new: list[Credential]) -> Awaitable[Any] | None:
         return self.peer.share(new) if new else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import re
 import time
@@ -31,6 +32,7 @@ __all__ = [
     "is_admitted",
     "is_interim",
     "keep_to_own_site",
+    "login",
     "mark",
     "name_client",
     "named_in",
@@ -118,6 +120,20 @@ def client_in(flow: http.HTTPFlow, auth: str) -> str:
         return ""
     user, password = given
     return client_of(user, password, auth)
+
+
+def login(flow: http.HTTPFlow) -> WireRequest | None:
+    """The password or token that a client sends to this proxy, as a request to learn from; None for none.
+
+    The user is left out: it may be a client's name, which is no secret.
+    """
+    header = flow.request.headers.get("proxy-authorization")
+    if not header:
+        return None
+    if given := user_and_password(header):
+        header = "Basic " + base64.b64encode(f":{given[1]}".encode()).decode()
+    headers = ((_PROXY_AUTHORIZATION, header.encode("utf-8", "surrogateescape")),)
+    return WireRequest("CONNECT", "https", "", 0, "/", headers, b"")
 
 
 def _note_client(flow: http.HTTPFlow, given: tuple[str, str] | None, auth: str) -> None:

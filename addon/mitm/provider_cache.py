@@ -23,7 +23,7 @@ from addon.exchange.recording import Recording
 from addon.exchange.run_life import RunLife
 from addon.exchange.tunnels import sends_nothing_to, tunnel_refusal
 from addon.judging.reasons import NotStored
-from addon.messages import LiveAnswer
+from addon.messages import LiveAnswer, WireRequest
 from addon.mitm import control_pages, flows
 from addon.mitm.core.crashes import CloseAfterCrash
 from addon.mitm.core.marks import client_left, is_direct
@@ -60,6 +60,7 @@ class ProviderCache:
         self._crashes = CloseAfterCrash()
         self._flows: dict[str, Forward | None] = {}
         self._clients: dict[str, str] = {}  # names by connection, as CONNECT gave them
+        self._logins: dict[str, WireRequest] = {}  # by connection; what is in them is known while they live
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
         self.answering: Answering | None = None
@@ -174,17 +175,28 @@ class ProviderCache:
             if self._flows.pop(forward.flow, None) is not None:
                 has_left = forward.recording is not None and forward.recording.reads_on
                 self._give_up(forward, NotStored.CLIENT_LEFT if has_left else NotStored.CUT_OFF)
+        self._logins.pop(client.id, None)
 
-    def http_connect(self, flow: http.HTTPFlow) -> None:
+    def http_connect(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Count tunnelled hosts, so that a provider missing from the host list shows up in the report.
 
         Also note the client that this connection names. Some tunnels are refused.
         """
         if client := flows.client_in(flow, self.settings.auth if self.settings is not None else ""):
             self._clients[flow.client_conn.id] = client
-        if flow.response or flow.error or self._intercepted(flow.request.host, flow.request.port):
-            return
-        self._tunnel(flow)
+        learning = self._learn_login(flow)
+        answered = flow.response or flow.error
+        if not answered and not self._intercepted(flow.request.host, flow.request.port):
+            self._tunnel(flow)
+        return learning
+
+    def _learn_login(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """A prompt or an answer may repeat the password that the client sends to this proxy."""
+        login = flows.login(flow)
+        if login is None or self.answering is None:
+            return None
+        self._logins[flow.client_conn.id] = login
+        return self.answering.learn_login(login)
 
     def _tunnel(self, flow: http.HTTPFlow) -> None:
         """Count a tunnel, or a request that is passed on as a tunnel's would be, or refuse it."""
@@ -237,12 +249,13 @@ class ProviderCache:
         self._handshakes.asked(flow.client_conn)
         if flow.response or flow.error or not flow.live:
             return None
+        learning = self._learn_login(flow)
         # A direct request that mitmproxy's user repeats names its provider already.
         waits = self._direct(flow) if is_direct(flow) and flow.is_replay != "request" else None
         intercepted = self._intercepted(flow.request.host, flow.request.port)
         auth = self.settings.auth if self.settings is not None else ""
         flows.take_own_headers(flow, intercepted=intercepted, auth=auth)
-        return waits
+        return _both(learning, waits) if learning and waits else learning or waits
 
     def _direct(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         settings = self.settings
@@ -460,3 +473,8 @@ class ProviderCache:
         return self.settings.hosts.match(host, port) or (
             not self._mode.forwards and self.settings.offline_hosts.match(host, port)
         )
+
+
+async def _both(one: Awaitable[None], other: Awaitable[None]) -> None:
+    await one
+    await other

@@ -71,6 +71,29 @@ async def test_a_request_knows_its_test_by_every_way(proxied: Callable[..., Any]
     assert b"gw1" not in b"".join(path.read_bytes() for path in p._folder.rglob("*") if path.is_file())
 
 
+async def test_a_password_for_the_proxy_is_a_secret_and_a_clients_name_is_not(
+    proxied: Callable[..., Any],
+) -> None:
+    """Also without a password in the settings: what repeats it, in a tunnel or beside it, is not stored."""
+    passwords = [f"made-up-{way}-0123456789" for way in ("tunnel", "plain", "bearer")]
+    async with proxied(cache_mode="read-write", save_request="true") as p:
+        tunnel = await _tunnel(p, f"worker-gw0-17:{passwords[0]}")
+        head = "POST /v1/chat/completions"
+        answers = [await tunnel.ask(p.raw(head, json.dumps({"a": passwords[0]}).encode())) for _ in range(2)]
+        named = [await tunnel.ask(p.raw(head, b'{"a": "worker-gw0-17"}')) for _ in range(2)]
+        plain = _basic(f"gw1:{passwords[1]}")
+        bearer = f"proxy-authorization: Bearer {passwords[2]}\r\n"
+        for password, header in zip(passwords[1:], (plain, bearer), strict=True):
+            body = json.dumps({"a": password}).encode()
+            answers += [await (await p.client()).ask(p.request(body=body, headers=header)) for _ in range(2)]
+        assert [answer.status for answer in (*answers, *named)] == [200] * 8
+        assert [answer.from_cache for answer in answers] == ["false"] * 6
+        assert [answer.from_cache for answer in named] == ["false", "true"]
+        assert not any(b"proxy-auth" in head.lower() for head in p.provider.seen)
+    on_disk = b"".join(path.read_bytes() for path in p._folder.rglob("*") if path.is_file())
+    assert not any(password.encode() in on_disk for password in passwords)
+
+
 async def test_with_a_password_the_client_stands_before_the_user(proxied: Callable[..., Any]) -> None:
     """`gw0+user:password`; the whole is compared first, and a wrong password is refused on every way in."""
     async with proxied(options={"proxyauth": AUTH}, auth=AUTH, cache_mode="off") as p:
