@@ -22,7 +22,16 @@ from typing import Any, BinaryIO, Self
 
 from cache_store.errors import CorruptEntry, UnknownSchema
 
-__all__ = ["Entry", "Headers", "account_of", "header_value", "is_expired", "recorded_seconds", "wins"]
+__all__ = [
+    "Entry",
+    "Headers",
+    "account_of",
+    "bindings_of",
+    "header_value",
+    "is_expired",
+    "recorded_seconds",
+    "wins",
+]
 
 _SCHEMA = 1
 _MAGIC = b"PPE"
@@ -175,9 +184,7 @@ class Entry:
                 edited=fields.get("edited") is True,
                 ambiguous=fields.get("ambiguous") is True,
                 account=account_of(fields.get("account")),
-                bindings=tuple(
-                    (str(rule), int(n), str(value)) for rule, n, value in fields.get("bindings", ())
-                ),
+                bindings=bindings_of(fields.get("bindings", ())),
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("an entry's description does not parse") from error
@@ -195,6 +202,11 @@ class Entry:
             and all(map(_NAME.fullmatch, (name for name, _ in self.headers)))
             and not any(map(_CONTROL.search, values))
         )
+
+
+def bindings_of(raw: Any) -> tuple[tuple[str, int, str], ...]:
+    """The volatile values that a description states. Raises ValueError or TypeError if it does not."""
+    return tuple((str(rule), int(n), str(value)) for rule, n, value in raw)
 
 
 def _lengths(data: bytes) -> tuple[int, int, int]:

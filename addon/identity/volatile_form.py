@@ -19,9 +19,8 @@ from addon.volatile.rules import Covering, Place
 
 __all__ = ["bind_headers", "bind_saved", "texts_of_saved"]
 
-_PATH = Place("path")
 _WHOLE = Place("pointer")
-_PART_TEXTS = ("filename", "text")
+_PART_TEXTS = {"filename": "filename", "text": "part"}
 _AS_SAVED = IdentityRules()
 
 
@@ -51,11 +50,12 @@ def bind_saved(
     if VOLATILE in head:
         return request_json, ()
     content = document.inner(body["value"]) if body is not None and body["kind"] == "json" else body
-    bindings, replace = bind(rules.rules, chain(_head_texts(head), _body_texts(content)), before)
+    texts = chain(_query_texts(head), _body_texts(content))
+    bindings, replace = bind(rules.rules, texts, request_json.decode(), before)
     if not bindings:
         return request_json, ()
     query = [[name, value and replace(Place("query", name), value)] for name, value in head["query"]]
-    head |= {VOLATILE: True, "path": replace(_PATH, head["path"]), "query": query}
+    head |= {VOLATILE: True, "query": query}
     return dump_saved(head, markers, _bound_body(content, replace)), bindings
 
 
@@ -64,11 +64,10 @@ def texts_of_saved(request_json: bytes) -> tuple[str, str, Iterator[tuple[Place,
     document = parse_saved(request_json)
     head, _, body = read_head(document.value, _AS_SAVED)
     content = document.inner(body["value"]) if body is not None and body["kind"] == "json" else body
-    return head["host"], head["path"], chain(_head_texts(head), _body_texts(content))
+    return head["host"], head["path"], chain(_query_texts(head), _body_texts(content))
 
 
-def _head_texts(head: dict[str, Any]) -> Iterator[tuple[Place, str]]:
-    yield _PATH, head["path"]
+def _query_texts(head: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     yield from ((Place("query", name), value) for name, value in head["query"] if value)
 
 
@@ -84,7 +83,9 @@ def _body_texts(body: Document | dict[str, Any] | None) -> Iterator[tuple[Place,
     elif body["kind"] == "multipart":
         for part in body["parts"]:
             yield from (
-                (Place("part", part["name"] or ""), text) for text in map(part.get, _PART_TEXTS) if text
+                (Place(where, part["name"] or ""), part[name])
+                for name, where in _PART_TEXTS.items()
+                if part.get(name)
             )
 
 
@@ -104,5 +105,9 @@ def _bound_body(body: Document | dict[str, Any] | None, replace: Replace) -> Doc
 
 
 def _bound_part(part: dict[str, Any], replace: Replace) -> dict[str, Any]:
-    place = Place("part", part["name"] or "")
-    return part | {name: replace(place, part[name]) for name in _PART_TEXTS if part.get(name)}
+    name = part["name"] or ""
+    return part | {
+        member: replace(Place(where, name), part[member])
+        for member, where in _PART_TEXTS.items()
+        if part.get(member)
+    }

@@ -18,6 +18,7 @@ _RULES = IdentityRules(cache_control=CacheControl.EXACT)
 
 # Of a test, and of the n-th equal request.
 _SUFFIX = re.compile(r"(@[0-9a-f]{32})?(\.[0-9]+)?")
+_STAND_IN = re.compile("⟦[a-z0-9-]{1,40}#([0-9]{1,4})⟧".encode())
 
 
 class UncheckedKey(EntryError):
@@ -44,3 +45,5 @@ def check_key(entry: Entry) -> None:
     expected = old_key_of_saved(saved) if is_old(key) else key_of_saved(saved, _RULES)
     if not _SUFFIX.fullmatch(suffix) or expected != plain_key(key):
         raise CorruptEntry("its key does not match its saved request")
+    if {int(n) for n in _STAND_IN.findall(saved)} - {n for _, n, _ in entry.bindings}:
+        raise CorruptEntry("it lacks the volatile values of its request, so its answer cannot be adapted")

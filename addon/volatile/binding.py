@@ -1,4 +1,4 @@
-"""Replaces the volatile values of a request by `⟦rule#n⟧`, wherever they stand in it.
+"""Replaces the volatile values of a request by `⟦rule#n⟧`, wherever they stand in its texts.
 
 Equal values get equal numbers and different values different ones, so the pattern of equal and different values
 stays in the identity. A `⟦` that a client sent is written `⟦literal⟧`, which no rule's value can be.
@@ -7,7 +7,8 @@ stays in the identity. A `⟦` that a client sent is written `⟦literal⟧`, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,11 +16,13 @@ from addon.redaction.redact import redact_text
 from addon.volatile.rules import Place, Rule
 from addon.volatile.tokens import token_pattern
 
-__all__ = ["Binding", "Replace", "bind", "texts_of", "with_texts"]
+__all__ = ["Binding", "Replace", "bare", "bind", "texts_of", "with_texts"]
 
 _OPEN = "⟦"
 _LITERAL = "⟦literal⟧"
 _MOST = 500
+_BETWEEN = re.compile(r"[\W_]+")
+_DISTINCT = 8  # letters and digits: a shorter value is part of many words
 # A long text without a blank is data, as a picture in base64, and not a text that names a value.
 _DATA = re.compile(r"data:[^\s]{512}|[^\s]{4096}")
 
@@ -39,26 +42,31 @@ class Binding(NamedTuple):
 
 
 def bind(
-    rules: list[Rule], texts: Iterator[_Text], before: tuple[Binding, ...] = ()
+    rules: list[Rule], texts: Iterable[_Text], whole: str = "", before: tuple[Binding, ...] = ()
 ) -> tuple[tuple[Binding, ...], Replace]:
     """The volatile values in `texts`, which are in canonical order, and a function that replaces them in a text.
 
-    `before` are values that are bound already. The stand-ins of redacted values are left alone. A request with more
-    than 500 values is left as it is. Without values the function changes nothing.
+    `whole` is the request's text. A value that also stands where it is not replaced, or in another spelling, is not
+    bound: two requests could differ in whether the two are the same. `before` are values that are bound already.
+    The stand-ins of redacted values are left alone. A request with more than 500 values is left as it is. Without
+    values the function changes nothing.
     """
-    by_value = {binding.value: binding for binding in before}
-    for place, text in texts:
-        if _DATA.match(text):
-            continue
-        for rule, start, end in _spans(rules, place, text):
-            value = text[start:end]
-            if value not in by_value and redact_text(value) == value:
-                by_value[value] = Binding(rule.name, len(by_value) + 1, value)
-                if len(by_value) > _MOST:
-                    return (), _unchanged
+    places = list(texts)
+    found = _found(rules, places) if len(before) <= _MOST else {}
+    found = {binding.value: binding.rule for binding in before} | found
+    if not 0 < len(found) <= _MOST:
+        return (), _unchanged
+
+    def is_open(place: Place) -> bool:
+        return not place.is_fixed and (place.is_text or any(rule.names(place) for rule in rules))
+
+    opened = [text for place, text in places if is_open(place)]
+    hidden = _elsewhere(found, opened, whole)
+    kept = [value for value in found if value not in hidden or any(value == each.value for each in before)]
+    by_value = {value: Binding(found[value], n, value) for n, value in enumerate(kept, 1)}
     if not by_value:
         return (), _unchanged
-    whole = re.compile(f"{_REDACTED.pattern}|{token_pattern(by_value)}|{_OPEN}")
+    pattern = _pattern(value for value in by_value if value not in hidden)
 
     def stand_in(match: re.Match[str]) -> str:
         text = match[0]
@@ -68,9 +76,54 @@ def bind(
         return text if binding is None else f"⟦{binding.rule}#{binding.n}⟧"
 
     def replaced(place: Place, text: str) -> str:
-        return text if place.is_fixed else whole.sub(stand_in, text)
+        return pattern.sub(stand_in, text) if is_open(place) else text.replace(_OPEN, _LITERAL)
 
     return tuple(by_value.values()), replaced
+
+
+def _found(rules: list[Rule], places: list[_Text]) -> dict[str, str]:
+    """The values in texts, each with its rule's name, without secrets; at most one more than is bound."""
+    found: dict[str, str] = {}
+    for place, text in places:
+        if _DATA.match(text):
+            continue
+        for rule, start, end in _spans(rules, place, text):
+            value = text[start:end]
+            if value not in found and redact_text(value) == value:
+                found[value] = rule.name
+                if len(found) > _MOST:
+                    return found
+    return found
+
+
+def _pattern(values: Iterable[str]) -> re.Pattern[str]:
+    """Matches what redaction put in, each of `values` as a whole token, and an opening bracket of a stand-in."""
+    tokens = list(values)
+    return re.compile("|".join((_REDACTED.pattern, *([token_pattern(tokens)] if tokens else ()), _OPEN)))
+
+
+def _elsewhere(values: Iterable[str], opened: list[str], whole: str) -> set[str]:
+    """Those of `values` that stand in `whole` more often than as whole tokens of the texts that are `opened`."""
+    if not whole:
+        return set()
+    pattern = _pattern(values)
+    times = Counter(match[0] for text in opened for match in pattern.finditer(text))
+    plain = bare(whole)
+    return {
+        value
+        for value in values
+        if times[value]
+        < (
+            plain.count(bare(value))
+            if len(bare(value)) >= _DISTINCT
+            else len(re.findall(token_pattern([value]), whole))
+        )
+    }
+
+
+def bare(text: str) -> str:
+    """The letters and digits of a text in lower case: equal for all spellings of a UUID, a date or a path."""
+    return _BETWEEN.sub("", text).lower()
 
 
 def _unchanged(_: Place, text: str) -> str:

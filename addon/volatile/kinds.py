@@ -19,8 +19,10 @@ _CLOCK = r"[0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?"
 # Only components that a library made at random: any other name in a temporary folder may mean something.
 _RANDOM_NAME = "|".join(
     (
-        r"tmp[a-z0-9_]{8}",  # Python, tempfile
-        r"tmp\.[0-9A-Za-z]{6,12}",  # mktemp
+        # Python, tempfile: a letter follows a digit, as in no word. So one name in seven is not known.
+        r"tmp(?=[a-z_]{0,8}[0-9]{1,8}[a-z_])[a-z0-9_]{8}",
+        # mktemp: digits, capitals and small letters.
+        r"tmp\.(?=[A-Za-z]{0,9}[0-9]{1,9}[A-Za-z])(?=[A-Z0-9]{0,9}[a-z])(?=[a-z0-9]{0,9}[A-Z])[0-9A-Za-z]{6,10}",
         r"pytest-of-[0-9A-Za-z_.-]{1,64}/pytest-[0-9]{1,9}",
         r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
         # Node, fs.mkdtemp: a prefix and six characters.
@@ -68,11 +70,13 @@ KINDS: dict[str, Kind] = {
     # OpenAI, Anthropic, Mistral and vLLM, as their SDKs' examples and recorded answers show them.
     "tool-call-id": Kind(
         _NOT_IN_WORD.format(
-            r"(?:call_|toolu_(?:bdrk_|vrtx_)?|tooluse_|fc_|chatcmpl-tool-)(?=[A-Za-z_-]{0,64}[0-9])"
-            r"[0-9A-Za-z_-]{8,64}"
+            r"(?:call_|toolu_(?:bdrk_|vrtx_)?|chatcmpl-tool-)(?=[A-Za-z]{0,64}[0-9]{1,64}[A-Za-z])"
+            r"[0-9A-Za-z]{20,64}|"
+            r"tooluse_(?=[A-Z0-9_-]{0,22}[a-z])(?=[a-z0-9_-]{0,22}[A-Z])(?=[A-Za-z_-]{0,22}[0-9])"
+            r"[0-9A-Za-z_-]{22}"
         ),
         True,
-        "(?:call_|toolu_|tooluse_|fc_|tool-)[0-9A-Za-z_-]{8}",
+        "(?:call_|toolu_|tooluse_|tool-)[0-9A-Za-z_-]{20}",
     ),
     "iso-datetime": Kind(
         _NOT_IN_WORD.format(rf"{_DATE}[T ]{_CLOCK}(?: ?(?:Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}}))?"), False

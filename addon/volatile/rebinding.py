@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+from addon.volatile.binding import bare
 from addon.volatile.documents import Documents, documents_of
 from addon.volatile.json_texts import JsonText, json_texts, quoted, with_replacements
 from addon.volatile.tokens import token_pattern
@@ -36,6 +39,12 @@ _PIECES = frozenset({
     "refusal", "transcript", "response", "input", "completion", "generated_text", "outputText", "generation",
 })  # fmt: skip
 _ARGUMENTS = frozenset({"arguments", "partial_json", "input"})
+# What points into a text of the answer by position.
+_POINTING = frozenset({
+    "annotations", "citations", "groundingSupports", "groundingMetadata", "content_filter_offsets", "logprobs",
+    "start_index", "end_index", "startIndex", "endIndex", "text_offset",
+})  # fmt: skip
+_PART = 8  # letters and digits of a value that show where it came from
 _INDICES = (
     "type", "index", "output_index", "content_index", "summary_index", "contentBlockIndex", "item_id", "event_type",
 )  # fmt: skip
@@ -73,6 +82,9 @@ def rebind(entry: Entry, live: Iterable[tuple[str, int, str]]) -> Rebound:
     Raises RebindRefused where it repeats one that cannot be replaced.
     """
     values = {n: (rule, value) for rule, n, value in live}
+    recorded = {n for _, n, _ in entry.bindings}
+    if values.keys() - recorded:
+        raise RebindRefused("the recording does not keep the values that it was made with")
     changed = {
         value: (rule, values[n][1])
         for rule, n, value in entry.bindings
@@ -89,6 +101,9 @@ def rebind(entry: Entry, live: Iterable[tuple[str, int, str]]) -> Rebound:
         body = entry.body
     else:
         body = work.body(documents, entry.body)
+        again = documents_of(entry.headers, body)
+        if again is not None:
+            work.check(again, body)
     if not work.by_rule:
         return Rebound(entry, {})
     return Rebound(replace(entry, headers=headers, body=body), work.by_rule)
@@ -131,12 +146,16 @@ class _Rebinding:
         sealed = {
             _place(value) for value in read if documents.is_stream and _place(value) and _is_sealed(value)
         }
+        moves = any(len(old) != len(new) for old, (_, new) in self._changed.items())
+        has_offsets = moves and any(map(_has_offsets, read))
         for pieces in _channels(documents, read):
             name = pieces[0].text.pointer[-1] if pieces[0].text.pointer else ""
             text = "".join(piece.text.value for piece in pieces)
             matches = list(self._matches(text, is_json=name in _ARGUMENTS))
             if not matches:
                 continue
+            if has_offsets:
+                raise RebindRefused("the answer has offsets into a text whose length would change")
             for piece in pieces:
                 value = read[piece.document]
                 if piece.is_json and (_place(value) in sealed or _seals(value, piece.text.pointer)):
@@ -168,6 +187,36 @@ class _Rebinding:
                 raise RebindRefused(f"the answer repeats a value of fewer than {_SHORTEST} characters")
             self.by_rule[rule] = self.by_rule.get(rule, 0) + 1
             yield _Match(match.start(), match.end(), _escaped(new) if is_json or found != old else new)
+
+    def check(self, documents: Documents, body: bytes) -> None:
+        """Raise RebindRefused where the new body still repeats a recorded value, in part or in another spelling."""
+        whole = body.decode("utf-8", "replace")
+        channels = _channels(documents, [_read(text) for text in documents.texts])
+        said = "\n".join("".join(piece.text.value for piece in pieces) for pieces in channels)
+        bares = [bare(unquote(text)) for text in (whole, said)]
+        live = "\n".join(bare(new) for _, new in self._changed.values())
+        for old in self._changed:
+            if any(part in text for part in _parts(bare(old)) if part not in live for text in bares):
+                raise RebindRefused("the answer repeats a part or another spelling of a volatile value")
+            encoded = b64encode(old.encode()).decode()[: len(old.encode()) // 3 * 4]
+            if len(encoded) >= _SHORTEST and (encoded in whole or encoded in said):
+                raise RebindRefused("the answer repeats a volatile value in base64")
+
+
+def _parts(value: str) -> list[str]:
+    """What shows that a text speaks of a value: the value, its beginning and its end; none of a short one."""
+    ends = [value[:_PART], value[-_PART:]] if len(value) >= 2 * _PART - 2 else []
+    return [part for part in (value, *ends) if len(part) >= _PART]
+
+
+def _has_offsets(value: Any) -> bool:
+    """Whether a document points into its own text: citations, annotations and the like."""
+    if isinstance(value, dict):
+        return any(
+            (name in _POINTING and item not in (None, "", [], {})) or _has_offsets(item)
+            for name, item in value.items()
+        )
+    return isinstance(value, list) and any(map(_has_offsets, value))
 
 
 def _escaped(value: str) -> str:

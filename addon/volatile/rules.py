@@ -40,6 +40,17 @@ _PLAIN = re.compile("[0-9A-Za-z ]+")
 _MAX_RULES = 200
 _MAX_PATTERN = 1000
 # These decide what the answer is, whatever a rule says.
+# Members of the providers' APIs that hold text: a message's, a prompt, a tool's arguments and results.
+_TEXTS = frozenset({
+    "arguments", "content", "description", "documents", "input", "inputText", "input_text", "inputs",
+    "instructions", "message", "output", "prompt", "query", "question", "reasoning", "refusal", "system", "text",
+    "texts", "thinking",
+})  # fmt: skip
+_TALKS = frozenset({"messages", "contents", "input"})
+# Objects whose members a tool names.
+_ARGUMENTS = frozenset({"args", "arguments", "input", "response"})
+_CALL_IDS = frozenset({"call_id", "toolUseId", "tool_call_id", "tool_use_id"})
+_CALLS = (["tool_calls"], ["functionCall"], ["functionResponse"], ["toolUse"])
 _FIXED = frozenset({"model", "stream", "role", "type"})
 
 
@@ -56,9 +67,26 @@ class _Pattern(Protocol):
 class Place:
     """Where a text stands in a request: in the body under a pointer, or in the header, parameter or part `name`."""
 
-    where: str  # one of "pointer", "header", "query", "part", "path"
+    where: str  # one of "pointer", "header", "query", "part", "filename"
     name: str = ""
     pointer: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds what people and models say, or the id of a tool call.
+
+        Any other member may name a resource (a model, a file, a cache, a conversation); two are never equal.
+        """
+        if self.where != "pointer":
+            return self.where == "filename" or (self.where == "part" and self.name in _TEXTS)
+        names = [name for name in self.pointer if not name.isdecimal()]
+        if not names or names[-1] in _TEXTS:
+            return True
+        in_talk = names[0] in _TALKS
+        if in_talk and _ARGUMENTS.intersection(names[1:-1]):
+            return True
+        is_id = names[-1] == "id" and (names[0] == "messages" or names[-2:-1] in _CALLS)
+        return in_talk and (is_id or names[-1] in _CALL_IDS)
 
     @property
     def is_fixed(self) -> bool:
@@ -101,10 +129,15 @@ class Rule:
             if start < end:
                 yield start, end
 
+    def names(self, place: Place) -> bool:
+        """Whether the rule was made for this very place."""
+        return self.place is not None and self._is_at(place)
+
     def _is_at(self, place: Place) -> bool:
         if self.place is None:
-            return place.where in ("pointer", "part")
-        if (self.place.where, self.place.name) != (place.where, place.name):
+            return place.is_text
+        where = "part" if place.where == "filename" else place.where
+        if (self.place.where, self.place.name) != (where, place.name):
             return False
         return len(self.place.pointer) == len(place.pointer) and all(
             mine in ("*", token) for mine, token in zip(self.place.pointer, place.pointer, strict=True)

@@ -27,6 +27,7 @@ class SendingLater:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._until: float | None = None  # monotonic; set once it is closing
+        self._has_paused = False  # since the first key was added: the tier has just refused it
 
     def __len__(self) -> int:
         return len(self._left)
@@ -76,7 +77,12 @@ class SendingLater:
     def _first(self) -> tuple[str, float | None] | None:
         """The oldest key, once there is one; None at the end."""
         with self._changed:
+            if not self._left:
+                self._has_paused = False
             self._changed.wait_for(lambda: self._left or self._until is not None)
+            if not self._has_paused:
+                self._has_paused = True
+                self._changed.wait_for(lambda: self._until is not None, _PAUSE)
             if not self._left or (self._until is not None and time.monotonic() > self._until):
                 return None
             return next(iter(self._left.items()))

@@ -17,7 +17,7 @@ from typing import Any
 
 from cache_store.answers.text import spoken
 from cache_store.atomic_file import replace_file
-from cache_store.entry import Entry, account_of, header_value, recorded_seconds
+from cache_store.entry import Entry, account_of, bindings_of, header_value, recorded_seconds
 from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
 from cache_store.transfer.volatile import join_headers, split_headers
@@ -77,6 +77,7 @@ def to_file(entry: Entry) -> bytes:
             "elapsed": entry.elapsed,
             "run": entry.run,
             "headers": volatile,
+            **({"bindings": entry.bindings} if entry.bindings else {}),
             "sha256": _digest(entry),
         },
     }
@@ -118,6 +119,7 @@ def from_file(data: bytes, now: float) -> Entry:
             edited=fields.get("edited") is True,
             ambiguous=fields.get("ambiguous") is True,
             account=account_of(fields.get("account")),
+            bindings=bindings_of(recording.get("bindings", ())),
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CorruptEntry("it is not an exported entry") from error

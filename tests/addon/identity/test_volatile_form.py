@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_models_and_roles_are_never_volatile() -> None:
 
 def test_secrets_stay_apart_and_out_of_the_values() -> None:
     """What redaction hashed is not a hex id, and a credential's UUID is not kept."""
-    keys = [{"api_key": each, "q": f"x {UUID}"} for each in (UUID.replace("4", "5"), OTHER)]
+    keys = [{"api_key": each, "prompt": f"x {UUID}"} for each in (UUID.replace("4", "5"), OTHER)]
     one, two = (identify(_request(each), RULES) for each in keys)
     assert one.key != two.key
     assert [each.value for each in one.bindings] == [UUID]
@@ -143,8 +144,8 @@ def test_members_that_do_not_count_hold_no_values() -> None:
     assert len(identify(with_it, rules).bindings) == 1
 
 
-def test_headers_parameters_parts_and_paths() -> None:
-    """A rule names the place; the echo of its value elsewhere goes along."""
+def test_headers_and_parameters() -> None:
+    """A rule names the place; the echo of its value in a text goes along."""
     tables = [
         {
             "name": "session",
@@ -163,9 +164,79 @@ def test_headers_parameters_parts_and_paths() -> None:
     assert key("s-12345", "r1", "12345") == key("s-678", "r22", "678")
     assert key("s-12345", "r1", "12345") != key("s-678", "r22", "12345")
     assert key("s-12345", "r1") != key("t-12345", "r1")
-    paths = [_request({"a": each}, f"/v1/runs/{each}") for each in (UUID, OTHER)]
-    assert _key(paths[0]) == _key(paths[1])
-    assert _key(_request({"a": "b"}, f"/v1/runs/{UUID}")) != _key(_request({"a": "b"}, f"/v1/runs/{OTHER}"))
+
+
+HEX = ("0123456789abcdef0123456789abcdef", "fedcba98765432100123456789abcdea")
+CALLS = ("call_weather1abc2", "call_stocks1abc2")
+
+
+def _chat(value: str, **more: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [{"role": "user", "content": f"See {value}"}]} | more
+
+
+@pytest.mark.parametrize("make", [
+    lambda v: _request(_chat(v), f"/openai/deployments/{v}/chat/completions"),
+    lambda v: _request(_chat(v), f"/v1beta/tunedModels/{v}:generateContent"),
+    lambda v: _request({}, f"/v1/runs/{v}"),
+    lambda v: _request(_chat(v), f"/v1/x?api-version={v}"),
+    lambda v: _request(_chat("x"), openai_project=v),
+    lambda v: _request({"document": {"type": "file", "file_id": v}}),
+    lambda v: _request({"tools": [{"type": "file_search", "vector_store_ids": [v]}]}),
+    lambda v: _request({"tools": [{"library_ids": [v]}]}),
+    lambda v: _request(_chat("x", conversation=v)),
+    lambda v: _request(_chat(v, conversation=v)),
+    lambda v: _request({"cachedContent": f"cachedContents/{v}", "contents": []}),
+    lambda v: _request({"contents": [{"parts": [{"fileData": {"fileUri": f"https://x/files/{v}"}}]}]}),
+    lambda v: _request({"messages": [{"content": [{"type": "document", "source": {"file_id": v}}]}]}),
+    lambda v: _request({"messages": [{"content": [{"image_url": {"url": f"https://x/{v}.png"}}]}]}),
+    lambda v: _request(_chat("x", container=v)),
+    lambda v: _request({"input": [{"type": "item_reference", "id": v}]}),
+    lambda v: _request(_chat("x", tools=[{"type": "function", "function": {"name": v}}])),
+    lambda v: _request(_chat(v, metadata={v: "x"})),
+])  # fmt: skip
+@pytest.mark.parametrize("values", [(UUID, OTHER), HEX, CALLS, ("/tmp/tmpab12cd_x", "/tmp/tmpzz99cd_y")])
+def test_what_names_a_resource_is_never_volatile(
+    make: Callable[[str], WireRequest], values: tuple[str, str]
+) -> None:
+    """Models in paths, files, caches, containers, conversations, pictures, accounts, tools; with an echo or without."""
+    assert _key(make(values[0])) != _key(make(values[1]))
+
+
+@pytest.mark.parametrize("values", [(UUID, OTHER), HEX])
+def test_two_spellings_of_a_value_are_not_bound(values: tuple[str, str]) -> None:
+    """Whether one is the other in capitals, or without dashes, stays in the key."""
+    one, two = values
+    for spell in (str.upper, lambda value: value.replace("-", ""), lambda value: f"x{value}y"):
+        same, different = _says(f"Is {one} {spell(one)}?"), _says(f"Is {two} {spell(one)}?")
+        assert _key(same) != _key(different)
+
+
+def test_ids_of_tool_calls_are_bound_in_every_dialect() -> None:
+    """In the call and in its result."""
+    one, two = ("call_0a1B2c3D4e5F6g7H8i9J0k1L", "call_9z8Y7x6W5v4U3t2S1r0Q9p8O")
+
+    def openai(call: str) -> WireRequest:
+        return _request({"messages": [
+            {"role": "assistant", "tool_calls": [{"id": call, "type": "function"}]},
+            {"role": "tool", "tool_call_id": call, "content": "x"},
+        ]})  # fmt: skip
+
+    def anthropic(call: str) -> WireRequest:
+        call = call.replace("call_", "toolu_")
+        return _request({"messages": [
+            {"content": [{"type": "tool_use", "id": call, "input": {"path": f"/tmp/tmpab12cd_{call[-1].lower()}/a"}}]},
+            {"content": [{"type": "tool_result", "tool_use_id": call, "content": "x"}]},
+        ]})  # fmt: skip
+
+    def responses(call: str) -> WireRequest:
+        return _request({"input": [
+            {"type": "function_call", "call_id": call, "arguments": "{}"},
+            {"type": "function_call_output", "call_id": call, "output": "x"},
+        ]})  # fmt: skip
+
+    for make in (openai, anthropic, responses):
+        assert _key(make(one)) == _key(make(two))
+        assert _key(make(one)).startswith("pp2v-")
 
 
 def test_parts_of_a_multipart_body() -> None:
@@ -174,7 +245,7 @@ def test_parts_of_a_multipart_body() -> None:
     def upload(name: str, text: str) -> WireRequest:
         body = (
             f'--b\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n\r\nhello\r\n'
-            f'--b\r\ncontent-disposition: form-data; name="note"\r\n\r\n{text}\r\n--b--\r\n'
+            f'--b\r\ncontent-disposition: form-data; name="prompt"\r\n\r\n{text}\r\n--b--\r\n'
         )
         request = _request(body.encode(), "/v1/files")
         return replace(request, headers=((b"content-type", b"multipart/form-data; boundary=b"),))

@@ -87,3 +87,15 @@ def test_an_error_of_one_credential_has_a_key_of_its_own_kind(status: int) -> No
     for bad in (replace(rejection, key=entry.key), replace(rejection, status=200)):
         with pytest.raises(CorruptEntry, match="does not fit its status"):
             check_key(bad)
+
+
+def test_a_recording_without_its_volatile_values_is_refused() -> None:
+    """Its answer could repeat a recorded value that nobody could find."""
+    headers = ((b"content-type", b"application/json"),)
+    body = b'{"messages": [{"content": "say 123e4567-e89b-12d3-a456-426614174000"}]}'
+    request = WireRequest("POST", "https", "api.openai.com", 443, "/v1/chat/completions", headers, body)
+    found = identify(request, IdentityRules.parse(volatile="uuid"))
+    entry = Entry(found.key, 200, "OK", (), b"{}", 1.0, 0.1, "run", found.label, "", found.request_json)
+    check_key(replace(entry, bindings=tuple(found.bindings)))
+    with pytest.raises(CorruptEntry, match="volatile values"):
+        check_key(entry)

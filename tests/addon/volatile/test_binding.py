@@ -18,9 +18,9 @@ def _bound(value: object, kinds: str = "uuid") -> object:
 
 def test_equal_values_have_equal_numbers() -> None:
     """The pattern of equal and different values stays."""
-    assert _bound({"b": [UUID, OTHER, UUID], "a": OTHER}) == {
-        "b": ["⟦uuid#2⟧", "⟦uuid#1⟧", "⟦uuid#2⟧"],
-        "a": "⟦uuid#1⟧",
+    assert _bound({"texts": [UUID, OTHER, UUID], "input": OTHER}) == {
+        "texts": ["⟦uuid#2⟧", "⟦uuid#1⟧", "⟦uuid#2⟧"],
+        "input": "⟦uuid#1⟧",
     }
     assert _bound([UUID, UUID]) != _bound([UUID, OTHER])
 
@@ -29,12 +29,12 @@ def test_a_bound_value_is_replaced_wherever_it_is_a_whole_token() -> None:
     """A rule finds it at one place; the echo elsewhere goes along, a longer word stays."""
     rule = {"name": "run", "host": "h", "path": "/v1", "pointer": "/system", "regex": "run (r[0-9]+)"}
     rules = parse_volatile("", json.dumps([rule])).rules
-    value = {"system": "run r12 of ⟦x⟧", "user": ["See r12.", "See r123", "r12-r13"]}
+    value = {"system": "run r12 of ⟦x⟧", "prompt": ["See r12.", "See r123", "r12-r13"]}
     bindings, replace = bind(list(rules), texts_of(value))
     assert [tuple(binding) for binding in bindings] == [("run", 1, "r12")]
     assert with_texts(value, replace) == {
         "system": "run ⟦run#1⟧ of ⟦literal⟧x⟧",
-        "user": ["See ⟦run#1⟧.", "See r123", "⟦run#1⟧-r13"],
+        "prompt": ["See ⟦run#1⟧.", "See r123", "⟦run#1⟧-r13"],
     }
 
 

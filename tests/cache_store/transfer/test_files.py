@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -179,3 +180,16 @@ def test_entries_of_tests_have_files_of_their_own(tmp_path: Path) -> None:
     assert write_files([replace(_entry(), key=one) for one in keys], tmp_path) == len(keys)
     read = {read_file(path, time.time()).key for path in tmp_path.rglob("*.json")}
     assert read == keys
+
+
+def test_volatile_values_travel_with_a_file() -> None:
+    """In the block of what changes with each recording: without them an answer could not be adapted."""
+    entry = replace(_entry(), bindings=(("uuid", 1, "123e4567-e89b-12d3-a456-426614174000"),))
+    data = to_file(entry)
+    assert from_file(data, 1.0) == entry
+    assert json.loads(data)["recording"]["bindings"] == [["uuid", 1, "123e4567-e89b-12d3-a456-426614174000"]]
+    for bad in (b"1", b'[["uuid"]]', b'[["uuid", "x", "y"]]'):
+        damaged = re.sub(rb'"bindings": \[.*?\]\s*\]', b'"bindings": ' + bad, data, flags=re.DOTALL)
+        assert damaged != data
+        with pytest.raises(CorruptEntry):
+            from_file(damaged, 1.0)
