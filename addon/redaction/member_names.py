@@ -4,7 +4,7 @@ Redaction, learning and scanning share these rules. There are three kinds of nam
 
 - names that always hold a credential: `api_key`, `clientSecret`, `connection_string`, `wandbApiKey`;
 - names that may hold one: a bare `key` or `token`, `tunnel_token`, `keyString`. The value decides: identifiers,
-  words, counts and URLs stay;
+  words, counts and URLs stay, but a UUID under `token` or a vendor's name (`hf_token`) is a credential;
 - names of objects that describe a credential: `authentication`, `service_auth`, `domain_secrets`. Inside them
   `key`, `token` and `value` always hold one.
 """
@@ -26,8 +26,10 @@ __all__ = [
     "credential_kind",
     "describes",
     "is_about",
+    "is_credential",
     "is_credential_header",
     "is_redacted",
+    "is_uuid",
     "looks_secret",
     "rule_of",
     "words_of",
@@ -104,6 +106,15 @@ _ABOUT_WORDS = _set(
 # Names whose values are credentials only if they look random.
 _MAYBE = _set("auth authheader basicauth proxyurl sig")
 _MAYBE_LAST = frozenset({"pat", "sas"})
+# Vendors whose credentials people keep under `<vendor>_token`, `<vendor>_key` or `<vendor>_pat`.
+_VENDORS = _set(
+    """
+    airtable anthropic apify asana atlassian azure bitbucket claude cloudflare cohere deepseek discord elevenlabs
+    figma firecrawl gemini gh git github gitlab google groq heroku hf hubspot huggingface jira langfuse langsmith
+    mistral netlify notion npm openai openrouter perplexity pinecone postmark pypi replicate sentry serper slack
+    stripe supabase tavily telegram twilio twitter vercel wandb x xai
+    """
+)
 _DESCRIBING = _set(
     """
     apikey auth authentication authorization basicauth credential credentials login oauth password
@@ -154,10 +165,28 @@ def looks_secret(value: str, shortest: int = _SHORTEST_SECRET) -> bool:
     return not all(_WORD_PIECE.fullmatch(piece) for piece in pieces if piece)
 
 
+def is_uuid(value: str) -> bool:
+    """Whether the whole of `value` is a UUID."""
+    return len(value) == 36 and _UUID.fullmatch(value) is not None
+
+
+def is_credential(rule: Rule, value: str) -> bool:
+    """Whether a value, which is not empty, is a credential under a name with this rule."""
+    return rule.certain or looks_secret(value) or (is_uuid(value) and _is_of_vendor(rule.kind))
+
+
+@lru_cache(maxsize=1024)
+def _is_of_vendor(kind: str) -> bool:
+    *before, last = kind.split("-")
+    if not before:
+        return last in ("token", "auth")
+    return last in ("token", "key", "pat") and _VENDORS.issuperset(before)
+
+
 def credential_kind(name: str, value: str) -> str | None:
     """The kind of credential that a member holds outside any object that describes one, or None."""
     rule = rule_of(name)
-    return rule.kind if rule and (rule.certain or looks_secret(value)) and value else None
+    return rule.kind if rule and value and is_credential(rule, value) else None
 
 
 def words_of(name: str) -> list[str]:

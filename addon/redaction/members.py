@@ -13,6 +13,7 @@ from addon.redaction.member_names import (
     Rule,
     describes,
     is_about,
+    is_credential,
     is_credential_header,
     is_redacted,
     looks_secret,
@@ -93,7 +94,7 @@ def _may_hold(name: str, value: Any, members: dict[str, Any]) -> bool:
     if value is None or value is True or value is False or value == "":
         return False
     rule = rule_of(name)
-    if rule is not None and (rule.certain or (isinstance(value, str) and looks_secret(value))):
+    if rule is not None and (rule.certain or (isinstance(value, str) and is_credential(rule, value))):
         return True
     return name == "value" and isinstance(value, str) and _named_by(members) is not None
 
@@ -178,7 +179,7 @@ def _in_list(level: _Level) -> Iterator[Sighting | _Level]:
 
 
 def _is_secret_item(rule: Rule, item: str) -> bool:
-    return bool(item) and not is_redacted(item) and (rule.certain or looks_secret(item))
+    return bool(item) and not is_redacted(item) and is_credential(rule, item)
 
 
 def _is_header_pair(item: Any) -> bool:
@@ -199,7 +200,7 @@ def _in_headers(headers: dict[str, Any], *, is_server: bool) -> Iterator[Sightin
 def _kind(name: str, value: str, level: _Level) -> str | None:
     lower = name.lower()
     rule = rule_of(name)
-    if rule is not None and (rule.certain or level.described or looks_secret(value)):
+    if rule is not None and (level.described or is_credential(rule, value)):
         return rule.kind
     if lower in DESCRIBED_NAMES or is_about(name):
         return None

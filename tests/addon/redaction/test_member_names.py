@@ -275,3 +275,27 @@ def test_names_that_may_hold_a_credential(name: str) -> None:
     assert list(sightings({name: RANDOM}))
     for value in ("bearer", 17, [1, 2], "https://proxy.example:8080/"):
         assert not list(sightings({name: value}))
+
+
+UUID = "550e8400-e29b-41d4-a716-446655440000"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["token", "auth", "hf_token", "HF_TOKEN", "x_token", "githubToken", "github_pat", "openai_key", "AZURE_OPENAI_KEY", "azureOpenaiKey", "api_key"],
+)  # fmt: skip
+def test_a_uuid_is_a_credential_where_the_name_is_a_vendors(name: str) -> None:
+    """Some vendors hand out UUIDs as keys. Words and numbers under these names stay."""
+    assert credential_kind(name, UUID) is not None
+    assert list(sightings({name: UUID}))
+    assert list(sightings({name: [UUID]}))
+    if name != "api_key":
+        assert not any(credential_kind(name, value) for value in ("region", "42", f"{UUID} or so"))
+
+
+@pytest.mark.parametrize(
+    "name", ["key", "keys", "execution_token", "tunnel_token", "next_page_token", "user_key", "openai_key_id"]
+)
+def test_a_uuid_is_data_under_other_names(name: str) -> None:
+    """There it is mostly an identifier, which an answer may repeat."""
+    assert not list(sightings({name: UUID}))

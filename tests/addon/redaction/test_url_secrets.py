@@ -26,6 +26,8 @@ from addon.redaction import url_secrets
         (b"Endpoint=https://h;AccessKey=0a7f3a9c1b2d;Version=1.0;", [b"0a7f3a9c1b2d"]), (b"https://h/x?sk=0a7f3a9c1b2d4e6f80", [b"0a7f3a9c1b2d4e6f80"]),
         (b"https://h/x?u=https%3A%2F%2Fh%2Fx%3Ftoken%3D0a7f3a9c1b2d4e6f80%26a%3D1", [b"0a7f3a9c1b2d4e6f80"]),
         (b"u=https%3a%2f%2fu%3ap%40h%2f&a=1", [b"u%3ap"]), (b"https%253A%252F%252Fh%253Fapi_key%253Dk1&b", [b"k1"]),
+        (b"https://h/mcp?token=550e8400-e29b-41d4-a716-446655440000", [b"550e8400-e29b-41d4-a716-446655440000"]),
+        (b"https://h/mcp?a=1&KEY=550e8400-e29b-41d4-a716-446655440000#x", [b"550e8400-e29b-41d4-a716-446655440000"]),
         (b"https://u:p@h/ and https://v:q@h/", [b"u:p", b"v:q"]), (b"https://u:p@h/?api_key=k", [b"u:p", b"k"]),
     ],
 )  # fmt: skip
