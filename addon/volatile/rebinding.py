@@ -198,9 +198,18 @@ class _Rebinding:
         for old in self._changed:
             if any(part in text for part in _parts(bare(old)) if part not in live for text in bares):
                 raise RebindRefused("the answer repeats a part or another spelling of a volatile value")
-            encoded = b64encode(old.encode()).decode()[: len(old.encode()) // 3 * 4]
-            if len(encoded) >= _SHORTEST and (encoded in whole or encoded in said):
+            if any(encoded in whole or encoded in said for encoded in _in_base64(old)):
                 raise RebindRefused("the answer repeats a volatile value in base64")
+
+
+def _in_base64(value: str) -> list[str]:
+    """How base64 of a longer text shows a value that begins at any of three places in a group; no short pieces."""
+    data = value.encode()
+    shown = [
+        b64encode(bytes(before) + data).decode()[first : (before + len(data)) // 3 * 4]
+        for before, first in enumerate((0, 2, 3))
+    ]
+    return [text for text in shown if len(text) >= _SHORTEST]
 
 
 def _parts(value: str) -> list[str]:
