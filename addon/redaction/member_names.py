@@ -63,7 +63,7 @@ SUSPECT = re.compile(
 # The end of a last word, so that `wandbapikey` counts as well. Sources: RFC 6749, 7521, 7636, 8628, 8693, AWS STS,
 # gateways that take AWS credentials in a body (litellm), and the types of the SDKs, which a test walks through.
 _GLUED = re.compile(
-    r".*(?:apikey|secret|secrets|password|passwords|passwd|passphrase|passcode|credential|credentials|connectionstring|"
+    r".*(?:apikeys?|secret|secrets|password|passwords|passwd|passphrase|passcode|credential|credentials|connectionstring|"
     r"assertion|codeverifier|devicecode|(?:access|actor|auth|authorization|bearer|refresh|session|security|subject|id|"
     r"identity)token|(?:access|account|private|secret|master|encryption|signing)key)"
     r"|pwd|jwt|dsn|bearer|authorization|cookie|cookies"

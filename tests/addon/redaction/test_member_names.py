@@ -27,7 +27,7 @@ RANDOM = "CANARY0a7f3a9c1b2d4e6f80"
 
 @pytest.mark.parametrize(
     "name",
-    ["api_key", "apiKey", "API_KEY", "x-api-key", "wandb_api_key", "wandbApiKey", "wandbapikey", "OPENAI_API_KEY", "apiKeyString", "apiKeySecret",
+    ["api_key", "apiKey", "API_KEY", "x-api-key", "wandb_api_key", "wandbApiKey", "wandbapikey", "apikeys", "OPENAI_API_KEY", "apiKeyString", "apiKeySecret",
      "secret", "client_secret", "clientSecretValue", "secret_value", "signing_secret", "webhookSecret", "password", "dbPassword", "passwd", "PWD",
      "connection_string", "azureConnectionString", "bearer_token", "user_access_token", "external_api_token", "access_token", "SAMLAssertion",
      "encryption_key", "main_key", "secondary_key", "accountKey", "SharedAccessKey", "private_key", "client_private_key", "aws_access_key_id",
