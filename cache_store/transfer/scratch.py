@@ -37,12 +37,16 @@ def scratch_folder() -> Iterator[Path]:
 
 def _made() -> tuple[Path, int]:
     while True:
+        # Until it is locked, another process may take the folder for one that was left, and remove it.
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.exists():
             return folder, lock
-        os.close(lock)  # another process took it for a left one before it was locked
+        os.close(lock)
 
 
 def _remove_left() -> None:

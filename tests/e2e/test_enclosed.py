@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -142,7 +143,7 @@ def test_nothing_but_the_proxy_is_reached(
 def test_where_it_cannot_be(environ: dict[str, str], tmp_path: Path) -> None:
     """Exit 2 with the reason, and the command does not run; a command that does not exist is 127."""
     limits = "for n in net user; do echo 0 > /proc/sys/user/max_${n}_namespaces; done"
-    script = f"{limits}; exec {COMMAND[0]} run --enclosed -- touch ran"
+    script = f"{limits}; exec {shlex.quote(COMMAND[0])} run --enclosed -- touch ran"
     done = subprocess.run(
         ["unshare", "-Ur", "sh", "-c", script],
         env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def test_a_mitmproxy_without_our_packages_says_how_to_get_them(
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("provider-proxy: this mitmproxy lacks the package orjson; get it with `")
-    assert f"-m pip install {ROOT}`" in line
+    assert f"-m pip install {shlex.quote(str(ROOT))}`" in line
     assert "run-proxy.sh web`" in line
 
 

@@ -45,6 +45,24 @@ def test_it_is_empty_and_goes_at_the_end(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another transfer that starts at the same time may take it for one that was left."""
+    make, made = tempfile.mkdtemp, []
+
+    def removed_once(**named: str) -> str:
+        made.append(make(**named))
+        if len(made) == 1:
+            Path(made[0]).rmdir()
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", removed_once)
+    with scratch_folder() as folder:
+        assert folder == Path(made[1])
+        assert folder.exists()
+
+
 def test_a_killed_transfers_folder_goes_at_the_next_start(temporary: Path) -> None:
     """Not while its process lives, though, and nothing is taken that has another name or is a link."""
     command = [sys.executable, "-c", _HOLD]
