@@ -47,8 +47,8 @@ _SCHEMA = (_ENTRIES, "CREATE INDEX entry_by_place ON entry (host, endpoint)", _F
 _WAIT = 0.2  # seconds to wait for another process's lock; after that the update is skipped
 _MAX_ENTRIES = 40  # entries listed under one feature; a feature that more entries share says little
 _ADD_FEATURE = (
-    "INSERT OR IGNORE INTO feature SELECT ?1, ?2"  # noqa: S608 - a constant
-    f" WHERE (SELECT count(*) FROM (SELECT 1 FROM feature WHERE feature = ?1 LIMIT {_MAX_ENTRIES}))"
+    "INSERT OR IGNORE INTO feature SELECT ?, ?"  # noqa: S608 - a constant
+    f" WHERE (SELECT count(*) FROM (SELECT 1 FROM feature WHERE feature = ? LIMIT {_MAX_ENTRIES}))"
     f" < {_MAX_ENTRIES}"
 )
 _BATCH = 32  # entries that are added in one step, or fewer with this many bytes of requests
@@ -288,7 +288,7 @@ def _add(connection: sqlite3.Connection, item: tuple[str, Sketch]) -> None:
         (key, sketched.host, sketched.endpoint, struct.pack(f">{len(features)}q", *features)),
     ).fetchone()
     if row is not None:
-        connection.executemany(_ADD_FEATURE, ((feature, row[0]) for feature in features))
+        connection.executemany(_ADD_FEATURE, ((feature, row[0], feature) for feature in features))
 
 
 def _remove(connection: sqlite3.Connection, key: str) -> None:
