@@ -40,6 +40,15 @@ _IN_MEMORY = 10_000  # entries in the index of a cache that cannot be written
 _KEY_PREFIX = "pp"
 
 
+def _is_read_only(error: Exception) -> bool:
+    """Whether this thread connected while the database could not be written, which SQLite remembers.
+
+    diskcache (`Cache._transact`) turns every error of BEGIN into Timeout, and keeps it as the context only.
+    """
+    found = error.__context__ if isinstance(error, Timeout) else error
+    return str(getattr(found, "sqlite_errorname", "")).startswith("SQLITE_READONLY")
+
+
 class DiskStore:
     """Entries in one directory. Open it after any fork.
 
@@ -152,9 +161,8 @@ class DiskStore:
         with database_errors():
             try:
                 return work(self._handles.writer())
-            except sqlite3.OperationalError as error:
-                # This thread connected while the database could not be written, and SQLite remembers that.
-                if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_READONLY"):
+            except (sqlite3.OperationalError, Timeout) as error:
+                if not _is_read_only(error):
                     raise
                 self._handles.close()
                 return work(self._handles.writer())

@@ -310,3 +310,38 @@ def test_a_connection_from_before_the_directory_could_be_written_is_replaced(
             store._handles.writer()._sql("DELETE FROM Cache")
     assert store.put(replace(ENTRY, body=b"after")) is True
     assert store.get(ENTRY.key) == replace(ENTRY, body=b"after")
+
+
+def test_a_transaction_that_cannot_begin_on_such_a_connection_is_begun_on_a_new_one(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """diskcache says Timeout then; of a lock it says the same, and that is not tried again."""
+    store.put(ENTRY)
+    begin = diskcache.Cache._transact
+    errors = ["SQLITE_READONLY", "SQLITE_BUSY"]
+
+    @contextlib.contextmanager
+    def refused(cache: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        if errors:
+            try:
+                error = sqlite3.OperationalError(errors[0])
+                error.sqlite_errorname = errors.pop(0)
+                raise error
+            except sqlite3.OperationalError:
+                raise diskcache.Timeout from None
+        with begin(cache, *args, **kwargs) as transaction:
+            yield transaction
+
+    monkeypatch.setattr(diskcache.Cache, "_transact", refused)
+    with pytest.raises(StoreUnavailable, match="locked"):
+        store.put(
+            replace(ENTRY, body=b"busy")
+        )  # begun anew after the first error, and given up after the second
+    assert errors == []
+    errors[:] = ["SQLITE_READONLY"]
+    assert store.put(replace(ENTRY, body=b"after")) is True
+    assert store.get(ENTRY.key) == replace(ENTRY, body=b"after")
+    errors[:] = ["SQLITE_BUSY", "SQLITE_BUSY"]
+    with pytest.raises(StoreUnavailable, match="locked"):
+        store.put(ENTRY)
+    assert errors == ["SQLITE_BUSY"]
