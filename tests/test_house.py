@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.enclosure": ("cache_store.errors",),
     "addon.offline": ("addon.identity.url_form", *_MESSAGES, "cache_store.entry"),
     "addon.identity": ("addon.volatile", "addon.redaction", *_MESSAGES, *_STORE),
-    "addon.diagnosis": ("addon.volatile.kinds", "addon.redaction", "addon.printing", *_STORE, "cache_store.nearest"),
+    "addon.diagnosis": ("addon.volatile", "addon.redaction", "addon.printing", *_STORE, "cache_store.nearest"),
     "addon.volatile": ("addon.redaction", *_STORE),
     "addon.redaction": (*_MESSAGES, *_STORE),
     "addon.judging": _STORE,

@@ -5,13 +5,23 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from addon.accounting.costs import Tally
 from addon.accounting.verdicts import Verdict, merged
 
-__all__ = ["BLOCKED", "HEALTHY", "UNHEALTHY", "HostCounts", "Missed", "NotKept", "RunCounts", "worse_tier"]
+__all__ = [
+    "BLOCKED",
+    "HEALTHY",
+    "UNHEALTHY",
+    "HostCounts",
+    "Missed",
+    "NotKept",
+    "RunCounts",
+    "counters_of",
+    "worse_tier",
+]
 
 _MOST_MISSED = 200
 _MOST_NOT_KEPT = 1000
@@ -28,6 +38,11 @@ HEALTHY, UNHEALTHY, BLOCKED = "healthy", "unhealthy", "blocked until it is clear
 def worse_tier(one: str, other: str) -> str:
     """The worse of two states; '' means that there is no second tier."""
     return max(one, other, key=("", HEALTHY, UNHEALTHY, BLOCKED).index)
+
+
+def counters_of(kind: type[HostCounts | RunCounts]) -> tuple[str, ...]:
+    """The names of the fields that are counters."""
+    return tuple(each.name for each in fields(kind) if each.default_factory is Counter)
 
 
 @dataclass(slots=True)

@@ -124,7 +124,7 @@ def _live_tests(gates: Gates, counts: RunCounts) -> str:
 
 
 def _by_tests(counts: RunCounts) -> str:
-    """The tests that missed, for the end of a line, those with most misses first; '' if none is known."""
+    """The tests that missed, most misses first, as the end of a line; '' if none is known."""
     rows = [(len(row["misses"]) + row["more_misses"], row["test"]) for row in counts.as_dict()["tests"]]
     missed = [f"{test[:_NAME]} {count}" for count, test in sorted(rows, key=lambda row: -row[0]) if count]
     return f"; misses by {named(missed, 'test')}" if missed else ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from addon.accounting.figures import plural
 from addon.cli.keys import short_key
-from addon.cli.output import say
+from addon.cli.output import print_fields, print_fitted, say
 from addon.cli.progress import Progress
-from addon.cli.showing import summary
+from addon.cli.showing import request_line, summary
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
 from cache_store.store import Store
@@ -57,17 +58,15 @@ def _entry(store: Store, key: str) -> Entry | None:
 
 def print_cache_diff(diff: CacheDiff) -> None:
     """One line for each recording that is not in both, or has another answer; then how many there are."""
-    for mark, items in (("-", diff.removed), ("+", diff.added), ("~", diff.changed)):
-        for item in items:
-            place = f"{item['method']} {item['host']}{item['path']}" if "method" in item else ""
-            question = item.get("question", "")
-            say(
-                " ".join(
-                    part
-                    for part in (mark, short_key(item["key"]), place, question and f"“{question}”")
-                    if part
-                )
-            )
+    rows = [
+        (mark, short_key(item["key"]), item["question"] or request_line(item))
+        for mark, items in (("-", diff.removed), ("+", diff.added), ("~", diff.changed))
+        for item in items
+    ]
+    if sys.stdout.isatty():
+        print_fitted(("", "key", "question"), rows)
+    else:
+        print_fields(rows)
     say(
         f"{plural(len(diff.removed), 'recording')} only in the old cache, {len(diff.added)} only in the new one, "
         f"{len(diff.changed)} with another answer, {diff.equal} equal",

@@ -233,8 +233,8 @@ _UNSAVED = (
 _EQUAL = (
     "That entry has the same request, but cannot be served here: it is too old (PROVIDER_PROXY_MAX_AGE), the "
     "request was sent more often than it was recorded (PROVIDER_PROXY_REPEAT), it is another test's and their "
-    "answers differ (PROVIDER_PROXY_REPEAT=per-test; for a renamed test, `rekey --rename-test`), or it was "
-    "recorded under other ignore rules"
+    "answers differ (PROVIDER_PROXY_REPEAT=per-test; for a renamed test, `rekey --rename-test`), it was "
+    "recorded under other ignore rules, or its answer repeats a volatile value that cannot be replaced"
 )
 
 

@@ -10,6 +10,7 @@ from addon.diagnosis.differences import Difference, json_body
 from addon.diagnosis.kinds import Kind
 from addon.diagnosis.shortening import shared_start
 from addon.volatile.kinds import KINDS
+from addon.volatile.rules import Place
 
 __all__ = ["covering_rule"]
 
@@ -17,6 +18,9 @@ _KINDS = frozenset({Kind.UUID, Kind.TIMESTAMP, Kind.DATE, Kind.HEX, Kind.PATH})
 # Any small number looks like a port.
 _VAGUE = "port"
 _REACH = 400  # characters on each side of the difference that are searched
+# A date that a text states as its own time may differ; one that it asks about may not.
+_OWN_TIME = re.compile(r"\b(?:today|now|current|currently|timestamp|as of|local time)\b", re.IGNORECASE)
+_QUESTION = re.compile(r"[^.!?\n]*\?")
 _ANCHOR = re.compile(r"(?:[^\s…⟦⟧]{1,30} ){1,5}$")
 
 
@@ -25,9 +29,10 @@ def covering_rule(difference: Difference, old: dict[str, Any], new: dict[str, An
 
     '' if it is not one recognisable value in the text of a body.
     """
-    if difference.kind not in _KINDS or not difference.place.startswith("/"):
+    pointer = _pointer(difference.place)
+    if difference.kind not in _KINDS or pointer is None or not Place("pointer", pointer=pointer).is_text:
         return ""
-    texts = [_text_at(json_body(saved), difference.place) for saved in (old, new)]
+    texts = [_text_at(json_body(saved), pointer) for saved in (old, new)]
     if not all(texts):
         return ""
     at = shared_start(*texts)
@@ -39,7 +44,9 @@ def covering_rule(difference: Difference, old: dict[str, Any], new: dict[str, An
             return f"PROVIDER_PROXY_VOLATILE={name}"
         start = spans[0][0]
         anchor = _ANCHOR.search(texts[0], max(0, start - 160), start)
-        if anchor is None or start != spans[1][0]:
+        if anchor is None or start != spans[1][0] or not _OWN_TIME.search(anchor[0]):
+            return ""
+        if any(_QUESTION.match(text, end) for text, (_, end) in zip(texts, spans, strict=True)):
             return ""
         rule = {
             "name": f"the-{name}", "host": new["host"], "path": new["path"], "pointer": difference.place,
@@ -52,9 +59,15 @@ def covering_rule(difference: Difference, old: dict[str, Any], new: dict[str, An
     return ""
 
 
-def _text_at(value: Any, pointer: str) -> str:
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+def _pointer(place: str) -> tuple[str, ...] | None:
+    """The names and indices of a JSON Pointer (RFC 6901); None if `place` is not one."""
+    if not place.startswith("/"):
+        return None
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in place.split("/")[1:])
+
+
+def _text_at(value: Any, pointer: tuple[str, ...]) -> str:
+    for name in pointer:
         if isinstance(value, dict):
             value = value.get(name)
         else:

@@ -52,7 +52,7 @@ def route_everything(device: int) -> None:
         try:
             _route(socket.AF_INET6, _LOCAL_TABLE, _SCOPE_HOST, _LOCAL, out)
         except OSError:
-            return  # IPv6 is switched off, so there is no way out over it
+            return  # IPv6 is off: nothing can leave over it
 
 
 def _route(family: int, table: int, scope: int, kind: int, attributes: bytes) -> None:

@@ -33,7 +33,7 @@ class Attempt(NamedTuple):
 
 
 def parse(packet: bytes) -> Attempt | None:
-    """The attempt that a packet begins; None for any other packet, for a broken one and for multicast."""
+    """The connection attempt that a packet starts. None for any other packet, a malformed one, or multicast."""
     if not packet:
         return None
     version = packet[0] >> 4

@@ -89,7 +89,7 @@ def asked_ids(request: WireRequest, model: str) -> list[AskedId]:
 
 
 def asked_by(entry: Entry) -> list[AskedId]:
-    """The same for the saved request of an entry."""
+    """The values in an entry's saved request that an answer may have minted."""
     try:
         saved = json.loads(entry.request_json)
         body = saved.get("body")

@@ -174,7 +174,7 @@ class StoreAccess:
             return False
 
     def entries(self) -> Iterator[Entry]:
-        """Every entry of the first tier, for a thread that may take its time; as many as can be read."""
+        """Every readable entry of the first tier. Reading them all takes long: call it in a thread."""
         try:
             yield from self._store.iterate()
         except ProviderProxyError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from addon.accounting.costs import ModelCosts
-from addon.accounting.counts import HostCounts, NotKept, RunCounts
+from addon.accounting.counts import HostCounts, NotKept, RunCounts, counters_of
 from addon.accounting.verdicts import Verdict
 from addon.report.table import render_report
 from addon.settings.state_folder import make_state_folder
@@ -83,21 +83,10 @@ def conformed(report: dict[str, Any]) -> dict[str, Any]:
     whole = _like(RunCounts("", "").as_dict(), report, "report")
     row = HostCounts().as_dict()
     hosts = {name: _like(row, counts, f"host {name}") for name, counts in whole["hosts"].items()}
-    for name in (
-        "tunnelled",
-        "tls_refused",
-        "tls_left",
-        "tunnels_refused",
-        "offline",
-        "outside",
-        "inside",
-        "refusals",
-        "cache_faults",
-        "read_on",
-    ):
+    for name in counters_of(RunCounts):
         _like(dict.fromkeys(whole[name], 0), whole[name], name)
     for counts in [*hosts.values(), whole["total"]]:
-        for name in ("not_stored", "failures", "rebound"):
+        for name in counters_of(HostCounts):
             _like(dict.fromkeys(counts[name], 0), counts[name], name)
     for name in ("spent", "saved"):
         rows = [_like(_MODEL, model, "model") for model in whole[name]["models"]]

@@ -19,7 +19,7 @@ _CLOCK = r"[0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:[.,][0-9]{1,9})?)?"
 # Only components that a library made at random: any other name in a temporary folder may mean something.
 _RANDOM_NAME = "|".join(
     (
-        # Python, tempfile: a letter follows a digit, as in no word. So one name in seven is not known.
+        # Python, tempfile: a letter follows a digit, as in no word.
         r"tmp(?=[a-z_]{0,8}[0-9]{1,8}[a-z_])[a-z0-9_]{8}",
         # mktemp: digits, capitals and small letters.
         r"tmp\.(?=[A-Za-z]{0,9}[0-9]{1,9}[A-Za-z])(?=[A-Z0-9]{0,9}[a-z])(?=[a-z0-9]{0,9}[A-Z])[0-9A-Za-z]{6,10}",

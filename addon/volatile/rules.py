@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from addon.volatile.kinds import KINDS
-from cache_store.errors import UsageError
+from cache_store.errors import MissingExtra, UsageError
 
 __all__ = ["Covering", "Place", "Rule", "VolatileRules", "parse_volatile"]
 
@@ -364,7 +364,7 @@ def _linear(text: str) -> _Pattern:
     try:
         import re2
     except ImportError as error:
-        raise UsageError("VOLATILE needs google-re2; pip install 'provider-proxy[volatile]'") from error
+        raise MissingExtra("volatile values need", "volatile") from error
     options = re2.Options()
     options.log_errors = False
     try:

@@ -9,24 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from addon.accounting.costs import ModelCosts
-from addon.accounting.counts import HostCounts, Missed, RunCounts, worse_tier
+from addon.accounting.counts import HostCounts, Missed, RunCounts, counters_of, worse_tier
 from addon.accounting.verdicts import add_up
 
 __all__ = ["Reported", "add", "changes_of", "hosts_of", "whole"]
 
 _SUMMED = ("connections", "over_budget", "unexplained")
-_COUNTED = (
-    "tunnelled",
-    "tls_refused",
-    "tls_left",
-    "tunnels_refused",
-    "offline",
-    "outside",
-    "inside",
-    "refusals",
-    "cache_faults",
-    "read_on",
-)
+_COUNTED = counters_of(RunCounts)
 
 
 def hosts_of(counts: RunCounts) -> dict[str, Any]:

@@ -32,8 +32,8 @@ def _rule(old: str, new: str) -> str:
     ("Trace 0123456789abcdef0123", "Trace fedc0123456789abcdef"),
     ("Read /tmp/tmpab12cd_x/a.txt please", "Read /tmp/tmpzz99cd_y/a.txt please"),
     ("Hello. Today's date is 2026-11-28, so", "Hello. Today's date is 2026-11-29, so"),
-    ('The "start" time is 2026-11-28T10:00:00Z.', 'The "start" time is 2026-11-28T11:30:00Z.'),
-    ("A long story that goes on and on. Finished at 1764351000 sharp", "A long story that goes on and on. Finished at 1764351999 sharp"),
+    ('The "current" local time is 2026-11-28T10:00:00Z.', 'The "current" local time is 2026-11-28T11:30:00Z.'),
+    ("A long story that goes on and on. It is now 1764351000 sharp", "A long story that goes on and on. It is now 1764351999 sharp"),
 ])  # fmt: skip
 def test_the_named_rule_makes_the_two_requests_one(old: str, new: str) -> None:
     """As it is printed, by setting or by the file."""
@@ -53,9 +53,13 @@ def test_the_named_rule_makes_the_two_requests_one(old: str, new: str) -> None:
     ("Read /srv/a.txt", "Read /srv/b.txt"),
     ("What is red?", "What is blue?"),
     ("commit 3f2a1b4c", "commit 9c8d7e6f"),
+    ("What weekday is 2026-11-28?", "What weekday is 2027-01-03?"),
+    ("What weekday is today, on 2026-11-28?", "What weekday is today, on 2027-01-03?"),
+    ("Invoices due on 2026-11-28.", "Invoices due on 2027-01-03."),
+    ("Finished at 1764351000 sharp", "Finished at 1764351999 sharp"),
 ])  # fmt: skip
 def test_a_difference_that_may_mean_something_names_no_rule(old: str, new: str) -> None:
-    """Words, numbers, short hex, other paths, and a date without words before it."""
+    """Words, numbers, short hex, other paths, and a date that is not the text's own."""
     assert _rule(old, new) == ""
 
 
@@ -64,3 +68,13 @@ def test_only_texts_of_a_body_have_one() -> None:
     saved = {"body": {"kind": "json", "value": {"b": "x"}}, "host": HOST, "path": PATH}
     for place in ("header x", "/a", "/b/c", "/b/0"):
         assert covering_rule(Difference(place, Kind.UUID, "a", "b"), saved, saved) == ""
+
+
+@pytest.mark.parametrize("member", ["file_id", "conversation", "metadata", "container"])
+def test_a_member_that_may_name_a_resource_has_no_rule(member: str) -> None:
+    """No setting covers it, and none should."""
+    uuids = ("123e4567-e89b-12d3-a456-426614174000", "99999999-aaaa-4bbb-8ccc-dddddddddddd")
+    saved = [
+        {"body": {"kind": "json", "value": {member: uuid}}, "host": HOST, "path": PATH} for uuid in uuids
+    ]
+    assert covering_rule(Difference(f"/{member}", Kind.UUID, "a", "b"), *saved) == ""
