@@ -21,6 +21,7 @@ __all__ = ["Binding", "Replace", "bare", "bind", "texts_of", "with_texts"]
 _OPEN = "⟦"
 _LITERAL = "⟦literal⟧"
 _MOST = 500
+_MOST_WORK = 10**9  # values times characters that they are looked for in: some tenths of a second
 _BETWEEN = re.compile(r"[\W_]+")
 _DISTINCT = 8  # letters and digits: a shorter value is part of many words
 # A long text without a blank is data, as a picture in base64, and not a text that names a value.
@@ -48,13 +49,13 @@ def bind(
 
     `whole` is the request's text. A value that also stands where it is not replaced, or in another spelling, is not
     bound: two requests could differ in whether the two are the same. `before` are values that are bound already.
-    The stand-ins of redacted values are left alone. A request with more than 500 values is left as it is. Without
-    values the function changes nothing.
+    The stand-ins of redacted values are left alone. A request with more than 500 values, or so many in so long a
+    text that others would wait, is left as it is. Without values the function changes nothing.
     """
     places = list(texts)
     found = _found(rules, places) if len(before) <= _MOST else {}
     found = {binding.value: binding.rule for binding in before} | found
-    if not 0 < len(found) <= _MOST:
+    if not 0 < len(found) <= _MOST or len(found) * len(whole) > _MOST_WORK:
         return (), _unchanged
 
     def is_open(place: Place) -> bool:

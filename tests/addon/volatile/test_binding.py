@@ -68,6 +68,15 @@ def test_too_many_values_leave_the_request_as_it_is() -> None:
     assert _bound(many) == many
 
 
+def test_many_values_in_a_long_text_leave_the_request_as_it_is() -> None:
+    """Each value is looked for in the whole text, and others wait meanwhile."""
+    many = [f"{n:08x}-e89b-12d3-a456-426614174000" for n in range(400)]
+    texts = list(texts_of({"texts": many}))
+    rules = list(parse_volatile("uuid").rules)
+    assert len(bind(rules, texts, " ".join(many))[0]) == 400
+    assert bind(rules, texts, " ".join(many) + " " * 2_600_000)[0] == ()
+
+
 def test_the_earlier_rule_names_a_span_that_two_match() -> None:
     """Their order in the file decides."""
     path = f"/tmp/{UUID}"
