@@ -30,6 +30,7 @@ __all__ = [
     "header_value",
     "is_expired",
     "recorded_seconds",
+    "timing_of",
     "wins",
 ]
 
@@ -44,6 +45,7 @@ _LATEST = 2.0**37  # Unix seconds, the year 6325: later times do not format as d
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
+_TIMING = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -62,7 +64,8 @@ class Entry:
     then only `label` says what it was. `judged` names the rule by which the answer counted as whole. `edited` says
     that somebody changed the entry by hand after it was recorded, `ambiguous` that two tests of its run got
     different answers here. `account` is a digest that stands for the account that recorded it, '' if not known.
-    `bindings` are the volatile values of its request: rule, number in the request, value.
+    `bindings` are the volatile values of its request: rule, number in the request, value. `timing` is when the
+    pieces of a streamed answer came, in the form of `addon.pacing.rhythm`; '' if that is not known.
     """
 
     key: str
@@ -80,6 +83,7 @@ class Entry:
     ambiguous: bool = False
     account: str = ""
     bindings: tuple[tuple[str, int, str], ...] = ()
+    timing: str = ""
 
     @property
     def request(self) -> dict[str, Any]:
@@ -120,6 +124,7 @@ class Entry:
                 **({"ambiguous": True} if self.ambiguous else {}),
                 **({"account": self.account} if self.account else {}),
                 **({"bindings": self.bindings} if self.bindings else {}),
+                **({"timing": self.timing} if self.timing else {}),
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -185,6 +190,7 @@ class Entry:
                 ambiguous=fields.get("ambiguous") is True,
                 account=account_of(fields.get("account")),
                 bindings=bindings_of(fields.get("bindings", ())),
+                timing=timing_of(fields.get("timing")),
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("an entry's description does not parse") from error
@@ -207,6 +213,11 @@ class Entry:
 def bindings_of(raw: Any) -> tuple[tuple[str, int, str], ...]:
     """The volatile values that a description states. Raises ValueError or TypeError if it does not."""
     return tuple((str(rule), int(n), str(value)) for rule, n, value in raw)
+
+
+def timing_of(raw: object) -> str:
+    """The timing that a description states; '' if `raw` cannot be one. Its numbers are checked where it is used."""
+    return raw if isinstance(raw, str) and _TIMING.fullmatch(raw) else ""
 
 
 def _lengths(data: bytes) -> tuple[int, int, int]:

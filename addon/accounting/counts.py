@@ -135,6 +135,7 @@ class RunCounts:
     has a line for each key to which two different answers were stored. `tests` are attempts by client, test and
     number, and `tests_elsewhere` those of this run's other processes, as JSON values.
     `stale_ids` says by the request's key where a provider refused an id from the cache, and which.
+    `rechunk` is the seed by which streams were cut, '' if they were not.
     """
 
     run: str
@@ -169,6 +170,7 @@ class RunCounts:
     tests: dict[tuple[str, str, int], Verdict] = field(default_factory=dict)
     tests_elsewhere: dict[Any, dict[str, Any]] = field(default_factory=dict)
     stale_ids: dict[str, tuple[str, str]] = field(default_factory=dict)
+    rechunk: str = ""
 
     def host(self, name: str) -> HostCounts:
         """The counts of one host."""
@@ -263,6 +265,7 @@ class RunCounts:
             "version": REPORT_VERSION,
             "run": self.run,
             "mode": self.mode,
+            "rechunk": self.rechunk,
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "total": self.total().as_dict(),

@@ -19,7 +19,17 @@ from addon.cli.keys import full_key, short_key
 from addon.cli.output import print_fields, print_fitted, print_json, print_json_list, say, write_output
 from addon.cli.progress import progress
 from addon.cli.refused import list_refused
-from addon.cli.showing import age_text, body_text, header_pairs, request_line, said, shown, summary, time_text
+from addon.cli.showing import (
+    age_text,
+    body_text,
+    header_pairs,
+    request_line,
+    said,
+    shown,
+    streamed,
+    summary,
+    time_text,
+)
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, UsageError
 from cache_store.store import Store
@@ -147,7 +157,7 @@ def show(*, key: str, as_json: bool, raw: bool, headers: bool, cache_dir: str | 
         write_output(entry.body)
     elif as_json:
         more = {"request": entry.request, "headers": header_pairs(entry), "body": body_text(entry)}
-        print_json(summary(entry) | {"tests": tests_of(entry.key)} | said(entry) | more)
+        print_json(summary(entry) | streamed(entry) | {"tests": tests_of(entry.key)} | said(entry) | more)
     else:
         for line in shown(entry, headers=headers, tests=tests_of(entry.key)):
             say(line)

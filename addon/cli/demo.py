@@ -54,12 +54,15 @@ async def _story(folder: Path) -> list[_Step]:
     provider = SampleProvider(folder)
     say(f"A sample provider answers on {provider.url}; its cache is in a temporary folder.")
     live = [("question", _QUESTION, False), ("streamed", _QUESTION, True)]
-    again = [*live, ("a new question", _NEW_QUESTION, False)]
+    paced = [("streamed, as recorded", _QUESTION, True), ("a new question", _NEW_QUESTION, False)]
     steps = await _with_proxy(folder, provider, "read-old-write-new", "on", live)
     provider.stop()
-    say("The provider is now off; a second proxy serves what the first one recorded.")
+    say("The provider is now off; other proxies serve what the first one recorded.")
     say("")
-    return steps + await _with_proxy(folder, provider, "read-only-require-hit", "off", again)
+    steps += await _with_proxy(folder, provider, "read-only-require-hit", "off", live)
+    return steps + await _with_proxy(
+        folder, provider, "read-only-require-hit", "off", paced, replay="recorded"
+    )
 
 
 async def _with_proxy(
@@ -68,6 +71,7 @@ async def _with_proxy(
     mode: str,
     provider_is: str,
     questions: list[tuple[str, str, bool]],
+    replay: str = "instant",
 ) -> list[_Step]:
     from addon.host.host import Host
 
@@ -77,6 +81,7 @@ async def _with_proxy(
         "cache_dir": str(folder / "cache"),
         "hosts": f"localhost:{provider.port}",
         "listen": "127.0.0.1:0",
+        "replay": replay,
     }
     settings = Settings.parse(raw)
     host = Host(host_options(raw, settings, environ))
@@ -138,6 +143,7 @@ def _print(steps: list[_Step]) -> None:
     print_table(("request", "provider", "status", CACHE_HEADER, "time"), rows, right=("status", "time"))
     miss = json.loads(steps[-1].body)["error"]["message"]
     say("")
+    say("The stream “as recorded” came with its pauses, by PROVIDER_PROXY_REPLAY=recorded.")
     say("The last request was never recorded, so it is refused, and the answer says why:")
     say(f"  {miss}")
     say("")
@@ -146,12 +152,12 @@ def _print(steps: list[_Step]) -> None:
 
 def _check(steps: list[_Step]) -> None:
     """Fail the demo unless everything happened as it should."""
-    live, streamed, hit, streamed_hit, miss = steps
+    live, streamed, hit, streamed_hit, paced, miss = steps
     as_expected = (
         live.cache == streamed.cache == "false"
-        and hit.cache == streamed_hit.cache == "true"
+        and hit.cache == streamed_hit.cache == paced.cache == "true"
         and hit.body == live.body
-        and streamed_hit.body == streamed.body
+        and streamed_hit.body == paced.body == streamed.body
         and miss.status == 502
     )
     if not as_expected:

@@ -7,13 +7,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from addon.accounting.figures import plural
+from addon.pacing.rhythm import read_rhythm
 from cache_store.answers.text import spoken
 from cache_store.answers.usage import usage_of
 from cache_store.entry import Entry, header_value
 from cache_store.errors import EntryError
 from cache_store.nearest.sketch import question_of
 
-__all__ = ["age_text", "body_text", "header_pairs", "request_line", "said", "shown", "summary", "time_text"]
+__all__ = [
+    "age_text",
+    "body_text",
+    "header_pairs",
+    "request_line",
+    "said",
+    "shown",
+    "streamed",
+    "summary",
+    "time_text",
+]
 
 _TESTS = 10
 _QUESTION = 200  # characters
@@ -44,6 +56,9 @@ def shown(entry: Entry, *, headers: bool, tests: Sequence[str] = ()) -> Iterator
     yield request_line(entry.label)
     yield f"key       {entry.key}"
     yield f"recorded  {time_text(entry.recorded_at)}, {entry.elapsed:.2f} s, judged {entry.judged}{edited}"
+    if stream := streamed(entry).get("stream"):
+        pieces = plural(stream["pieces"], "piece")
+        yield f"stream    {pieces}, the first after {stream['first']:.2f} s, the last after {stream['last']:.2f} s"
     yield f"status    {entry.status} {entry.reason}"
     if entry.ambiguous:
         yield "          two tests of its run got different answers here; this is the last one"
@@ -57,6 +72,17 @@ def shown(entry: Entry, *, headers: bool, tests: Sequence[str] = ()) -> Iterator
     yield from _request(entry)
     yield ""
     yield from _answer(entry)
+
+
+def streamed(entry: Entry) -> dict[str, Any]:
+    """In how many pieces an answer came, and the seconds from the request to the first and the last one, under
+    `stream`, for JSON; empty if that is not known.
+    """
+    rhythm = read_rhythm(entry)
+    if rhythm is None:
+        return {}
+    first, last = rhythm.head + rhythm.gaps[0], rhythm.head + sum(rhythm.gaps)
+    return {"stream": {"pieces": len(rhythm.gaps), "first": round(first, 3), "last": round(last, 3)}}
 
 
 def request_line(label: Mapping[str, Any]) -> str:

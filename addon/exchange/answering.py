@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -35,6 +35,7 @@ from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.offline.answering import TOKENS, answer_offline, metadata_answer
 from addon.offline.dummies import OfflineAnswer
+from addon.pacing.paced_body import PacedBody
 from addon.policy import never_cached
 from addon.redaction import credentials_of
 from addon.redaction.credentials_seen import Credential
@@ -64,6 +65,16 @@ def _may_take_long(request: WireRequest) -> bool:
     )
 
 
+def _pacing(settings: Settings) -> Callable[[Entry], PacedBody | None] | None:
+    """What says how an entry's answer is sent piece by piece; None where every answer is sent in one go."""
+    if settings.replay is None and not settings.rechunk:
+        return None
+    from addon.pacing.replaying import Pace, in_pieces
+
+    pace = Pace(settings.replay, settings.max_pace, settings.rechunk)
+    return lambda entry: in_pieces(entry, pace)
+
+
 def _differs(forward: Forward, entry: Entry) -> bool:
     """Whether a volatile value of the request is not the one that was recorded."""
     bindings = forward.identity.bindings if forward.identity else ()
@@ -88,6 +99,7 @@ class Answering:
         self.peer = peer
         self._taint = peer.taint
         self._taint.learn_proxy_auth(settings.auth)
+        self._in_pieces = _pacing(settings)
         self._lookup = Lookup(settings, store, peer, counts.run)
         self._storing = Storing(settings, store, peer, counts)
         self._lanes = Lanes("identity")
@@ -381,7 +393,9 @@ class Answering:
     ) -> Hit:
         counts.hits += 1
         counts.hit_bytes += entry.size
-        counts.saved_seconds += entry.elapsed - (time.monotonic() - forward.started)
+        paced = self._in_pieces(entry) if self._in_pieces is not None else None
+        took = time.monotonic() - forward.started + (paced.seconds if paced is not None else 0.0)
+        counts.saved_seconds += entry.elapsed - took
         self._counts.used[entry.key] = self._counts.used.get(entry.key, 0) + 1
         if forward.verdict is not None:
             forward.verdict.hits += 1
@@ -389,7 +403,7 @@ class Answering:
         self.peer.note_answered(entry.key)
         counts.rebound.update(dict.fromkeys(rebound or (), 1))
         detail = HEADER_UNKNOWN if entry.key.startswith(UNKNOWN_PREFIX) else ""
-        return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail))
+        return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail), paced)
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
         if isinstance(decision, Forward):

@@ -15,6 +15,7 @@ from addon.exchange.coordination import Flight
 from addon.exchange.recording import Recording
 from addon.identity import Identity
 from addon.messages import LiveAnswer, WireRequest
+from addon.pacing.paced_body import PacedBody
 from addon.scopes.scope import Scope
 from addon.settings.modes import Mode
 from cache_store.entry import Entry
@@ -24,10 +25,11 @@ __all__ = ["Decision", "Forward", "Hit", "OwnAnswer"]
 
 @dataclass(slots=True)
 class Hit:
-    """Answer from this entry."""
+    """Answer from this entry, piece by piece if `paced` says so."""
 
     entry: Entry
     cache_status: str
+    paced: PacedBody | None = None
 
 
 class OwnAnswer(NamedTuple):

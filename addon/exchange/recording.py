@@ -10,6 +10,7 @@ from io import BytesIO
 from addon.exchange.coordination import Flight
 from addon.judging.finished import seems_finished
 from addon.messages import LiveAnswer
+from addon.pacing.chunk_times import ChunkTimes
 from cache_store.answers.content_coding import codings_of
 from cache_store.answers.passing_coding import PassingDecoder
 
@@ -31,6 +32,8 @@ class Recording:
     With `hold` and a `length`, the latest chunk stays in `held` until the next one comes: the last byte tells a
     client that the answer has ended, and the entry must be on disk before that. The HTTP layer sends `held` after
     the `response` hook.
+
+    `chunks` says when each chunk came. The recording is made when the answer's head has come.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Recording:
         self._flight = flight
         self._hold = hold and length is not None
         self.held = b""
+        self.chunks = ChunkTimes(time.monotonic())
         self._limit = limit
         self._media_type = media_type
         self._encoding = encoding
@@ -64,16 +68,21 @@ class Recording:
 
     def __call__(self, chunk: bytes) -> bytes | tuple[bytes, ...]:
         """Copy `chunk` (b"" at the end) and return what may be sent now; for mitmproxy's `response.stream`."""
+        now = time.monotonic()
         if self._flight is not None:
-            self._flight.moved = time.monotonic()
+            self._flight.moved = now
         if chunk and not self.too_large:
             if self._received.tell() + len(chunk) > self._limit:
                 self.too_large = True
                 self._received = BytesIO()
+                self.chunks.lose()
             else:
                 self._received.write(chunk)
                 plain = chunk if self._passing is None else self._passing(chunk)
                 lost = self._passing is not None and self._passing.is_lost
+                if lost:
+                    self.chunks.lose()
+                self.chunks.add(len(plain), now)
                 self._tail = b"" if lost else (self._tail + plain[-_TAIL:])[-_TAIL:]
                 self.finished = seems_finished(self._tail, self._media_type)
                 if self._flight is not None:

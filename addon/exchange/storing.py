@@ -56,6 +56,18 @@ def _in_helper(
     return made, False, billed
 
 
+def _with_rhythm(
+    make: Callable[[], Entry | NotStored], recording: Recording, asked_at: float
+) -> Entry | NotStored:
+    """What `make` makes; an entry also says when the pieces of its answer came."""
+    from addon.pacing.rhythm import write_rhythm
+
+    made = make()
+    if isinstance(made, NotStored):
+        return made
+    return replace(made, timing=write_rhythm(recording.chunks, asked_at, made.headers, made.body))
+
+
 def _kept(make: Callable[[], Entry | NotStored], into: list[Entry]) -> Entry | NotStored:
     made = make()
     if isinstance(made, Entry):
@@ -227,7 +239,10 @@ class Storing:
             recorded_at=time.time(),
             elapsed=elapsed,
         )
-        return partial(self._make, origin, answer)
+        make = partial(self._make, origin, answer)
+        if forward.recording is None:
+            return make
+        return partial(_with_rhythm, make, forward.recording, forward.started)
 
     def _make(self, origin: Origin, answer: Answer) -> Entry | NotStored:
         taint = self._peer.taint

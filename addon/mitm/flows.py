@@ -20,6 +20,7 @@ from addon.identity.url_form import normal_host
 from addon.judging.reasons import NotStored
 from addon.messages import WireRequest
 from addon.mitm.core.marks import is_direct
+from addon.pacing.paced_body import PacedBody
 from addon.scopes.clients import TEST_HEADER, client_of, named_test, user_and_password
 from addon.settings.modes import MODE_HEADER
 
@@ -39,6 +40,7 @@ __all__ = [
     "own_answer",
     "own_page",
     "replay",
+    "send_in_pieces",
     "status_page",
     "streams",
     "take_own_headers",
@@ -230,6 +232,18 @@ def replay(hit: Hit, method: str) -> http.Response:
         timestamp_start=0,
         timestamp_end=None,
     )
+
+
+def send_in_pieces(flow: http.HTTPFlow, paced: PacedBody) -> None:
+    """Let our HTTP layer send the body of the answer as `paced` says."""
+    response = flow.response
+    if response is None or not response.data.content:
+        return
+    response.stream = paced  # type: ignore[assignment]  # `PacedAnswers` reads it
+    if flow.request.http_version != "HTTP/1.0":
+        response.headers.pop("content-length", None)
+    if flow.request.http_version == "HTTP/1.1":
+        response.headers["transfer-encoding"] = "chunked"
 
 
 def own_answer(request: http.Request, answer: OwnAnswer) -> http.Response:

@@ -92,6 +92,7 @@ class ProviderCache:
             raise exceptions.OptionsError(str(error)) from error
         if self.answering is None:
             self.settings = settings
+            self.counts.rechunk = settings.rechunk
         else:
             self.answering.mode = settings.cache_mode
             self._intercept()
@@ -337,6 +338,8 @@ class ProviderCache:
         if isinstance(decision, Hit):
             flow.response = flows.replay(decision, flow.request.method)
             flow.is_replay = "response"
+            if decision.paced is not None and self._http_layer.sends_pieces(flow.client_conn.id):
+                flows.send_in_pieces(flow, decision.paced)
             flows.keep_to_own_site(flow)
         else:
             self._answer(flow, decision)

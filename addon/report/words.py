@@ -86,6 +86,12 @@ def _rebound_lines(run: dict[str, Any]) -> list[str]:
     return [f"hits with replaced volatile values: {rebound}"] if rebound else []
 
 
+def _rechunk_lines(run: dict[str, Any]) -> list[str]:
+    seed = run["rechunk"]
+    cut = f"streams were cut at random places; PROVIDER_PROXY_RECHUNK={seed} makes the same cuts again"
+    return [cut] if seed else []
+
+
 def _read_on_lines(run: dict[str, Any]) -> list[str]:
     read_on = run["read_on"]
     if not read_on:
@@ -98,7 +104,7 @@ def _read_on_lines(run: dict[str, Any]) -> list[str]:
 
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
-    lines = _rebound_lines(run)
+    lines = _rebound_lines(run) + _rechunk_lines(run)
     if failures := run["total"]["failures"]:
         lines.append("live requests without success: " + _times(failures))
     if retried := run["total"]["retried"]:

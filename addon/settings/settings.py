@@ -122,6 +122,18 @@ SETTINGS: tuple[Setting, ...] = (
         "`sequence`: equal requests of a test (or of a run without tests) have their own answers, in order; "
         "`per-test`: each test has its own recordings as well",
     ),
+    Setting(
+        "replay",
+        "instant",
+        "how a stream is replayed: `instant`, `recorded` (with the recorded pauses), or as many times faster as "
+        "`2x` or `0.5x` say",
+    ),
+    Setting("max_pace", "10", "seconds; a replayed pause is not longer than that"),
+    Setting(
+        "rechunk",
+        "",
+        "a seed of letters and digits: streams are replayed cut at random places, the same ones for the same seed",
+    ),
     Setting("websocket", "", "`refuse` WebSocket upgrades always, or `pass` (default) in modes that forward"),
     Setting(
         "tunnel",
@@ -210,6 +222,9 @@ class Settings:
     workers: int | None = 1  # None: as many as there are processors
     strict: bool | None = None  # None: as the mode says
     pytest: bool = True
+    replay: float | None = None  # times as fast as recorded; None: without pauses
+    max_pace: float = 10.0
+    rechunk: str = ""
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
@@ -260,6 +275,9 @@ class Settings:
             origins=_of("origins", value, _parse_origins),
             strict=_of("strict", value, _parse_bool) if value["strict"] else None,
             pytest=_of("pytest", value, _parse_bool),
+            replay=_of("replay", value, _parse_speed),
+            max_pace=_of("max_pace", value, _parse_age) or 0.0,
+            rechunk=_of("rechunk", value, _parse_seed),
         )
 
     @property
@@ -373,6 +391,25 @@ def _parse_usd(text: str) -> Decimal | None:
     if text and importlib.util.find_spec("genai_prices") is None:
         raise MissingExtra("PROVIDER_PROXY_MAX_USD needs", "prices")
     return Decimal(text) if text else None
+
+
+def _parse_speed(text: str) -> float | None:
+    if text.lower() == "instant":
+        return None
+    if text.lower() == "recorded":
+        return 1.0
+    match = re.fullmatch(r"(\d{1,4}(?:\.\d{1,3})?)x", text.lower())
+    if not match or not float(match[1]):
+        raise ValueError(
+            "is not a way to replay a stream; write instant, recorded, or a speed such as 2x or 0.5x"
+        )
+    return float(match[1])
+
+
+def _parse_seed(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,64}", text):
+        raise ValueError("is not a seed; write up to 64 letters, digits, `.`, `_` or `-`")
+    return text
 
 
 def _parse_age(text: str) -> float | None:

@@ -121,7 +121,13 @@ def _add_tests(counts: RunCounts, reported: Reported) -> None:
 
 def whole(counts: RunCounts, others: Iterable[Reported]) -> RunCounts:
     """The counts of the whole run so far; `counts`, this process's own, are not changed."""
-    together = RunCounts(counts.run, counts.mode, counts.started_at, workers_replaced=counts.workers_replaced)
+    together = RunCounts(
+        counts.run,
+        counts.mode,
+        counts.started_at,
+        workers_replaced=counts.workers_replaced,
+        rechunk=counts.rechunk,
+    )
     tests = {number: verdict.as_dict() for number, verdict in enumerate(counts.tests.values())}
     for reported in (Reported(_totals_of(counts), dict(counts.used), tests=tests), *others):
         add(together, reported)

@@ -17,7 +17,7 @@ from typing import Any
 
 from cache_store.answers.text import spoken
 from cache_store.atomic_file import replace_file
-from cache_store.entry import Entry, account_of, bindings_of, header_value, recorded_seconds
+from cache_store.entry import Entry, account_of, bindings_of, header_value, recorded_seconds, timing_of
 from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
 from cache_store.transfer.volatile import join_headers, split_headers
@@ -78,6 +78,7 @@ def to_file(entry: Entry) -> bytes:
             "run": entry.run,
             "headers": volatile,
             **({"bindings": entry.bindings} if entry.bindings else {}),
+            **({"timing": entry.timing} if entry.timing else {}),
             "sha256": _digest(entry),
         },
     }
@@ -120,6 +121,7 @@ def from_file(data: bytes, now: float) -> Entry:
             ambiguous=fields.get("ambiguous") is True,
             account=account_of(fields.get("account")),
             bindings=bindings_of(recording.get("bindings", ())),
+            timing=timing_of(recording.get("timing")),
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CorruptEntry("it is not an exported entry") from error

@@ -111,6 +111,26 @@ def test_bodies_of_any_length_survive(body: bytes) -> None:
     assert (entry.body, entry.size) == (body, len(body))
 
 
+@pytest.mark.parametrize(
+    ("stated", "timing"),
+    [
+        ("ab+/ZZ==", "ab+/ZZ=="),
+        ("", ""),
+        (None, ""),
+        (7, ""),
+        (["a"], ""),
+        ("a b", ""),
+        ("=a", ""),
+        ("a\n", ""),
+    ],
+)
+def test_a_timing_is_text_of_base64_or_none(stated: object, timing: str) -> None:
+    """An entry from elsewhere may state anything; its answer is served all the same."""
+    entry = Entry.decode(_sealed(json.dumps(_meta({"timing": stated})).encode()))
+    assert entry.timing == timing
+    assert Entry.decode(entry.encode()) == entry
+
+
 def test_a_reason_that_is_no_valid_text_survives() -> None:
     """A surrogate from a reason phrase that was no UTF-8 is kept."""
     entry = replace(ENTRY, reason="\udcff")

@@ -9,7 +9,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import HttpStream
 
 from addon.mitm.core.dispatch import LeanAddonManager
-from addon.mitm.core.marks import speaks_http1
+from addon.mitm.core.marks import PAUSE, speaks_http1
 from addon.mitm.core.replacing import Commands, replaced
 
 __all__ = ["HooksInPlace"]
@@ -27,6 +27,7 @@ class HooksInPlace(HttpStream):
 
     def _called(self, addons: LeanAddonManager, command: commands.Command) -> list[commands.Command] | None:
         # A layer that starts inside, a WebSocket's, waits for its own hook: it has set `blocking` to itself.
-        if isinstance(command, commands.StartHook) and command.blocking is True:
+        # A pause is not about a flow, and always waits.
+        if isinstance(command, commands.StartHook) and command.blocking is True and command.name != PAUSE:
             return [] if addons.begin(command, self.flow) else None
         return None

@@ -145,6 +145,25 @@ HELD_END = Feature(
         Name(_HOOKS, "HttpResponseHook"),
     ),
 )
+PACED_ANSWERS = Feature(
+    "Sending an answer piece by piece, with pauses",
+    "streams are replayed at once, whatever PROVIDER_PROXY_REPLAY and PROVIDER_PROXY_RECHUNK say",
+    (
+        *_SEND,
+        Name(_LAYER, "Layer.handle_event", _EVENT),
+        Name(_LAYER, "Layer._paused_event_queue"),
+        Name(_HTTP, "DropStream"),
+        Name(_HTTP, "HttpStream.check_killed", ("self", "emit_error_hook"), ("_paused_event_queue",)),
+        Name(_HTTP, "HttpStream.flow"),
+        Name(_HTTP, "HttpStream.send_response", ("self", "already_streamed")),
+        Name(_HTTP, "HttpStream.state_errored"),
+        Name(_EVENTS, "ErrorCode.KILL"),
+        Name(_EVENTS, "RequestProtocolError"),
+        Name(_EVENTS, "ResponseHeaders"),
+        Name(_EVENTS, "ResponseProtocolError.__init__"),
+        Name("mitmproxy.proxy.commands", "StartHook"),
+    ),
+)
 HOOKS_IN_PLACE = Feature(
     "Calling hooks without a task for each",
     "hits are slower",

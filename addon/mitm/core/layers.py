@@ -86,6 +86,7 @@ _MIXINS = (
     (internals.EXCHANGE_ERRORS, HttpStream, "exchange_errors", "ExchangeErrors"),
     (internals.FRAMING, HttpStream, "framing", "Framing"),
     (internals.HELD_END, HttpStream, "held_end", "HeldEnd"),
+    (internals.PACED_ANSWERS, HttpStream, "paced_answers", "PacedAnswers"),
     (internals.HALF_CLOSED, Http1Server, "half_closed", "HalfClosed"),
     (internals.ONE_WRITE, Http1Server, "http1_server", "HeadWithBody"),
     (internals.TRAILERS, Http1Server, "trailers", "Trailers"),

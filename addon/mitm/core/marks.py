@@ -9,6 +9,7 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers.http import HttpLayer
 
 __all__ = [
+    "PAUSE",
     "client_left",
     "is_direct",
     "note_cleartext_http2",
@@ -18,6 +19,9 @@ __all__ = [
     "speaks_http1",
     "transport_of",
 ]
+
+PAUSE = "provider_proxy_pause"
+"""The name of the hook in which our HTTP layer waits within an answer."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n"
 _DIRECT = "provider_proxy_direct"

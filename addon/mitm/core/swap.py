@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy import layer, server_hooks
 
     from addon.mitm.core.layers import ErrorPage
+    from addon.mitm.core.paced_answers import Pause
 
 __all__ = ["OurHttpLayer"]
 
@@ -53,6 +54,14 @@ class OurHttpLayer:
     def holds_end(self, client: str) -> bool:
         """Whether our layer sends what a `Recording` holds back for this client."""
         return client in self._clients and internals.HELD_END in self._features
+
+    def sends_pieces(self, client: str) -> bool:
+        """Whether our layer sends an answer piece by piece to this client."""
+        return client in self._clients and internals.PACED_ANSWERS in self._features
+
+    async def provider_proxy_pause(self, pause: Pause) -> None:
+        """Wait within an answer that is sent piece by piece. The hook is ours: `PacedAnswers` calls it."""
+        await pause.wait()
 
     def forget(self, client: str) -> None:
         """Forget a client that has left."""

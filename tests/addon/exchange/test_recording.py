@@ -169,6 +169,22 @@ def test_what_unfolds_beyond_the_limit_is_not_held() -> None:
     assert 1_000_000 < len(recording.seen(LiveAnswer(200, "OK", (), b"")).body) < 1_200_000
 
 
+def test_the_chunks_are_noted_in_decoded_bytes() -> None:
+    """One that decodes to nothing is left out, and where decoding fails or the answer is too long none are known."""
+    events = [b"data: a\n\n", b"data: bb\n\n"]
+    recording = Recording(1000, SSE, encoding="gzip")
+    first, *rest = _packed(*events)
+    for chunk in (first[:5], first[5:], *rest, b""):
+        recording(chunk)
+    assert list(recording.chunks.lengths) == [len(event) for event in events]
+    recording(b"no gzip")
+    assert recording.chunks.times is None
+    long = Recording(4, SSE)
+    for chunk in (b"abc", b"de", b"f"):
+        long(chunk)
+    assert long.chunks.times is None
+
+
 def test_the_latest_chunk_can_be_held_back() -> None:
     """With `hold` every chunk but the last is handed on, and the last is there to be sent at the end."""
     recording = Recording(100, "application/json", length="9", hold=True)

@@ -17,6 +17,7 @@ from addon.exchange.helper import Helper, HelperLost
 from addon.exchange.storing import _in_helper
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer
+from addon.pacing.rhythm import Rhythm, read_rhythm
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import (
@@ -73,6 +74,29 @@ async def test_hits_save_the_time_that_they_took_when_live(memory: MemoryStore) 
     assert 2.0 <= entry.elapsed < 3.0
     assert abs(entry.recorded_at - time.time()) < 5
     assert entry.run == "run"
+
+
+async def test_a_stream_is_stored_with_its_rhythm(memory: MemoryStore) -> None:
+    """The times count from the request's end; a hit in that rhythm saves the less time."""
+    run = Run(memory, replay="recorded")
+    forward = await run.forward()
+    recording = streamed(run, forward)
+    chunks = [
+        b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n',
+        b"data: [DONE]\n\n",
+    ]
+    live = LiveAnswer(200, "OK", ((b"content-type", b"text/event-stream"),), b"".join(chunks))
+    forward.started = time.monotonic() - 3.0
+    recording.chunks.head_at = forward.started + 2.0
+    for chunk, after in zip(chunks, (2.5, 3.0), strict=True):
+        recording.chunks.add(len(chunk), forward.started + after)
+    assert await run.answering.keep(forward, live) is None
+    rhythm = read_rhythm(next(memory.iterate()))
+    assert rhythm == Rhythm(2.0, [0.5, 0.5], [len(chunks[0]), len(live.body)])
+    hit = await run.hit()
+    assert hit.paced is not None
+    assert hit.paced.seconds == 3.0
+    assert -0.5 < run.counts.host(HOST).saved_seconds < 0.5
 
 
 async def _seen_whole(run: Run, status: int = 200) -> Forward:

@@ -22,11 +22,13 @@ from addon.mitm.flows import (
     own_answer,
     own_page,
     replay,
+    send_in_pieces,
     streams,
     take_own_headers,
     unaskable,
     wire_request,
 )
+from addon.pacing.paced_body import Cut, PacedBody
 from cache_store.entry import Entry, Headers
 
 
@@ -40,6 +42,29 @@ def _hit(status: int = 200, headers: Headers = (), body: bytes = b"body", reason
     return Hit(
         Entry("pp1-a", status, reason, headers, body, 1.0, 0.1, "run"), 'provider-proxy; hit; key="pp1-a"'
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "body", "length", "chunked"),
+    [
+        ("HTTP/1.1", b"body", None, "chunked"),
+        ("HTTP/1.0", b"body", "4", None),
+        ("HTTP/2.0", b"body", None, None),
+        ("HTTP/1.1", b"", "0", None),
+    ],
+)
+def test_an_answer_in_pieces_is_framed_as_its_client_needs(
+    version: str, body: bytes, length: str | None, chunked: str | None
+) -> None:
+    """Chunks in HTTP/1.1, a length in HTTP/1.0; an answer without a body stays as it is."""
+    flow = tflow.tflow()
+    flow.request.http_version = version
+    flow.response = replay(_hit(body=body), "POST")
+    paced = PacedBody(body, [Cut(0.0, 2)])
+    send_in_pieces(flow, paced)
+    assert flow.response.headers.get("content-length") == length
+    assert flow.response.headers.get("transfer-encoding") == chunked
+    assert flow.response.stream == (paced if body else False)
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,7 @@ def test_what_else_there_was() -> None:
     ]
     counts = RunCounts("r", "read-write", workers_replaced=2)
     assert side_lines(counts.as_dict()) == ["workers that died and were replaced: 2"]
+    counts = RunCounts("r", "read-write", rechunk="7")
+    assert side_lines(counts.as_dict()) == [
+        "streams were cut at random places; PROVIDER_PROXY_RECHUNK=7 makes the same cuts again"
+    ]

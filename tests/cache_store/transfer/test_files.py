@@ -64,6 +64,15 @@ def test_a_file_of_the_first_format_is_read() -> None:
     assert from_file(older, 0.0) == _entry()
 
 
+def test_the_timing_of_a_stream_is_kept_with_the_recording() -> None:
+    """Where it changes with each recording; what cannot be one is left out."""
+    entry = replace(_entry(), timing="ab+/ZZ==")
+    data = to_file(entry)
+    assert from_file(data, 0.0) == entry
+    assert json.loads(data)["recording"]["timing"] == "ab+/ZZ=="
+    assert from_file(data.replace(b"ab+/ZZ==", b"a b"), 0.0).timing == ""
+
+
 @pytest.mark.parametrize(
     ("label", "path"),
     [
