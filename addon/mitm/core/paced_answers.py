@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import DropStream, HttpStream, SendHttp
@@ -85,12 +87,13 @@ class PacedAnswers(HttpStream):
             else:
                 yield command
 
-    def _left_within(self, seconds: float) -> Commands:
+    def _left_within(self, seconds: float) -> Generator[commands.Command, Any, bool]:
         """Pause. Returns whether the client has left, or another addon has ended the exchange."""
         self._pause = Pause(seconds)
         yield PauseHook(self._pause)
         self._pause = None
-        return (yield from self.check_killed(False))
+        left: bool = yield from self.check_killed(False)
+        return left
 
     def _break_off(self) -> Commands:
         error = ResponseProtocolError(self.stream_id, "broken off", ErrorCode.KILL)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from addon.exchange.decisions import Forward
+from addon.exchange.decisions import Forward, Hit
 from addon.exchange.helper import Helper, HelperLost
 from addon.exchange.storing import _in_helper
 from addon.judging.reasons import NotStored
@@ -93,7 +93,8 @@ async def test_a_stream_is_stored_with_its_rhythm(memory: MemoryStore) -> None:
     assert await run.answering.keep(forward, live) is None
     rhythm = read_rhythm(next(memory.iterate()))
     assert rhythm == Rhythm(2.0, [0.5, 0.5], [len(chunks[0]), len(live.body)])
-    hit = await run.hit()
+    hit = await run.ask()
+    assert isinstance(hit, Hit)
     assert hit.paced is not None
     assert hit.paced.seconds == 3.0
     assert -0.5 < run.counts.host(HOST).saved_seconds < 0.5
