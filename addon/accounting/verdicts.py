@@ -17,8 +17,11 @@ _MOST_MISSES = 50
 class Explained(Protocol):
     """Completes a miss of a test. It is called in the thread that explains misses."""
 
-    def __call__(self, line: str, pointer: str, *, folded: bool) -> None:
-        """`pointer` is '' if the request is like no recorded one; `folded`: an earlier miss caused this one."""
+    def __call__(self, line: str, pointer: str, *, folded: bool, own: bool = False) -> None:
+        """`pointer` is '' if the request is like no recorded one; `folded`: an earlier miss caused this one.
+
+        `own`: the recorded one is the test's own.
+        """
 
 
 _SUMMED = ("requests", "hits", "stored", "refused", "live", "live_seconds", "unpriced")
@@ -27,7 +30,8 @@ _SUMMED = ("requests", "hits", "stored", "refused", "live", "live_seconds", "unp
 @dataclass(slots=True)
 class TestMiss:
     """A miss of a test. `pointer` is where the request first differs from the nearest recorded one, `line` the
-    explanation; both are '' until it is explained. `folded`: an earlier miss caused this one.
+    explanation; both are '' until it is explained. `folded`: an earlier miss caused this one. `own`: the recorded
+    one is the test's own.
     """
 
     __test__ = False  # its name looks like a test to pytest
@@ -36,6 +40,17 @@ class TestMiss:
     pointer: str = ""
     line: str = ""
     folded: bool = False
+    own: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "key": self.key,
+            "pointer": self.pointer,
+            "line": self.line,
+            "folded": self.folded,
+            **({"own": True} if self.own else {}),
+        }
 
 
 @dataclass(slots=True)
@@ -78,8 +93,8 @@ class Verdict:
         else:
             self.more_misses += 1
 
-        def explained(line: str, pointer: str, *, folded: bool) -> None:
-            miss.line, miss.pointer, miss.folded = line, pointer, folded
+        def explained(line: str, pointer: str, *, folded: bool, own: bool = False) -> None:
+            miss.line, miss.pointer, miss.folded, miss.own = line, pointer, folded, own
             self.changed = True
 
         return explained
@@ -108,10 +123,7 @@ class Verdict:
             "line": self.line,
             "requests": self.requests,
             "hits": self.hits,
-            "misses": [
-                {"key": miss.key, "pointer": miss.pointer, "line": miss.line, "folded": miss.folded}
-                for miss in list(self.misses)
-            ],
+            "misses": [miss.as_dict() for miss in list(self.misses)],
             "more_misses": self.more_misses,
             "stored": self.stored,
             "refused": self.refused,

@@ -41,6 +41,7 @@ COMMANDS = {
     "diff": "explain:diff",
     "explain": "explain:explain",
     "cache-probe": "cache_probe:cache_probe",
+    "drift": "drift:drift",
     "completion": "completion:completion",
     "help": "help:help_",
 }

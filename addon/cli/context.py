@@ -24,6 +24,7 @@ __all__ = [
     "cache_options",
     "how_to_record",
     "make_host",
+    "open_cache_untouched",
     "open_store_for_reading",
     "open_store_for_writing",
     "proxy_options",
@@ -86,22 +87,40 @@ def open_store_for_writing(cache_dir: str | None = None) -> AbstractContextManag
 
 
 @contextmanager
+def open_cache_untouched(cache_dir: str | None = None) -> Iterator[Store]:
+    """The cache directory that the settings name, of which not a byte is written. Raises UsageError without one."""
+    from cache_store.disk.disk_store import DiskStore
+
+    store = DiskStore(_directory(read_settings(cache_dir=cache_dir), must_exist=True), read_only=True)
+    store.open()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
 def _opened(cache_dir: str | None, *, must_exist: bool) -> Iterator[Store]:
     from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
-    if settings.cache_dir is None:
-        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
-    if must_exist and not settings.cache_dir.exists():
-        raise UsageError(
-            f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
-        )
+    _directory(settings, must_exist=must_exist)
     store = open_store(settings)
     store.local.open()  # a shared tier is opened only by what needs it
     try:
         yield store
     finally:
         store.close()
+
+
+def _directory(settings: Settings, *, must_exist: bool) -> Path:
+    if settings.cache_dir is None:
+        raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
+    if must_exist and not settings.cache_dir.exists():
+        raise UsageError(
+            f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
+        )
+    return settings.cache_dir
 
 
 def how_to_record(mode: str | None) -> str:

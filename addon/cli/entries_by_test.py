@@ -9,7 +9,7 @@ from addon.scopes.globs import fits_any
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import UsageError
 
-__all__ = ["keys_of_tests", "only_of_tests", "tests_of"]
+__all__ = ["keys_of_tests", "only_of_tests", "shared_keys", "tests_of"]
 
 
 def keys_of_tests(globs: tuple[str, ...]) -> set[str]:
@@ -30,6 +30,13 @@ def only_of_tests(globs: tuple[str, ...]) -> set[str]:
     run = read_last_run(STATE_FOLDER)
     others = {key for row in run["tests"] if not fits_any(row["test"], globs) for key in row["entries"]}
     return keys_of_tests(globs) - others - set(run["shared_entries"])
+
+
+def shared_keys() -> set[str]:
+    """The keys that requests of the last run used which belong to no test."""
+    from addon.report.publishing import read_last_run
+
+    return set(read_last_run(STATE_FOLDER)["shared_entries"])
 
 
 def tests_of(key: str) -> list[str]:

@@ -11,6 +11,7 @@ import click
 from addon.accounting.figures import plural
 from addon.accounting.receipts import keys_in_receipts
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
+from addon.cli.entries_by_test import keys_of_tests, shared_keys
 from addon.cli.filters import AGE, SIZE, Filter
 from addon.cli.keys import short_key
 from addon.cli.output import print_json, say
@@ -43,9 +44,9 @@ class _Candidate:
 @click.option(
     "--unused-by",
     multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="LOCK",
-    help="Only entries that are in none of these lock files; repeat the option for more files.",
+    metavar="LOCK|GLOB",
+    help="Only entries that are in none of these lock files, and that no test which fits one of these globs "
+    "used in the last run; repeat the option for more.",
 )
 @click.option("--host", help="Only entries of this host; a glob.")
 @click.option(
@@ -59,7 +60,7 @@ def prune(
     *,
     older_than: float | None,
     unused_since: float | None,
-    unused_by: tuple[Path, ...],
+    unused_by: tuple[str, ...],
     host: str | None,
     max_size: int | None,
     dry_run: bool,
@@ -74,7 +75,7 @@ def prune(
     wanted = Filter(host=host, older_than=older_than)
     selects = older_than is not None or unused_since is not None or bool(unused_by) or host is not None
     folder = read_settings(cache_dir=cache_dir).cache_dir
-    named = keys_in_receipts(unused_by)
+    named = _keys_used_by(unused_by)
     with open_store_for_reading(cache_dir) as store, progress() as shown:
         last_used = read_last_used(folder) if folder else {}
         now = time.time()
@@ -100,6 +101,21 @@ def prune(
                 forget_last_used(folder, {candidate.key for candidate in gone})
                 forget_remotes(folder)
     _say(gone, dry_run=dry_run, as_json=as_json)
+
+
+def _keys_used_by(names: tuple[str, ...]) -> set[str]:
+    """The keys in the lock files among `names`, and those that tests which fit the others used in the last run.
+
+    Of the last run, also the keys of requests that belong to no test: nothing says that those tests do not need
+    them. Raises UsageError for a broken lock file, and if no test fits a glob: a misspelled file name must not
+    remove anything.
+    """
+    files = [name for name in names if Path(name).is_file()]
+    used = keys_in_receipts(map(Path, files))
+    for glob in names:
+        if glob not in files:
+            used |= keys_of_tests((glob,)) | shared_keys()
+    return used
 
 
 def _remove(store: Store, keys: list[str], shown: Progress) -> None:

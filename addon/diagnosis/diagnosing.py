@@ -33,6 +33,7 @@ __all__ = ["Candidates", "Diagnosis", "diagnose", "diagnose_saved"]
 
 _CANDIDATES = 5
 _CANDIDATES_BESIDE_OWN = 20
+_OF_TEST = 50
 _SHORT_KEY = 12
 _NAMED = 3  # further differences that the line names
 _PLACE = 200
@@ -53,8 +54,9 @@ _GUESSED = frozenset(
 )
 
 
-# How near an entry is: the same endpoint, shared turns, likeness; the entry; its saved request, parsed.
-type _Near = tuple[tuple[bool, int, float], Entry, dict[str, Any]]
+# How near an entry is: the same endpoint, the test's own, shared turns, likeness; the entry; its saved request,
+# parsed.
+type _Near = tuple[tuple[bool, bool, int, float], Entry, dict[str, Any]]
 
 
 @runtime_checkable
@@ -76,9 +78,9 @@ class Diagnosis:
     """Why `key` has no entry.
 
     `place` is the request's method, host and path, `question` the first words of what it asks. `nearest` is the
-    key of the nearest entry ('' if there is none), recorded at `recorded_at` (Unix seconds). `more` is true if
-    there may be more differences than `differences` lists. `shared` counts the messages that both conversations
-    begin with. `note` explains what no difference can.
+    key of the nearest entry ('' if there is none), recorded at `recorded_at` (Unix seconds); `of_test` if the test
+    that asks has it as its own. `more` is true if there may be more differences than `differences` lists. `shared`
+    counts the messages that both conversations begin with. `note` explains what no difference can.
     """
 
     key: str
@@ -92,13 +94,15 @@ class Diagnosis:
     remedy: str = ""
     question: str = ""
     wanted: Sketch = field(default=Sketch("", ""), repr=False)
+    of_test: bool = False
 
     @property
     def line(self) -> str:
         """The whole diagnosis in one line."""
         if not self.nearest:
             return self.note
-        line = f"nearest recorded: {self.nearest[:_SHORT_KEY]}…"
+        which = "this test's own recording" if self.of_test else "nearest recorded:"
+        line = f"{which} {self.nearest[:_SHORT_KEY]}…"
         if self.differences:
             line += f" differs at {_described(self.differences[0])}"
             if self.shared:
@@ -135,6 +139,7 @@ def diagnose(
     since: float = math.inf,
     own: str = "",
     secret_in: Callable[[bytes], str | None] = lambda _: None,
+    of_test: Sequence[str] = (),
 ) -> Diagnosis:
     """Explain why the request under `key`, whose redacted form is `request_json`, has no entry.
 
@@ -142,7 +147,8 @@ def diagnose(
     that was recorded at `since` (Unix seconds) or later is this request's own answer and is passed over; so are all
     entries of the run `own`.
     `secret_in` returns the kind of a credential found in some bytes, or None; if either request holds one, none
-    of its text is shown. Reads the heads of a few entries. Raises StoreError if the store cannot be read.
+    of its text is shown. `of_test` are keys that the test which asks has as its own: of the same endpoint, one of
+    these is nearest. Reads the heads of a few entries. Raises StoreError if the store cannot be read.
     """
     wanted = sketch(label, request_json)
     place = _place(label)
@@ -151,7 +157,8 @@ def diagnose(
     olds: list[dict[str, Any]] = []
     unsaved, answered = 0, False
     most = _CANDIDATES if since == math.inf else _CANDIDATES + 1
-    for candidate in store.nearest(wanted, _CANDIDATES_BESIDE_OWN if own else most):
+    found = store.nearest(wanted, _CANDIDATES_BESIDE_OWN if own else most)
+    for candidate in dict.fromkeys([*of_test[:_OF_TEST], *found]):
         try:
             entry = store.head(candidate)
         except EntryError:
@@ -167,12 +174,13 @@ def diagnose(
             unsaved += 1
             continue
         olds.append(old)
-        alike = likeness(old, new)
-        if alike >= NEAR:
-            near.append(((_same_endpoint(old, new), shared_turns(old, new), alike), entry, old))
+        alike, same, mine = likeness(old, new), _same_endpoint(old, new), candidate in of_test
+        if alike >= NEAR or (same and mine):
+            near.append(((same, mine, shared_turns(old, new), alike), entry, old))
     best, compared = None, b""
     if new is not None and near:
         best, compared = _nearest(key, place, near, new, wanted, rerecord, per_request_headers(new, olds))
+        best = replace(best, of_test=best.nearest in of_test)
     if best is None:
         held = store.endpoints_of(wanted.host)
         if answered:

@@ -42,7 +42,7 @@ from addon.redaction.credentials_seen import Credential
 from addon.redaction.upload_urls import has_upload_url, starting_key, upload_id, without_foreign_urls
 from addon.scopes.scope import Scope
 from addon.settings.modes import Mode, Serves, mode_for_request
-from addon.settings.settings import Settings
+from addon.settings.settings import PER_TEST, Settings
 from addon.volatile.rebinding import RebindRefused, rebind
 from cache_store.entry import Entry, Headers, header_value
 from cache_store.errors import StoreError, UsageError
@@ -110,6 +110,8 @@ class Answering:
         peer.count_test = self._tests.count
         self._storing.shown_test = self._tests.shown
         explaining.latest_aside = store.latest_aside
+        if settings.repeat == PER_TEST:
+            explaining.keys_of_test = store.keys_of_test
         explaining.keeps_question = settings.save_request
 
     def close(self) -> None:

@@ -52,6 +52,8 @@ class Explaining:
         """The latest recording under a key that was set aside."""
         self.had_entries = True
         """Whether the cache had entries when the run began."""
+        self.keys_of_test: Callable[[str], list[str]] = lambda _: []
+        """The keys of the recordings that a test has as its own, where tests have some."""
         self.keeps_question = True
         """Whether the report, which is saved, may show what a missed request asked."""
         self._folding = Folding()
@@ -89,7 +91,8 @@ class Explaining:
             self._soon.pop(handle, None)
             rerecord = "" if stored else self._rerecord
             own = "" if serves_own else self._counts.run
-            self.start(key, identity, since=since, own=own, rerecord=rerecord, explained=explained)
+            test = verdict.test if verdict is not None else ""
+            self.start(key, identity, since=since, own=own, rerecord=rerecord, explained=explained, test=test)
 
         handle = asyncio.get_running_loop().call_later(_SOON_SECONDS, start)
         self._soon[handle] = start, verdict
@@ -109,7 +112,7 @@ class Explaining:
 
         None if too many are waiting, or the run has ended. An entry under `key` that was recorded at `since` (Unix
         seconds) or later is the request's own answer and ignored, and so are all entries of the run `own`.
-        `rerecord` replaces the run's own advice. `explained` is called with the explanation for `test`.
+        `rerecord` replaces the run's own advice. `explained` is called with the explanation for `test`, which asks.
         """
         if self._store is None or self._closed or self._waiting >= _MOST_WAITING:
             self._counts.unexplained += 1
@@ -167,7 +170,15 @@ class Explaining:
     ) -> Diagnosis | None:
         try:
             diagnosis = diagnose(
-                key, identity.request_json, identity.label, store, rerecord, since, own, self._taint.found_in
+                key,
+                identity.request_json,
+                identity.label,
+                store,
+                rerecord,
+                since,
+                own,
+                self._taint.found_in,
+                self.keys_of_test(test) if test else (),
             )
             if note := self.refused_line(key) or self._aside_line(key):
                 diagnosis = Diagnosis(key, diagnosis.place, note=note)
@@ -177,7 +188,7 @@ class Explaining:
             self._counts.miss(key, diagnosis.as_dict(), diagnosis.line, root)
             if explained is not None:
                 pointer = next((difference.place for difference in diagnosis.differences), "")
-                explained(diagnosis.line, pointer, folded=root is not None)
+                explained(diagnosis.line, pointer, folded=root is not None, own=diagnosis.of_test)
         except ProviderProxyError as error:
             self._counts.unexplained += 1
             logger.warning("a miss cannot be explained: %s", error)

@@ -22,6 +22,7 @@ from addon.policy.variants import (
     nth_key,
     rejection_key,
     rejection_mark_key,
+    split_key,
 )
 from addon.settings.modes import Serves
 from addon.settings.settings import PER_TEST, SINGLE, Settings
@@ -135,7 +136,7 @@ class Lookup:
         )
         if entry is None and forward.mode.forwards and forward.mode.serves is not Serves.NOTHING:
             for earlier in range(n - 1, 0, -1):
-                last = self._fresh(await self._store.find(nth_key(key, earlier)))
+                last = await self._recorded(forward, nth_key(key, earlier))
                 if last is not None:
                     return last if last.run != self._run else None
         return entry
@@ -143,12 +144,19 @@ class Lookup:
     async def _plain(self, forward: Forward, key: str, n: int) -> Entry | None:
         """The plain entry for a test that has no recording of its own, if all tests recorded the same there."""
         assert forward.identity is not None
-        if forward.mode.serves is Serves.NOTHING or await self._store.find(key) is not None:
+        own = await self._store.find(key) or await self._recorded_without(forward, key)
+        if forward.mode.serves is Serves.NOTHING or own is not None:
             return None
-        entry = self._fresh(await self._store.find(nth_key(forward.identity.key, n)))
+        entry = await self._recorded(forward, nth_key(forward.identity.key, n))
         if entry is None or entry.ambiguous or entry.run == self._run:
             return None
-        return None if differs(entry, await self._store.of_tests(forward.identity.key)) else entry
+        bases = dict.fromkeys((forward.identity.key, split_key(entry.key)[0]))
+        others = [other for base in bases for other in await self._store.of_tests(base)]
+        return None if differs(entry, others) else entry
+
+    async def _recorded(self, forward: Forward, key: str) -> Entry | None:
+        """The entry under `key`, or the recording of this request that lacks some of its headers."""
+        return self._fresh(await self._store.find(key)) or await self._recorded_without(forward, key)
 
     async def _servable(self, key: str, forward: Forward, *, shared: bool = False) -> Entry | None:
         """The entry under `key`, if the request's mode may serve it.

@@ -19,6 +19,7 @@ from addon.accounting.counts import RunCounts
 from addon.diagnosis import Candidates
 from addon.exchange.lanes import Lanes, Size
 from addon.judging.reasons import NotStored
+from addon.policy.variants import key_of_test
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, LongEntry, ProviderProxyError, StoreError, StoreUnavailable
@@ -118,6 +119,14 @@ class StoreAccess:
             return entries
 
         return await self._lanes.run(0, read)
+
+    def keys_of_test(self, test: str) -> list[str]:
+        """The keys of the first tier's recordings that `test` has as its own. Reads every key: use a thread."""
+        suffix = key_of_test("", test)
+        try:
+            return [key for key in self._store.keys("") if suffix in key]
+        except ProviderProxyError:
+            return []
 
     async def put(
         self, make: Callable[[], Entry | NotStored], began_at: float, size: Size = 0

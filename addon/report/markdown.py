@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from html import escape
 from typing import Any
 
 from addon.accounting.figures import plural, seconds, size
-from addon.printing import printable
 from addon.report.by_test import FIGURES, cells_of, name_of, rows_to_show, unshown_line
+from addon.report.markdown_text import markdown_text as _text
 from addon.report.words import cost_lines, rate_text, side_lines
 
 __all__ = ["render_markdown"]
@@ -16,7 +14,6 @@ __all__ = ["render_markdown"]
 _COLUMNS = ("requests", "hits", "misses", "stored", "refused", "bypassed", "errors")
 _MISSES = 50
 _TESTS = 50
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$^-])")
 
 
 def render_markdown(run: dict[str, Any]) -> str:
@@ -79,8 +76,3 @@ def _misses(run: dict[str, Any]) -> list[str]:
     if len(run["missed"]) > _MISSES:
         lines.append(f"- and {len(run['missed']) - _MISSES} more")
     return lines
-
-
-def _text(text: str) -> str:
-    """`text` in one line, escaped so that no part of it is markup, a link, a mention or the end of a cell."""
-    return escape(_SPECIAL.sub(r"\\\1", printable(" ".join(text.split()))), quote=False)

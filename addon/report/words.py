@@ -12,6 +12,7 @@ from addon.settings.modes import Mode
 __all__ = ["cost_lines", "cost_of", "hit_rate", "no_traffic_line", "rate_text", "side_lines"]
 
 _CONFLICTS = 10
+_TESTS = 200
 _PLACES = 3  # requests that a line names
 
 
@@ -137,7 +138,19 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         lines.append(f"over budget: {plural(run['over_budget'], 'request')} not forwarded")
     if run["unused_entries"]:
         lines.append(f"unused: {plural(run['unused_entries'], 'entry', 'entries')}")
-    return lines + _conflict_lines(run) + list(run["notes"])
+    return lines + _other_requests(run) + _conflict_lines(run) + list(run["notes"])
+
+
+def _other_requests(run: dict[str, Any]) -> list[str]:
+    """Each test that sends another request than its own recording has, as after `import --per-test`."""
+    found = [
+        f"{row['test']}: another request than its own recording, at {miss['pointer'] or 'the whole request'}"
+        for row in run["tests"]
+        for miss in [next((miss for miss in row["misses"] if miss.get("own")), None)]
+        if miss is not None
+    ]
+    more = [f"and {plural(len(found) - _TESTS, 'more such test')}"] if len(found) > _TESTS else []
+    return found[:_TESTS] + more
 
 
 def _conflict_lines(run: dict[str, Any]) -> list[str]:

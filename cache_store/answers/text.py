@@ -7,7 +7,7 @@ Where each provider puts the text, whole (W) and streamed (S); tool calls are be
     Anthropic         W `content[]`             S `content_block_start`, `content_block_delta`
     Gemini            W `candidates[].content`  S the same; Code Assist wraps chunks in `response`
     Bedrock Converse  W `output.message`        S `contentBlockStart`, `contentBlockDelta` frames
-    Cohere v2         W `message.content[]`     S `content-delta`
+    Cohere v2         W `message.content[]`     S `content-delta`, `tool-call-start`, `tool-call-delta`
 """
 
 from __future__ import annotations
@@ -129,8 +129,12 @@ def _delta(document: dict[str, Any], said: Spoken, by_place: dict[object, ToolCa
     if document["delta"] and not delta:
         return False  # a Responses delta; the last event has it whole
     place = document.get("index", document.get("contentBlockIndex"))
-    content = _dict(_dict(delta.get("message")).get("content"))
-    said.text += _text(delta.get("text")) + _text(content.get("text"))
+    message = _dict(delta.get("message"))
+    said.text += _text(delta.get("text")) + _text(_dict(message.get("content")).get("text"))
+    if function := _dict(_dict(message.get("tool_calls")).get("function")):
+        _add_call(
+            said, by_place, place, _text(function.get("name")), _arguments(function.get("arguments", ""))
+        )
     more = _text(delta.get("partial_json")) or _text(_dict(delta.get("toolUse")).get("input"))
     if more:
         _add_call(said, by_place, place, "", more)
@@ -157,6 +161,11 @@ def _message(document: dict[str, Any], said: Spoken, by_place: dict[object, Tool
     for block in _dicts(message.get("content")):
         _block(block, said, by_place, object())
     said.text += _text(message.get("content"))
+    for call in _dicts(message.get("tool_calls")):
+        function = _dict(call.get("function"))
+        _add_call(
+            said, by_place, object(), _text(function.get("name")), _arguments(function.get("arguments", ""))
+        )
     return bool(message)
 
 

@@ -54,13 +54,20 @@ class CacheHandles:
     """The open caches of `directory`. Threads may share it. Open it after any fork.
 
     `on_open` is called after each opening, with whether the cache is read-only. A damaged database is refused, or
-    with `replaces_damaged` moved aside and started anew.
+    with `replaces_damaged` moved aside and started anew. With `read_only` not a byte of the directory is written,
+    also where it could be: diskcache writes whenever it opens a cache.
     """
 
     def __init__(
-        self, directory: Path, on_open: Callable[[bool], None], *, replaces_damaged: bool = False
+        self,
+        directory: Path,
+        on_open: Callable[[bool], None],
+        *,
+        replaces_damaged: bool = False,
+        read_only: bool = False,
     ) -> None:
         self._directory = directory
+        self._read_only = read_only
         self._on_open = on_open
         self._replaces_damaged = replaces_damaged
         self._lock = threading.Lock()
@@ -135,7 +142,7 @@ class CacheHandles:
         return handles
 
     def _open_database(self, seconds: float) -> Handles:
-        if not is_writable(self._directory):
+        if self._read_only or not is_writable(self._directory):
             return self._open_to_read(seconds, is_full=False)
         check_file_system(self._directory)
         try:
@@ -152,7 +159,9 @@ class CacheHandles:
 
     def _open_to_read(self, seconds: float, *, is_full: bool) -> Handles:
         check_database(self._directory, seconds, read_only=True)
-        cache = ReadOnlyCache(self._directory, READ_SECONDS, is_disk_full=is_full)
+        cache = ReadOnlyCache(self._directory, READ_SECONDS, is_disk_full=is_full, by_choice=self._read_only)
+        if self._read_only:
+            return Handles(cache, cache)
         if is_full != self._was_full or not is_full:
             log, why = (logger.warning, "on a full disk") if is_full else (logger.info, "read-only")
             log("the cache %s is %s: its entries are served, and nothing is stored", self._directory, why)

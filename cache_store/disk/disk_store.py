@@ -55,14 +55,17 @@ class DiskStore:
     A directory that cannot be written, or that lies on a full disk, is served from, and opened again once it can be
     written. Every method raises StoreUnavailable if the database is locked, full, read-only or gone, and opens it
     again at the next call. `open` also raises DamagedStore, ForeignStore, NewerStore and UsageError. With
-    `replaces_damaged`, a damaged database is renamed and an empty one takes its place.
+    `replaces_damaged`, a damaged database is renamed and an empty one takes its place. With `read_only`, the
+    directory stays as it is byte for byte.
     """
 
-    def __init__(self, directory: Path, *, replaces_damaged: bool = False) -> None:
+    def __init__(self, directory: Path, *, replaces_damaged: bool = False, read_only: bool = False) -> None:
         # diskcache expands these, so what is checked must be expanded too.
         self.directory = Path(os.path.expandvars(directory.expanduser()))
         self._decoded = DecodedEntries()
-        self._handles = CacheHandles(self.directory, self._on_open, replaces_damaged=replaces_damaged)
+        self._handles = CacheHandles(
+            self.directory, self._on_open, replaces_damaged=replaces_damaged, read_only=read_only
+        )
         self._index = NearestIndex(self.directory)
         self._catching_up = CatchUp(self._index, self)
 

@@ -31,11 +31,14 @@ class ReadOnlyCache:
     """The reading methods of diskcache's `Cache`. Every method may raise sqlite3.Error. Threads may share it.
 
     `timeout` is how long it waits for a lock, in seconds. `is_disk_full` says that the directory may be written but
-    the disk is full.
+    the disk is full, `by_choice` that it may be written and must not be.
     """
 
-    def __init__(self, directory: Path, timeout: float, *, is_disk_full: bool) -> None:
+    def __init__(
+        self, directory: Path, timeout: float, *, is_disk_full: bool, by_choice: bool = False
+    ) -> None:
         self._directory = directory
+        self._by_choice = by_choice
         self._had_log = has_log(directory)
         self.is_disk_full = is_disk_full
         self._retry_at = time.monotonic() + _FULL_DISK_SECONDS if is_disk_full else None
@@ -48,7 +51,8 @@ class ReadOnlyCache:
         """False once the cache may have become writable, or somebody else writes it: it must be opened again."""
         if self._retry_at is not None:
             return time.monotonic() < self._retry_at
-        return has_log(self._directory) == self._had_log and not is_writable(self._directory)
+        may_become_writable = not self._by_choice and is_writable(self._directory)
+        return has_log(self._directory) == self._had_log and not may_become_writable
 
     def get(self, key: str, *, read: bool = False) -> Any:
         """The value under `key` as bytes, or with `read` as a binary file; None if there is none.

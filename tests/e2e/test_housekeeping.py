@@ -223,6 +223,9 @@ def test_prune_by_lock_files(
     done = command("prune", "--unused-by", "a.lock")
     assert done.returncode == 0, done.stderr
     assert _keys(command) == [kept.key]
+    misspelled = command("prune", "--unused-by", "b.lock")
+    assert misspelled.returncode == 2
+    assert _keys(command) == [kept.key]
 
 
 def test_verify_finds_and_moves_what_is_bad(command: Command, cache: Path) -> None:

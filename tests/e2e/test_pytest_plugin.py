@@ -94,6 +94,18 @@ def test_flaky(mine, tmp_path_factory):
     assert again
 """
 
+WITH_FLAKY = """
+from flaky import flaky
+
+TRIED = []
+
+@flaky(max_runs=3)
+def test_flaky(mine):
+    mine("attempt")
+    TRIED.append(1)
+    assert len(TRIED) == 3
+"""
+
 
 @pytest.fixture
 def suite_environ(
@@ -245,3 +257,22 @@ def test_versions_of_pytest(
     assert counted - Counter({f"test_a.py::test_same_prompt[{n}]": 1 for n in range(4)}) == asked(upstream)
     flaky = [row for row in last_run(suite)["tests"] if row["test"].endswith("test_flaky")]  # type: ignore[attr-defined]
     assert sorted((row["attempt"], row["requests"]) for row in flaky) == [(1, 3), (2, 3)]
+
+
+@pytest.mark.slow
+def test_attempts_of_flaky(suite_environ: tuple[Upstream, dict[str, str]], tmp_path: Path) -> None:
+    """The plugin `flaky` runs a test again inside of one item; each attempt has its own figures."""
+    upstream, environ = suite_environ
+    packages, suite = tmp_path / "packages", tmp_path / "suite"
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(packages), "flaky"]
+    if subprocess.run(install, capture_output=True, timeout=240, check=False).returncode:
+        pytest.skip("flaky cannot be installed here")
+    suite.mkdir()
+    write(suite, conftest=CONFTEST, test_more=WITH_FLAKY)
+    environ["PYTHONPATH"] = f"{packages}:{environ['PYTHONPATH']}"
+    command = pytest_command(suite, "-q", "-p", "flaky.flaky_pytest_plugin")
+    done = provider_proxy("run", "--mode", "off", "--", *command, environ=environ, folder=suite)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    rows = [row for row in last_run(suite)["tests"] if row["test"].endswith("test_flaky")]  # type: ignore[attr-defined]
+    assert sorted((row["attempt"], row["requests"]) for row in rows) == [(1, 3), (2, 3), (3, 3)]
+    assert by_test(suite) == asked(upstream)

@@ -144,6 +144,8 @@ def test_what_can_be_done_with_the_entries_of_a_test(
     (shared,) = one & two
     assert "used by   a::one" in told("show", shared)
     assert json.loads(told("show", shared, "--json"))["tests"] == ["a::one", "a::two"]
+    unused = json.loads(told("prune", "--unused-by", "a::two", "--dry-run", "--json"))
+    assert set(unused["keys"]) == one - two
     told("rm", "--test", "a::one")
     assert {line.split("\t")[0] for line in told("ls").splitlines()} == two
     assert _run(tmp_path, env, plan, "--refresh", "a::two")[0] == 0

@@ -197,12 +197,10 @@ class _Environment:
 class _Refused(Exception):
     """The proxy has answered with an error; the message is the proxy's."""
 
-    def __init__(self, status: int, answer: bytes) -> None:
-        import json
-
+    def __init__(self, status: int, answer: bytes, loads: Callable[[str], Any]) -> None:
         self.status = status
         try:
-            message = json.loads(answer.decode("utf-8", "replace"))["error"]["message"]
+            message = loads(answer.decode("utf-8", "replace"))["error"]["message"]
         except (ValueError, LookupError, TypeError):
             message = f"status {status}"
         super().__init__(str(message).partition("provider-proxy: ")[2] or message)
@@ -211,16 +209,20 @@ class _Refused(Exception):
 class _Control:
     """A connection to the proxy's own address.
 
-    A plain socket: a test may have replaced or patched every HTTP client.
+    A plain socket: a test may have replaced or patched every HTTP client. It may have replaced functions, too, so
+    those that are needed are bound here, before any test runs.
     """
 
     def __init__(self, proxy: _Proxy) -> None:
         import base64
+        import json
         import socket
         import threading
+        import time
         from urllib.parse import unquote
 
         self._proxy = proxy
+        self._dumps, self._loads, self._monotonic = json.dumps, json.loads, time.monotonic
         self._socket_class = socket.socket  # pytest-socket replaces it while a test runs
         self._socket: Any = None
         self._has_answered = False
@@ -238,27 +240,25 @@ class _Control:
 
         Raises _Refused, and OSError or ValueError if there is no answer in time or none of this protocol.
         """
-        import json
         import socket
-        import time
 
-        body = b"" if value is None else json.dumps(value).encode()
+        body = b"" if value is None else self._dumps(value).encode()
         head = "{} {} HTTP/1.1\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n"
         sent = head.format(method, path, self._head, len(body)).encode() + body
         # A proxy that has just started may still be loading what it answers with.
         seconds = max(seconds, self._seconds, 0.0 if self._has_answered else 2.0)
         with self._lock:
             try:
-                status, answer = self._exchange(sent, time.monotonic() + seconds)
+                status, answer = self._exchange(sent, self._monotonic() + seconds)
             except (TimeoutError, socket.timeout):
                 if seconds > self._seconds:
                     raise
                 # On a busy machine, single calls take long. All calls may be repeated.
-                status, answer = self._exchange(sent, time.monotonic() + seconds)
+                status, answer = self._exchange(sent, self._monotonic() + seconds)
         self._has_answered = True
         if status >= 400:
-            raise _Refused(status, answer)
-        return json.loads(answer.decode("utf-8", "replace")) if answer else None
+            raise _Refused(status, answer, self._loads)
+        return self._loads(answer.decode("utf-8", "replace")) if answer else None
 
     def close(self) -> None:
         """Close the connection; one of a parent process is left to the parent."""
@@ -320,9 +320,7 @@ class _Control:
         received += part
 
     def _wait(self, until: float) -> None:
-        import time
-
-        seconds = until - time.monotonic()
+        seconds = until - self._monotonic()
         if seconds <= 0:
             raise TimeoutError("timed out")
         self._socket.settimeout(seconds)

@@ -327,3 +327,21 @@ def test_a_header_that_is_new_in_every_request_is_named_with_the_setting(explain
     same = identity(ask("What is 1?"), x_acme_hop="k8s2")
     assert "per-request" not in explain(asked[0], asked[1], same).line
     assert "per-request" not in explain(asked[1], identity(ask("What is 1?"), x_acme_hop="m3b9")).line
+
+
+def test_a_tests_own_recording_comes_first() -> None:
+    """Another test's is more alike, but the test's own is what its request differs from; the line says so."""
+    own, other = (
+        identity(ask("Tell me about the rivers of Europe")),
+        identity(ask("Name the capital of Spain")),
+    )
+    wanted = identity(ask("Name the capital of Spain now"))
+    store = MemoryStore()
+    mine = f"{own.key}@{'a' * 32}"
+    store.put(entry(own, key=mine))
+    store.put(entry(other))
+    found = diagnose(wanted.key, wanted.request_json, wanted.label, store, of_test=[mine])
+    assert found.nearest == mine
+    assert found.line.startswith("this test's own recording pp2-")
+    assert found.differences[0].place == "/messages/2/content"
+    assert diagnose(wanted.key, wanted.request_json, wanted.label, store).nearest == other.key

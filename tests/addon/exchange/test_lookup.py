@@ -10,9 +10,10 @@ import pytest
 
 from addon.exchange import coordination as coordination_module
 from addon.exchange import lookup
-from addon.exchange.decisions import Forward, Hit
+from addon.exchange.decisions import Forward, Hit, OwnAnswer
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
+from addon.scopes.scope import Scope
 from addon.settings.settings import Settings
 from addon.transfer.admit import Admission, Exchange
 from cache_store.store import Store
@@ -335,9 +336,11 @@ async def test_a_background_response_is_an_action_and_a_plain_one_is_not(memory:
 # -- recordings that lack headers -------------------------------------------------
 
 
-def _cassette(store: Store, *headers: tuple[bytes, bytes], text: str = "old", unknown: str = "") -> None:
-    """Import a recording of the chat request with only these headers."""
-    admission = Admission(Settings.parse({}), "import", frozenset(unknown.split()))
+def _cassette(
+    store: Store, *headers: tuple[bytes, bytes], text: str = "old", unknown: str = "", test: str = ""
+) -> None:
+    """Import a recording of the chat request with only these headers, for all tests or for one."""
+    admission = Admission(Settings.parse({}), "import", frozenset(unknown.split()), test)
     recorded = replace(chat_request(), headers=headers)
     (entry,) = admission.entries([Exchange(recorded, chat_answer(text), 1000.0)])
     store.put(entry)
@@ -379,6 +382,34 @@ async def test_only_headers_that_are_unknown_are_passed_over(memory: MemoryStore
     await run.own(_asked(ORGANISATION))
     await run.own(_asked(BETA, ORGANISATION))
     assert await run.hit(_asked(BETA)) == "old"
+
+
+async def test_a_tests_recording_may_lack_headers(store: Store) -> None:
+    """With `per-test` each has its own, the last one again, and a new test the plain one if all recorded the same."""
+    for test, text in (("a", "of a"), ("b", "of b"), ("", "plain")):
+        _cassette(store, text=text, test=test)
+
+    async def said(run: Run, test: str) -> str:
+        found = run.answering.decide(_asked(BETA), None, "", Scope("gw0", test))
+        decision = found if isinstance(found, Hit | OwnAnswer | Forward) else await found
+        return text_of(decision.entry) if isinstance(decision, Hit) else "-"
+
+    run = Run(store, cache_mode="read-only-require-hit", repeat="per-test")
+    assert [await said(run, test) for test in ("a", "b", "new")] == ["of a", "of b", "-"]
+    assert await said(run, "a") == "-"
+    live = Run(store, "live", cache_mode="read-write", repeat="per-test")
+    assert [await said(live, "a") for _ in range(2)] == ["of a", "of a"]
+
+
+async def test_plain_recordings_may_lack_headers(store: Store) -> None:
+    """A test without recordings of its own uses the one that all tests agree on."""
+    for test in ("a", ""):
+        _cassette(store, text="same", test=test)
+    run = Run(store, cache_mode="read-only-require-hit", repeat="per-test")
+    found = run.answering.decide(_asked(BETA), None, "", Scope("gw0", "new"))
+    decision = found if isinstance(found, Hit | OwnAnswer | Forward) else await found
+    assert isinstance(decision, Hit)
+    assert text_of(decision.entry) == "same"
 
 
 async def test_a_recording_that_fits_better_is_served(memory: MemoryStore) -> None:

@@ -15,6 +15,7 @@ import pytest
 from addon.accounting.counts import RunCounts
 from addon.exchange.store_access import StoreAccess
 from addon.judging.reasons import NotStored
+from addon.policy.variants import key_of_test
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.errors import (
@@ -301,3 +302,11 @@ class _NotingReads(DiskStore):
     def get(self, key: str) -> Entry | None:
         self.readers.append(threading.current_thread().name)
         return super().get(key)
+
+
+def test_the_keys_of_a_test(access: StoreAccess, store: _Broken) -> None:
+    """Its own recordings only, also the later ones of equal requests."""
+    own = [key_of_test("pp2-a", "test_a"), key_of_test("pp2-b", "test_a") + ".2"]
+    for key in (*own, "pp2-a", key_of_test("pp2-a", "test_b")):
+        store.put(replace(ENTRY, key=key))
+    assert sorted(access.keys_of_test("test_a")) == sorted(own)

@@ -57,3 +57,16 @@ def test_what_else_there_was() -> None:
     assert side_lines(counts.as_dict()) == [
         "streams were cut at random places; PROVIDER_PROXY_RECHUNK=7 makes the same cuts again"
     ]
+
+
+def test_each_test_that_differs_from_its_own_recording_is_named() -> None:
+    """With the JSON Pointer, once, also if the same difference made another test miss first."""
+    counts = RunCounts("r", "read-only-require-hit")
+    for test, own in (("a", True), ("b", True), ("c", False)):
+        verdict = counts.verdict("gw0", test, 1)
+        assert verdict
+        for pointer in ("/messages/0", "/messages/1"):
+            verdict.miss("k")("this test's own recording …", pointer, folded=test == "b", own=own)
+    assert side_lines(counts.as_dict()) == [
+        f"{test}: another request than its own recording, at /messages/0" for test in "ab"
+    ]

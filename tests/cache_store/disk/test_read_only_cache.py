@@ -131,3 +131,21 @@ def test_a_read_only_directory_is_checked_like_any(store: DiskStore, tmp_path: P
         database.execute("INSERT INTO Settings VALUES ('sqlite_evil', 1)")
     with _not_allowed_to_write(store.directory), pytest.raises(ForeignStore):
         store.get(ENTRY.key)
+
+
+def test_a_cache_that_is_only_looked_at_stays_as_it_is(store: DiskStore, tmp_path: Path) -> None:
+    """Byte for byte, though it could be written; what another process writes meanwhile is seen."""
+    store.put(ENTRY)
+    store.close()
+    before = {path: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
+    looking = DiskStore(tmp_path / "cache", read_only=True)
+    looking.open()
+    with closing(looking):
+        assert looking.get(ENTRY.key) == ENTRY
+        assert [entry.key for entry in looking.iterate()] == [ENTRY.key]
+        with pytest.raises(StoreUnavailable, match="cannot be written"):
+            looking.put(replace(ENTRY, key=KEY_2))
+        assert {path: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
+        store.open()
+        store.put(replace(ENTRY, key=KEY_2))
+        assert looking.get(KEY_2) is not None

@@ -103,6 +103,11 @@ class TestMarked:
 def test_long(text):
     ask("hit long")
 
+def test_replaces_what_the_plugin_uses(monkeypatch):
+    import json, time
+    for module, name in ((json, "loads"), (json, "dumps"), (time, "monotonic")):
+        monkeypatch.setattr(module, name, lambda *_, **__: 1 / 0)
+
 def test_a_child_does_not_see_the_plugin():
     assert "PYTEST_PLUGINS" not in os.environ
     assert not any("for_pytest" in part for part in os.environ["PYTHONPATH"].split(os.pathsep))
@@ -116,13 +121,33 @@ def test_a_child_does_not_see_the_plugin():
 """
 
 
+PACKAGE = """
+import pytest
+from asking import ask
+
+@pytest.fixture(scope="package", autouse=True)
+def of_package():
+    ask("hit package up")
+    yield
+    ask("hit package down")
+"""
+
+
 def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> None:
     """Set-up and teardown count for the test, fixtures of a wider scope for that scope, a nested pytest for its test."""
     (tmp_path / "test_a.py").write_text(SCOPES)
+    package = tmp_path / "package"
+    package.mkdir()
+    for name, text in (("__init__", ""), ("conftest", PACKAGE)):
+        (package / f"{name}.py").write_text(text)
+    for name in "bc":
+        (package / f"test_{name}.py").write_text(
+            f"from asking import ask\ndef test_in(): ask('hit in {name}')\n"
+        )
     done = run(stand_in, tmp_path)
     assert done.returncode == 0, done.stdout
     assert [line for line in done.stdout.splitlines() if "provider-proxy" in line] == [
-        "provider-proxy: 6 tests asked, 19 answers replayed"
+        "provider-proxy: 8 tests asked, 23 answers replayed"
     ]
     first, second = "test_a.py::test_first", "test_a.py::test_second[same]"
     expected = {
@@ -140,6 +165,10 @@ def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> Non
         "hit second same": [second],
         "hit long": [f"test_a.py::test_long[{'x' * 10_000}]"],
         "hit nested": ["test_a.py::test_a_child_does_not_see_the_plugin"],
+        "hit package up": ["package::<package>"],
+        "hit package down": ["package::<package>"],
+        "hit in b": ["package/test_b.py::test_in"],
+        "hit in c": ["package/test_c.py::test_in"],
     }
     assert {words: stand_in.tests_of(words) for words in expected} == expected
     assert len({client for kind, client, _ in stand_in.said if kind == "PUT"}) == 1
