@@ -18,6 +18,7 @@ LARGE = 1024 * 1024
 _STEP = 64 * 1024
 _SHORT_TEXT = rb'"[^"\\]{0,1024}+(?:\\.[^"\\]{0,1024}+){0,64}+"'
 _LONG_TEXT = re.compile(rb'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
+_CONTROLS = bytes(range(0x20))
 _LONG_LIST = rb"\[(?=[ \t\n\r]*+[-0-9])[-+0-9.eE, \t\n\r]{256,}+\]"
 _NUMBERS = re.compile(_LONG_LIST)
 # Up to the next long text or long list of numbers. Bounded, because other threads wait while it matches.
@@ -49,7 +50,7 @@ def _abridged(body: bytes, start: int, end: int) -> bytes:
             _check_numbers(body, before + 1, at - 1)
             parts.append(b"[0]")
         else:
-            at = _after(_LONG_TEXT, body, at, end)
+            at = _after_plain_text(body, at, end) or _after(_LONG_TEXT, body, at, end)
             _check_utf8(body, before, at)
             parts.append(b'"..."')
     return b"".join(parts)
@@ -60,6 +61,21 @@ def _after(pattern: re.Pattern[bytes], body: bytes, at: int, end: int) -> int:
     if match is None:
         raise ValueError("a text is not terminated or holds a forbidden character")
     return match.end()
+
+
+def _after_plain_text(body: bytes, at: int, end: int) -> int:
+    """The end of a text without escapes and forbidden characters, such as base64; 0 if it is another one.
+
+    Takes a tenth of the pattern's time.
+    """
+    quote = body.find(b'"', at + 1, end)
+    if quote < 0 or body.find(b"\\", at + 1, quote) >= 0:
+        return 0
+    for start in range(at, quote, _STEP):
+        piece = body[start : min(start + _STEP, quote)]
+        if len(piece.translate(None, _CONTROLS)) != len(piece):
+            return 0
+    return quote + 1
 
 
 def _check_numbers(body: bytes, start: int, end: int) -> None:
@@ -75,7 +91,9 @@ def _check_numbers(body: bytes, start: int, end: int) -> None:
 def _check_utf8(body: bytes, start: int, end: int) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     for at in range(start, end, _STEP):
-        decoder.decode(body[at : min(at + _STEP, end)])
+        piece = body[at : min(at + _STEP, end)]
+        if not (piece.isascii() and decoder.getstate() == (b"", 0)):
+            decoder.decode(piece)
     decoder.decode(b"", final=True)
 
 
