@@ -39,6 +39,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.report": ("addon.accounting", "addon.settings", "addon.printing", "cache_store"),
     "addon.drift": ("addon.policy", "addon.identity", "addon.diagnosis", "addon.redaction", "addon.judging", *_MESSAGES,
                     *_STORE),
+    "addon.reviewing": ("addon.accounting", "addon.diagnosis", "addon.redaction", "addon.printing", *_STORE,
+                        "cache_store.nearest"),
     "addon.transfer": ("addon.policy", "addon.settings", *_PURE_ROOMS, *_MESSAGES, "cache_store"),
     "addon.accounting": ("addon.identity", "addon.scopes", "addon.settings", *_MESSAGES, "cache_store"),
     "addon.scopes": ("addon.settings", "cache_store.errors"),

@@ -205,6 +205,15 @@ class RunCounts:
         if len(self.conflicts) < _MOST_CONFLICTS:
             self.conflicts.setdefault(key, line)
 
+    def keys_by_test(self) -> dict[tuple[str, str], set[str]]:
+        """By client and test, the keys of the entries that the test used, in every process that has been added."""
+        keys: dict[tuple[str, str], set[str]] = {}
+        for verdict in self.tests.values():
+            keys.setdefault((verdict.client, verdict.shown or verdict.test), set()).update(verdict.used)
+        for row in self.tests_elsewhere.values():
+            keys.setdefault((row["client"], row["test"]), set()).update(row["entries"])
+        return keys
+
     def settle_tests(self) -> None:
         """Look up the prices of the tests' live answers."""
         for verdict in list(self.tests.values()):

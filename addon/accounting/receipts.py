@@ -17,7 +17,7 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +26,37 @@ from addon.accounting.run_end import UsedEntry
 from cache_store.atomic_file import replace_file
 from cache_store.errors import UsageError
 
-__all__ = ["Receipt", "keys_in_receipts", "lock_failures", "read_receipt", "receipt_text", "rekey_receipt"]
+__all__ = [
+    "Receipt",
+    "is_receipt",
+    "keys_in_receipts",
+    "lock_failures",
+    "parse_receipt",
+    "read_receipt",
+    "receipt_text",
+    "rekey_receipt",
+]
 
 _HEAD = "# provider-proxy receipt 1"
 # A key may be one of a test (`@…`) and of a sequence (`.2`).
 _KEY = r"pp\d+[ruv]?-[0-9a-f]{64}(?:@[0-9a-f]{32})?(?:\.\d+)?"
 _LINE = re.compile(rf"({_KEY})  sha256:([0-9a-f]{{64}})  (\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ)  (\S.*)")
-_OF_TEST = re.compile(rf'test ".*"|  {_KEY}')
+_KEY_OF_TEST = re.compile(rf"  ({_KEY})")
 _UPSTREAM = {"none": False, "opened": True}
 _MOST_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A lock file: digests by key, and whether a connection to a provider was opened."""
+    """A lock file: digests by key, and whether a connection to a provider was opened.
+
+    `labels` has each key's request in one line, and `tests` the tests that used it, where that is known.
+    """
 
     digests: dict[str, str]
     upstream: bool
+    labels: dict[str, str] = field(default_factory=dict)
+    tests: dict[str, list[str]] = field(default_factory=dict)
 
 
 def receipt_text(
@@ -75,32 +89,57 @@ def _sections(tests: Iterable[Mapping[str, Any]], there: set[str]) -> list[str]:
     ]
 
 
+def is_receipt(data: bytes) -> bool:
+    """Whether a file that begins with `data` is meant to be a lock file."""
+    return data.startswith(_HEAD.encode())
+
+
 def read_receipt(path: Path) -> Receipt:
     """Read the lock file at `path`. Raises UsageError, with the broken line's number."""
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        lines = data.decode().split("\n")
     except OSError as error:
         raise UsageError(f"the lock file {path} cannot be read: {error.strerror}") from error
+    return parse_receipt(data, str(path))
+
+
+def parse_receipt(data: bytes, name: str) -> Receipt:
+    """Read the content of the lock file `name`. Raises UsageError, with the broken line's number."""
+    try:
+        lines = data.decode().split("\n")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a lock file; write one with run --receipt") from error
+        raise UsageError(f"{name} is not a lock file; write one with run --receipt") from error
     upstream = _UPSTREAM.get(lines[1].removeprefix("upstream: ")) if len(lines) > 1 else None
     if lines[0] != _HEAD or upstream is None or len(data) > _MOST_BYTES:
-        raise UsageError(f"{path} is not a lock file; write one with run --receipt")
-    digests: dict[str, str] = {}
-    in_sections = False
+        raise UsageError(f"{name} is not a lock file; write one with run --receipt")
+    receipt = Receipt({}, upstream)
+    test: str | None = None
     for number, line in enumerate(lines[2:], 3):
-        if in_sections := in_sections or line.startswith("test "):
-            if (line or number < len(lines)) and not _OF_TEST.fullmatch(line):
-                raise UsageError(f"{path} is broken at line {number}; write it anew with run --receipt")
-            continue
-        match = _LINE.fullmatch(line)
-        if match and match[1] not in digests:
-            digests[match[1]] = match[2]
-        elif line or number < len(lines):
-            raise UsageError(f"{path} is broken at line {number}; write it anew with run --receipt")
-    return Receipt(digests, upstream)
+        if line.startswith("test "):
+            test = _test_in(line)
+            is_sound = test is not None
+        elif test is not None and (match := _KEY_OF_TEST.fullmatch(line)):
+            receipt.tests.setdefault(match[1], []).append(test)
+            is_sound = True
+        elif test is None and (match := _LINE.fullmatch(line)) and match[1] not in receipt.digests:
+            receipt.digests[match[1]] = match[2]
+            receipt.labels[match[1]] = match[4]
+            is_sound = True
+        else:
+            is_sound = not line and number == len(lines)
+        if not is_sound:
+            raise UsageError(f"{name} is broken at line {number}; write it anew with run --receipt")
+    return receipt
+
+
+def _test_in(line: str) -> str | None:
+    """The test that a section's first line names; None if it is broken."""
+    try:
+        test = json.loads(line.removeprefix("test "))
+    except (ValueError, RecursionError):
+        return None
+    return test if isinstance(test, str) else None
 
 
 def rekey_receipt(path: Path, moved: Mapping[str, tuple[str, str]]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from addon.accounting.costs import billed_entry
 from addon.accounting.counts import RunCounts
@@ -29,10 +31,16 @@ class UsedEntry:
 
 @dataclass(slots=True)
 class EndOfRun:
-    """Looks at the entries that a run used; with `unused`, it lists the keys of all others, too."""
+    """Looks at the entries that a run used; with `unused`, it lists the keys of all others, too.
+
+    `ran` are the tests that ran to their end, None if the run knows no tests, and `used_by` has the tests that have
+    ever used an entry. In a run of some tests, an entry counts as unused only if all tests that ever used it ran.
+    """
 
     unused: bool = False
     used: tuple[UsedEntry, ...] = ()
+    ran: AbstractSet[str] | None = None
+    used_by: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
 
     def look(self, store: Store, counts: RunCounts) -> None:
         """Read each used entry once, for its cost and its digest. Raises StoreError."""
@@ -40,9 +48,19 @@ class EndOfRun:
         counts.spent.settle()
         counts.saved.settle()
         if self.unused:
+            owned = self._owned_by_the_run()
             keys = list(store.keys())
-            counts.unused = [key for key in keys if key not in counts.used and _is_answer(store, key)]
+            unused = (key for key in keys if key not in counts.used and owned(key))
+            counts.unused = [key for key in unused if _is_answer(store, key)]
         counts.ended_at = time.time()
+
+    def _owned_by_the_run(self) -> Callable[[str], bool]:
+        """Tells whether no test needs an entry but those that ran, as far as that is known."""
+        ran, used_by = self.ran, self.used_by
+        if ran is None:
+            return lambda _: True  # the run is taken for a whole one
+        is_whole = all(tests <= ran for tests in used_by.values())
+        return lambda key: used_by[key] <= ran if key in used_by else is_whole
 
     def _used(self, store: Store, counts: RunCounts, key: str, times: int) -> UsedEntry:
         entry = _read(store, key)

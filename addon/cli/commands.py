@@ -38,6 +38,8 @@ COMMANDS = {
     "verify": "verify:verify",
     "rekey": "rekey:rekey",
     "report": "report:report",
+    "requests": "sent:requests",
+    "review": "review:review",
     "diff": "explain:diff",
     "explain": "explain:explain",
     "cache-probe": "cache_probe:cache_probe",

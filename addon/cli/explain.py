@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import click
 from addon.accounting.figures import plural
 from addon.cli.contents import entry_of
 from addon.cli.context import cache_options, open_store_for_reading, read_settings
-from addon.cli.diff_caches import diff_caches, print_cache_diff
 from addon.cli.keys import matches
 from addon.cli.output import print_json, say
-from addon.cli.progress import progress
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.disk.disk_store import DiskStore
 from cache_store.errors import CorruptEntry, UsageError
@@ -51,22 +48,14 @@ def explain(*, request_or_key: str, as_json: bool, cache_dir: str | None) -> Non
 def diff(*, old: str, new: str, as_json: bool, cache_dir: str | None) -> None:
     """Show how the requests of two entries differ, or the recordings of two caches.
 
-    OLD and NEW are two keys, which may be shortened, or two cache directories. Of the recordings, `-` is only in
-    OLD, `+` only in NEW, and `~` has another answer.
+    OLD and NEW are two keys, which may be shortened, or two cache directories, which are compared as by `review`.
     """
     from addon.diagnosis import diagnose_saved
 
     if Path(old).is_dir() and Path(new).is_dir():
-        with (
-            open_store_for_reading(old) as before,
-            open_store_for_reading(new) as after,
-            progress() as shown,
-        ):
-            found = diff_caches(before, after, shown)
-        if as_json:
-            print_json(asdict(found))
-        else:
-            print_cache_diff(found)
+        from addon.cli.review import show_review
+
+        show_review(old, new, form="json" if as_json else "table", cache_dir=cache_dir)
         return
     with open_store_for_reading(cache_dir) as store:
         diagnosis = diagnose_saved(entry_of(store, old), entry_of(store, new))

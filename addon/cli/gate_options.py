@@ -38,7 +38,10 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "--fail-on-live",
         {"multiple": True, "metavar": "GLOB", "help": "Fail if a test that fits went to a provider."},
     ),
-    ("--fail-on-unused", {"is_flag": True, "help": "Fail if the cache has an entry that was not used."}),
+    (
+        "--fail-on-unused",
+        {"is_flag": True, "help": "Fail if a recording of the tests that ran was not used."},
+    ),
     ("--fail-on-tunnel", {"is_flag": True, "help": "Fail if a host was tunnelled that is not allowed."}),
     ("--allow-tunnel", {"multiple": True, "metavar": "HOSTS", "help": "Host globs that may be tunnelled."}),
     (

@@ -20,6 +20,7 @@ from addon.cli.showing import request_line
 from addon.policy.variants import split_key
 from cache_store.disk.disk_store import DiskStore
 from cache_store.disk.last_used import forget_last_used, read_last_used
+from cache_store.disk.used_by import forget_used_by
 from cache_store.entry import Entry
 from cache_store.store import Store
 from cache_store.transfer.ledger import forget_remotes
@@ -98,7 +99,9 @@ def prune(
         if not dry_run:
             _remove(store, [candidate.key for candidate in gone], shown)
             if gone and folder is not None:
-                forget_last_used(folder, {candidate.key for candidate in gone})
+                removed = {candidate.key for candidate in gone}
+                forget_last_used(folder, removed)
+                forget_used_by(folder, removed)
                 forget_remotes(folder)
     _say(gone, dry_run=dry_run, as_json=as_json)
 

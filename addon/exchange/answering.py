@@ -108,6 +108,7 @@ class Answering:
         explaining.refused_line = self._storing.refused.line
         self._tests = TestsInFlight(counts, store, explaining, peer.taint)
         peer.count_test = self._tests.count
+        peer.sent_by_test = self._tests.sent.of
         self._storing.shown_test = self._tests.shown
         explaining.latest_aside = store.latest_aside
         if settings.repeat == PER_TEST:
@@ -267,12 +268,16 @@ class Answering:
         return bypass or never_cached.refusal(forward.request) or off, over
 
     def _answer(self, forward: Forward, counts: HostCounts, over: str) -> Decision | Awaitable[Decision]:
+        if forward.scope is not None:
+            self._tests.sent.note(forward)
         entry = self._lookup.at_hand(forward)
         if entry is None or has_upload_url(entry.headers) or _differs(forward, entry):
             return self._look_up(forward, counts, over)
         return self._hit(forward, entry, counts)
 
     async def _bypass(self, forward: Forward, detail: str, counts: HostCounts, over: str) -> Decision:
+        if forward.scope is not None:
+            self._tests.sent.note(forward, detail)
         decision = own_answers.bypassed(forward, detail, self.settings)
         if isinstance(decision, Forward) and await self.peer.take():
             forward.mode = Mode.REQUIRE_HIT

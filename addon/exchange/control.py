@@ -3,11 +3,13 @@
     PUT    /-/tests/<client>   a test begins, {"test": "tests/test_a.py::test_b"}; 204 once every process knows
     DELETE /-/tests/<client>   it ends; 200 with its verdict
     GET    /-/tests/<client>   its verdict so far
+    GET    /-/tests/<client>/requests   what it has sent so far
     GET    /-/tests            the open tests of every client
 
 PUT may also take `mode`, `repeat`, `attempt`, `file`, `line`, `switch` and `coarse` (see `Wish`). Members that this
 version does not know are ignored, so that a newer client can talk to an older proxy. A test that is begun again
-without an end goes on. If tests of one client overlap, DELETE takes {"test": …}, which names the one that ends.
+without an end goes on. If tests of one client overlap, DELETE takes {"test": …}, which names the one that ends, and
+`outcome`: a test that is `skipped` or has `failed` may not have asked for all that it asks for.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 from addon.accounting.verdicts import Verdict, merged
 from addon.exchange.coordination import Peer
 from addon.exchange.direct import PAGE_HEADERS, Page
+from addon.exchange.sent_requests import requests_page
 from addon.scopes.clients import is_client
 from addon.scopes.scope import Scope, Wish
 from addon.settings.modes import Mode
@@ -29,6 +32,8 @@ from cache_store.errors import ProviderProxyError, UsageError
 __all__ = ["control", "is_control", "refused"]
 
 _TESTS = "/-/tests"
+_REQUESTS = "requests"
+_CUT_SHORT = ("skipped", "failed")
 
 _LONGEST_BODY = 256 * 1024
 """In bytes."""
@@ -52,12 +57,16 @@ def refused(status: HTTPStatus, message: str, headers: dict[str, str] | None = N
 async def control(method: str, target: str, body: bytes, peer: Peer, mode: Mode) -> Page:
     """The answer to a request for one of these pages. `mode` is the run's."""
     client = target.partition("?")[0].removeprefix(_TESTS).removeprefix("/")
+    name, slash, page = client.partition("/")
+    calls = _OF_CLIENT if client else _OF_ALL
+    if slash and page == _REQUESTS:
+        client, calls = name, _OF_REQUESTS
     if client and not is_client(client):
         message = "a client's name has 1 to 64 of the characters A-Z a-z 0-9 . _ -"
         return refused(HTTPStatus.BAD_REQUEST, message)
-    call = (_OF_CLIENT if client else _OF_ALL).get(method)
+    call = calls.get(method)
     if call is None:
-        allowed = ", ".join(_OF_CLIENT if client else _OF_ALL)
+        allowed = ", ".join(calls)
         return refused(HTTPStatus.METHOD_NOT_ALLOWED, f"use {allowed} here", {"allow": allowed})
     if len(body) > _LONGEST_BODY:
         return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send at most {_LONGEST_BODY} bytes")
@@ -76,7 +85,8 @@ async def _put(client: str, body: bytes, peer: Peer, mode: Mode) -> Page:
 
 
 async def _delete(client: str, body: bytes, peer: Peer, _: Mode) -> Page:
-    ended = await peer.end_test(client, _named(body))
+    test, outcome = _ending(body)
+    ended = await peer.end_test(client, test, ran=outcome not in _CUT_SHORT)
     if ended is None:
         return refused(HTTPStatus.NOT_FOUND, f"{client} runs no such test; PUT begins one")
     return _json(_verdict(*ended))
@@ -89,24 +99,33 @@ async def _get(client: str, _body: bytes, peer: Peer, _: Mode) -> Page:
     return _json(_verdict(*counted))
 
 
+async def _requests(client: str, _body: bytes, peer: Peer, _: Mode) -> Page:
+    found = await peer.requests_of_test(client)
+    if found is None:
+        return refused(HTTPStatus.NOT_FOUND, f"{client} runs no test; PUT begins one")
+    return Page(requests_page(*found), {"content-type": "application/json", **PAGE_HEADERS})
+
+
 async def _list(_client: str, _body: bytes, peer: Peer, _: Mode) -> Page:
     return _json({"tests": [scope.as_dict() for scope in peer.tests.all()]})
 
 
 type _Call = Callable[[str, bytes, Peer, Mode], Awaitable[Page]]
 _OF_CLIENT: dict[str, _Call] = {"PUT": _put, "DELETE": _delete, "GET": _get}
+_OF_REQUESTS: dict[str, _Call] = {"GET": _requests}
 _OF_ALL: dict[str, _Call] = {"GET": _list}
 
 
-def _named(body: bytes) -> str:
-    """The test that a DELETE names; '' for the client's current one. Raises UsageError."""
+def _ending(body: bytes) -> tuple[str, str]:
+    """The test that a DELETE names, '' for the client's current one, and its outcome. Raises UsageError."""
     try:
-        test = json.loads(body).get("test", "") if body.strip() else ""
+        given = json.loads(body) if body.strip() else {}
+        test, outcome = given.get("test", ""), given.get("outcome", "")
     except (ValueError, AttributeError, RecursionError):
-        test = None
+        test, outcome = None, ""
     if not isinstance(test, str):
         raise UsageError('DELETE takes no body, or one such as {"test": "tests/test_a.py::test_b"}')
-    return test
+    return test, str(outcome)
 
 
 def _verdict(scope: Scope, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class CountTest(Protocol):
         """The counts as JSON values, None if there are none. If it `is_over`, requests in flight are waited for."""
 
 
+def _sent_nothing(scope: Scope) -> None:  # noqa: ARG001 - as `Peer.sent_by_test` is called
+    return None
+
+
 async def _counts_nothing(scope: Scope, *, is_over: bool) -> None:  # noqa: ARG001 - as the protocol says
     return None
 
@@ -137,6 +141,8 @@ class Peer:
         self.taint = Taint()
         self.tests = OpenTests()
         self.count_test: CountTest = _counts_nothing
+        self.sent_by_test: Callable[[Scope], dict[str, Any] | None] = _sent_nothing
+        """What a test has sent to this process, as JSON values. It is called in a thread."""
         self._tokens = itertools.count(1)
         self._gathering: dict[int, asyncio.Future[list[Any]]] = {}
         self._replying: set[asyncio.Task[None]] = set()
@@ -176,6 +182,8 @@ class Peer:
         elif event == "gathered":
             if values[0] in self._gathering:
                 self._gathering.pop(values[0]).set_result(values[1])
+        elif event == "ran":
+            self.tests.note_ran(values[0])
         else:
             raise ValueError(f"{event} is not an event of the coordinator")
 
@@ -289,16 +297,22 @@ class Peer:
         """Make a test the client's current one; returns when every process knows. Raises UsageError."""
         await self._gather("begin-test", client, asdict(wish))
 
-    async def end_test(self, client: str, test: str) -> tuple[Scope, list[dict[str, Any]]] | None:
+    async def end_test(
+        self, client: str, test: str, *, ran: bool = True
+    ) -> tuple[Scope, list[dict[str, Any]]] | None:
         """End the client's current test, or the open one called `test`: the test, and each process's counts of it.
 
-        None if there is no such test.
+        `ran`: it was not skipped, and did not fail. None if there is no such test.
         """
-        return await self._gather("end-test", client, test)
+        return await self._gather("end-test", client, test, ran)
 
     async def look_at_test(self, client: str) -> tuple[Scope, list[dict[str, Any]]] | None:
         """The client's current test and each process's counts of it so far; None if the client has none."""
-        return await self._gather("look-at-test", client)
+        return await self._gather("look-at-test", client, "counts")
+
+    async def requests_of_test(self, client: str) -> tuple[Scope, list[dict[str, Any]]] | None:
+        """The client's current test and what it has sent to each process; None if the client has none."""
+        return await self._gather("look-at-test", client, "sent")
 
     async def _gather(self, method: str, *args: Any) -> tuple[Scope, list[dict[str, Any]]] | None:
         token = next(self._tokens)
@@ -326,8 +340,11 @@ class Peer:
         task.add_done_callback(self._replying.discard)
 
     async def _reply(self, asker: int, token: int, question: str, scope: Scope) -> None:
-        counts = await self.count_test(scope, is_over=question == "ended")
-        self._channel.tell("reply", asker, token, counts)
+        if question == "sent":
+            found = await asyncio.to_thread(self.sent_by_test, scope)
+        else:
+            found = await self.count_test(scope, is_over=question == "ended")
+        self._channel.tell("reply", asker, token, found)
 
     def note_minted(self, identifier: str, key: str, digest: str) -> Awaitable[Any] | None:
         """Note which answer minted an id; await the result before the client sees the answer."""

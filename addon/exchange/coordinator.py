@@ -196,21 +196,26 @@ class Coordinator:
         self._gather(peer, token, "known", None)
         return ""
 
-    def _end_test(self, peer: int, token: int, client: str, test: str) -> dict[str, Any] | None:
+    def _end_test(self, peer: int, token: int, client: str, test: str, ran: bool) -> dict[str, Any] | None:
         """End a test, and ask every peer for its part of the verdict; the test, or None if it is not open."""
         ended = self._tests.end(client, test)
         if ended is None:
             return None
+        if ran:
+            self._tell_all("ran", ended.test)
         self._tell_all("tests", client, _values(self._tests.of(client)))
         self._gather(peer, token, "ended", ended)
         return ended.as_dict()
 
-    def _look_at_test(self, peer: int, token: int, client: str) -> dict[str, Any] | None:
-        """Ask every peer for its part of the verdict so far of a client's current test; None if it has none."""
+    def _look_at_test(self, peer: int, token: int, client: str, question: str) -> dict[str, Any] | None:
+        """Ask every peer about a client's current test; None if it has none.
+
+        The question is `counts` for its part of the verdict so far, or `sent` for what it was sent.
+        """
         scopes = self._tests.of(client)
         if not scopes:
             return None
-        self._gather(peer, token, "counts", scopes[-1])
+        self._gather(peer, token, question, scopes[-1])
         return scopes[-1].as_dict()
 
     def _tell_all(self, event: str, *values: Any) -> None:

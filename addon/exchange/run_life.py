@@ -19,14 +19,17 @@ from addon.exchange.coordination import Peer, local_peer
 from addon.exchange.coordinator import Coordinator
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
+from addon.exchange.tests_in_flight import HIDDEN
 from addon.identity.old_keys import OLD_PREFIX
 from addon.policy.variants import nth_key
 from addon.printing import program
+from addon.scopes.open_tests import OpenTests
 from addon.settings.settings import Settings
 from addon.settings.stores import open_for_run
 from addon.transfer.own_entries import OwnEntries
 from cache_store.disk.last_used import note_used
 from cache_store.disk.staged_store import StagedStore
+from cache_store.disk.used_by import note_used_by, noted_name
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, StoreError, StoreUnavailable, UsageError
 from cache_store.store import Store
@@ -95,11 +98,27 @@ class RunLife:
         if self.reports:
             if settings.cache_mode.stores:
                 self.store.finish(self._close_holes)
+            self._note_tests(settings, answering.peer.tests)
             self.store.finish(lambda store: self.end.look(store, self.counts))
             if settings.cache_dir is not None:
                 note_used(settings.cache_dir, self.counts.used, time.time())
         self.store.close()
         self.store = None
+
+    def _note_tests(self, settings: Settings, tests: OpenTests) -> None:
+        """Note which tests used which entries, and tell `end` which tests ran to their end."""
+        used: dict[str, set[str]] = {}
+        ran = set(tests.ran)
+        for (client, test), keys in self.counts.keys_by_test().items():
+            used.setdefault(test, set()).update(keys)
+            if not client:  # nobody says when a test ends that only its requests name
+                ran.add(test)
+        if not used and not tests.were_begun:
+            return
+        # Of tests with a hidden name, it is not known which ran.
+        self.end.ran = {noted_name(test) for test in ran if test != HIDDEN}
+        if settings.cache_dir is not None:
+            self.end.used_by = note_used_by(settings.cache_dir, used)
 
     def _close_holes(self, store: Store) -> None:
         for old, new in close_holes(store, self.counts.used).items():

@@ -9,21 +9,24 @@ from typing import Any
 from addon.accounting.counts import RunCounts
 from addon.accounting.verdicts import Verdict
 from addon.exchange.explaining import Explaining
+from addon.exchange.sent_requests import SentRequests
 from addon.exchange.store_access import StoreAccess
 from addon.redaction import Taint, redact_text
 from addon.scopes.scope import Scope
 
-__all__ = ["TestsInFlight"]
+__all__ = ["HIDDEN", "TestsInFlight"]
 
 _WAIT_SECONDS = 2.0
 """How long the end of a test waits for its requests."""
 
-_HIDDEN = "a test whose name holds a credential"
+HIDDEN = "a test whose name holds a credential"
+"""Takes the place of a test's name."""
+
 _HIDDEN_FILE = "a file whose name holds a credential"
 
 
 class TestsInFlight:
-    """The tests of one process of a run."""
+    """The tests of one process of a run. `sent` has what the open ones have sent."""
 
     __test__ = False  # its name looks like a test to pytest
 
@@ -32,6 +35,7 @@ class TestsInFlight:
         self._taint = taint
         self._store = store
         self._explaining = explaining
+        self.sent = SentRequests(taint.found_in)
         self._in_flight: Counter[tuple[str, str, int]] = Counter()
         self._left: dict[tuple[str, str, int], asyncio.Event] = {}
 
@@ -66,6 +70,8 @@ class TestsInFlight:
         If it `is_over`, what is in flight, the explanations of its misses and its prices are waited for, up to
         _WAIT_SECONDS.
         """
+        if is_over:
+            self.sent.forget(scope)
         verdict = self._counts.tests.get(scope.identity)
         if verdict is None:
             return None
@@ -88,7 +94,7 @@ class TestsInFlight:
 
     def shown(self, test: str) -> str:
         """The name of a test as it may be logged and saved: its parameters may hold a credential."""
-        return self._shown(test, _HIDDEN)
+        return self._shown(test, HIDDEN)
 
     def _shown(self, text: str, hidden: str) -> str:
         text = redact_text(text)

@@ -11,19 +11,25 @@ from addon.settings.modes import Mode
 
 __all__ = ["OpenTests"]
 
+_MOST_RAN = 200_000
+
 
 class OpenTests:
     """The open tests by client.
 
-    `refresh` are globs of tests whose entries are recorded again.
+    `refresh` are globs of tests whose entries are recorded again. `were_begun`: a client has begun a test.
+    `ran` has the names of those that have ended and asked for all that they ask for.
     """
 
     def __init__(self) -> None:
         self._open: dict[str, Sequence[Scope]] = {}
         self.refresh: tuple[str, ...] = ()
+        self.were_begun = False
+        self.ran: set[str] = set()
 
     def set(self, client: str, scopes: Iterable[Scope]) -> None:
         """Replace what is known of one client."""
+        self.were_begun = True
         open_now = tuple(map(self._refreshed, scopes))
         if open_now:
             self._open[client] = open_now
@@ -42,6 +48,11 @@ class OpenTests:
         same = next((scope for scope in reversed(scopes) if scope.test == test), None)
         # The request says which test it is, so that of others beside it does not matter.
         return replace(same, coarse=False) if same else self._refreshed(Scope("", test))
+
+    def note_ran(self, test: str) -> None:
+        """Note that a test has run to its end."""
+        if len(self.ran) < _MOST_RAN:
+            self.ran.add(test)
 
     def all(self) -> list[Scope]:
         """Every open test."""

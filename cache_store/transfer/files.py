@@ -22,7 +22,16 @@ from cache_store.errors import CorruptEntry, EntryError, TransferError
 from cache_store.transfer.readable import from_readable, to_readable
 from cache_store.transfer.volatile import join_headers, split_headers
 
-__all__ = ["from_file", "is_exported", "plain_files", "read_file", "to_file", "write_files"]
+__all__ = [
+    "MAX_FILE",
+    "from_file",
+    "is_exported",
+    "is_exported_text",
+    "plain_files",
+    "read_file",
+    "to_file",
+    "write_files",
+]
 
 _FORMAT = 2
 _FORMATS = (1, _FORMAT)  # in the first one, what is volatile lay among the rest
@@ -32,8 +41,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _MAX_KEY = 130  # characters of a whole key, with its test and number
 _MAX_PART = 80  # characters of one part of a path
 _MAX_PARTS = 12
-_MAX_FILE = 512 * 2**20  # bytes
 _SHORT_KEY = 12
+
+MAX_FILE = 512 * 2**20
+"""The longest file of an entry, in bytes."""
 
 
 def _path_of(entry: Entry, *, full: bool = False) -> PurePosixPath:
@@ -155,7 +166,7 @@ def write_files(entries: Iterable[Entry], folder: Path) -> int:
 def read_file(path: Path, now: float) -> Entry:
     """The entry in the file at `path`. `now` is as in `from_file`. Raises TransferError if there is none."""
     try:
-        if path.stat().st_size > _MAX_FILE:
+        if path.stat().st_size > MAX_FILE:
             raise TransferError(f"{path}: it is larger than any entry")
         return from_file(path.read_bytes(), now)
     except EntryError as error:
@@ -184,7 +195,12 @@ def _write(path: Path, data: bytes, folder: Path) -> None:
 def is_exported(path: Path) -> bool:
     """Whether a file starts as an exported entry does. Raises OSError."""
     with path.open("rb") as file:
-        return _START.match(file.read(200)) is not None
+        return is_exported_text(file.read(200))
+
+
+def is_exported_text(data: bytes) -> bool:
+    """Whether a file that begins with `data` starts as an exported entry does."""
+    return _START.match(data[:200]) is not None
 
 
 def _digest(entry: Entry) -> str:

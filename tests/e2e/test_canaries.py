@@ -6,6 +6,7 @@ import base64
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -197,7 +198,11 @@ def test_no_canary_survives(
     """After a run over every client and place, no form of any credential is in the cache, the log or the report."""
     upstream = start_upstream(echo)
     proxy = start_proxy(upstream, mode, store_errors=store_errors, allow_secrets_in_responses="true")
-    send_everything(proxy)
+    page = f"{proxy.url}/-/tests/canary"
+    with session(proxy) as client:
+        client.proxies = {}
+        assert client.put(page, json={"test": "x"}, timeout=120).ok
+    send_everything(replace(proxy, url=proxy.url.replace("//", "//canary:x@")))
     send_everything(proxy)
     by_hand = upstream.count
     monkeypatch.setenv("AWS_CA_BUNDLE", proxy.client_environ()["AWS_CA_BUNDLE"])
@@ -208,8 +213,13 @@ def test_no_canary_survives(
         said = send_by_sdks()
     assert by_hand > 15
     assert upstream.count == by_hand + len(said), said
+    with session(proxy) as client:
+        client.proxies = {}
+        sent = client.get(f"{page}/requests", timeout=120)
     report = proxy.stop()
     places = RAW_PLACES | SDK_PLACES
+    assert len(sent.json()["requests"]) > 10
+    assert leaks(places, iter([("requests of a test", sent.content)])) == []
     for export in ("exported.ppack", "exported"):
         provider_proxy("export", export, environ=proxy.environ, folder=tmp_path)
         assert (tmp_path / export).exists()

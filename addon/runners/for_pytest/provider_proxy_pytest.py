@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, MutableMapping
 
-__all__: list[str] = []
+__all__ = ["ProviderProxy", "provider_proxy"]
 
 _NAME = "provider_proxy_pytest"
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
@@ -77,6 +77,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         tests.stop()
     if _ENVIRONMENT in config.stash:
         config.stash[_ENVIRONMENT].restore()
+
+
+@pytest.fixture
+def provider_proxy(request: pytest.FixtureRequest) -> ProviderProxy:
+    """What provider-proxy knows of this test, and how it treats it. Skips the test where no proxy runs."""
+    tests = request.config.pluginmanager.get_plugin(_TESTS)
+    if tests is None:
+        pytest.skip("only provider-proxy knows what a test sends; run it with `provider-proxy run -- pytest`")
+    return ProviderProxy(tests)
 
 
 def _start(config: pytest.Config) -> None:
@@ -326,6 +335,44 @@ class _Control:
         self._socket.settimeout(seconds)
 
 
+# -- the fixture --------------------------------------------------------------
+
+
+class ProviderProxy:
+    """The fixture `provider_proxy`."""
+
+    def __init__(self, tests: _Tests) -> None:
+        self._tests = tests
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What this test has sent so far, in order: each request as the proxy saves it, without credentials.
+
+        A request has `key`, `method`, `host`, `path`, `query`, `headers` and `body`; a JSON body is under
+        `body["value"]`. One that the cache was not asked about has `bypass`, which says why, `method` and `host`.
+        Fails the test if the proxy has not kept them all.
+        """
+        sent = self._tests.ask("/requests")
+        if sent.get("more"):
+            pytest.fail(
+                "provider-proxy has not kept every request of this test: they are too many", pytrace=False
+            )
+        return _rows(sent, "requests")
+
+    @property
+    def misses(self) -> list[dict[str, Any]]:
+        """The misses of this test so far: `key`, and once it is explained `pointer` and `line`."""
+        return _rows(self._tests.ask(), "misses")
+
+    def mode(self, mode: str) -> None:
+        """Set the cache mode of the rest of this test. Fails the test if the mode does more than the run's."""
+        self._tests.change(mode=mode)
+
+    def faults(self, faults: list[dict[str, Any]]) -> None:
+        """Set the faults of the rest of this test, as `faults` of the mark does."""
+        self._tests.change(faults=faults)
+
+
 # -- one process's tests ------------------------------------------------------
 
 
@@ -343,6 +390,7 @@ class _Tests:
         self._strict = _strict(os.environ)
         self._mode: str | None = None
         self._open: list[dict[str, Any]] = []  # the test, and the fixtures of a wider scope inside it
+        self._outcome = ""  # of the test, once it is known
         self._ended: list[dict[str, Any]] = []  # verdicts that no report has taken yet
         self._verdicts: dict[Any, dict[str, Any]] = {}  # of every process, from its reports
         self._shown: dict[Any, int] = {}  # misses that a report has, by test and attempt
@@ -371,8 +419,10 @@ class _Tests:
     def _end(self) -> None:
         """End the current scope, and go on with the one around it."""
         scope = self._open.pop()
+        # A fixture of a wider scope has no outcome.
+        outcome = {} if self._open else {"outcome": self._outcome}
         try:
-            verdict = self._call("DELETE", {"test": scope["test"]}, seconds=3.0)
+            verdict = self._call("DELETE", {"test": scope["test"], **outcome}, seconds=3.0)
             if self._open:
                 self._call("PUT", self._open[-1])
         except _Refused as error:
@@ -381,12 +431,33 @@ class _Tests:
         if isinstance(verdict, dict) and isinstance(verdict.get("test"), str):
             self._ended.append(verdict)
 
-    def _call(self, method: str, value: object = None, *, seconds: float = 0.0) -> Any:
+    def ask(self, page: str = "") -> dict[str, Any]:
+        """A page about the current test. Fails the test if there is no answer."""
+        with contextlib.suppress(_Refused):
+            answer = self._call("GET", seconds=3.0, page=page)
+            if isinstance(answer, dict):
+                return answer
+        pytest.fail("provider-proxy does not answer, so what this test sent is not known", pytrace=False)
+
+    def change(self, **wishes: object) -> None:
+        """Begin the current test again with other wishes. Fails the test if the proxy refuses them."""
+        if self._off or not self._open:
+            pytest.fail(
+                "provider-proxy does not answer, so it cannot treat this test differently", pytrace=False
+            )
+        scope = self._open[-1]
+        try:
+            self._call("PUT", {**scope, **wishes})
+        except _Refused as error:
+            pytest.fail(f"provider-proxy refuses: {_line(error)}", pytrace=False)
+        scope.update(wishes)
+
+    def _call(self, method: str, value: object = None, *, seconds: float = 0.0, page: str = "") -> Any:
         """The endpoint's answer; None if there is none. Raises _Refused."""
         if self._off:
             return None
         try:
-            return self._control.call(method, self._path, value, seconds=seconds)
+            return self._control.call(method, self._path + page, value, seconds=seconds)
         except _Refused as error:
             if error.status == 404 and method != "PUT":  # the test is not open any more
                 return None
@@ -413,6 +484,7 @@ class _Tests:
         # No wrapper, because this may fail the test, and then other plugins' wrappers must have been entered.
         while self._open:  # a run that was interrupted and goes on
             self._end()
+        self._outcome = "skipped"
         self._begin({"test": _text(item.nodeid), "switch": True, **_place(item), **_wishes(item)})
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -453,6 +525,8 @@ class _Tests:
         """Add the misses to the report, and fail a test that missed although it must not."""
         outcome = yield
         report = outcome.get_result()
+        if call.when == "call" or (call.when == "setup" and not report.passed):
+            self._outcome = report.outcome
         ended, self._ended = self._ended, []
         verdicts = list(ended)
         # A call for each test that nobody needs would take a third of the plugin's time.

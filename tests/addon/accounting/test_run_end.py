@@ -50,6 +50,26 @@ def test_unused_entries_are_not_looked_for_unasked() -> None:
     assert counts.ended_at is not None
 
 
+def test_entries_of_tests_that_did_not_run_are_not_unused() -> None:
+    """Of a run of some tests, what other tests may need does not count, and neither does what no test is known for."""
+    used_by = {"pp1-dead": {"a"}, "pp1-shared": {"a", "b"}, "pp1-other": {"b"}}
+
+    def unused(*ran: str | None) -> list[str]:
+        store, counts = MemoryStore(), RunCounts("r", "read-write")
+        for key in (*used_by, "pp1-nobody", "pp1-used"):
+            store.put(entry(key))
+        counts.used = {"pp1-used": 1}
+        known = None if None in ran else {test for test in ran if test}
+        EndOfRun(unused=True, ran=known, used_by=used_by).look(store, counts)
+        assert counts.unused is not None
+        return sorted(key.removeprefix("pp1-") for key in counts.unused)
+
+    assert unused("a") == ["dead"]
+    assert unused("b") == ["other"]
+    assert unused("a", "b", "c") == unused(None) == ["dead", "nobody", "other", "shared"]
+    assert unused("c") == unused() == []
+
+
 def test_a_label_is_one_line() -> None:
     """A path with a line end in it cannot forge a line of a receipt."""
     store, counts = MemoryStore(), RunCounts("r", "read-write")

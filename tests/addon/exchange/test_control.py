@@ -113,6 +113,9 @@ async def test_a_process_that_dies_is_not_waited_for(monkeypatch: pytest.MonkeyP
         ("DELETE", "/-/tests/gw0", [], 400, "DELETE takes no body, or"),
         ("GET", "/-/tests/gw1", None, 404, "gw1 runs no test"),
         ("POST", "/-/tests/gw0", None, 405, "use PUT, DELETE, GET here"),
+        ("GET", "/-/tests/gw1/requests", None, 404, "gw1 runs no test"),
+        ("PUT", "/-/tests/gw0/requests", {"test": TEST}, 405, "use GET here"),
+        ("GET", "/-/tests//requests", None, 400, "a client's name has"),
         ("PUT", "/-/tests", None, 405, "use GET here"),
     ],
 )
@@ -124,6 +127,30 @@ async def test_nonsense_is_refused(method: str, target: str, body: Any, status: 
     assert page.status == status
     assert words in _message(page)
     assert peers[0].tests.of("gw0") == Scope("gw0", TEST)
+
+
+async def test_what_a_test_has_sent_to_all_processes() -> None:
+    """Each is asked in a thread; a process that got nothing adds nothing."""
+    _, peers = _peers(3)
+    await _ask(peers[0], "PUT", "/-/tests/gw0", {"test": TEST})
+    for number, peer in enumerate(peers[:2]):
+        row = [1.0 - number, f"pp2-{number}", '{"method":"POST"}', ""]
+        peer.sent_by_test = lambda scope, row=row: {"rows": [row], "more": 1}  # type: ignore[misc]
+    page = await _ask(peers[2], "GET", "/-/tests/gw0/requests?x")
+    assert json.loads(page.body) == {
+        "test": TEST, "attempt": 1, "more": 2,
+        "requests": [{"key": "pp2-1", "method": "POST"}, {"key": "pp2-0", "method": "POST"}],
+    }  # fmt: skip
+    assert page.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_every_process_knows_which_tests_ran_to_their_end() -> None:
+    """One that was skipped or has failed may not have asked for all that it asks for."""
+    _, peers = _peers(2)
+    for test, outcome in (("a", "passed"), ("b", "skipped"), ("c", "failed"), ("d", None), ("e", [1])):
+        await _ask(peers[0], "PUT", "/-/tests/gw0", {"test": test})
+        await _ask(peers[1], "DELETE", "/-/tests/gw0", {"outcome": outcome})
+    assert peers[0].tests.ran == peers[1].tests.ran == {"a", "d", "e"}
 
 
 async def test_too_many_open_tests_are_refused() -> None:

@@ -8,6 +8,7 @@ from addon.accounting.counts import RunCounts
 from addon.exchange.run_life import RunLife, close_holes, old_entries_note
 from addon.settings.settings import Settings
 from cache_store.disk.disk_store import DiskStore
+from cache_store.disk.used_by import read_used_by
 from cache_store.entry import Entry
 from cache_store.errors import StoreUnavailable
 from cache_store.tiers.memory_store import MemoryStore
@@ -32,6 +33,36 @@ def test_what_was_used_is_looked_at_before_it_closes(tmp_path: Path) -> None:
     assert [used.key for used in life.end.used] == ["pp1-a"]
     assert life.store is None
     assert life.staged is None
+
+
+def test_which_tests_ran_and_what_they_used(tmp_path: Path) -> None:
+    """A test that did not run to its end is noted with what it used; one that only requests name has no end."""
+    settings = Settings.parse({"cache_dir": str(tmp_path / "cache")})
+    life = RunLife(RunCounts(RUN, "read-write"))
+    answering = life.open(settings)
+    for client, test in (("gw0", "whole"), ("gw0", "skipped"), ("", "named by a header")):
+        verdict = life.counts.verdict(client, test, 1)
+        assert verdict is not None
+        verdict.use(f"pp1-{test}", 1)
+    life.counts.tests_elsewhere["x"] = {"client": "gw1", "test": "elsewhere", "entries": {"pp1-whole": 2}}
+    answering.peer.tests.note_ran("whole")
+    life.close(settings, answering)
+    assert life.end.ran == {"whole", "named by a header"}
+    assert life.end.used_by == {
+        "pp1-whole": {"whole", "elsewhere"},
+        "pp1-skipped": {"skipped"},
+        "pp1-named by a header": {"named by a header"},
+    }
+    assert read_used_by(tmp_path / "cache") == life.end.used_by
+
+
+def test_a_run_that_knows_no_tests(tmp_path: Path) -> None:
+    """Leaves no note."""
+    settings = Settings.parse({"cache_dir": str(tmp_path / "cache")})
+    life = RunLife(RunCounts(RUN, "read-write"))
+    life.close(settings, life.open(settings))
+    assert life.end.ran is None
+    assert not (tmp_path / "cache" / "used-by.json").exists()
 
 
 def test_a_sequence_that_was_recorded_with_a_hole_is_renumbered(tmp_path: Path) -> None:

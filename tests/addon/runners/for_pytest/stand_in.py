@@ -33,6 +33,8 @@ class StandIn:
     def __init__(self) -> None:
         self.said: list[tuple[str, str, str]] = []
         self.wishes: list[dict[str, Any]] = []
+        self.outcomes: dict[str, str] = {}
+        self.more = 0
         self.mode = "read-only-require-hit"
         self.answers: Refuse = lambda method, value: 0
         self.address = ""
@@ -51,7 +53,7 @@ class StandIn:
                 self.said.append(("ASK", user, body.decode()))
                 self._count(user.partition(":")[0].partition("+")[0], body.decode())
                 return 200, {}
-            client = path.rpartition("/")[2]
+            client, _, page = path.removeprefix("/-/tests/").partition("/")
             value = json.loads(body or b"{}")
             refused = self.answers(method, value)
             if refused:
@@ -69,8 +71,11 @@ class StandIn:
                 return 204, None
             if not opened:
                 return 404, {"error": {"message": "provider-proxy: no test"}}
+            if page:
+                return 200, {"more": self.more, "requests": [{"key": "pp2-1", "method": "POST"}]}
             verdict = self._verdict(client, opened[-1])
             if method == "DELETE":
+                self.outcomes[opened[-1]] = value.get("outcome", "")
                 self.said.append(("DELETE", client, opened.pop()))
             return 200, verdict
 

@@ -418,3 +418,75 @@ def test_a_user_name_in_the_proxys_url_fails_no_strict_suite(
     done = run(stand_in, tmp_path, *options)
     assert "1 failed, 1 passed" in done.stdout, done.stdout
     assert "test_other" in done.stdout
+
+
+FIXTURE = """
+import pytest
+from asking import ask
+
+@pytest.fixture(scope="module")
+def shared(): ask("hit shared")
+
+def test_sends(provider_proxy, shared):
+    ask("miss one")
+    assert [(one["key"], one["method"]) for one in provider_proxy.requests] == [("pp2-1", "POST")]
+    assert [miss["pointer"] for miss in provider_proxy.misses] == ["/messages/0/content"]
+
+@pytest.mark.provider_proxy(repeat="sequence", allow_misses=True)
+def test_changes(provider_proxy):
+    provider_proxy.mode("read-only")
+    provider_proxy.faults([{"status": 429}])
+    provider_proxy.mode("off")
+
+def test_skips(): pytest.skip("now")
+
+@pytest.mark.skip
+def test_never(): pass
+
+@pytest.mark.xfail
+def test_fails_as_expected(): assert False
+"""
+
+
+def test_the_fixture(stand_in: StandIn, tmp_path: Path) -> None:
+    """It shows what the test sent and missed; a change of its wishes keeps the others. The end says the outcome."""
+    (tmp_path / "test_a.py").write_text(FIXTURE)
+    done = run(stand_in, tmp_path, strict=False)
+    assert "2 passed, 2 skipped, 1 xfailed" in done.stdout, done.stdout
+    changed = [wish for wish in stand_in.wishes if wish["test"].endswith("changes")]
+    assert [{k: wish.get(k) for k in ("mode", "repeat", "faults")} for wish in changed] == [
+        {"mode": None, "repeat": "sequence", "faults": None},
+        {"mode": "read-only", "repeat": "sequence", "faults": None},
+        {"mode": "read-only", "repeat": "sequence", "faults": [{"status": 429}]},
+        {"mode": "off", "repeat": "sequence", "faults": [{"status": 429}]},
+    ]
+    assert stand_in.outcomes == {
+        "test_a.py::test_sends": "passed", "test_a.py::<module>": "", "test_a.py::test_changes": "passed",
+        "test_a.py::test_skips": "skipped", "test_a.py::test_never": "skipped",
+        "test_a.py::test_fails_as_expected": "skipped",
+    }  # fmt: skip
+
+
+def test_the_fixture_fails_rather_than_say_too_little(stand_in: StandIn, tmp_path: Path) -> None:
+    """If requests were not kept, if the proxy refuses a mode, or if it no longer answers."""
+    (tmp_path / "test_a.py").write_text(
+        "def test_more(provider_proxy): provider_proxy.requests\n"
+        "def test_mode(provider_proxy): provider_proxy.mode('write-only')\n"
+        "def test_gone(provider_proxy): provider_proxy.misses\n"
+    )
+    stand_in.more = 3
+    stand_in.answers = lambda method, value: (
+        500 if value.get("test", "").endswith("gone") else 400 if value.get("mode") == "write-only" else 0
+    )
+    done = run(stand_in, tmp_path, strict=False)
+    assert "3 failed" in done.stdout, done.stdout
+    for said in ("has not kept every request", "refuses: no PUT today", "does not answer, so what this test"):
+        assert said in done.stdout
+
+
+def test_the_fixture_where_no_proxy_runs(stand_in: StandIn, tmp_path: Path) -> None:
+    """The test is skipped: what it asserts cannot be known."""
+    (tmp_path / "test_a.py").write_text("def test_a(provider_proxy): assert not provider_proxy.requests\n")
+    done = run(stand_in, tmp_path, "-rs", HTTPS_PROXY="", https_proxy="")
+    assert "1 skipped" in done.stdout, done.stdout
+    assert "run it with `provider-proxy run -- pytest`" in done.stdout
