@@ -98,6 +98,7 @@ async def test_with_a_password_the_client_stands_before_the_user(proxied: Callab
     """`gw0+user:password`; the whole is compared first, and a wrong password is refused on every way in."""
     async with proxied(options={"proxyauth": AUTH}, auth=AUTH, cache_mode="off") as p:
         assert (await _control(p, "PUT", body={"test": "a"})).status == 407
+        assert (await _control(p, "GET", "gw0/requests")).status == 407
         for pair in (AUTH, f"gw9+{AUTH}"):
             assert (await _control(p, "PUT", body={"test": "a"}, headers=_basic(pair))).status == 204
         for pair, count in ((AUTH, 0), (f"gw0+{AUTH}", 2)):
@@ -115,6 +116,30 @@ async def test_with_a_password_the_client_stands_before_the_user(proxied: Callab
             )
             assert (await client.head())[0] == 407
         assert not any(b"gw0" in head or b"authorization" in head.lower() for head in p.provider.seen)
+
+
+async def test_what_a_test_has_sent(proxied: Callable[..., Any]) -> None:
+    """Hits, misses and what the cache is not asked about, without credentials; not for web pages of other sites."""
+    async with proxied(cache_mode="read-write", save_request="false") as p:
+        await _control(p, "PUT", body={"test": "a"})
+        tunnel = await _tunnel(p, "gw0:x")
+        head = "POST /v1/chat/completions"
+        bearer = "authorization: Bearer made-up-secret-0123456789\r\n"
+        for words in ("hello", "hello", "made-up-secret-0123456789"):
+            await tunnel.ask(p.raw(head, json.dumps({"a": words}).encode(), bearer))
+        await tunnel.ask(p.raw(head, b'{"a": "off"}', "x-provider-proxy-mode: off\r\n"))
+        await (await p.client()).ask(p.request(body=b'{"a": "of no test"}'))
+        page = await _control(p, "GET", "gw0/requests")
+        first, second, hidden, bypassed = json.loads(page.body)["requests"]
+        assert first == second
+        assert (first["body"]["value"], first["credential"]) == ({"a": "hello"}, True)
+        assert "holds a credential" in hidden["hidden"]
+        assert (bypassed["bypass"], bypassed["method"], bypassed["host"]) == ("mode-off", "POST", "localhost")
+        assert b"made-up" not in page.body
+        foreign = "origin: https://evil.example\r\nsec-fetch-site: cross-site\r\n"
+        assert (await _control(p, "GET", "gw0/requests", headers=foreign)).status == 403
+        await _control(p, "DELETE")
+        assert (await _control(p, "GET", "gw0/requests")).status == 404
 
 
 async def test_a_tests_mode_holds_for_its_requests(proxied: Callable[..., Any]) -> None:
