@@ -61,7 +61,7 @@ async def control(method: str, target: str, body: bytes, peer: Peer, mode: Mode)
     calls = _OF_CLIENT if client else _OF_ALL
     if slash and page == _REQUESTS:
         client, calls = name, _OF_REQUESTS
-    if client and not is_client(client):
+    if (client or slash) and not is_client(client):
         message = "a client's name has 1 to 64 of the characters A-Z a-z 0-9 . _ -"
         return refused(HTTPStatus.BAD_REQUEST, message)
     call = calls.get(method)

@@ -99,7 +99,7 @@ def requests_page(scope: Scope, parts: list[dict[str, Any]]) -> bytes:
     Each request has its `key` and the members of the saved form, which stand there exactly as they are hashed. One
     without an identity has `bypass`, or `hidden`, which says why.
     """
-    rows = sorted(row for part in parts for row in part["rows"])
+    rows = sorted((row for part in parts for row in part["rows"]), key=lambda row: row[0])
     requests = ",".join(_request(*row) for row in rows)
     more = sum(part["more"] for part in parts)
     head = f'{{"test":{json.dumps(scope.test)},"attempt":{scope.attempt},"more":{more},"requests":['

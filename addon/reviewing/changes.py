@@ -123,8 +123,8 @@ def _change(what: What, part: str, found: Difference, a: Any, b: Any) -> Change:
     old, new = _at(a, found.place), _at(b, found.place)
     if what is not What.MODEL and type(old) is str and type(new) is str and (hunks := hunks_of(old, new)):
         return Change(what, place, hunks=hunks)
-    shown = (None if value is None else redact_text(value) for value in (found.old, found.new))
-    return Change(what, place, *shown)
+    was, now = (None if value is None else redact_text(value) for value in (found.old, found.new))
+    return Change(what, place, was, now)
 
 
 def _what(found: Difference, a: Any, b: Any) -> What:

@@ -13,7 +13,7 @@ from addon.redaction import redact_text
 __all__ = ["Hunk", "hunks_of"]
 
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
-_MOST_WORDS = 400  # of each text that are compared; a longer difference is one hunk
+_MOST_WORDS = 300  # of each text that are compared; a longer difference is one hunk
 _MOST_HUNKS = 6
 _LONGEST_TEXT = 2**20  # characters
 _BESIDE = 40  # characters of context
@@ -79,7 +79,7 @@ def _shared_end(old: str, new: str) -> int:
 
 def _changes(a: list[str], b: list[str]) -> list[tuple[int, int, int, int]]:
     spans: list[tuple[int, int, int, int]] = []
-    for tag, i, j, k, m in SequenceMatcher(None, a, b).get_opcodes():
+    for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
         if spans and i - spans[-1][1] <= _APART:

@@ -48,7 +48,7 @@ def test_long_differences_are_one_place() -> None:
 
 def test_only_the_first_places_are_shown() -> None:
     """Of texts that differ in every second sentence."""
-    old = " ".join(f"word{n} and then some more words" for n in range(30))
+    old = " ".join(f"word{n} and then some more words" for n in range(20))
     assert len(hunks_of(old, old.replace("word", "term"))) == 6
 
 
