@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, MutableMapping
 
-__all__ = ["ProviderProxy", "provider_proxy"]
+__all__ = ["ProviderProxy"]
 
 _NAME = "provider_proxy_pytest"
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
