@@ -9,6 +9,8 @@ from typing import Any
 
 from addon.accounting.figures import plural
 from addon.pacing.rhythm import read_rhythm
+from addon.sockets.reading import conversation, first_words
+from addon.sockets.transcript import CONTENT_TYPE, Transcript
 from cache_store.answers.text import spoken
 from cache_store.answers.usage import usage_of
 from cache_store.entry import Entry, header_value
@@ -69,6 +71,10 @@ def shown(entry: Entry, *, headers: bool, tests: Sequence[str] = ()) -> Iterator
     if headers:
         yield from (f"          {name}: {value}" for name, value in header_pairs(entry))
     yield ""
+    session = _session(entry)
+    if session is not None:
+        yield from (f"{who:<8}  {said}" for who, said in conversation(session))
+        return
     yield from _request(entry)
     yield ""
     yield from _answer(entry)
@@ -83,6 +89,16 @@ def streamed(entry: Entry) -> dict[str, Any]:
         return {}
     first, last = rhythm.head + rhythm.gaps[0], rhythm.head + sum(rhythm.gaps)
     return {"stream": {"pieces": len(rhythm.gaps), "first": round(first, 3), "last": round(last, 3)}}
+
+
+def _session(entry: Entry) -> Transcript | None:
+    """The WebSocket session that an entry holds; None for any other answer, and for one that cannot be read."""
+    if _media_type(entry) != CONTENT_TYPE:
+        return None
+    try:
+        return Transcript.decode(entry.body)
+    except EntryError:
+        return None
 
 
 def request_line(label: Mapping[str, Any]) -> str:
@@ -118,6 +134,9 @@ def age_text(age: float) -> str:
 
 def _question(entry: Entry) -> str:
     """The first words of what the request asks, in one line; empty if the request was not saved."""
+    session = _session(entry)
+    if session is not None:
+        return " ".join(first_words(session)[: 4 * _QUESTION].split())[:_QUESTION]
     try:
         body = entry.request.get("body")
     except EntryError:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.accounting.verdicts import Verdict
@@ -47,6 +47,9 @@ from addon.volatile.rebinding import RebindRefused, rebind
 from cache_store.entry import Entry, Headers, header_value
 from cache_store.errors import StoreError, UsageError
 
+if TYPE_CHECKING:
+    from addon.sockets.conversation import Conversation
+
 __all__ = ["Answering"]
 
 logger = logging.getLogger(__name__)
@@ -54,6 +57,9 @@ logger = logging.getLogger(__name__)
 # A longer body is read in a thread; one with a content-encoding always is, because it may decode to anything.
 _INLINE_BYTES = 64 * 1024
 _ENCODING = b"content-encoding"
+# With which a server refuses a WebSocket that it does not offer.
+_NO_WEBSOCKET = frozenset({400, 404, 405, 426, 501})
+_MOST_NOTED = 1000
 
 
 def _may_take_long(request: WireRequest) -> bool:
@@ -73,6 +79,11 @@ def _pacing(settings: Settings) -> Callable[[Entry], PacedBody | None] | None:
 
     pace = Pace(settings.replay, settings.max_pace, settings.rechunk)
     return lambda entry: in_pieces(entry, pace)
+
+
+def _place(request: WireRequest) -> str:
+    """Host, port and path of a request."""
+    return f"{request.host}:{request.port}{request.target.partition('?')[0]}"
 
 
 def _differs(forward: Forward, entry: Entry) -> bool:
@@ -106,6 +117,7 @@ class Answering:
         self._retries = Retries()
         self._stale_ids = StaleIds(store, peer, counts)
         explaining.refused_line = self._storing.refused.line
+        self._no_websocket: set[str] = set()
         self._tests = TestsInFlight(counts, store, explaining, peer.taint)
         peer.count_test = self._tests.count
         peer.sent_by_test = self._tests.sent.of
@@ -139,24 +151,102 @@ class Answering:
             return self.mode
 
     def decide(
-        self, request: WireRequest, asked: str | None, bypass: str = "", scope: Scope | None = None
+        self,
+        request: WireRequest,
+        asked: str | None,
+        bypass: str = "",
+        scope: Scope | None = None,
+        *,
+        alone: bool = False,
     ) -> Decision | Awaitable[Decision]:
         """What to do with a request. A plain `Decision` where nothing must be waited for.
 
         `asked` is the value of its mode header. `bypass` says why the cache is not to be asked: `websocket`, or
-        that the request is not whole. `scope` is the test that it belongs to.
+        that the request is not whole. `scope` is the test that it belongs to. `alone`: it waits for no equal
+        request in flight.
         """
         if scope is not None:
-            return self._decide_for_test(request, asked, bypass, scope)
-        return self._begin(Forward(request, self.mode, ""), asked, bypass)
+            return self._decide_for_test(request, asked, bypass, scope, alone=alone)
+        return self._begin(Forward(request, self.mode, "", alone=alone), asked, bypass)
+
+    async def converse(
+        self, upgrade: WireRequest, asked: str | None, scope: Scope | None = None
+    ) -> Conversation | Decision:
+        """A session for a request that opens a WebSocket; what `decide` says where none is recorded."""
+        from addon.sockets.upgrade import Kind, kind_of_session
+
+        try:
+            mode = mode_for_request(self.mode_of(scope), asked)
+        except UsageError as error:
+            self._counts.host(upgrade.host).errors += 1
+            return own_answers.bad_mode(error)
+        kind = kind_of_session(upgrade)
+        is_refused = mode.forwards and _place(upgrade) in self._no_websocket
+        if mode is Mode.OFF or kind is Kind.SOUND or is_refused or never_cached.refusal(upgrade):
+            decision = self.decide(upgrade, asked, "websocket", scope)
+            return await decision if isinstance(decision, Awaitable) else decision
+        if kind is Kind.RESPONSES:
+            from addon.exchange.response_turns import ResponseTurns
+
+            return ResponseTurns(
+                self, upgrade, asked, scope, most=self.settings.max_body, forwards=mode.forwards
+            )
+        return await self._converse(Forward(upgrade, mode, "", scope=scope))
+
+    def note_no_websocket(self, upgrade: WireRequest, status: int) -> None:
+        """The provider has refused an upgrade that we had answered: the next one gets the provider's own answer.
+
+        A client may fall back to HTTP then.
+        """
+        if status in _NO_WEBSOCKET and len(self._no_websocket) < _MOST_NOTED:
+            self._no_websocket.add(_place(upgrade))
+
+    async def _converse(self, forward: Forward) -> Conversation | Decision:
+        """Answer an upgrade from a recorded opening, or forward it, or explain why neither is possible."""
+        from addon.exchange.sessions import Session, SessionRun
+
+        counts = self._counts.host(forward.request.host)
+        counts.requests += 1
+        forward.verdict = self._tests.enter(forward.scope) if forward.scope is not None else None
+        if (sharing := self._share(self._taint.learn(forward.request))) is not None:
+            await sharing
+        _, over = self._restrict(forward, "")
+        session = Session(
+            SessionRun(
+                self.settings,
+                self._store,
+                self._storing,
+                self.peer,
+                self._counts,
+                self.explaining,
+                self._tests,
+            ),
+            forward,
+        )
+        if await session.begin():
+            return session
+        forward.identity = self._without_credentials(forward.identity)
+        late = await self.peer.take() if forward.mode.forwards else ""
+        counts.misses += 1
+        if forward.mode.forwards and not late:
+            session.forward_upgrade()
+            self._explain_soon(forward)
+            self._counted(forward, counts, over)
+            return session
+        self._counts.over_budget += bool(late)
+        own = self._counted(await self._miss(forward, over or late, forward.verdict, ""), counts, over)
+        self._leave_test(forward)
+        return own
 
     async def _decide_for_test(
-        self, request: WireRequest, asked: str | None, bypass: str, scope: Scope
+        self, request: WireRequest, asked: str | None, bypass: str, scope: Scope, *, alone: bool
     ) -> Decision:
         verdict = self._tests.enter(scope)
         try:
             decision = self._begin(
-                Forward(request, self.mode_of(scope), "", scope=scope, verdict=verdict), asked, bypass
+                Forward(request, self.mode_of(scope), "", scope=scope, verdict=verdict, alone=alone),
+                asked,
+                bypass,
             )
             if isinstance(decision, Awaitable):
                 decision = await decision
@@ -316,17 +406,7 @@ class Answering:
             counts.misses += 1
             if started_by := starting_key(upload_id(forward.request.target)):
                 await self._restart_upload(forward, started_by)
-            if forward.mode.serves is not Serves.NOTHING:
-                assert forward.identity is not None
-                self.explaining.start_soon(
-                    forward.key,
-                    forward.identity,
-                    stored=forward.mode.stores,
-                    serves_own=forward.mode.serves is Serves.ANY,
-                    verdict=forward.verdict,
-                )
-            elif forward.verdict is not None:
-                forward.verdict.miss(forward.key)
+            self._explain_soon(forward)
             return self._counted(forward, counts, over)
         # Another test that sends the same has missed as well.
         is_retry = self._retries.is_retry(forward.key + (forward.scope.counter if forward.scope else ""))
@@ -339,6 +419,20 @@ class Answering:
         self._counts.over_budget += bool(late)
         verdict = None if is_retry else forward.verdict
         return self._counted(await self._miss(forward, over or late, verdict, refused), counts, over)
+
+    def _explain_soon(self, forward: Forward) -> None:
+        """Explain a miss that is forwarded."""
+        if forward.mode.serves is not Serves.NOTHING:
+            assert forward.identity is not None
+            self.explaining.start_soon(
+                forward.key,
+                forward.identity,
+                stored=forward.mode.stores,
+                serves_own=forward.mode.serves is Serves.ANY,
+                verdict=forward.verdict,
+            )
+        elif forward.verdict is not None:
+            forward.verdict.miss(forward.key)
 
     async def _with_live_values(
         self, forward: Forward, entry: Entry | None

@@ -67,7 +67,8 @@ class Forward:
     `began_at` is Unix seconds, `started` is monotonic. `flow` and `client` are mitmproxy's ids, for its hooks.
     `removed` is the entry of this run that was removed for it, `repeat` its number among those of `counter` (0:
     none), and `head` a streamed answer's status and headers. `scope` is the test that asks and `verdict` its
-    counts, None if the request belongs to the run. `done` is set when its exchange has ended.
+    counts, None if the request belongs to the run. `alone`: it does not wait for an equal request in flight. `done`
+    is set when its exchange has ended.
     """
 
     request: WireRequest
@@ -83,6 +84,7 @@ class Forward:
     head: LiveAnswer | None = None
     scope: Scope | None = None
     verdict: Verdict | None = None
+    alone: bool = False
     done: asyncio.Event = field(default_factory=asyncio.Event)
     flow: str = ""
     client: str = ""

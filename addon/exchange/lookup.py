@@ -106,7 +106,10 @@ class Lookup:
         shared = False
         # Where a run's own entries are not served, equal requests in flight ask for different answers.
         coalesces = (
-            self._settings.coalesce and forward.mode.serves is Serves.ANY and not _is_action(forward.request)
+            self._settings.coalesce
+            and not forward.alone
+            and forward.mode.serves is Serves.ANY
+            and not _is_action(forward.request)
         )
         while True:
             looked = time.monotonic()

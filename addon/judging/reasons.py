@@ -31,6 +31,7 @@ class NotStored(enum.StrEnum):
     NO_RESULT = "no-result"  # a 2xx without the result that this endpoint returns
     FAILED = "failed"  # failed, cancelled or expired, says the provider
     INCOMPLETE = "incomplete"  # ended at a token or content limit, and STORE_INCOMPLETE is off
+    SESSION = "session"  # a WebSocket with sound, binary messages, or frames that no recording can replay
 
     # Found around the answer.
     CONTENT_CODING = "content-coding"  # its content-encoding does not decode to the end
@@ -77,6 +78,7 @@ _OTHERS = {
     NotStored.BAD_TEXT: f"it is damaged: {_SEE}",
     NotStored.BAD_FRAME: f"it is damaged: {_SEE}",
     NotStored.CONTENT_CODING: f"it is damaged: {_SEE}",
+    NotStored.SESSION: "sound, binary messages and frames that steer a response are not recorded yet",
     NotStored.NO_TERMINAL_EVENT: "the provider ended the stream too early: record again",
 }
 _UNFINISHED = "the model's answer has no finish reason: record again"

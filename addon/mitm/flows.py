@@ -37,12 +37,14 @@ __all__ = [
     "mark",
     "name_client",
     "named_in",
+    "opens_websocket",
     "own_answer",
     "own_page",
     "replay",
     "send_in_pieces",
     "status_page",
     "streams",
+    "switching",
     "take_own_headers",
     "unaskable",
     "wire_request",
@@ -185,14 +187,17 @@ def _seconds_since(request: http.Request) -> float:
 def unaskable(request: http.Request) -> str:
     """Why the cache cannot be asked about this request; '' where it can."""
     names = [request.authority] if request.data.authority else []
+    is_upgrade = False
     for name, value in request.headers.fields:  # as bytes, because every hit comes through here
         if len(name) == 4 and name.lower() == b"host":
             names.append(value.decode("utf-8", "surrogateescape"))
         elif len(name) == 7 and name.lower() == b"upgrade" and b"websocket" in value.lower():
-            return "websocket"
+            is_upgrade = True
     # A provider may answer by these names, but the identity holds the host that is connected to.
     if any(_names_another(name, request.host, request.port) for name in names if name):
         return "host-mismatch"
+    if is_upgrade:
+        return "websocket"
     # A body that another addon or option streams was not seen, and trailers are not part of the identity.
     return "not-whole" if request.stream or request.data.content is None or request.trailers else ""
 
@@ -244,6 +249,33 @@ def send_in_pieces(flow: http.HTTPFlow, paced: PacedBody) -> None:
         response.headers.pop("content-length", None)
     if flow.request.http_version == "HTTP/1.1":
         response.headers["transfer-encoding"] = "chunked"
+
+
+def opens_websocket(request: http.Request) -> bool:
+    """Whether this is a complete WebSocket upgrade (RFC 6455, 4.1), as mitmproxy goes by it as well."""
+    headers = request.headers
+    return (
+        request.method == "GET"
+        and request.http_version == "HTTP/1.1"
+        and headers.get("sec-websocket-version") == "13"
+        and bool(headers.get("sec-websocket-key"))
+    )
+
+
+def switching(request: http.Request, protocol: str) -> http.Response:
+    """Our answer to a WebSocket upgrade; `protocol` is the subprotocol that it names, if the client offers it."""
+    from addon.sockets.upgrade import accept_for, offered
+
+    headers = {
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "sec-websocket-accept": accept_for(request.headers.get("sec-websocket-key", "")),
+    }
+    if protocol in offered(request.headers.fields):
+        headers["sec-websocket-protocol"] = protocol
+    response = http.Response.make(101, b"", headers)
+    del response.headers["content-length"]
+    return response
 
 
 def own_answer(request: http.Request, answer: OwnAnswer) -> http.Response:

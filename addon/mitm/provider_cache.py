@@ -6,7 +6,8 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -36,6 +37,9 @@ from addon.settings.modes import Mode
 from addon.settings.settings import SETTINGS, Settings
 from cache_store.errors import ProviderProxyError, StoreUnavailable
 
+if TYPE_CHECKING:
+    from addon.sockets.conversation import Conversation
+
 __all__ = ["ProviderCache"]
 
 logger = logging.getLogger(__name__)
@@ -60,6 +64,7 @@ class ProviderCache:
         self._crashes = CloseAfterCrash()
         self._flows: dict[str, Forward | None] = {}
         self._clients: dict[str, str] = {}  # names by connection, as CONNECT gave them
+        self._sessions: WeakSet[Conversation] = WeakSet()
         self._logins: dict[str, WireRequest] = {}  # by connection; what is in them is known while they live
         self.settings: Settings | None = None
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
@@ -141,6 +146,8 @@ class ProviderCache:
             return
         unfinished = [forward for forward in self._flows.values() if forward is not None]
         self._flows.clear()  # their hooks may still come, or never
+        for session in list(self._sessions):
+            session.gone()
         self.answering.finish(unfinished)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
@@ -307,7 +314,10 @@ class ProviderCache:
             if not self.settings.hosts.match(wire.host, wire.port) and self.answering.relays(wire):
                 self._tunnel(flow)
                 return None
-            decision = self.answering.decide(wire, asked, flows.unaskable(flow.request), scope)
+            bypass = flows.unaskable(flow.request)
+            if bypass == "websocket" and self._holds_sockets(flow):
+                return self._converse(flow, wire, mode, asked, scope)
+            decision = self.answering.decide(wire, asked, bypass, scope)
             if not isinstance(decision, Hit | OwnAnswer | Forward):
                 return self._act_later(flow, decision, mode, asked)
             self._act(flow, decision)
@@ -328,6 +338,41 @@ class ProviderCache:
             self._act(flow, await decision)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
             self._fail(flow, mode, asked, error)
+
+    def _holds_sockets(self, flow: http.HTTPFlow) -> bool:
+        """Whether the session that this upgrade opens can be recorded or replayed."""
+        assert self.settings is not None
+        return (
+            self.settings.records_websockets
+            and flows.opens_websocket(flow.request)
+            and bool(ctx.options.websocket)
+            and self._http_layer.holds_sockets(flow.client_conn.id)
+        )
+
+    async def _converse(
+        self, flow: http.HTTPFlow, wire: WireRequest, mode: Mode, asked: str | None, scope: Scope | None
+    ) -> None:
+        """Open a WebSocket session, or do what is decided about its upgrade."""
+        assert self.answering is not None
+        try:
+            opened = await self.answering.converse(wire, asked, scope)
+            if isinstance(opened, Hit | OwnAnswer | Forward):
+                self._act(flow, opened)
+                return
+            self._sessions.add(opened)
+            self._http_layer.converse(flow.id, opened)
+            # Frames are then readable, and both sockets have the same form.
+            flow.request.headers.pop("sec-websocket-extensions", None)
+            if not opened.forwards_upgrade:
+                flow.response = flows.switching(flow.request, opened.protocol)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(flow, mode, asked, error)
+
+    async def provider_proxy_socket(self, flow: http.HTTPFlow) -> None:
+        """Wait for what a WebSocket session decides."""
+        from addon.mitm.core.two_sockets import think
+
+        await think(flow)
 
     def _act(self, flow: http.HTTPFlow, decision: Decision) -> None:
         if isinstance(decision, Forward):
@@ -421,6 +466,7 @@ class ProviderCache:
 
     async def error(self, flow: http.HTTPFlow) -> None:
         """Drop an answer that was cut off; keep one whose client left after its terminal event."""
+        self._http_layer.give_up(flow.id, client_left=client_left(flow))
         forward = self._flows.pop(flow.id, None)
         if forward is None:
             return

@@ -134,7 +134,12 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "a seed of letters and digits: streams are replayed cut at random places, the same ones for the same seed",
     ),
-    Setting("websocket", "", "`refuse` WebSocket upgrades always, or `pass` (default) in modes that forward"),
+    Setting(
+        "websocket",
+        "",
+        "WebSockets to intercepted hosts: `record` (default) their sessions and replay them, `pass` them on "
+        "unrecorded in modes that forward, or `refuse` them always",
+    ),
     Setting(
         "tunnel",
         "pass",
@@ -261,7 +266,7 @@ class Settings:
             max_body=_of("max_body", value, parse_size),
             coalesce=_one_of("coalesce", value, ("wait", "off")) == "wait",
             repeat=_one_of("repeat", value, REPEATS),
-            websocket=_one_of("websocket", value, ("", "pass", "refuse")),
+            websocket=_one_of("websocket", value, ("", "record", "pass", "refuse")),
             refuses_tunnels=_one_of("tunnel", value, ("pass", "refuse")) == "refuse",
             answers_tokens=_one_of("token_endpoints", value, ("answer", "pass")) == "answer",
             max_live=_of("max_live", value, _parse_count),
@@ -285,8 +290,13 @@ class Settings:
         """The further hosts that are intercepted in a mode that forwards nothing."""
         return offline_hosts(tokens=self.answers_tokens)
 
+    @property
+    def records_websockets(self) -> bool:
+        """Whether WebSocket sessions are recorded and replayed."""
+        return self.websocket in ("", "record")
+
     def websocket_passes(self, mode: Mode) -> bool:
-        """Whether a WebSocket upgrade goes through to the provider."""
+        """Whether a WebSocket upgrade that is not recorded goes through to the provider."""
         return mode.forwards and self.websocket != "refuse"
 
 

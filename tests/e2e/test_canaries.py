@@ -387,9 +387,9 @@ def test_answers_that_hand_out_credentials_are_never_stored(
 
 
 def test_never_cached_requests_are_refused_in_require_hit(start_proxy: Start) -> None:
-    """In require-hit an endpoint that is never cached is refused, which is counted apart from misses; a WebSocket gets
-    a 426, and we answer for a metadata server that has nothing but credentials."""
-    proxy = start_proxy(None, "read-only-require-hit", hosts="+http://169.254.169.254")
+    """In require-hit an endpoint that is never cached is refused, which is counted apart from misses; a WebSocket that
+    is not to be recorded gets a 426, and we answer for a metadata server that has nothing but credentials."""
+    proxy = start_proxy(None, "read-only-require-hit", hosts="+http://169.254.169.254", websocket="pass")
     with session(proxy) as client:
         metadata = client.get("http://169.254.169.254/latest/meta-data/", timeout=120)
         refused = client.post("https://api.openai.com/v1/oauth/token", json={}, timeout=120)

@@ -183,8 +183,8 @@ def upgraded(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize(("mode", "setting", "passes"), [
-    ("read-write", {}, True), ("read-only", {}, True), ("read-write", {"websocket": "refuse"}, False),
-    ("read-only-require-hit", {}, False),
+    ("read-write", {"websocket": "pass"}, True), ("read-only", {"websocket": "pass"}, True), ("off", {}, True),
+    ("read-write", {"websocket": "refuse"}, False), ("read-only-require-hit", {"websocket": "pass"}, False),
 ])  # fmt: skip
 def test_a_websocket_passes_where_the_mode_forwards(
     mode: str,

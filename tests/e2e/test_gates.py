@@ -161,7 +161,7 @@ def test_a_replaying_run_fails_if_a_request_was_refused(
 ) -> None:
     """As for a miss: the report names the kind, and a flag lets it pass."""
     script = f"curl -sS --http1.1 -o /dev/null {REFUSED[kind]}"
-    env["PROVIDER_PROXY_HOSTS"] = "api.openai.com"
+    env |= {"PROVIDER_PROXY_HOSTS": "api.openai.com", "PROVIDER_PROXY_WEBSOCKET": "pass"}
     run = ("run", "--mode", "read-only-require-hit")
     done = provider_proxy(*run, "--", "sh", "-c", script, environ=env, folder=tmp_path)
     assert (done.returncode, "--allow-refusals lets them pass" in done.stderr) == (3, True), done.stderr

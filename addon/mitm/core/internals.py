@@ -260,6 +260,34 @@ LIGHT_FORK = Feature(
         ),
     ),
 )
+SOCKETS = Feature(
+    "Holding the sockets of WebSocket sessions",
+    "WebSocket sessions are not recorded: they pass, or are refused where nothing is sent",
+    (
+        *_SEND,
+        Name(_HTTP, "HttpStream.child_layer"),
+        Name(_HTTP, "HttpStream.flow"),
+        Name(_HTTP, "HttpStream.flow_done", ("self",), ("status_code", "websocket", "passthrough")),
+        Name(
+            _HTTP,
+            "GetHttpConnection.__init__",
+            ("self", "address", "tls", "via", "transport_protocol"),
+        ),
+        Name(_EVENTS, "ErrorCode.PASSTHROUGH_CLOSE"),
+        Name(_EVENTS, "RequestData.__init__", ("self", "stream_id", "data")),
+        Name(_EVENTS, "RequestEndOfMessage.__init__", ("self", "stream_id")),
+        Name(
+            _EVENTS, "RequestHeaders.__init__", ("self", "stream_id", "request", "end_stream", "replay_flow")
+        ),
+        Name(_EVENTS, "RequestProtocolError.__init__", ("self", "stream_id", "message", "code")),
+        Name(_EVENTS, "ResponseEndOfMessage.__init__", ("self", "stream_id")),
+        Name(_EVENTS, "ResponseHeaders"),
+        Name(_EVENTS, "ResponseProtocolError.__init__", ("self", "stream_id", "message", "code")),
+        Name("mitmproxy.proxy.commands", "RequestWakeup.__init__", ("self", "delay")),
+        Name("mitmproxy.proxy.commands", "StartHook"),
+        Name("mitmproxy.proxy.events", "Wakeup"),
+    ),
+)
 BACKPRESSURE = Feature(
     "Reading from a provider no faster than an HTTP/2 client reads",
     "an HTTP/2 client that does not read makes the proxy hold the whole answer in memory",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
 from mitmproxy.proxy import events, layer
@@ -21,12 +21,20 @@ from addon.mitm.core.internals import Feature
 from addon.mitm.core.marks import speaks_http1
 from addon.mitm.core.replacing import Commands
 
+if TYPE_CHECKING:
+    from addon.sockets.conversation import Conversation
+
 __all__ = ["ErrorPage", "swap_http_layer"]
 
 type ErrorPage = Callable[[http.HTTPFlow, str], http.Response | None]
 
 
-def swap_http_layer(next_layer: layer.NextLayer, features: frozenset[Feature], error_page: ErrorPage) -> bool:
+def swap_http_layer(
+    next_layer: layer.NextLayer,
+    features: frozenset[Feature],
+    error_page: ErrorPage,
+    conversations: dict[str, Conversation],
+) -> bool:
     """Replace the HTTP layer that `next_layer` chose by ours; False if it chose none of mitmproxy's."""
     parent: layer.Layer | None = None
     stock = next_layer.layer
@@ -38,6 +46,7 @@ def swap_http_layer(next_layer: layer.NextLayer, features: frozenset[Feature], e
     position = stock.context.layers.index(stock)
     ours = _layer_class(features)(stock.context, stock.mode)  # __init__ appends itself to context.layers
     ours.error_page = error_page
+    ours.conversations = conversations
     ours.context.layers.remove(ours)
     ours.context.layers[position] = ours
     if parent is None:
@@ -53,6 +62,7 @@ class _OurLayer(HttpLayer):
     client_class: type[Http1Client]
     fork: Callable[[Context], Context]
     error_page: ErrorPage
+    conversations: dict[str, Conversation]
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Start) and speaks_http1(self.context.client):
@@ -63,6 +73,7 @@ class _OurLayer(HttpLayer):
     def make_stream(self, stream_id: int) -> Commands:
         stream = self.streams[stream_id] = self.stream_class(type(self).fork(self.context), stream_id)
         stream.error_page = self.error_page  # type: ignore[attr-defined]  # of `ExchangeErrors`
+        stream.conversations = self.conversations  # type: ignore[attr-defined]  # of `HoldsSockets`
         yield from self.event_to_child(stream, events.Start())
 
     def register_connection(self, command: RegisterHttpConnection) -> Commands:
@@ -87,6 +98,7 @@ _MIXINS = (
     (internals.FRAMING, HttpStream, "framing", "Framing"),
     (internals.HELD_END, HttpStream, "held_end", "HeldEnd"),
     (internals.PACED_ANSWERS, HttpStream, "paced_answers", "PacedAnswers"),
+    (internals.SOCKETS, HttpStream, "sockets", "HoldsSockets"),
     (internals.HALF_CLOSED, Http1Server, "half_closed", "HalfClosed"),
     (internals.ONE_WRITE, Http1Server, "http1_server", "HeadWithBody"),
     (internals.TRAILERS, Http1Server, "trailers", "Trailers"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from addon.mitm.core.layers import ErrorPage
     from addon.mitm.core.paced_answers import Pause
+    from addon.sockets.conversation import Conversation
 
 __all__ = ["OurHttpLayer"]
 
@@ -23,6 +24,7 @@ class OurHttpLayer:
 
     def __init__(self, error_page: ErrorPage) -> None:
         self._error_page = error_page
+        self._conversations: dict[str, Conversation] = {}  # whose upgrade is not answered yet, by flow
         self._clients: set[str] = set()
         self._features = frozenset(feature for feature in internals.FEATURES if internals.usable(feature))
         internals.warn_of_changes()
@@ -41,7 +43,7 @@ class OurHttpLayer:
             note_cleartext_http2(nextlayer)
         from addon.mitm.core.layers import swap_http_layer
 
-        if swap_http_layer(nextlayer, self._features, self._error_page):
+        if swap_http_layer(nextlayer, self._features, self._error_page, self._conversations):
             self._clients.add(nextlayer.context.client.id)
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
@@ -50,6 +52,25 @@ class OurHttpLayer:
             from addon.mitm.core.backpressure import guard
 
             guard(data.client, data.server)
+
+    def holds_sockets(self, client: str) -> bool:
+        """Whether our layer hands the sockets of this client's WebSockets over."""
+        return client in self._clients and internals.SOCKETS in self._features
+
+    def converse(self, flow: str, conversation: Conversation) -> None:
+        """Hand the sockets of this flow over to `conversation`, once its upgrade is answered."""
+        self._conversations[flow] = conversation
+
+    def give_up(self, flow: str, *, client_left: bool) -> None:
+        """The upgrade of this flow got no answer: its conversation ends, if it has one."""
+        conversation = self._conversations.pop(flow, None)
+        if conversation is None:
+            return
+        if not client_left:
+            from addon.sockets.conversation import Refused
+
+            conversation.on(Refused(0, b""))
+        conversation.gone()
 
     def holds_end(self, client: str) -> bool:
         """Whether our layer sends what a `Recording` holds back for this client."""

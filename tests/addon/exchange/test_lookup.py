@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 
 import pytest
@@ -187,6 +188,16 @@ async def test_in_read_write_a_request_after_the_terminal_event_finds_the_entry(
     assert not next_one.done()
     await run.answering.keep(first, chat_answer("whole"))
     assert await next_one == "whole"
+
+
+async def test_a_request_that_is_alone_waits_for_no_other(memory: MemoryStore) -> None:
+    """A WebSocket's turn would else wait for another one of its own socket."""
+    run = Run(memory)
+    first = await run.forward()
+    decision = run.answering.decide(chat_request(), None, alone=True)
+    assert isinstance(decision, Awaitable)
+    assert isinstance(await decision, Forward)
+    await run.answering.keep(first, chat_answer("first"))
 
 
 async def test_a_retry_does_not_wait_for_ever(memory: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

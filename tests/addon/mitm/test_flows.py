@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from typing import Any
 
 import pytest
 from mitmproxy import http
@@ -19,11 +20,13 @@ from addon.mitm.flows import (
     from_provider,
     is_interim,
     mark,
+    opens_websocket,
     own_answer,
     own_page,
     replay,
     send_in_pieces,
     streams,
+    switching,
     take_own_headers,
     unaskable,
     wire_request,
@@ -272,6 +275,50 @@ def test_a_name_in_punycode_is_the_same_name() -> None:
 def test_an_upgrade_to_a_websocket_is_told_by_any_of_its_values(value: bytes) -> None:
     """The header is a list (RFC 9110, 7.8), in any case."""
     assert unaskable(tutils.treq(headers=http.Headers([(b"Upgrade", value)]))) == "websocket"
+
+
+def test_a_websocket_to_another_host_than_it_names_is_no_session() -> None:
+    """The identity holds the host that is connected to."""
+    headers = http.Headers([(b"Host", b"other.example"), (b"Upgrade", b"websocket")])
+    assert unaskable(tutils.treq(host="one.example", headers=headers)) == "host-mismatch"
+
+
+UPGRADE = [(b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13"), (b"Sec-WebSocket-Key", b"a")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers", "opens"),
+    [
+        ({}, UPGRADE, True),
+        ({"method": b"POST"}, UPGRADE, False),
+        ({"http_version": b"HTTP/2.0"}, UPGRADE, False),
+        ({}, UPGRADE[:2], False),
+        ({}, [UPGRADE[0], UPGRADE[2], (b"Sec-WebSocket-Version", b"8")], False),
+    ],
+)
+def test_a_websocket_is_opened_by_a_whole_upgrade(
+    changes: dict[str, Any], headers: list[tuple[bytes, bytes]], opens: bool
+) -> None:
+    """Others pass as before, or are refused."""
+    request = tutils.treq(**({"method": b"GET"} | changes), headers=http.Headers(headers))
+    assert opens_websocket(request) is opens
+
+
+def test_our_answer_to_an_upgrade() -> None:
+    """It proves that the key was read, and names a subprotocol only if the client offers it."""
+    key, offer = (
+        (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        (b"Sec-WebSocket-Protocol", b"a, realtime"),
+    )
+    request = tutils.treq(method=b"GET", headers=http.Headers([*UPGRADE[:2], key, offer]))
+    answer = switching(request, "realtime")
+    assert (answer.status_code, answer.headers["sec-websocket-accept"]) == (
+        101,
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    )
+    assert answer.headers["sec-websocket-protocol"] == "realtime"
+    assert "content-length" not in answer.headers
+    assert "sec-websocket-protocol" not in switching(request, "other").headers
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,12 @@ def test_beyond_loopback_needs_a_password(listen: str) -> None:
     assert _parse(listen=listen, auth="user:password").auth == "user:password"
 
 
+def test_sessions_are_recorded_unless_a_setting_says_otherwise() -> None:
+    """That is the default."""
+    recorded = [_parse(websocket=name).records_websockets for name in ("", "record", "pass", "refuse")]
+    assert recorded == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("mode", "websocket", "passes"),
     [

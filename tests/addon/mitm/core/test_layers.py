@@ -37,7 +37,7 @@ def test_the_stock_layer_is_replaced_in_its_place() -> None:
     """Ours stands where mitmproxy's stood, in the context's stack too, with the same mode."""
     asked = _next_layer(lambda c: HttpLayer(c, HTTPMode.regular))
     before = len(asked.context.layers)
-    assert swap_http_layer(asked, ALL, lambda *_: None) is True
+    assert swap_http_layer(asked, ALL, lambda *_: None, {}) is True
     assert isinstance(asked.layer, HttpLayer)
     assert type(asked.layer) is not HttpLayer
     assert asked.layer.mode is HTTPMode.regular
@@ -54,7 +54,7 @@ def test_a_layer_inside_a_stack_is_replaced_too() -> None:
         return outer
 
     asked = _next_layer(stack)
-    assert swap_http_layer(asked, ALL, lambda *_: None) is True
+    assert swap_http_layer(asked, ALL, lambda *_: None, {}) is True
     assert isinstance(asked.layer, modes.ReverseProxy)
     assert type(asked.layer.child_layer) is not HttpLayer
     assert isinstance(asked.layer.child_layer, HttpLayer)
@@ -75,9 +75,9 @@ def test_other_layers_are_left_alone(kind: str) -> None:
 
     asked = _next_layer(choose)
     if kind == "ours":
-        swap_http_layer(asked, ALL, lambda *_: None)
+        swap_http_layer(asked, ALL, lambda *_: None, {})
     chosen = asked.layer
-    assert swap_http_layer(asked, ALL, lambda *_: None) is False
+    assert swap_http_layer(asked, ALL, lambda *_: None, {}) is False
     assert asked.layer is chosen
 
 
@@ -108,5 +108,5 @@ def test_a_fork_is_as_mitmproxys() -> None:
 def test_any_set_of_features_makes_a_layer(features: frozenset[Feature]) -> None:
     """One feature fewer is a class fewer, and the layer is put in all the same."""
     asked = _next_layer(lambda c: HttpLayer(c, HTTPMode.regular))
-    assert swap_http_layer(asked, features, lambda *_: None) is True
+    assert swap_http_layer(asked, features, lambda *_: None, {}) is True
     assert isinstance(asked.layer, HttpLayer)

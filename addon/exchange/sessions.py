@@ -1,0 +1,546 @@
+"""A WebSocket session that is one recording: replayed from a transcript, or live and recorded as one.
+
+The transcripts of one URL are told apart by what their clients say first. A transcript has the key of the shortest
+beginning that no other session has taken, from the first frame on. The key of no frames at all has the opening:
+what the provider said before the client said anything. So a lookup is always by key, in every tier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from addon.accounting.counts import HostCounts, RunCounts
+from addon.diagnosis import Diagnosis
+from addon.diagnosis.differences import differences
+from addon.diagnosis.remedies import RERECORD
+from addon.exchange.coordination import Peer
+from addon.exchange.decisions import Forward
+from addon.exchange.explaining import Explaining
+from addon.exchange.store_access import StoreAccess
+from addon.exchange.storing import Answer, Storing
+from addon.exchange.tests_in_flight import TestsInFlight
+from addon.identity import Identity, identify
+from addon.identity.rules import NO_RULES
+from addon.judging.expected_errors import IN_BAND, expected_at
+from addon.judging.reasons import NotStored
+from addon.messages import LiveAnswer, WireRequest
+from addon.policy.variants import key_of_test
+from addon.redaction import carries_credentials, redact_text
+from addon.settings.modes import Serves
+from addon.settings.settings import PER_TEST, Settings
+from addon.sockets.conversation import (
+    INTERNAL_ERROR,
+    TOO_LONG,
+    Action,
+    Close,
+    Closed,
+    Connect,
+    Event,
+    Opened,
+    Refused,
+    Said,
+    Say,
+    Started,
+    TooLong,
+    short_reason,
+)
+from addon.sockets.ending import why_not_whole
+from addon.sockets.frames import is_sound, says_same, without_event_id
+from addon.sockets.playback import Playback, in_causal_order
+from addon.sockets.transcript import CONTENT_TYPE, ClientFrame, Frame, ProviderFrame, Transcript
+from addon.sockets.upgrade import frame_request, session_request
+from cache_store.entry import Entry, is_expired
+from cache_store.errors import CorruptEntry, StoreError
+
+__all__ = ["Session", "SessionRun"]
+
+_MOST_FRAMES = 100_000
+_DEEPEST = 64  # first frames of a client by which sessions are told apart
+_SHORT_KEY = 12
+_DIGEST = 32  # hex digits, 128 bits
+_ASIDE = "a client said something else than was recorded, after it had been replayed in part"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRun:
+    """The parts of a run's cache that a session uses."""
+
+    settings: Settings
+    store: StoreAccess
+    storing: Storing
+    peer: Peer
+    counts: RunCounts
+    explaining: Explaining
+    tests: TestsInFlight
+
+
+class Session:
+    """One session. `forward` is its upgrade, with its mode and its test."""
+
+    forwards_upgrade = False
+
+    def __init__(self, run: SessionRun, forward: Forward) -> None:
+        self.most = run.settings.max_body
+        self.protocol = ""
+        self._run = run
+        self._forward = forward
+        self._rules = replace(run.settings.identity, volatile=NO_RULES)
+        self._playback: Playback | None = None
+        self._entry: Entry | None = None  # that is replayed; None while it is only an opening
+        self._opening: Transcript | None = None
+        self._depth = 0  # of the beginnings that were looked up
+        self._client: list[ClientFrame] = []
+        self._sent: list[str | bytes] = []  # what the client said before the provider's socket was open
+        self._requests: list[WireRequest] = []  # what is in them is known while they live
+        self._is_live = self._is_connected = self._is_over = False
+        self._expected: deque[str] = deque()  # what the live provider must repeat
+        self._log: list[Frame] = []
+        self._size = 0
+        self._problem: NotStored | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether a message that is too long to be kept is passed on."""
+        return self._is_live
+
+    async def begin(self) -> bool:
+        """Look the opening up; False if there is none. Sets the identity of the upgrade."""
+        identity = self._identity(0)
+        self._forward.identity, self._forward.key = identity, self._keys(identity)[0]
+        entry, opening = await self._look(identity)
+        if entry is None or opening is None:
+            return False
+        self._opening, self._playback, self.protocol = opening, Playback(opening), opening.protocol
+        self._count_use(entry.key)
+        return True
+
+    def forward_upgrade(self) -> None:
+        """Let the provider answer the upgrade: nothing is recorded."""
+        self.forwards_upgrade = self._is_live = self._is_connected = True
+
+    def on(self, event: Event) -> list[Action] | Awaitable[list[Action]]:
+        """The actions that follow from an event."""
+        if self._is_over:
+            return []
+        match event:
+            case Started(by_provider, protocol):
+                self.protocol = protocol
+                return [] if by_provider else self._due()
+            case Said(True, data):
+                return self._client_said(data)
+            case Said(False, data):
+                return self._provider_said(data)
+            case Opened():
+                self._is_connected = True
+                return [Say(False, data) for data in self._sent]
+            case Refused(status):
+                return self._refused(status)
+            case TooLong():
+                return self._too_long()
+            case Closed():
+                return self._closed(event)
+        return []
+
+    def gone(self) -> None:
+        """End the session: a live one is not kept, one that was replayed so far is a hit."""
+        if self._is_live:
+            self._finish_live(NotStored.CLIENT_LEFT)
+        else:
+            self._finish_hit()
+
+    # -- the client -------------------------------------------------------------
+
+    def _client_said(self, data: str | bytes) -> list[Action] | Awaitable[list[Action]]:
+        if len(self._client) >= _MOST_FRAMES or is_sound(data) or not isinstance(data, str):
+            return self._not_recordable(data)
+        if self._problem is not None:
+            return self._passed_on(data)
+        request = frame_request(self._forward.request, without_event_id(data))
+        new = self._run.peer.taint.learn(request)
+        if new:
+            self._requests.append(request)
+            if sharing := self._run.peer.share(new):
+                return self._client_said_after(sharing, request, data)
+        return self._client_asked(request, data)
+
+    async def _client_said_after(
+        self, sharing: Awaitable[Any], request: WireRequest, data: str
+    ) -> list[Action]:
+        await sharing
+        actions = self._client_asked(request, data)
+        return actions if isinstance(actions, list) else await actions
+
+    def _client_asked(self, request: WireRequest, data: str) -> list[Action] | Awaitable[list[Action]]:
+        saved = identify(request, self._rules).request_json
+        frame = ClientFrame(hashlib.sha256(saved).hexdigest()[:_DIGEST], json.loads(saved)["body"])
+        self._client.append(frame)
+        if self._is_live:
+            self._note(frame, len(data))
+            return self._passed_on(data)
+        self._sent.append(data)
+        place = len(self._client) - 1
+        if self._entry is not None and self._playback and self._playback.goes_on(place, frame.digest):
+            return self._due()
+        return self._look_further()
+
+    def _passed_on(self, data: str | bytes) -> list[Action]:
+        if self._is_connected:
+            return [Say(False, data)]
+        self._sent.append(data)
+        return []
+
+    def _not_recordable(self, data: str | bytes) -> list[Action] | Awaitable[list[Action]]:
+        """Pass on sound, or refuse it where nothing may be sent."""
+        self._problem = self._problem or NotStored.SESSION
+        self._log, self._client = [], []
+        if self._is_live:
+            return self._passed_on(data)
+        self._sent.append(data)
+        return self._go_live("sound and binary frames are not recorded")
+
+    async def _look_further(self) -> list[Action]:
+        """Find another recording that fits all that was said."""
+        digests = [frame.digest for frame in self._client]
+        told = self._playback.told if self._playback is not None else []
+        for depth in range(self._depth + 1, min(len(digests), _DEEPEST) + 1):
+            self._depth = depth
+            entry, transcript = await self._look(self._identity(depth))
+            if entry is None or transcript is None:
+                continue
+            playback = Playback(transcript, told)
+            if playback.fits(digests):
+                self._playback, self._entry = playback, entry
+                self._count_use(entry.key)
+                return self._due()
+        return await self._go_live("")
+
+    def _due(self) -> list[Action]:
+        """What the provider said after all that the client has said so far."""
+        if self._playback is None:
+            return []
+        said = len(self._client)
+        actions: list[Action] = [Say(True, text) for text in self._playback.due(said)]
+        if self._playback.is_over(said):
+            self._finish_hit()
+            transcript = self._playback.transcript
+            actions.append(Close(True, transcript.code, transcript.reason))
+        return actions
+
+    # -- a miss -----------------------------------------------------------------
+
+    async def _go_live(self, why: str) -> list[Action]:
+        """The client has said what no recording has: ask the provider, where that is allowed, or say why not."""
+        mode = self._forward.mode
+        over = self._run.peer.spent() if mode.forwards else f"mode {mode}"
+        over = over or await self._run.peer.take()
+        host = self._counts
+        host.misses += 1
+        if over:
+            self._run.counts.over_budget += mode.forwards
+            return self._end_missed(await self._explained(why), over, why)
+        host.live += 1
+        if self._forward.verdict is not None:
+            self._forward.verdict.live += 1
+        if why:
+            logger.info(
+                "a WebSocket session with %s is passed on unrecorded: %s", self._forward.request.host, why
+            )
+        else:
+            await self._explained("")
+        self._is_live = True
+        if self._playback is not None:
+            self._expected.extend(self._playback.told)
+            for frame in self._playback.so_far(self._client):
+                self._note(frame, len(frame.text) if isinstance(frame, ProviderFrame) else 0)
+        return [Connect()]
+
+    def _end_missed(self, found: Diagnosis | None, over: str, why: str) -> list[Action]:
+        line = found.line if found is not None else ""
+        message = f"provider-proxy: no recorded answer ({over}, nothing was sent). {line}"
+        at = next((f" at {one.place}" for one in found.differences), "") if found is not None else ""
+        short = f"provider-proxy: {why or f'frame {len(self._client)} differs from what is recorded{at}'}"
+        self._end()
+        return [*self._error(message), Close(True, INTERNAL_ERROR, short_reason(short))]
+
+    def _error(self, message: str) -> list[Action]:
+        """An `error` event of the Realtime API (openai-python, types/realtime/realtime_error_event.py)."""
+        if "/realtime" not in self._forward.request.target.partition("?")[0]:
+            return []
+        error = {"type": "provider_proxy_cache_miss", "code": "provider_proxy_cache_miss", "message": message}
+        event = {"type": "error", "event_id": "event_provider_proxy", "error": {**error, "param": None}}
+        return [Say(True, json.dumps(event, ensure_ascii=False))]
+
+    async def _explained(self, why: str) -> Diagnosis | None:
+        """Count what explains the miss in the report; None if that is not known yet."""
+        identity = self._identity(max(1, min(len(self._client), _DEEPEST)))
+        key = self._keys(identity)[0]
+        verdict = self._forward.verdict
+        explaining, stores = self._run.explaining, self._forward.mode.stores
+        if self._entry is None and not why:
+            if not self._forward.mode.forwards:
+                return await explaining.explain(key, identity, verdict)
+            explaining.start_soon(key, identity, stored=stores, verdict=verdict)
+            return None
+        found = self._diagnosis(key, identity, why)
+        pointer = next((difference.place for difference in found.differences), "")
+        self._run.counts.miss(key, found.as_dict(), found.line)
+        if verdict is not None:
+            verdict.miss(key)(found.line, pointer, folded=False)
+        logger.warning("miss: %s; %s", found.place, found.line)
+        return found
+
+    def _diagnosis(self, key: str, identity: Identity, why: str) -> Diagnosis:
+        """How what the client has said differs from the recording that fitted so far."""
+        place = redact_text("{method} {host}{path}".format_map(identity.label))
+        if self._run.peer.taint.found_in(place.encode()):
+            place = self._forward.request.host
+        if self._entry is None or self._playback is None or why:
+            return Diagnosis(key, place, note=why or "nothing was recorded")
+        last = len(self._client) - 1
+        recorded = self._playback.transcript.client_values
+        old = _as_saved(recorded[last] if last < len(recorded) else None)
+        new = _as_saved(self._client[last].value)
+        return Diagnosis(
+            key,
+            place,
+            nearest=self._entry.key,
+            recorded_at=self._entry.recorded_at,
+            differences=tuple(differences(old, new)),
+            note=f"It is frame {last + 1} of the client",
+            remedy="" if self._forward.mode.stores else RERECORD,
+        )
+
+    # -- the provider -----------------------------------------------------------
+
+    def _provider_said(self, data: str | bytes) -> list[Action]:
+        if self._expected:
+            is_same = isinstance(data, str) and says_same(self._expected.popleft(), data)
+            return [] if is_same else self._diverged()
+        if isinstance(data, str):
+            self._note(ProviderFrame(data), len(data))
+        else:
+            self._problem = self._problem or NotStored.SESSION
+        return [Say(True, data)]
+
+    def _diverged(self) -> list[Action]:
+        """The provider says something else than was replayed: the two must not be mixed in one session."""
+        if self._entry is not None and self._forward.mode.stores:
+            self._run.store.set_aside([self._entry.key], _ASIDE)
+        self._finish_live(NotStored.CUT_OFF)
+        why = "provider-proxy: the recorded session cannot be continued live; try again"
+        return [*self._error(why), Close(True, INTERNAL_ERROR, why), Close(False, 1001)]
+
+    def _refused(self, status: int) -> list[Action]:
+        self._finish_live(NotStored.STATUS if status else NotStored.UNREACHABLE)
+        said = (
+            f"the provider refused the WebSocket with status {status}"
+            if status
+            else "the provider did not answer"
+        )
+        return [
+            *self._error(f"provider-proxy: {said}"),
+            Close(True, INTERNAL_ERROR, f"provider-proxy: {said}"),
+        ]
+
+    # -- the end ----------------------------------------------------------------
+
+    def _too_long(self) -> list[Action]:
+        if self._is_live:
+            self._problem, self._log = NotStored.TOO_LARGE, []
+            return []
+        self._finish_hit()
+        return [Close(True, TOO_LONG, "a message is longer than PROVIDER_PROXY_MAX_BODY")]
+
+    def _closed(self, event: Closed) -> list[Action] | Awaitable[list[Action]]:
+        if self._is_live:
+            return self._closed_live(event)
+        self._finish_hit()
+        return []
+
+    async def _closed_live(self, event: Closed) -> list[Action]:
+        """Keep the session before either side sees its end."""
+        reason = self._problem
+        if reason is None and not self._forward.mode.stores:
+            reason = NotStored.MODE
+        if reason is None:
+            answers = [frame.text for frame in self._log if isinstance(frame, ProviderFrame)]
+            expected = expected_at(self._run.settings.store_errors, self._forward.request.host)
+            reason = why_not_whole(
+                answers, event.code, by_client=event.by_client, keeps_errors=IN_BAND in expected
+            )
+        if reason is None and any(map(_hands_out, self._log)):
+            reason = NotStored.SECRET
+        if reason is None:
+            reason = await self._keep(event)
+        self._finish_live(reason)
+        return [Close(not event.by_client, event.code, event.reason)]
+
+    async def _keep(self, event: Closed) -> NotStored | None:
+        """Store the opening and the transcript; None is success."""
+        frames = in_causal_order(self._log)
+        if not self._run.settings.save_request:
+            frames = [f._replace(value=None) if isinstance(f, ClientFrame) else f for f in frames]
+        transcript = Transcript(tuple(frames), self.protocol, event.by_client, event.code, event.reason)
+        if not self._client:
+            return await self._put(self._forward, transcript)
+        identity, key = await self._place(transcript)
+        forward = replace(
+            self._forward, request=self._request(0), identity=identity, key=key, verdict=self._forward.verdict
+        )
+        reason = await self._put(forward, transcript)
+        if reason is None:
+            self._forward.key = key
+            await self._keep_opening(transcript.opening())
+        return reason
+
+    async def _keep_opening(self, opening: Transcript) -> None:
+        if self._opening is None or len(self._opening.frames) < len(opening.frames):
+            identity = self._identity(0)
+            await self._put(
+                replace(
+                    self._forward, request=self._request(0), identity=identity, key=self._keys(identity)[0]
+                ),
+                opening,
+            )
+
+    async def _place(self, transcript: Transcript) -> tuple[Identity, str]:
+        """The shortest beginning that no other session has taken, and its key."""
+        for depth in range(1, min(len(self._client), _DEEPEST) + 1):
+            identity = self._identity(depth)
+            key = self._keys(identity)[0]
+            there = await self._run.store.find(key)
+            if there is None or _digests(there) in (None, transcript.digests):
+                break
+        return identity, key
+
+    async def _put(self, forward: Forward, transcript: Transcript) -> NotStored | None:
+        body = transcript.encode()
+        if len(body) > self.most:
+            return NotStored.TOO_LARGE
+        live = LiveAnswer(200, "", ((b"content-type", CONTENT_TYPE.encode()),), body)
+        elapsed = time.monotonic() - forward.started
+        return await self._run.storing.put(forward, Answer(live, None, cut_off=False), elapsed)
+
+    def _finish_live(self, reason: NotStored | None) -> None:
+        """Count a live session that has ended."""
+        if self._is_over:
+            return
+        elapsed = time.monotonic() - self._forward.started
+        self._counts.live_seconds += elapsed
+        verdict = self._forward.verdict
+        if verdict is not None:
+            verdict.live_seconds += elapsed
+        if reason in (NotStored.CLIENT_LEFT, NotStored.CUT_OFF, NotStored.UNREACHABLE):
+            self._counts.failures[reason] += 1
+        if self._forward.mode.stores:
+            self._run.storing.count_end(self._forward, reason)
+        self._end()
+
+    def _finish_hit(self) -> None:
+        """Count a session that was replayed to its end, or as far as its client wanted."""
+        if self._is_over:
+            return
+        counts, entry = self._counts, self._entry
+        counts.hits += 1
+        if self._forward.verdict is not None:
+            self._forward.verdict.hits += 1
+        if entry is not None:
+            counts.hit_bytes += entry.size
+            counts.saved_seconds += entry.elapsed - (time.monotonic() - self._forward.started)
+        self._end()
+
+    def _count_use(self, key: str) -> None:
+        used = self._run.counts.used
+        used[key] = used.get(key, 0) + 1
+        if self._forward.verdict is not None:
+            self._forward.verdict.use(key, 1)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._log, self._sent = [], []
+        if self._forward.verdict is not None:
+            self._run.tests.leave(self._forward.verdict)
+            self._forward.verdict = None
+
+    # -- recordings -------------------------------------------------------------
+
+    @property
+    def _counts(self) -> HostCounts:
+        return self._run.counts.host(self._forward.request.host)
+
+    def _note(self, frame: Frame, size: int) -> None:
+        """Add a frame to the recording, as long as it may be kept."""
+        self._size += size
+        if self._size > self.most or len(self._log) >= _MOST_FRAMES:
+            self._problem = self._problem or NotStored.TOO_LARGE
+        if self._problem is not None:
+            self._log = []
+        else:
+            self._log.append(frame)
+
+    def _request(self, depth: int) -> WireRequest:
+        """The request that stands for a session whose client began with its first `depth` frames."""
+        values = [_inner(frame.value) for frame in self._client[:depth]]
+        return session_request(self._forward.request, values)
+
+    def _identity(self, depth: int) -> Identity:
+        return identify(self._request(depth), self._rules)
+
+    def _keys(self, identity: Identity) -> list[str]:
+        """The keys to look under; the first is the one to store under."""
+        scope = self._forward.scope
+        repeat = (scope.repeat if scope else "") or self._run.settings.repeat
+        if repeat != PER_TEST or scope is None:
+            return [identity.key]
+        return [key_of_test(identity.key, scope.test), identity.key]
+
+    async def _look(self, identity: Identity) -> tuple[Entry | None, Transcript | None]:
+        """The recording that the mode may serve, and its transcript; None for none that can be used."""
+        serves, settings, store = self._forward.mode.serves, self._run.settings, self._run.store
+        if serves is Serves.NOTHING:
+            return None, None
+        for key in self._keys(identity):
+            try:
+                entry = await store.find(key)
+            except StoreError:
+                continue
+            is_old = serves is not Serves.OLD or entry is None or entry.run != self._run.counts.run
+            if entry is None or not is_old or is_expired(entry, settings.max_age, store.stored_at):
+                continue
+            try:
+                return entry, Transcript.decode(entry.body)
+            except CorruptEntry as error:
+                logger.warning("%s: %s; record it again", key[:_SHORT_KEY], error)
+        return None, None
+
+
+def _inner(value: Any) -> Any:
+    """What a client's frame says, out of the form in which a body is saved."""
+    return value.get("value", value) if isinstance(value, dict) else value
+
+
+def _as_saved(value: Any) -> dict[str, Any]:
+    """A saved request with this body, for a comparison."""
+    return {"body": value}
+
+
+def _digests(entry: Entry) -> list[str] | None:
+    try:
+        return Transcript.decode(entry.body).digests
+    except CorruptEntry:
+        return None
+
+
+def _hands_out(frame: Frame) -> bool:
+    """Whether a frame of the provider holds a credential, which the transcript may hide in a text."""
+    text = frame.text if isinstance(frame, ProviderFrame) else ""
+    return carries_credentials(text.encode("utf-8", "replace"), "application/json") is not None
