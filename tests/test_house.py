@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon.exchange": ("addon.transfer", "addon.accounting", "addon.policy", "addon.scopes", "addon.settings", "addon.offline", "addon.printing",
                        "addon.diagnosis", "addon.pacing", "addon.sockets",
                        *_PURE_ROOMS, *_MESSAGES, "cache_store"),
+    "addon.learning": ("addon.policy", "addon.scopes", "addon.diagnosis", "addon.printing", *_PURE_ROOMS, *_MESSAGES, *_STORE),
     "addon.report": ("addon.accounting", "addon.settings", "addon.printing", "cache_store"),
     "addon.drift": ("addon.policy", "addon.identity", "addon.diagnosis", "addon.redaction", "addon.judging", *_MESSAGES,
                     *_STORE),
@@ -98,6 +99,7 @@ WITHOUT_A_TEST_OF_ITS_NAME = {
     "addon/drift/reason.py": "a record without behaviour",
     "cache_store/conformance/report.py": "tested with the entries and fixtures that it reports on",
     "addon/exchange/decisions.py": "records without behaviour",
+    "addon/exchange/takes.py": "protocols without behaviour",
     "cache_store/store.py": "a protocol and a record without behaviour",
 }
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "serve:serve",
     "run": "run:run",
     "ci": "ci:ci",
+    "learn": "learn:learn",
     "stop": "ci:stop",
     "env": "env:env",
     "doctor": "doctor:doctor",

@@ -9,7 +9,7 @@ from addon.scopes.globs import fits_any
 from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import UsageError
 
-__all__ = ["keys_of_tests", "only_of_tests", "shared_keys", "tests_of"]
+__all__ = ["keys_of_tests", "only_of_tests", "shared_keys", "tests_by_entry", "tests_of"]
 
 
 def keys_of_tests(globs: tuple[str, ...]) -> set[str]:
@@ -45,6 +45,18 @@ def tests_of(key: str) -> list[str]:
         return list(dict.fromkeys(row["test"] for row in _tests() if key in row["entries"]))
     except UsageError:
         return []
+
+
+def tests_by_entry() -> dict[str, list[str]]:
+    """The tests that used each entry in the last run, by its key; empty if that is not known."""
+    found: dict[str, list[str]] = {}
+    try:
+        for row in _tests():
+            for key in row["entries"]:
+                found.setdefault(key, []).append(row["test"])
+    except UsageError:
+        pass
+    return found
 
 
 def _tests() -> list[dict[str, Any]]:

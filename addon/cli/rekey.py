@@ -17,7 +17,7 @@ from addon.cli.context import cache_options, open_store_for_reading, read_settin
 from addon.cli.output import print_json, say
 from addon.cli.progress import progress
 from addon.identity import IdentityRules
-from addon.identity.keying import rebind_saved, resave
+from addon.identity.keying import entry_under
 from addon.identity.old_keys import is_old, why_not_carried
 from addon.identity.saved_form import key_of
 from addon.identity.unknown_headers import key_like
@@ -29,7 +29,7 @@ from cache_store.errors import EntryError
 from cache_store.store import Store
 from cache_store.transfer.ledger import forget_remotes
 
-__all__ = ["rekey"]
+__all__ = ["carry_out", "plan_rekey", "rekey"]
 
 
 @dataclass
@@ -84,9 +84,9 @@ def rekey(
     for lock in locks:
         read_receipt(lock)
     with open_store_for_reading(cache_dir) as store:
-        plan = _renaming_plan(store, renamed) if renamed else _plan(store, settings.identity)
+        plan = _renaming_plan(store, renamed) if renamed else plan_rekey(store, settings.identity)
         if not dry_run:
-            moved = _carry_out(store, plan, None if renamed else settings.identity)
+            moved = carry_out(store, plan, None if renamed else settings.identity)
             for lock in locks:
                 rekey_receipt(lock, moved)
             if moved and settings.cache_dir is not None:
@@ -98,7 +98,8 @@ def rekey(
     sys.exit(1 if plan.collisions and not dry_run else 0)
 
 
-def _plan(store: Store, rules: IdentityRules) -> _Plan:
+def plan_rekey(store: Store, rules: IdentityRules) -> _Plan:
+    """What `rules` change in `store`."""
     plan = _Plan()
     answers: dict[str, dict[str, bytes]] = defaultdict(dict)
     with progress() as shown:
@@ -148,16 +149,11 @@ def _moved(entry: Entry, rules: IdentityRules, plan: _Plan) -> Entry | None:
         if is_old(base) and (why := why_not_carried(entry.request_json)):
             plan.stuck[entry.key] = why
             return None
-        moved = _resaved(entry, rules)
+        moved = entry_under(entry, rules)
         return replace(moved, key=key_like(base, key_of(moved.request_json)) + suffix)
     except EntryError:
         plan.unknown += 1
         return None
-
-
-def _resaved(entry: Entry, rules: IdentityRules) -> Entry:
-    request_json, bindings = rebind_saved(resave(entry.request_json, rules), rules)
-    return replace(entry, request_json=request_json, bindings=bindings or entry.bindings)
 
 
 def _answer(entry: Entry) -> bytes:
@@ -165,7 +161,7 @@ def _answer(entry: Entry) -> bytes:
     return hashlib.sha256(b"%d\0" % entry.status + neutral_body(entry)).digest()
 
 
-def _carry_out(store: Store, plan: _Plan, rules: IdentityRules | None) -> dict[str, tuple[str, str]]:
+def carry_out(store: Store, plan: _Plan, rules: IdentityRules | None) -> dict[str, tuple[str, str]]:
     """Store each entry under its new key before the old one goes, so that a kill leaves both, never none.
 
     Without `rules` the saved requests stay as they are. Returns the new key and the digest of the new entry by the
@@ -176,7 +172,7 @@ def _carry_out(store: Store, plan: _Plan, rules: IdentityRules | None) -> dict[s
         entry = store.get(old)
         if entry is None:
             continue
-        entry = replace(_resaved(entry, rules) if rules is not None else entry, key=new)
+        entry = replace(entry_under(entry, rules) if rules is not None else entry, key=new)
         if not store.put(entry, entry.recorded_at):
             entry = store.get(new) or entry  # a newer one with the same answer is there
         store.remove(old)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -12,9 +12,10 @@ from addon.cli.keys import short_key
 from addon.cli.output import say
 from addon.cli.progress import Progress
 from addon.identity import IdentityRules
-from addon.identity.keying import rebind_saved, resave
+from addon.identity.keying import entry_under
 from addon.identity.saved_form import key_of
-from addon.identity.volatile_form import texts_of_saved
+from addon.identity.volatile_form import texts_of_saved, unbind_saved
+from addon.volatile.breadth import Breadth
 from addon.volatile.rebinding import neutral_body
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
@@ -23,43 +24,38 @@ from cache_store.store import Store
 __all__ = ["RuleUse", "print_rule_use", "rule_use"]
 
 _NAMED = 3
-_TOO_MANY = 0.25  # of all texts: such a rule does not name a value
 
 
 @dataclass(slots=True)
 class RuleUse:
-    """`texts` is how many texts the recorded requests have, `matched` how many of them each rule matches, `entries`
-    how many entries each rule gave a value. `meeting` are the keys of entries that become equal though their
-    answers differ, by group.
+    """`entries` is how many entries each rule gave a value. `meeting` are the keys of entries that become equal
+    though their answers differ, by group.
     """
 
-    texts: int = 0
-    matched: Counter[str] = field(default_factory=Counter)
+    breadth: Breadth
     entries: Counter[str] = field(default_factory=Counter)
     meeting: list[list[str]] = field(default_factory=list)
-
-    def too_broad(self) -> list[str]:
-        """The rules that match more than a quarter of all texts."""
-        return [
-            name for name, count in self.matched.items() if self.texts > 20 and count > self.texts * _TOO_MANY
-        ]
 
     def as_dict(self, rules: IdentityRules) -> dict[str, Any]:
         """For JSON."""
         return {
-            "texts": self.texts,
+            "texts": self.breadth.texts,
             "rules": [
-                {"name": rule.name, "entries": self.entries[rule.name], "texts": self.matched[rule.name]}
+                {
+                    "name": rule.name,
+                    "entries": self.entries[rule.name],
+                    "texts": self.breadth.matched[rule.name],
+                }
                 for rule in rules.volatile.rules
             ],
-            "too_broad": self.too_broad(),
+            "too_broad": list(self.breadth.reasons()),
             "meeting": self.meeting,
         }
 
 
 def rule_use(store: Store, rules: IdentityRules, shown: Progress) -> RuleUse:
     """What the volatile rules do to the recordings in `store`."""
-    use = RuleUse()
+    use = RuleUse(Breadth(rules.volatile))
     groups: dict[str, dict[str, bytes]] = {}
     for key in shown.over(store.keys(), "entries read"):
         try:
@@ -73,17 +69,12 @@ def rule_use(store: Store, rules: IdentityRules, shown: Progress) -> RuleUse:
 
 
 def _count(entry: Entry, rules: IdentityRules, use: RuleUse, groups: dict[str, dict[str, bytes]]) -> None:
-    host, path, texts = texts_of_saved(entry.request_json)
-    covering = rules.volatile.of(host, path)
-    for place, text in texts:
-        use.texts += 1
-        for rule in covering.rules if covering else ():
-            use.matched[rule.name] += next(rule.spans(place, text), None) is not None
-    request_json, bindings = rebind_saved(resave(entry.request_json, rules), rules)
-    entry = replace(entry, bindings=bindings or entry.bindings)
+    host, path, texts = texts_of_saved(unbind_saved(entry.request_json, entry.bindings) or entry.request_json)
+    use.breadth.add(host, path, texts)
+    entry = entry_under(entry, rules)
     use.entries.update({rule for rule, _, _ in entry.bindings})
     if "." not in entry.key and "@" not in entry.key:
-        groups.setdefault(key_of(request_json), {})[entry.key] = sha256(neutral_body(entry)).digest()
+        groups.setdefault(key_of(entry.request_json), {})[entry.key] = sha256(neutral_body(entry)).digest()
 
 
 def print_rule_use(use: RuleUse, rules: IdentityRules) -> None:
@@ -93,11 +84,8 @@ def print_rule_use(use: RuleUse, rules: IdentityRules) -> None:
     for rule in rules.volatile.rules:
         count = use.entries[rule.name]
         say(f"{rule.name}: {plural(count, 'entry', 'entries')}" if count else f"{rule.name}: matches nothing")
-    for name in use.too_broad():
-        say(
-            f"{name}: matches {use.matched[name]} of {use.texts} texts, so it does not name a value; give it a "
-            "host, a path, a pointer and an anchor"
-        )
+    for name, why in use.breadth.reasons().items():
+        say(f"{name}: {why}")
     for keys in use.meeting:
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         named = ", ".join(map(short_key, keys[:_NAMED]))

@@ -28,10 +28,11 @@ from cache_store.errors import UsageError
 
 if TYPE_CHECKING:
     from addon.accounting.counts import RunCounts
+    from addon.exchange.takes import Take
     from addon.host.host import Host
     from addon.mitm.provider_cache import ProviderCache
 
-__all__ = ["run", "run_command"]
+__all__ = ["publish_run", "run", "run_command"]
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -77,22 +78,25 @@ def run(
     status, cache = asyncio.run(_run(raw, settings, command, ending, given, flags["cache_mode"]))
     flush_log()
     status = ending.settle(cache, status)
-    _report(cache)
+    publish_run(cache.counts)
     sys.exit(status)
 
 
-def _report(cache: ProviderCache) -> None:
+def publish_run(counts: RunCounts) -> None:
+    """Save and print the report of a run that has ended."""
     from addon.cli.report import annotate_run
     from addon.report.publishing import publish
 
-    print_lines(publish(STATE_FOLDER, cache.counts, width=terminal_width(err=True)), err=True)
-    annotate_run(cache.counts.as_dict())
+    print_lines(publish(STATE_FOLDER, counts, width=terminal_width(err=True)), err=True)
+    annotate_run(counts.as_dict())
 
 
-async def run_command(raw: dict[str, str], command: Sequence[str], given: Given) -> tuple[int, RunCounts]:
-    """Run `command` with a proxy of its own; its exit status, and the proxy's counts."""
+async def run_command(
+    raw: dict[str, str], command: Sequence[str], given: Given, take: Take | None = None
+) -> tuple[int, RunCounts]:
+    """Run `command` with a proxy of its own; its exit status, and the proxy's counts. `take` sees its requests."""
     raw = {"listen": "127.0.0.1:0", **raw}
-    status, cache = await _run(raw, Settings.parse(raw), command, Ending(), given)
+    status, cache = await _run(raw, Settings.parse(raw), command, Ending(), given, take=take)
     return status, cache.counts
 
 
@@ -103,6 +107,7 @@ async def _run(
     ending: Ending,
     given: Given,
     mode: str | None = None,
+    take: Take | None = None,
 ) -> tuple[int, ProviderCache]:
     """Run `command` with a proxy of its own; its exit status, and the proxy's cache, which is closed.
 
@@ -110,6 +115,7 @@ async def _run(
     """
     host = make_host(host_options(raw, settings, os.environ))
     ending.prepare(host.cache)
+    host.cache.life.take = take
     host.cache.life.rerecord = how_to_record(mode)
     finished = asyncio.Event()
     child: asyncio.Task[int] | None = None

@@ -63,7 +63,7 @@ def verify(*, repair: bool, trust: bool, rules: bool, as_json: bool, cache_dir: 
             print_json(use.as_dict(settings.identity))
         else:
             print_rule_use(use, settings.identity)
-        sys.exit(1 if use.meeting or use.too_broad() else 0)
+        sys.exit(1 if use.meeting or use.breadth.reasons() else 0)
     with open_store_for_reading(cache_dir) as store, progress() as shown:
         checked = _check(store, settings, shown)
         moved = _move_aside(store, checked.bad) if repair and checked.bad else []

@@ -8,7 +8,7 @@ from addon.diagnosis.differences import Difference, pattern_of
 from addon.diagnosis.kinds import Kind
 from addon.printing import program
 
-__all__ = ["RERECORD", "remedy"]
+__all__ = ["RERECORD", "identifies_a_call", "remedy"]
 
 RERECORD = "run again with PROVIDER_PROXY_CACHE_MODE=read-old-write-new"
 """Records what is missing and leaves the rest as it is."""
@@ -49,6 +49,11 @@ _CALL_NAMES = re.compile(
     r"|[\w.-]{0,40}(request|trace|span|session|correlation|invocation|run|client|call|turn)[_-]?(id|uuid|key)?)",
     re.IGNORECASE,
 )
+
+
+def identifies_a_call(place: str) -> bool:
+    """Whether the member at a JSON Pointer only identifies a call, and names nothing that the provider has."""
+    return _CALL_IDS.fullmatch(pattern_of(place)) is not None
 
 
 def remedy(

@@ -10,6 +10,7 @@ from addon.diagnosis.differences import Difference, json_body
 from addon.diagnosis.kinds import Kind
 from addon.diagnosis.shortening import shared_start
 from addon.volatile.kinds import KINDS
+from addon.volatile.own_time import asks_about, states_own_time
 from addon.volatile.rules import Place
 
 __all__ = ["covering_rule"]
@@ -18,9 +19,6 @@ _KINDS = frozenset({Kind.UUID, Kind.TIMESTAMP, Kind.DATE, Kind.HEX, Kind.PATH})
 # Any small number looks like a port.
 _VAGUE = "port"
 _REACH = 400  # characters on each side of the difference that are searched
-# A date that a text states as its own time may differ; one that it asks about may not.
-_OWN_TIME = re.compile(r"\b(?:today|now|current|currently|timestamp|as of|local time)\b", re.IGNORECASE)
-_QUESTION = re.compile(r"[^.!?\n]*\?")
 _ANCHOR = re.compile(r"(?:[^\s…⟦⟧]{1,30} ){1,5}$")
 
 
@@ -44,9 +42,9 @@ def covering_rule(difference: Difference, old: dict[str, Any], new: dict[str, An
             return f"PROVIDER_PROXY_VOLATILE={name}"
         start = spans[0][0]
         anchor = _ANCHOR.search(texts[0], max(0, start - 160), start)
-        if anchor is None or start != spans[1][0] or not _OWN_TIME.search(anchor[0]):
+        if anchor is None or start != spans[1][0] or not states_own_time(anchor[0]):
             return ""
-        if any(_QUESTION.match(text, end) for text, (_, end) in zip(texts, spans, strict=True)):
+        if any(asks_about(text, end) for text, (_, end) in zip(texts, spans, strict=True)):
             return ""
         rule = {
             "name": f"the-{name}", "host": new["host"], "path": new["path"], "pointer": difference.place,

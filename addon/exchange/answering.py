@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.accounting.verdicts import Verdict
 from addon.exchange import own_answers
-from addon.exchange.cache_status import HEADER_UNKNOWN, REBIND_REFUSED, hit_status, miss_status
+from addon.exchange.cache_status import HEADER_UNKNOWN, LEARN, REBIND_REFUSED, hit_status, miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
 from addon.exchange.explaining import Explaining
 from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
-from addon.exchange.minted import digest_of, uploads_in
+from addon.exchange.minted import MARK, digest_of, uploads_in
 from addon.exchange.retries import Retries
 from addon.exchange.stale_ids import REFUSALS, StaleIds
 from addon.exchange.store_access import StoreAccess
@@ -48,6 +49,8 @@ from cache_store.entry import Entry, Headers, header_value
 from cache_store.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from addon.exchange.following import Following
+    from addon.exchange.takes import Take
     from addon.sockets.conversation import Conversation
 
 __all__ = ["Answering"]
@@ -92,10 +95,17 @@ def _differs(forward: Forward, entry: Entry) -> bool:
     return bindings != entry.bindings
 
 
+def _following(peer: Peer) -> Following:
+    from addon.exchange.following import Following
+
+    return Following(peer)
+
+
 class Answering:
     """The cache of one run. `mode` may change while it runs; it applies to later requests.
 
-    `old_entries` is added to the explanation of a miss that is not forwarded.
+    `old_entries` is added to the explanation of a miss that is not forwarded. `take` sees every request of a run
+    that learns.
     """
 
     def __init__(
@@ -104,6 +114,7 @@ class Answering:
         self.settings = settings
         self.mode = settings.cache_mode
         self.old_entries = ""
+        self.take: Take | None = None
         self.explaining = explaining
         self._store = store
         self._counts = counts
@@ -116,6 +127,7 @@ class Answering:
         self._lanes = Lanes("identity")
         self._retries = Retries()
         self._stale_ids = StaleIds(store, peer, counts)
+        self._following = _following(peer) if settings.follow_ids else None
         explaining.refused_line = self._storing.refused.line
         self._no_websocket: set[str] = set()
         self._tests = TestsInFlight(counts, store, explaining, peer.taint)
@@ -360,10 +372,27 @@ class Answering:
     def _answer(self, forward: Forward, counts: HostCounts, over: str) -> Decision | Awaitable[Decision]:
         if forward.scope is not None:
             self._tests.sent.note(forward)
-        entry = self._lookup.at_hand(forward)
+        if self.take is not None:
+            return self._answer_in_take(self.take, forward, counts, over)
+        entry = self._lookup.at_hand(forward) if self._following is None else None
         if entry is None or has_upload_url(entry.headers) or _differs(forward, entry):
             return self._look_up(forward, counts, over)
         return self._hit(forward, entry, counts)
+
+    async def _answer_in_take(self, take: Take, forward: Forward, counts: HostCounts, over: str) -> Decision:
+        """Answer from an earlier take, or as in any other run."""
+        identity = forward.identity
+        assert identity is not None
+        if self._taint.found_in(identity.request_json):  # it would be written as the evidence of a rule
+            return await self._look_up(forward, counts, over)
+        asked = take.ask(forward.request, identity.bindings, forward.scope)
+        if asked.answer is not None:
+            return self._hit(
+                forward, asked.answer, counts, {LEARN: asked.rebound} if asked.rebound else None, LEARN
+            )
+        decision = await self._look_up(forward, counts, over)
+        asked.key = decision.entry.key if isinstance(decision, Hit) else forward.key or identity.key
+        return decision
 
     async def _bypass(self, forward: Forward, detail: str, counts: HostCounts, over: str) -> Decision:
         if forward.scope is not None:
@@ -384,7 +413,7 @@ class Answering:
 
     async def _look_up(self, forward: Forward, counts: HostCounts, over: str) -> Decision:
         try:
-            entry = await self._lookup.find(forward)
+            entry = await self._find(forward)
         except StoreError as error:
             if not forward.mode.forwards:
                 self._release_repeat(forward)
@@ -394,10 +423,7 @@ class Answering:
             entry = None
         entry, rebound, refused = await self._with_live_values(forward, entry)
         if entry is not None:
-            if has_upload_url(entry.headers):
-                entry = replace(entry, headers=without_foreign_urls(entry.headers, forward.request.host))
-                await self._note_uploads(entry.headers, entry.key, entry.body)
-            return self._hit(forward, entry, counts, rebound)
+            return self._hit(forward, await self._noted(forward, entry), counts, rebound)
         forward.identity = self._without_credentials(forward.identity)
         forward.cache_status = miss_status(forward.key, detail=REBIND_REFUSED if refused else "")
         # Requests that were looked up meanwhile may have spent the rest of the budget.
@@ -433,6 +459,22 @@ class Answering:
             )
         elif forward.verdict is not None:
             forward.verdict.miss(forward.key)
+
+    async def _find(self, forward: Forward) -> Entry | None:
+        """The entry that answers. Ids count as what minted them, unless a recording has these very ids."""
+        assert forward.identity is not None
+        if self._following is not None and await self._store.find(forward.identity.key) is None:
+            forward.identity = await self._following.identity(forward.request, forward.identity)
+        return await self._lookup.find(forward)
+
+    async def _noted(self, forward: Forward, entry: Entry) -> Entry:
+        """The entry as it is served, once the ids that its answer mints are noted."""
+        if has_upload_url(entry.headers):
+            entry = replace(entry, headers=without_foreign_urls(entry.headers, forward.request.host))
+            await self._note_uploads(entry.headers, entry.key, entry.body)
+        if self._following is not None and forward.identity is not None:
+            await self._following.note(entry, forward.identity)
+        return entry
 
     async def _with_live_values(
         self, forward: Forward, entry: Entry | None
@@ -490,7 +532,12 @@ class Answering:
                 await noting
 
     def _hit(
-        self, forward: Forward, entry: Entry, counts: HostCounts, rebound: dict[str, int] | None = None
+        self,
+        forward: Forward,
+        entry: Entry,
+        counts: HostCounts,
+        rebound: dict[str, int] | None = None,
+        detail: str = "",
     ) -> Hit:
         counts.hits += 1
         counts.hit_bytes += entry.size
@@ -502,8 +549,10 @@ class Answering:
             forward.verdict.hits += 1
             forward.verdict.use(entry.key, 1)
         self.peer.note_answered(entry.key)
-        counts.rebound.update(dict.fromkeys(rebound or (), 1))
-        detail = HEADER_UNKNOWN if entry.key.startswith(UNKNOWN_PREFIX) else ""
+        if rebound:
+            # One name for all ids that providers mint.
+            counts.rebound.update({"minted ids" if rule.startswith(MARK) else rule for rule in rebound})
+        detail = detail or (HEADER_UNKNOWN if entry.key.startswith(UNKNOWN_PREFIX) else "")
         return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail), paced)
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
@@ -560,11 +609,20 @@ class Answering:
         if reason is not None:
             self._release_repeat(forward)
         elif forward.key:
-            self.peer.note_answered(forward.key)
+            await self._note_stored(forward.key, forward.identity)
         if live.status in REFUSALS:
             await self._stale_ids.look_into(forward, live)
         await self._storing.count_cost(forward, answer)
         return reason
+
+    async def _note_stored(self, key: str, identity: Identity) -> None:
+        """Note an answer that was just stored, and the ids that it mints."""
+        self.peer.note_answered(key)
+        if self._following is not None:
+            with suppress(StoreError):
+                entry = await self._store.find(key)
+                if entry is not None:
+                    await self._following.note(entry, identity)
 
     def give_up(self, forward: Forward, reason: NotStored) -> None:
         """Store nothing, because the answer to `forward` was cut off; a waiter takes over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CACHE_HEADER",
     "HEADER_UNKNOWN",
+    "LEARN",
     "REBIND_REFUSED",
     "STATUS_HEADER",
     "bypass_status",
@@ -20,6 +21,9 @@ REBIND_REFUSED = "rebind-refused"
 
 HEADER_UNKNOWN = "header-unknown"
 """The detail of a hit on a recording that lacks some of the request's headers."""
+
+LEARN = "learn"
+"""The detail of a hit on an answer of another take, by its place in its test."""
 
 _NAME = "provider-proxy"
 

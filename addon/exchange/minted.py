@@ -18,7 +18,10 @@ from itertools import takewhile
 from addon.redaction.upload_urls import URL_HEADERS, starting_key, upload_id
 from cache_store.entry import Headers
 
-__all__ = ["Answered", "Minted", "digest_of", "uploads_in"]
+__all__ = ["MARK", "Answered", "Minted", "digest_of", "uploads_in"]
+
+MARK = "minted-"
+"""How the rule of an id that follows a conversation begins."""
 
 _MOST = 50_000
 _MOST_ANSWERS = 10_000

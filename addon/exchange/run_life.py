@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from addon.accounting.counts import BLOCKED, HEALTHY, UNHEALTHY, RunCounts, worse_tier
 from addon.accounting.figures import plural
@@ -34,6 +34,9 @@ from cache_store.entry import Entry
 from cache_store.errors import EntryError, StoreError, StoreUnavailable, UsageError
 from cache_store.store import Store
 
+if TYPE_CHECKING:
+    from addon.exchange.takes import Take
+
 __all__ = ["RunLife", "close_holes", "old_entries_note"]
 
 logger = logging.getLogger(__name__)
@@ -46,7 +49,7 @@ class RunLife:
     `stages`: changes go to `staged`, which the caller commits or discards after `close`. `refresh` are globs of
     tests whose entries are recorded again. `end` looks at the used entries. `rerecord` says how the run's user
     records what is missing. In a run of several processes `peer` is this one's part, `everywhere` asks for the
-    figures of all, and one of them `reports`.
+    figures of all, and one of them `reports`. `take` sees the requests of a run that learns.
     """
 
     counts: RunCounts
@@ -57,6 +60,7 @@ class RunLife:
     peer: Peer | None = None
     everywhere: Callable[[], Awaitable[dict[str, Any]]] | None = None
     reports: bool = True
+    take: Take | None = None
     staged: StagedStore | None = None
     store: StoreAccess | None = None
 
@@ -80,6 +84,7 @@ class RunLife:
         explaining = Explaining(self.store.candidates, self.counts, peer.taint, self.rerecord)
         explaining.had_entries = not _is_empty(store)
         answering = Answering(settings, self.store, self.counts, explaining, peer)
+        answering.take = self.take
         answering.old_entries = old_entries_note(store)
         if answering.old_entries and self.reports:
             logger.warning("%s", answering.old_entries)

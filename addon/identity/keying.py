@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ from addon.identity.memo import Memo, digests
 from addon.identity.rules import CacheControl, IdentityRules
 from addon.identity.saved_form import dump_content, dump_head, dump_saved, key_of, parse_saved, read_head
 from addon.identity.url_form import normal_host, printable, split_target
-from addon.identity.volatile_form import bind_headers, bind_saved
+from addon.identity.volatile_form import bind_headers, bind_saved, unbind_saved
 from addon.messages import WireRequest
 from addon.redaction.header_parameters import redact_parameters
 from addon.redaction.nested_json import may_name_one_inside, redact_json_texts
@@ -45,6 +46,7 @@ from addon.redaction.redact import (
 )
 from addon.volatile.binding import Binding
 from addon.volatile.rules import Covering
+from cache_store.entry import Entry
 
 __all__ = ["Identity", "identify", "key_of_saved"]
 
@@ -125,14 +127,31 @@ def resave(request_json: bytes, rules: IdentityRules) -> bytes:
     return _resaved(request_json, rules, redacts=True)
 
 
-def rebind_saved(request_json: bytes, rules: IdentityRules) -> tuple[bytes, tuple[Binding, ...]]:
+def rebind_saved(
+    request_json: bytes, rules: IdentityRules, bindings: tuple[tuple[str, int, str], ...] = ()
+) -> tuple[bytes, tuple[Binding, ...]]:
     """A saved request with its volatile values replaced under `rules`, and these values.
 
+    `bindings` are those that were replaced when it was saved. Where they cannot be put back, it stays as it is.
     Raises CorruptEntry if it is invalid.
     """
+    if bindings:
+        plain = unbind_saved(request_json, bindings)
+        if plain is None:
+            return request_json, tuple(Binding(*each) for each in bindings)
+        request_json = resave(plain, rules)
     head = parse_saved(request_json).value
     covering = rules.volatile.of(head["host"], head["path"])
     return (request_json, ()) if covering is None else bind_saved(request_json, covering)
+
+
+def entry_under(entry: Entry, rules: IdentityRules) -> Entry:
+    """An entry with the saved request and the values that it has under `rules`; its key stays.
+
+    Raises CorruptEntry if its request is invalid.
+    """
+    request_json, bindings = rebind_saved(resave(entry.request_json, rules), rules, entry.bindings)
+    return replace(entry, request_json=request_json, bindings=bindings)
 
 
 def _resaved(request_json: bytes, rules: IdentityRules, *, redacts: bool) -> bytes:

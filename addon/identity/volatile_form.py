@@ -6,7 +6,8 @@ gives recordings the form that live requests have. Headers come first, because t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -17,11 +18,12 @@ from addon.identity.saved_form import VOLATILE, dump_saved, parse_saved, read_he
 from addon.volatile.binding import Binding, Replace, bind, texts_of, with_texts
 from addon.volatile.rules import Covering, Place
 
-__all__ = ["bind_headers", "bind_saved", "texts_of_saved"]
+__all__ = ["bind_headers", "bind_saved", "texts_of_saved", "unbind_saved"]
 
 _WHOLE = Place("pointer")
 _PART_TEXTS = {"filename": "filename", "text": "part"}
 _AS_SAVED = IdentityRules()
+_STAND_IN = re.compile(r"⟦(?:literal⟧|([a-z][a-z0-9-]{0,39})#([0-9]{1,3})⟧)")
 
 
 def bind_headers(rules: Covering, headers: KeptHeaders) -> tuple[KeptHeaders, tuple[Binding, ...]]:
@@ -57,6 +59,36 @@ def bind_saved(
     query = [[name, value and replace(Place("query", name), value)] for name, value in head["query"]]
     head |= {VOLATILE: True, "query": query}
     return dump_saved(head, markers, _bound_body(content, replace)), bindings
+
+
+def unbind_saved(request_json: bytes, bindings: Iterable[tuple[str, int, str]]) -> bytes | None:
+    """A saved request with its values in the places of their stand-ins, as it was before `bind_saved`.
+
+    None if that is not known, as for a value of a header. Raises CorruptEntry if it is invalid.
+    """
+    document = parse_saved(request_json)
+    head, markers, body = read_head(document.value, _AS_SAVED)
+    if VOLATILE not in head:
+        return request_json
+    values = {(rule, n): value for rule, n, value in bindings}
+    found: set[tuple[str, int]] = set()
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "⟦"
+        found.add((match[1], int(match[2])))
+        return values.get((match[1], int(match[2])), match[0])
+
+    def restored(_: Place, text: str) -> str:
+        return _STAND_IN.sub(value_of, text) if "⟦" in text else text
+
+    content = document.inner(body["value"]) if body is not None and body["kind"] == "json" else body
+    content = _bound_body(content, restored)
+    query = [[name, value and restored(_WHOLE, value)] for name, value in head["query"]]
+    if found != values.keys():
+        return None
+    plain = {name: value for name, value in head.items() if name != VOLATILE} | {"query": query}
+    return dump_saved(plain, markers, content)
 
 
 def texts_of_saved(request_json: bytes) -> tuple[str, str, Iterator[tuple[Place, str]]]:

@@ -91,6 +91,12 @@ SETTINGS: tuple[Setting, ...] = (
         "`uuid`, `hex-id`, `tmp-path`, `tool-call-id`",
     ),
     Setting("volatile_rules", "", "the `[[volatile]]` tables of provider-proxy.toml, as JSON"),
+    Setting(
+        "follow_ids",
+        "false",
+        "ids that providers mint (of threads, responses, batches) count as the answer that minted them, and so "
+        "follow through a conversation of which a part is recorded again",
+    ),
     Setting("save_request", "true", "keep the redacted request beside the response; it explains a miss"),
     Setting(
         "store_errors",
@@ -230,6 +236,7 @@ class Settings:
     replay: float | None = None  # times as fast as recorded; None: without pauses
     max_pace: float = 10.0
     rechunk: str = ""
+    follow_ids: bool = False
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
@@ -283,6 +290,7 @@ class Settings:
             replay=_of("replay", value, _parse_speed),
             max_pace=_of("max_pace", value, _parse_age) or 0.0,
             rechunk=_of("rechunk", value, _parse_seed),
+            follow_ids=_of("follow_ids", value, _parse_bool),
         )
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["KINDS", "Kind"]
+__all__ = ["KINDS", "TEMP_FOLDER", "Kind"]
 
 _NOT_IN_WORD = r"(?<![0-9A-Za-z_])(?:{})(?![0-9A-Za-z_])"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
@@ -29,7 +29,7 @@ _RANDOM_NAME = "|".join(
         r"[0-9A-Za-z_.]{1,64}-(?=[a-zA-Z]{0,5}[0-9])(?=[a-z0-9]{0,5}[A-Z])(?=[A-Z0-9]{0,5}[a-z])[0-9A-Za-z]{6}",
     )
 )
-_TEMP_FOLDER = "|".join(
+TEMP_FOLDER = "|".join(
     (
         r"(?:/private)?/tmp",
         r"/var/tmp",  # noqa: S108 - a pattern
@@ -37,6 +37,7 @@ _TEMP_FOLDER = "|".join(
         r"[A-Za-z]:\\Users\\[^\\/:*?\"<>|\n]{1,64}\\AppData\\Local\\Temp",
     )
 )
+"""An expression for the folders in which libraries make temporary ones."""
 
 
 class Kind(NamedTuple):
@@ -63,7 +64,7 @@ KINDS: dict[str, Kind] = {
         "[0-9a-fA-F]{16}",
     ),
     "tmp-path": Kind(
-        rf"(?<![0-9A-Za-z_/\\])(?:{_TEMP_FOLDER})[/\\](?:{_RANDOM_NAME})(?![0-9A-Za-z_])",
+        rf"(?<![0-9A-Za-z_/\\])(?:{TEMP_FOLDER})[/\\](?:{_RANDOM_NAME})(?![0-9A-Za-z_])",
         True,
         r"/tmp|Temp\\|folders",  # noqa: S108
     ),

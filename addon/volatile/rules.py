@@ -37,6 +37,16 @@ _PLACES = ("pointer", "header", "query", "part")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _GAP = "⟦…⟧"
 _PLAIN = re.compile("[0-9A-Za-z ]+")
+_SYNTAX = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|[()]", re.DOTALL)
+# What of an expression is not certain to stand in the text.
+_NOT_LITERAL = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]|\(\?[^:)]*[:)]|.\{[^}]*\}|.[?*]|.*\|.*", re.DOTALL)
+# Of every length that a language's words have, so that a class and a number of characters match one of them.
+_WORDS = ("word another sentence", *(
+    text for word in (
+        "an", "the", "word", "pizza", "decade", "weather", "question", "beautiful", "dictionary", "information",
+        "temperature", "conversation", "international", "responsibility", "characteristics",
+    ) for text in (word, word.upper(), word.capitalize())
+))  # fmt: skip
 _MAX_RULES = 200
 _MAX_PATTERN = 1000
 # These decide what the answer is, whatever a rule says.
@@ -61,6 +71,8 @@ class _Pattern(Protocol):
     def finditer(self, text: str, /) -> Iterator[Any]: ...
 
     def search(self, text: Any, /) -> object: ...
+
+    def fullmatch(self, text: str, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,14 @@ class Rule:
     anchor: str = ""
     hint: str = field(compare=False, repr=False, default="")
     _pattern: _Pattern = field(compare=False, repr=False, default=re.compile("(?!)"))
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the rule names its value by a kind without meaning, or by words that stand around it."""
+        kind = KINDS.get(self.source)
+        if kind is not None:
+            return kind.is_plain or bool(self.anchor)
+        return any(len(words.strip()) > 2 for words in _PLAIN.findall(_NOT_LITERAL.sub("\0", self.source)))
 
     def covers(self, host: str, path: str) -> bool:
         """Whether the rule holds for requests to this host and path."""
@@ -354,9 +374,31 @@ def _expression(text: str, says: str) -> _Pattern:
         raise UsageError(
             f"{says}: an expression has at most one group, which is the value; use (?:…) for others"
         )
-    if pattern.search("") or pattern.search("word another sentence"):
+    value = _group(text) if pattern.groups else None
+    if any(map(pattern.search, ("", *_WORDS))) or (value is not None and any(map(value.fullmatch, _WORDS))):
         raise UsageError(f"{says}: {text!r} matches ordinary words, and would make different requests equal")
     return pattern
+
+
+def _group(text: str) -> _Pattern | None:
+    """The expression within the one group of `text`; None if it cannot be read alone."""
+    depth = start = 0
+    for match in _SYNTAX.finditer(text):
+        if match[0] == "(":
+            depth += 1
+            if not start and (
+                match.end() == len(text) or text[match.end()] != "?" or text[match.end() + 1] == "P"
+            ):
+                start, outside = match.end(), depth
+        elif match[0] == ")":
+            if start and depth == outside:
+                inside = re.sub(r"^\?P<\w+>", "", text[start : match.start()])
+                try:
+                    return _linear(inside)
+                except ValueError:
+                    return None
+            depth -= 1
+    return None
 
 
 def _linear(text: str) -> _Pattern:

@@ -70,7 +70,7 @@ def test_a_rule_that_matches_most_texts_is_too_broad(capsys: pytest.CaptureFixtu
     }
     rules = IdentityRules.parse(volatile_rules=json.dumps([table]))
     use = _use(rules, *(_entry(f"q{n} x", b"a") for n in range(30)))
-    assert use.too_broad() == ["all"]
+    assert list(use.breadth.reasons()) == ["all"]
     print_rule_use(use, rules)
     assert "all: matches 30 of 60 texts" in capsys.readouterr().out
     assert use.as_dict(rules)["rules"] == [{"name": "all", "entries": 30, "texts": 30}]

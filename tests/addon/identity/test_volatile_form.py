@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from addon.identity import Identity, IdentityRules, identify, key_of_saved
 from addon.identity.keying import rebind_saved, resave
@@ -102,7 +104,42 @@ PLANTED = [
     (f"{UUID} ", f"{UUID}"),
     (f"{UUID}\n", f"{UUID} "),
     (f"id={UUID}&n=1", f"id={UUID}&n=2"),
+    ("Is 2026-11-28 a holiday?", "Is 2026-12-25 a holiday?"),
+    ("How many days from 2026-11-28 to 2027-01-03?", "How many days from 2026-11-28 to 2027-01-04?"),
+    ("Which day follows Saturday, November 28, 2026?", "Which day follows Sunday, November 29, 2026?"),
+    ("Was 28.11.1926 before 2026-11-28?", "Was 28.11.1936 before 2026-11-28?"),
+    ("Today's date is 2026-11-28 and hers is 2001-02-03", "Today's date is 2026-11-28 and hers is 2001-02-04"),
+    ("Yesterday's date is 2026-11-27", "Yesterday's date is 2026-11-26"),
+    ("Today's date is 2026-11-28T10:00", "Today's date is 2026-11-28T11:00"),
+    ("Convert 2026-11-28T10:00:00Z to Tokyo time", "Convert 2026-11-28T23:00:00Z to Tokyo time"),
+    ("What time is 1764351000?", "What time is 1764437400?"),
+    ("Is 3 seconds longer than 2 s?", "Is 1 second longer than 2 s?"),
 ]  # fmt: skip
+
+
+_PIECES = st.lists(
+    st.sampled_from(["a", "b", " ", "\n", "⟦", "uuid#1⟧", "é", '"', "2026-11-28", "-", "<redacted:x>"])
+)
+
+
+@settings(max_examples=150)
+@given(_PIECES, _PIECES, st.integers(0, 200), st.sampled_from(["x", "7", " ", "⟧", "-"]))
+def test_every_other_single_change_changes_the_key(
+    before: list[str], after: list[str], at: int, put_in: str
+) -> None:
+    """A sign put in anywhere but into the value; another value alone changes nothing."""
+    texts = [f"{''.join(before)} {value} {''.join(after)}" for value in (UUID, OTHER)]
+    one, two = map(_key, map(_says, texts))
+    assert one == two
+    place = at % (len(texts[1]) + 1)
+    start = len("".join(before)) + 1
+    if not start <= place <= start + len(OTHER):
+        assert _key(_says(texts[1][:place] + put_in + texts[1][place:])) != one
+
+
+def test_fifty_changes_of_meaning_are_planted() -> None:
+    """As many as the issue asks for, each once."""
+    assert len(set(PLANTED)) == 50
 
 
 @pytest.mark.parametrize(("one", "two"), PLANTED)

@@ -29,6 +29,7 @@ DEFAULTS = {
     "PROVIDER_PROXY_IGNORE_FIELDS": "",
     "PROVIDER_PROXY_CACHE_CONTROL": "normalise",
     "PROVIDER_PROXY_PROFILE": "",
+    "PROVIDER_PROXY_FOLLOW_IDS": "false",
     "PROVIDER_PROXY_SAVE_REQUEST": "true",
     "PROVIDER_PROXY_STORE_ERRORS": "",
     "PROVIDER_PROXY_STORE_INCOMPLETE": "true",
@@ -333,6 +334,7 @@ def test_every_setting_is_read() -> None:
         "max_live": "5",
         "max_usd": "1",
         "workers": "2",
+        "follow_ids": "true",
         "volatile": "uuid",
         "volatile_rules": '[{"name": "a", "header": "x-a", "host": "h", "path": "/v1", "regex": "a=([0-9]+)"}]',
     }

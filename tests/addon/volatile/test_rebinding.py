@@ -259,3 +259,19 @@ def test_rebinding_then_parsing_is_parsing_then_replacing(value: Any, is_ascii: 
     except (UnicodeEncodeError, RebindRefused):
         return
     assert json.loads(new) == replaced(value)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("new", [
+    "⟦id#1⟧", "⟦literal⟧", '{"a": "b"}', "\\u0041\\", "data: x", "é→😀\x00", "x" * 200_000, f"{OLD}0",
+], ids=["stand-in", "literal", "JSON", "escapes", "an event", "signs", "long", "the old one and more"])  # fmt: skip
+def test_hostile_values_stay_text(dialect: str, new: str) -> None:
+    """Whatever a live value is, a stream says exactly it, or the answer is refused."""
+    headers, make = DIALECTS[dialect]
+    try:
+        body, _ = _rebound(make(["id ", OLD[:9], OLD[9:], " ok"]), headers, OLD, new)
+    except RebindRefused:
+        assert new == f"{OLD}0"
+        return
+    said = _said(dialect, body)
+    assert (json.loads(f'"{said}"') if dialect == "tool-call" else said) == f"id {new} ok"

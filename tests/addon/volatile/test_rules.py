@@ -74,6 +74,8 @@ def test_an_expression_names_its_value_by_a_group() -> None:
     (_without("kind", "anchor", regex="(a)(b)"), "at most one group"),
     (_without("kind", "anchor", regex="[a-z]+"), "ordinary words"),
     (_without("kind", "anchor", regex="x*"), "ordinary words"),
+    (_without("kind", "anchor", regex="user=([a-z]{4,9})"), "ordinary words"),
+    (_without("kind", "anchor", regex=r"a\(b[(](?:x|user)=(?P<v>[0-9A-F]{6})"), "ordinary words"),
     (_without("kind", "anchor", regex="x" * 1001), "longer than"),
     (json.dumps([TODAY, TODAY]), "two rules"),
     (json.dumps([TODAY | {"name": 1}]), "not text"),
