@@ -18,6 +18,7 @@ from addon.drift.shape import IGNORED, token
 __all__ = ["value_changes"]
 
 _MOST = 3
+_TEXT, _ARGUMENTS = "the joined text", "the joined arguments"
 _VARIES = re.compile(
     r"id|.*_id|.*Id|created|.*_at|.*Time|timestamp|date|system_fingerprint|.*[sS]ignature|encrypted_content|logprobs"
     r"|logprobsResult|avgLogprobs|seed|service_tier|serviceTier"
@@ -42,9 +43,10 @@ def value_changes(old: Reading, new: Reading) -> Iterator[Reason]:
 def _said(old: Reading, new: Reading) -> Iterator[Reason]:
     """Another text or other arguments, joined."""
     if old.said.text != new.said.text:
-        yield _words("", old.said.text, new.said.text)
+        yield _words(_TEXT, old.said.text, new.said.text)
     elif old.said != new.said:
-        yield _words("", *(" ".join(call.arguments for call in said.calls) for said in (old.said, new.said)))
+        arguments = (" ".join(call.arguments for call in said.calls) for said in (old.said, new.said))
+        yield _words(_ARGUMENTS, *arguments)
 
 
 def _differences(old: Any, new: Any, place: str) -> Iterator[Reason]:

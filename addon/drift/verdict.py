@@ -66,7 +66,9 @@ def compare(question: Question, recorded: Recorded, new: Reading) -> Comparison:
         return Comparison(Verdict.UNANSWERED, (status,))
     reasons = [*_errors(question, recorded.answer, new)] or [*_all(question, recorded, new)]
     changed = [reason for reason in reasons if not reason.is_benign]
-    ordered = [*changed, *(reason for reason in reasons if reason.is_benign)][:_MOST_REASONS]
+    said = {reason.place for reason in changed}
+    benign = (reason for reason in reasons if reason.is_benign and reason.place not in said)
+    ordered = [*changed, *benign][:_MOST_REASONS]
     verdict = Verdict.CHANGED if changed else Verdict.BENIGN if ordered else Verdict.SAME
     return Comparison(verdict, tuple(ordered))
 

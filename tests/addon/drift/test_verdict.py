@@ -92,6 +92,8 @@ def test_another_finish_reason(dialect: Dialect, stream: bool) -> None:
     reason = next(reason for reason in found.reasons if reason.what == "other finish reason")
     assert "/" in reason.place
     assert reason.old == dialect.finishes["stop"]
+    benign = {one.place for one in found.reasons if one.is_benign}
+    assert not benign & {one.place for one in found.reasons if not one.is_benign}
 
 
 @pytest.mark.parametrize(("dialect", "stream"), EACH)
