@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -118,15 +119,20 @@ def _live_tests(gates: Gates, counts: RunCounts) -> str:
     rows = counts.as_dict()["tests"]
     if counts.live and not rows:
         return "--fail-on-live: no request named its test, so which of them went live is not known"
-    live = [row for row in rows if row["live"] and fits_any(row["test"], gates.fail_on_live)]
-    tests = [f"{row['test'][:_NAME]} {row['live']}" for row in live]
+    live: Counter[str] = Counter()
+    for row in rows:
+        if row["live"] and fits_any(row["test"], gates.fail_on_live):
+            live[row["test"]] += row["live"]
+    tests = [f"{test[:_NAME]} {count}" for test, count in live.items()]
     return _failed("--fail-on-live", tests, "test", "tests", "forwarded to a provider")
 
 
 def _by_tests(counts: RunCounts) -> str:
     """The tests that missed, most misses first, as the end of a line; '' if none is known."""
-    rows = [(len(row["misses"]) + row["more_misses"], row["test"]) for row in counts.as_dict()["tests"]]
-    missed = [f"{test[:_NAME]} {count}" for count, test in sorted(rows, key=lambda row: -row[0]) if count]
+    misses: Counter[str] = Counter()  # of all attempts of a test
+    for row in counts.as_dict()["tests"]:
+        misses[row["test"]] += len(row["misses"]) + row["more_misses"]
+    missed = [f"{test[:_NAME]} {count}" for test, count in misses.most_common() if count]
     return f"; misses by {named(missed, 'test')}" if missed else ""
 
 

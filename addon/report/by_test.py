@@ -78,12 +78,12 @@ def of_tests(run: dict[str, Any], tests: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def asked_by(run: dict[str, Any]) -> dict[str, list[str]]:
-    """The names of the tests that missed a key, by key."""
-    found: dict[str, list[str]] = {}
+    """The names of the tests that missed a key, by key; one that was run again is named once."""
+    found: dict[str, dict[str, str]] = {}
     for row in run["tests"]:
         for key in {miss["key"] for miss in row["misses"]}:
-            found.setdefault(key, []).append(name_of(row))
-    return found
+            found.setdefault(key, {}).setdefault(row["test"], name_of(row))
+    return {key: list(names.values()) for key, names in found.items()}
 
 
 def _is_quiet(row: dict[str, Any]) -> bool:

@@ -82,6 +82,14 @@ def advice_lines(run: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _failures_apart(total: dict[str, Any]) -> dict[str, int]:
+    """The live requests without success that are not among the answers which were not stored."""
+    told = total["not_stored"]
+    return Counter(total["failures"]) - Counter(
+        {name: told.get(f"status {name}", told.get(name, 0)) for name in total["failures"]}
+    )
+
+
 def _rebound_lines(run: dict[str, Any]) -> list[str]:
     rebound = ", ".join(f"{hits} of {rule}" for rule, hits in run["total"]["rebound"].items())
     return [f"hits with replaced volatile values: {rebound}"] if rebound else []
@@ -106,7 +114,7 @@ def _read_on_lines(run: dict[str, Any]) -> list[str]:
 def side_lines(run: dict[str, Any]) -> list[str]:
     """Lines for what has no column: reasons for not storing, tunnelled hosts, faults, unused entries."""
     lines = _rebound_lines(run) + _rechunk_lines(run)
-    if failures := run["total"]["failures"]:
+    if failures := _failures_apart(run["total"]):
         lines.append("live requests without success: " + _times(failures))
     if retried := run["total"]["retried"]:
         lines.append(

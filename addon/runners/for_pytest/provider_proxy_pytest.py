@@ -549,6 +549,9 @@ class _Tests:
         if fails and report.passed and not hasattr(report, "wasxfail"):
             report.outcome = "failed"
             report.longrepr = _failure(fails)
+            # Plugins that run a test again, as `flaky`, look for an exception, and lose a test without one.
+            with contextlib.suppress(Exception):
+                call.excinfo = _raised(report.longrepr)
 
     def _new_misses(self, verdict: dict[str, Any]) -> int:
         """The number of the verdict's misses that are in no report yet."""
@@ -709,6 +712,14 @@ def _failure(verdict: dict[str, Any]) -> str:
     return f"provider-proxy: {said} at {pointers[0]}" if pointers else f"provider-proxy: {said.strip(',')}"
 
 
+def _raised(message: str) -> pytest.ExceptionInfo[BaseException]:
+    """The failure of a test that fails with this message."""
+    try:
+        pytest.fail(message, pytrace=False)
+    except pytest.fail.Exception:
+        return pytest.ExceptionInfo.from_current()
+
+
 def _summary(verdicts: list[dict[str, Any]]) -> list[str]:
     """The lines of the summary; one if there is nothing to look at."""
     asked = [
@@ -757,12 +768,18 @@ def _missed(verdict: dict[str, Any]) -> bool:
 
 
 def _listed(what: str, verdicts: list[dict[str, Any]], shown: Callable[[dict[str, Any]], str]) -> list[str]:
-    if not verdicts:
+    """The tests of these verdicts, each once: by its first verdict, however often it was run again."""
+    attempts: dict[str, list[dict[str, Any]]] = {}
+    for verdict in verdicts:
+        attempts.setdefault(verdict["test"], []).append(verdict)
+    if not attempts:
         return []
-    lines = ["{} {}:".format(_plural(len(verdicts), "test"), what)]
-    lines += ["  {}  {}".format(_line(verdict["test"]), shown(verdict)) for verdict in verdicts[:_MOST_LINES]]
-    if len(verdicts) > _MOST_LINES:
-        lines.append(f"  … and {len(verdicts) - _MOST_LINES} more")
+    lines = ["{} {}:".format(_plural(len(attempts), "test"), what)]
+    for test, tried in list(attempts.items())[:_MOST_LINES]:
+        again = f" ({len(tried)} attempts)" if len({verdict.get("attempt") for verdict in tried}) > 1 else ""
+        lines.append(f"  {_line(test)}{again}  {shown(tried[0])}")
+    if len(attempts) > _MOST_LINES:
+        lines.append(f"  … and {len(attempts) - _MOST_LINES} more")
     return lines
 
 

@@ -134,11 +134,11 @@ def test_a_rate_is_from_0_to_1(text: str) -> None:
 
 
 def test_gates_name_the_tests() -> None:
-    """Those that missed, most misses first; a test that fits and went live fails its gate."""
+    """Those that missed, most misses first, all attempts as one; a test that fits and went live fails its gate."""
     counts = RunCounts("r", "read-only-require-hit")
     counts.host("h").misses, counts.host("h").live = 3, 1
-    for name, misses, live in (("a", 1, 0), ("b[1]", 2, 1), ("c", 0, 0)):
-        verdict = counts.verdict("gw0", name, 1)
+    for name, attempt, misses, live in (("a", 1, 1, 0), ("b[1]", 1, 1, 1), ("b[1]", 2, 1, 0), ("c", 1, 0, 0)):
+        verdict = counts.verdict("gw0", name, attempt)
         assert verdict is not None
         verdict.live = live
         for number in range(misses):

@@ -58,3 +58,5 @@ def test_the_report_of_some_tests() -> None:
     assert [miss["key"] for miss in some["missed"]] == ["k1"]
     assert some["total"] == run["total"]
     assert asked_by(run)["k1"] == ["tests/test_a.py::test_missed", MARKUP]
+    again = run | {"tests": [*run["tests"], run["tests"][0] | {"attempt": 2}]}
+    assert asked_by(again) == asked_by(run)

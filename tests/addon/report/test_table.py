@@ -235,6 +235,13 @@ def test_failures_are_told_by_status_and_reason() -> None:
     counts.host("a").failures.update({"429": 9, NotStored.UNREACHABLE: 2, NotStored.CLIENT_LEFT: 1})
     expected = "live requests without success: 429 \u00d79, client-left \u00d71, unreachable \u00d72"
     assert expected in render_report(counts).splitlines()
+    counts.host("a").not_stored.update({"status 429": 8, NotStored.UNREACHABLE: 2})
+    lines = render_report(counts).splitlines()
+    assert (
+        "live requests without success: 429 \u00d71, client-left \u00d71" in lines
+    )  # the others are named once
+    counts.host("a").not_stored.update({"status 429": 1, NotStored.CLIENT_LEFT: 1})
+    assert "without success" not in render_report(counts)
 
 
 def test_a_table_by_test() -> None:

@@ -217,6 +217,10 @@ SECTIONS = """
 def pytest_runtest_logreport(report):
     with open("sections", "a") as file:
         file.write("".join(text for name, text in report.sections if name == "provider-proxy"))
+
+def pytest_exception_interact(node, call):
+    with open("raised", "a") as file:
+        file.write(f"{node.name}: {call.excinfo.value}\\n")
 """
 
 
@@ -232,6 +236,8 @@ def test_a_test_that_missed(stand_in: StandIn, tmp_path: Path, *, strict: bool |
     missed = {("FAILED", "test_swallowed"), ("FAILED", "test_swallowed_markup"), ("ERROR", "test_tidied")}
     assert outcomes == (always if strict is False else always | missed), done.stdout
     assert done.returncode == 1
+    raised = (tmp_path / "raised").read_text()  # what `flaky` and a debugger see
+    assert ("test_swallowed: provider-proxy: miss at /messages/0/content" in raised) == (strict is not False)
     assert "modes is not an argument of this mark; use mode=, allow_misses= or repeat=" in done.stdout
     assert "/messages/0/content: miss swallowed differs" in done.stdout
     assert "-- provider-proxy --" in done.stdout
@@ -490,3 +496,14 @@ def test_the_fixture_where_no_proxy_runs(stand_in: StandIn, tmp_path: Path) -> N
     done = run(stand_in, tmp_path, "-rs", HTTPS_PROXY="", https_proxy="")
     assert "1 skipped" in done.stdout, done.stdout
     assert "run it with `provider-proxy run -- pytest`" in done.stdout
+
+
+def test_a_test_that_was_run_again_is_listed_once() -> None:
+    """Each attempt has a verdict, and a re-run is no other test."""
+    missed = {"test": "test_a.py::test_flaky", "requests": 1, "misses": [{"key": "k", "line": "why"}]}
+    lines = plugin._summary([{**missed, "attempt": attempt} for attempt in (1, 2, 3)])
+    assert lines == [
+        "1 test asked, 0 answers replayed",
+        "1 test missed:",
+        "  test_a.py::test_flaky (3 attempts)  why",
+    ]
