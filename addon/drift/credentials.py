@@ -9,11 +9,13 @@ alone, as it does for the SDK that reads both.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from addon.drift.sigv4 import AwsKeys, sign
 from addon.identity.url_form import normal_host
 from addon.messages import WireRequest
 
@@ -30,7 +32,7 @@ class KeyRow(NamedTuple):
     """One credential: the first of `variables` that has a value, sent in `header` behind `prefix`.
 
     It goes to `hosts`, in which `{region}` is the value of the first of `regions`, or, if one of `endpoints` is
-    set, only to what that names.
+    set, only to what that names. With `signs` it is the access key of AWS, and signs the request.
     """
 
     variables: tuple[str, ...]
@@ -39,6 +41,7 @@ class KeyRow(NamedTuple):
     header: str = "authorization"
     prefix: str = "Bearer "
     regions: tuple[str, ...] = ()
+    signs: bool = False
 
 
 # The variables are those of the providers' SDKs; the endpoint variables are in `addon/environment/base_urls.py`.
@@ -88,6 +91,13 @@ KEYS = (
         ("bedrock-runtime.{region}.amazonaws.com",),
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"),
         regions=_AWS_REGIONS,
+    ),
+    KeyRow(
+        ("AWS_ACCESS_KEY_ID",),
+        ("bedrock-runtime.{region}.amazonaws.com",),
+        ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "ANTHROPIC_BEDROCK_BASE_URL"),
+        regions=_AWS_REGIONS,
+        signs=True,
     ),
     KeyRow(("MISTRAL_API_KEY",), ("api.mistral.ai",)),
     KeyRow(("CODESTRAL_API_KEY",), ("codestral.mistral.ai",)),
@@ -145,6 +155,8 @@ def with_credential(request: WireRequest, environ: Mapping[str, str], *, wanted:
         if not wanted:
             return request
         value = next((environ[name].strip() for name in row.variables if environ.get(name, "").strip()), "")
+        if value and row.signs:
+            return _signed(request, value, environ)
         if not value:
             missing = missing or f"{request.host} wants a credential; set {' or '.join(row.variables)}"
         elif not _VALUE.fullmatch(value):
@@ -155,6 +167,24 @@ def with_credential(request: WireRequest, environ: Mapping[str, str], *, wanted:
     return missing or other or _nowhere(request)
 
 
+def _signed(request: WireRequest, access: str, environ: Mapping[str, str]) -> WireRequest | str:
+    secret, token = (
+        environ.get(f"AWS_{name}", "").strip() for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    )
+    region = _region(_AWS_REGIONS, environ)
+    if not secret or not region:
+        return f"AWS_ACCESS_KEY_ID signs requests; set {_AWS_REGIONS[0] if secret else 'AWS_SECRET_ACCESS_KEY'} too"
+    if not all(_VALUE.fullmatch(value) for value in (access, token) if value):
+        return "the value of AWS_ACCESS_KEY_ID or AWS_SESSION_TOKEN cannot be sent in a header"
+    return sign(request, AwsKeys(access, secret, token), region, "bedrock", time.time())
+
+
+def _region(names: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    """The region that the first of the variables names; '' if it cannot be part of a host's name."""
+    region = next((environ[name].strip().lower() for name in names if environ.get(name)), "")
+    return region if _REGION.fullmatch(region) else ""
+
+
 def _places(row: KeyRow, named: list[str], environ: Mapping[str, str]) -> Iterator[_Place]:
     if named:
         for name in named:
@@ -162,11 +192,11 @@ def _places(row: KeyRow, named: list[str], environ: Mapping[str, str]) -> Iterat
             if place is not None:
                 yield place
         return
-    region = next((environ[name].strip().lower() for name in row.regions if environ.get(name)), "")
+    region = _region(row.regions, environ)
     for host in row.hosts:
         if "{region}" not in host:
             yield _Place("https", host, 443)
-        elif _REGION.fullmatch(region):
+        elif region:
             yield _Place("https", host.format(region=region), 443)
 
 

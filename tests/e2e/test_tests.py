@@ -161,8 +161,10 @@ def test_what_can_be_done_with_the_entries_of_a_test(
         in provider_proxy("rekey", "--rename-test", "a::one", "a::new", environ=env, folder=tmp_path).stderr
     )
     assert "0 changed" in provider_proxy("rekey", environ=env, folder=tmp_path).stderr
-    renamed = {"gw0": {"a::new": ["only one", "shared"], "a::two": ["only two", "shared"]}}
+    renamed = {"gw0": {"a::new": ["only one", "shared"], "a::two": ["only two, now another", "shared"]}}
     env["PROVIDER_PROXY_CACHE_MODE"] = "read-only-require-hit"
     status, errors, verdicts = _run(tmp_path, env, renamed)
-    assert status == 0, errors
+    assert status == 3
+    assert (verdicts["a::new"]["hits"], verdicts["a::two"]["hits"]) == (2, 1)
     assert all("@" in key for verdict in verdicts.values() for key in verdict["entries"])
+    assert "a::two: another request than its own recording, at /messages/0/content" in errors

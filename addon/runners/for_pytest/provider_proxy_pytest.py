@@ -550,8 +550,7 @@ class _Tests:
             report.outcome = "failed"
             report.longrepr = _failure(fails)
             # Plugins that run a test again, as `flaky`, look for an exception, and lose a test without one.
-            with contextlib.suppress(Exception):
-                call.excinfo = _raised(report.longrepr)
+            call.excinfo = _raised(report.longrepr)
 
     def _new_misses(self, verdict: dict[str, Any]) -> int:
         """The number of the verdict's misses that are in no report yet."""

@@ -138,6 +138,23 @@ def test_a_request_without_a_credential_goes_without_one() -> None:
     assert sent(OPENAI, ALL_KEYS, wanted=False) == {}
 
 
+def test_access_keys_of_aws_sign() -> None:
+    """In the user's region; the secret key itself is in no header."""
+    request = replace(OPENAI, host="bedrock-runtime.eu-west-1.amazonaws.com", target="/model/m/converse")
+    keys = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "key-of-aws", "AWS_SESSION_TOKEN": "t"}
+    headers = sent(request, keys | REGIONS)
+    assert isinstance(headers, dict)
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+    assert "/eu-west-1/bedrock/aws4_request" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "t"
+    assert "key-of-aws" not in str(headers)
+    assert "AWS_SECRET_ACCESS_KEY" in sent(request, {"AWS_ACCESS_KEY_ID": "AKID"} | REGIONS)
+    assert "cannot be sent" in sent(request, keys | REGIONS | {"AWS_SESSION_TOKEN": "a\nb"})
+    assert isinstance(
+        sent(replace(request, host="bedrock-runtime.us-east-1.amazonaws.com"), keys | REGIONS), str
+    )
+
+
 def test_the_second_way_counts_where_the_first_has_no_value() -> None:
     """Anthropic takes a key or a token."""
     request = replace(OPENAI, host="api.anthropic.com", target="/v1/messages")
