@@ -43,6 +43,7 @@ COMMANDS = {
     "review": "review:review",
     "diff": "explain:diff",
     "explain": "explain:explain",
+    "probe": "probe:probe",
     "cache-probe": "cache_probe:cache_probe",
     "drift": "drift:drift",
     "completion": "completion:completion",

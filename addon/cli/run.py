@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from addon.host.host import Host
     from addon.mitm.provider_cache import ProviderCache
 
-__all__ = ["publish_run", "run", "run_command"]
+__all__ = ["client_environ", "publish_run", "run", "run_command"]
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -122,17 +122,18 @@ async def _run(
 
     def ready() -> None:
         nonlocal child
-        environ = _client_environ(command, settings, host.url, ending, given)
+        strict = False if ending.gates.allow_misses else settings.strict
+        environ = client_environ(command, settings, host.url, given, strict=strict)
         child = asyncio.create_task(_child(command, environ, finished, host, given))
 
     await host.run(ready, until=finished)
     return (await child if child is not None else 1), host.cache
 
 
-def _client_environ(
-    command: Sequence[str], settings: Settings, url: str, ending: Ending, given: Given
+def client_environ(
+    command: Sequence[str], settings: Settings, url: str, given: Given, *, strict: bool | None
 ) -> dict[str, str]:
-    """The environment of `command`."""
+    """The environment of `command`. `strict` says whether its tests fail if they miss; None: as the mode says."""
     from addon.environment.client_env import apply
     from addon.environment.pytest_env import ignores_pythonpath, pytest_environment
 
@@ -140,7 +141,6 @@ def _client_environ(
     environ = apply(before, client_changes(settings, url, before, with_base_urls=given.base_urls))
     if not settings.pytest or ignores_pythonpath(command):
         return environ
-    strict = False if ending.gates.allow_misses else settings.strict
     return apply(environ, pytest_environment(environ, strict=strict))
 
 

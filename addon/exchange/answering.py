@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from addon.accounting.counts import HostCounts, RunCounts
 from addon.accounting.verdicts import Verdict
 from addon.exchange import own_answers
-from addon.exchange.cache_status import HEADER_UNKNOWN, LEARN, REBIND_REFUSED, hit_status, miss_status
+from addon.exchange.cache_status import HEADER_UNKNOWN, LEARN, PROBE, REBIND_REFUSED, hit_status, miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
@@ -51,6 +51,7 @@ from cache_store.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from addon.exchange.following import Following
     from addon.exchange.takes import Take
+    from addon.probing.serving import Probe
     from addon.sockets.conversation import Conversation
 
 __all__ = ["Answering"]
@@ -105,7 +106,7 @@ class Answering:
     """The cache of one run. `mode` may change while it runs; it applies to later requests.
 
     `old_entries` is added to the explanation of a miss that is not forwarded. `take` sees every request of a run
-    that learns.
+    that learns. `probe`, if there is one, alters answers.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Answering:
         self.mode = settings.cache_mode
         self.old_entries = ""
         self.take: Take | None = None
+        self.probe: Probe | None = None
         self.explaining = explaining
         self._store = store
         self._counts = counts
@@ -177,6 +179,8 @@ class Answering:
         that the request is not whole. `scope` is the test that it belongs to. `alone`: it waits for no equal
         request in flight.
         """
+        if self.probe is not None:
+            request = self.probe.before_look_up(request, scope.test if scope else "")
         if scope is not None:
             return self._decide_for_test(request, asked, bypass, scope, alone=alone)
         return self._begin(Forward(request, self.mode, "", alone=alone), asked, bypass)
@@ -538,7 +542,9 @@ class Answering:
         counts: HostCounts,
         rebound: dict[str, int] | None = None,
         detail: str = "",
-    ) -> Hit:
+    ) -> Hit | OwnAnswer:
+        if self.probe is not None and self._is_refused(self.probe, forward, entry):
+            return own_answers.try_again()
         counts.hits += 1
         counts.hit_bytes += entry.size
         paced = self._in_pieces(entry) if self._in_pieces is not None else None
@@ -553,7 +559,21 @@ class Answering:
             # One name for all ids that providers mint.
             counts.rebound.update({"minted ids" if rule.startswith(MARK) else rule for rule in rebound})
         detail = detail or (HEADER_UNKNOWN if entry.key.startswith(UNKNOWN_PREFIX) else "")
-        return Hit(entry, hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail), paced)
+        status = hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail)
+        if self.probe is not None:
+            # Last, so that all that is noted of the answer is noted of the recorded one.
+            altered = self.probe.after_look_up(entry, forward.scope.test if forward.scope else "")
+            if altered is not None:
+                return Hit(altered, hit_status(entry.key, detail=PROBE), recorded=entry)
+        return Hit(entry, status, paced)
+
+    def _is_refused(self, probe: Probe, forward: Forward, entry: Entry) -> bool:
+        """Whether a request gets a 429 in the place of its answer; the next equal one has its number then."""
+        scope = forward.scope
+        is_refused = probe.refuses(entry.key, scope.test if scope else "", scope.counter if scope else "")
+        if is_refused:
+            self._release_repeat(forward)
+        return is_refused
 
     def _counted(self, decision: Decision, counts: HostCounts, over: str) -> Decision:
         if isinstance(decision, Forward):

@@ -6,6 +6,7 @@ __all__ = [
     "CACHE_HEADER",
     "HEADER_UNKNOWN",
     "LEARN",
+    "PROBE",
     "REBIND_REFUSED",
     "STATUS_HEADER",
     "bypass_status",
@@ -24,6 +25,8 @@ HEADER_UNKNOWN = "header-unknown"
 
 LEARN = "learn"
 """The detail of a hit on an answer of another take, by its place in its test."""
+PROBE = "probe"
+"""The detail of a hit whose answer was altered, and of a 429 in the place of one."""
 
 _NAME = "provider-proxy"
 

@@ -89,6 +89,8 @@ async def _delete(client: str, body: bytes, peer: Peer, _: Mode) -> Page:
     ended = await peer.end_test(client, test, ran=outcome not in _CUT_SHORT)
     if ended is None:
         return refused(HTTPStatus.NOT_FOUND, f"{client} runs no such test; PUT begins one")
+    if outcome:
+        peer.note_outcome(ended[0].test, outcome)
     return _json(_verdict(*ended))
 
 

@@ -50,6 +50,10 @@ def _sent_nothing(scope: Scope) -> None:  # noqa: ARG001 - as `Peer.sent_by_test
     return None
 
 
+def _notes_nothing(test: str, outcome: str) -> None:
+    """What became of a test is asked by a probe alone."""
+
+
 async def _counts_nothing(scope: Scope, *, is_over: bool) -> None:  # noqa: ARG001 - as the protocol says
     return None
 
@@ -141,6 +145,7 @@ class Peer:
         self.taint = Taint()
         self.tests = OpenTests()
         self.count_test: CountTest = _counts_nothing
+        self.note_outcome: Callable[[str, str], None] = _notes_nothing
         self.sent_by_test: Callable[[Scope], dict[str, Any] | None] = _sent_nothing
         """What a test has sent to this process, as JSON values. It is called in a thread."""
         self._tokens = itertools.count(1)

@@ -25,11 +25,12 @@ __all__ = ["Decision", "Forward", "Hit", "OwnAnswer"]
 
 @dataclass(slots=True)
 class Hit:
-    """Answer from this entry, piece by piece if `paced` says so."""
+    """Answer from this entry, piece by piece if `paced` says so. `recorded` is the entry that a probe altered."""
 
     entry: Entry
     cache_status: str
     paced: PacedBody | None = None
+    recorded: Entry | None = None
 
 
 class OwnAnswer(NamedTuple):

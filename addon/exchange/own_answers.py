@@ -11,7 +11,7 @@ import os
 import re
 from typing import Any
 
-from addon.exchange.cache_status import REBIND_REFUSED, bypass_status, miss_status
+from addon.exchange.cache_status import PROBE, REBIND_REFUSED, bypass_status, miss_status
 from addon.exchange.decisions import Forward, OwnAnswer
 from addon.identity.rules import Profile
 from addon.offline.dummies import OfflineAnswer
@@ -32,6 +32,7 @@ __all__ = [
     "miss",
     "offline",
     "refused_tunnel",
+    "try_again",
     "unreachable",
 ]
 
@@ -141,6 +142,14 @@ def bypassed(forward: Forward, detail: str, settings: Settings) -> Forward | Own
         return _answer(settings.miss_status, "provider_proxy_refused", message, bypass_status(detail))
     forward.cache_status = bypass_status(detail)
     return forward
+
+
+def try_again() -> OwnAnswer:
+    """A 429 that tells a client to repeat its request at once, as a probe gives it before each answer."""
+    message = "provider-proxy: a probe refuses this request once; the same request gets its answer"
+    answer = _answer(429, "rate_limit_error", message, bypass_status(PROBE), retryable=True)
+    # `retry-after-ms` is what OpenAI's and Anthropic's SDKs look at first.
+    return answer._replace(more={"retry-after-ms": "1", "retry-after": "0"})
 
 
 def offline(answer: OfflineAnswer) -> OwnAnswer:

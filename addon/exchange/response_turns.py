@@ -187,7 +187,9 @@ class ResponseTurns:
             elif isinstance(decision, Hit):
                 entry = decision.entry
                 events = turns.events_in(entry.status, entry.headers, entry.body)
-                await self._note(events, entry.key)
+                noted = decision.recorded
+                minting = turns.events_in(noted.status, noted.headers, noted.body) if noted else events
+                await self._note(minting, entry.key)
                 actions += [Say(True, turns.with_lane(event, name)) for event in events]
             else:
                 lane.waiting.clear()

@@ -36,6 +36,7 @@ from cache_store.store import Store
 
 if TYPE_CHECKING:
     from addon.exchange.takes import Take
+    from addon.probing.serving import Probe
 
 __all__ = ["RunLife", "close_holes", "old_entries_note"]
 
@@ -49,7 +50,8 @@ class RunLife:
     `stages`: changes go to `staged`, which the caller commits or discards after `close`. `refresh` are globs of
     tests whose entries are recorded again. `end` looks at the used entries. `rerecord` says how the run's user
     records what is missing. In a run of several processes `peer` is this one's part, `everywhere` asks for the
-    figures of all, and one of them `reports`. `take` sees the requests of a run that learns.
+    figures of all, and one of them `reports`. `take` sees the requests of a run that learns. A run with a `probe`
+    alters what it replays, and writes nothing into the cache directory.
     """
 
     counts: RunCounts
@@ -61,6 +63,7 @@ class RunLife:
     everywhere: Callable[[], Awaitable[dict[str, Any]]] | None = None
     reports: bool = True
     take: Take | None = None
+    probe: Probe | None = None
     staged: StagedStore | None = None
     store: StoreAccess | None = None
 
@@ -68,7 +71,9 @@ class RunLife:
         """Open the store. Raises UsageError, and StoreError in a mode that sends nothing."""
         # Machines that do not save requests share entries without them.
         admit = OwnEntries(settings, trust=not settings.save_request).admit
-        store, self.staged = open_for_run(settings, self.counts.run if self.stages else None, admit)
+        store, self.staged = open_for_run(
+            settings, self.counts.run if self.stages else None, admit, read_only=self.probe is not None
+        )
         try:
             store.open()
         except StoreUnavailable as error:
@@ -85,6 +90,9 @@ class RunLife:
         explaining.had_entries = not _is_empty(store)
         answering = Answering(settings, self.store, self.counts, explaining, peer)
         answering.take = self.take
+        if self.probe is not None:
+            answering.probe = self.probe
+            peer.note_outcome = self.probe.note_outcome
         answering.old_entries = old_entries_note(store)
         if answering.old_entries and self.reports:
             logger.warning("%s", answering.old_entries)

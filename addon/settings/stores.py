@@ -51,14 +51,20 @@ def open_store(
 
 
 def open_for_run(
-    settings: Settings, staged_run: str | None = None, admit: Callable[[Entry], Entry] | None = None
+    settings: Settings,
+    staged_run: str | None = None,
+    admit: Callable[[Entry], Entry] | None = None,
+    *,
+    read_only: bool = False,
 ) -> tuple[Store, StagedStore | None]:
     """The store of a run, not opened yet; and the same store if it is staged, under the run id `staged_run`.
 
     Removes what crashed staged runs left behind. A staged run keeps to the disk: other machines see nothing of it.
-    A mode that may go to the provider is stopped neither by a damaged cache nor by Redis. Raises UsageError for an
-    unusable Redis URL.
+    A mode that may go to the provider is stopped neither by a damaged cache nor by Redis. With `read_only` nothing
+    is written into the cache directory, and Redis is left alone. Raises UsageError for an unusable Redis URL.
     """
+    if read_only and settings.cache_dir is not None:
+        return DiskStore(settings.cache_dir, read_only=True), None
     forwards = settings.cache_mode.forwards
     if settings.cache_dir is not None:
         clean_staging(DiskStore(settings.cache_dir).directory)

@@ -12,7 +12,7 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from cache_store.answers.bounded_json import loads
@@ -28,10 +28,13 @@ _U32 = struct.Struct(">I")
 
 
 class Documents(NamedTuple):
-    """`texts` in order; `join` makes the body from as many texts. `is_stream`: later ones continue earlier ones."""
+    """`texts` in order; `join` makes the body from as many texts. `is_stream`: later ones continue earlier ones.
+
+    None in the place of a text leaves the document out of a stream, with the frame around it.
+    """
 
     texts: list[str]
-    join: Callable[[list[str]], bytes]
+    join: Callable[[Sequence[str | None]], bytes]
     is_stream: bool
 
 
@@ -50,31 +53,46 @@ def documents_of(headers: Headers, body: bytes) -> Documents | None:
         return _events(text)
     if kind is Kind.LINES:
         lines = _LINE.findall(text)
-        return _within(lines, [(at,) for at, line in enumerate(lines) if line.strip()])
-    return Documents([text], lambda texts: texts[0].encode(), False)
+        groups: list[tuple[int, ...]] = [(at,) for at, line in enumerate(lines) if line.strip()]
+        return _within(lines, groups, groups)
+    return Documents([text], lambda texts: (texts[0] or "").encode(), False)
 
 
 def _events(text: str) -> Documents:
     lines = _LINE.findall(text)
     events: list[tuple[int, ...]] = []
+    frames: list[range] = []
     data: list[int] = []
+    first = 0
     for at, line in enumerate(lines):
         if _DATA.match(line):
             data.append(at)
-        elif not line.strip("\r\n") and data:
-            events.append(tuple(data))
-            data = []
-    return _within(lines, [*events, tuple(data)] if data else events)
+        elif not line.strip("\r\n"):
+            if data:
+                events.append(tuple(data))
+                frames.append(range(first, at + 1))
+            data, first = [], at + 1
+    if data:
+        events.append(tuple(data))
+        frames.append(range(first, len(lines)))
+    return _within(lines, events, frames)
 
 
-def _within(lines: list[str], groups: list[tuple[int, ...]]) -> Documents:
-    """Documents that are made of the given lines, one or several each; `data:` and line ends stay outside."""
+def _within(lines: list[str], groups: list[tuple[int, ...]], frames: Sequence[Sequence[int]]) -> Documents:
+    """Documents that are made of the given lines, one or several each; `data:` and line ends stay outside.
+
+    `frames` are the lines that go with each document.
+    """
     cuts = {at: _cut(lines[at]) for group in groups for at in group}
     texts = ["\n".join(lines[at][slice(*cuts[at])] for at in group) for group in groups]
 
-    def join(new: list[str]) -> bytes:
+    def join(new: Sequence[str | None]) -> bytes:
         whole = list(lines)
-        for group, text in zip(groups, new, strict=True):
+        for group, frame, text in zip(groups, frames, new, strict=True):
+            if text is None:
+                for at in frame:
+                    whole[at] = ""
+                continue
             for at, part in zip(group, text.split("\n"), strict=True):
                 start, end = cuts[at]
                 whole[at] = lines[at][:start] + part + lines[at][end:]
@@ -101,15 +119,20 @@ def _frames(body: bytes) -> Documents | None:
     except (BrokenFrame, UnicodeDecodeError):
         return None
 
-    def join(new: list[str]) -> bytes:
+    def join(new: Sequence[str | None]) -> bytes:
         pieces: list[bytes] = []
         at = 0
         for payload, was, text, within in zip(payloads, texts, new, inner, strict=True):
             total, headers = _U32.unpack_from(body, at)[0], _U32.unpack_from(body, at + 4)[0]
-            changed = (
-                payload if text == was else _around(payload, text) if within is not None else text.encode()
-            )
-            pieces.append(_frame(body[at + 12 : at + 12 + headers], changed))
+            if text is not None:
+                changed = (
+                    payload
+                    if text == was
+                    else _around(payload, text)
+                    if within is not None
+                    else text.encode()
+                )
+                pieces.append(_frame(body[at + 12 : at + 12 + headers], changed))
             at += total
         return b"".join(pieces)
 

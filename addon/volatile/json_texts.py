@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["JsonText", "json_texts", "quoted", "with_replacements"]
+__all__ = ["JsonText", "json_leaves", "json_texts", "quoted", "with_replacements"]
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+')
 
@@ -23,6 +23,13 @@ class JsonText(NamedTuple):
 
 def json_texts(document: str) -> Iterator[JsonText]:
     """The texts of `document`, which is valid JSON, in order. Member names are not among them."""
+    for leaf in json_leaves(document):
+        if leaf.value[0] == '"':
+            yield leaf._replace(value=json.loads(leaf.value))
+
+
+def json_leaves(document: str) -> Iterator[JsonText]:
+    """The texts, numbers and words of `document`, which is valid JSON, in order; each one's value is its JSON."""
     holders: list[list[str | int]] = []  # the name or index that each open object or array is at
     is_object: list[bool] = []
     name = ""
@@ -42,14 +49,12 @@ def json_texts(document: str) -> Iterator[JsonText]:
             awaits_name = is_object[-1]
             if not awaits_name:
                 holders[-1][0] = int(holders[-1][0]) + 1
-        elif mark[0] == '"':
-            if holders and is_object[-1] and awaits_name:
-                name = json.loads(mark)
-                holders[-1][0] = name
-                awaits_name = False
-            else:
-                pointer = tuple(holder[0] for holder in holders)
-                yield JsonText(pointer, match.start(), match.end(), json.loads(mark))
+        elif mark[0] == '"' and holders and is_object[-1] and awaits_name:
+            name = json.loads(mark)
+            holders[-1][0] = name
+            awaits_name = False
+        else:
+            yield JsonText(tuple(holder[0] for holder in holders), match.start(), match.end(), mark)
 
 
 def with_replacements(text: str, replacements: list[tuple[int, int, str]]) -> str:

@@ -12,13 +12,13 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from addon.volatile.binding import bare
 from addon.volatile.documents import Documents, documents_of
 from addon.volatile.json_texts import JsonText, json_texts, quoted, with_replacements
+from addon.volatile.pieces import Match, spread
 from addon.volatile.tokens import token_pattern
 from cache_store.answers.bounded_json import loads
 from cache_store.entry import Entry, Headers
@@ -68,12 +68,6 @@ class _Piece(NamedTuple):
     document: int
     text: JsonText
     is_json: bool
-
-
-class _Match(NamedTuple):
-    start: int
-    end: int
-    new: str
 
 
 def rebind(entry: Entry, live: Iterable[tuple[str, int, str]]) -> Rebound:
@@ -160,7 +154,9 @@ class _Rebinding:
                 value = read[piece.document]
                 if piece.is_json and (_place(value) in sealed or _seals(value, piece.text.pointer)):
                     raise RebindRefused("a volatile value stands beside a signature or an offset")
-            for piece, new in zip(pieces, _spread(pieces, matches), strict=True):
+            for piece, new in zip(
+                pieces, spread([piece.text.value for piece in pieces], matches), strict=True
+            ):
                 if new != piece.text.value:
                     if not piece.is_json and ("\n" in new) + ("\r" in new) > ("\n" in piece.text.value) + (
                         "\r" in piece.text.value
@@ -178,7 +174,7 @@ class _Rebinding:
         ]
         return documents.join(texts)
 
-    def _matches(self, text: str, *, is_json: bool) -> Iterator[_Match]:
+    def _matches(self, text: str, *, is_json: bool) -> Iterator[Match]:
         for match in self._pattern.finditer(text):
             found = match[0]
             old = found if found in self._changed else self._escaped[found]
@@ -186,7 +182,7 @@ class _Rebinding:
             if len(old) < _SHORTEST:
                 raise RebindRefused(f"the answer repeats a value of fewer than {_SHORTEST} characters")
             self.by_rule[rule] = self.by_rule.get(rule, 0) + 1
-            yield _Match(match.start(), match.end(), _escaped(new) if is_json or found != old else new)
+            yield Match(match.start(), match.end(), _escaped(new) if is_json or found != old else new)
 
     def check(self, documents: Documents, body: bytes) -> None:
         """Raise RebindRefused where the new body still repeats a recorded value, in part or in another spelling."""
@@ -296,25 +292,3 @@ def _is_sealed(value: Any) -> bool:
             for name, item in value.items()
         )
     return isinstance(value, list) and any(map(_is_sealed, value))
-
-
-def _spread(pieces: list[_Piece], matches: list[_Match]) -> list[str]:
-    """The new text of each piece. A value that several pieces share is cut where the recorded one was cut."""
-    news: list[str] = []
-    at = first = 0
-    for piece in pieces:
-        end = at + len(piece.text.value)
-        parts: list[str] = []
-        here = at
-        while first < len(matches) and matches[first].end <= at:
-            first += 1
-        for match in takewhile(lambda match: match.start < end, islice(matches, first, None)):  # noqa: B023
-            start, stop = max(match.start, at), min(match.end, end)
-            parts.append(piece.text.value[here - at : start - at])
-            offset = start - match.start
-            rest = None if stop == match.end else offset + stop - start
-            parts.append(match.new[offset:rest])
-            here = stop
-        news.append("".join(parts) + piece.text.value[here - at :])
-        at = end
-    return news

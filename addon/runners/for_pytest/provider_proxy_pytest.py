@@ -490,7 +490,9 @@ class _Tests:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, Any, None]:
         """End a test after its teardown."""
-        yield
+        outcome = yield
+        if outcome.excinfo is not None:
+            self._outcome = "failed"
         while self._open:
             self._end()
 

@@ -18,6 +18,8 @@ from addon.exchange.helper import Helper
 from addon.identity import identify
 from addon.judging.reasons import NotStored
 from addon.messages import WireRequest
+from addon.probing.edits import Change, Kind
+from addon.probing.serving import Probe
 from addon.settings.modes import Mode
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
@@ -527,3 +529,42 @@ async def test_a_big_request_that_is_never_cached_is_a_bypass(memory: MemoryStor
     run = Run(memory)
     assert (await run.forward(chat_request("x" * 2**17, target="/oauth/token"))).identity is None
     assert (await run.forward(chat_request("x" * 2**17), asked="off")).identity is None
+
+
+# -- probing ------------------------------------------------------------------
+
+
+async def test_a_probe_alters_what_is_served_and_nothing_else(store: Store) -> None:
+    """The entry, its count and what it minted stay those of the recording; a later request hits with the recorded text."""
+    await Run(store, "earlier").record("Paris is fine")
+    again = chat_request("You said: Paris is fine")
+    await Run(store, "earlier").record("Indeed", again)
+    before = {entry.key: entry.encode() for entry in store.iterate()}
+    run = Run(store, "later", cache_mode="read-only-require-hit")
+    first = await Run(store, "plain", cache_mode="read-only-require-hit").ask()
+    assert isinstance(first, Hit)
+    run.answering.probe = Probe({("", first.entry.key): Change(Kind.TEXT, "/choices/0/message/content")})
+    decision = await run.ask()
+    assert isinstance(decision, Hit)
+    assert text_of(decision.entry) == "Qbsjt jt gjof"
+    assert decision.cache_status == f'provider-proxy; hit; key="{first.entry.key}"; detail=probe'
+    assert await run.hit(chat_request("You said: Qbsjt jt gjof")) == "Indeed"
+    assert run.host["hit_bytes"] == sum(entry.size for entry in store.iterate())
+    assert {entry.key: entry.encode() for entry in store.iterate()} == before
+
+
+async def test_a_probe_refuses_each_answer_once(memory: MemoryStore) -> None:
+    """A 429 that SDKs repeat; in a sequence the retry has the number of the refused request."""
+    sequence = {"repeat": "sequence"}
+    earlier = Run(memory, "earlier", cache_mode="write-only", **sequence)
+    await earlier.record("one")
+    await earlier.record("two")
+    run = Run(memory, "later", cache_mode="read-only-require-hit", **sequence)
+    run.answering.probe = Probe(refuses=True)
+    for text in ("one", "two"):
+        refused = await run.own()
+        assert refused.status == 429
+        assert "x-should-retry" not in refused.headers
+        assert refused.cache_status == "provider-proxy; fwd=bypass; detail=probe"
+        assert await run.hit() == text
+    assert run.host["hits"] == 2

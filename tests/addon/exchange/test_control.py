@@ -208,3 +208,21 @@ async def test_the_process_that_leads_is_gone() -> None:
     peers[0].disconnected()
     assert (await asking).status == HTTPStatus.SERVICE_UNAVAILABLE
     assert chat_request()  # the conftest of this folder
+
+
+@pytest.mark.parametrize(
+    ("body", "noted"),
+    [
+        ({"test": TEST, "outcome": "failed"}, [(TEST, "failed")]),
+        ({"outcome": ""}, []),
+        (None, []),
+    ],
+)
+async def test_a_client_may_tell_what_became_of_a_test(body: Any, noted: list[tuple[str, str]]) -> None:
+    """In the process that it tells."""
+    _, peers = _peers(2)
+    told: list[tuple[str, str]] = []
+    peers[1].note_outcome = lambda test, outcome: told.append((test, outcome))
+    await _ask(peers[0], "PUT", "/-/tests/gw0", {"test": TEST})
+    assert (await _ask(peers[1], "DELETE", "/-/tests/gw0", body)).status == 200
+    assert told == noted

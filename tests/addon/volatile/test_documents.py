@@ -87,3 +87,32 @@ def test_any_other_text_is_one_document() -> None:
         assert documents is not None
         assert (documents.texts, documents.is_stream) == (["{}"], False)
     assert documents_of(LINES, b"") is not None
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_document_can_be_left_out(dialect: str) -> None:
+    """With the lines or the frame around it: what is left is what a stream without it would be."""
+    headers, make = DIALECTS[dialect]
+    documents = documents_of(headers, make(["Aa", "Bb", "Cc"]))
+    without = documents_of(headers, make(["Aa", "Cc"]))
+    assert documents is not None
+    assert without is not None
+    gone = next(at for at, text in enumerate(documents.texts) if "Bb" in text and "Aa" not in text)
+    left = documents_of(
+        headers, documents.join([None if at == gone else t for at, t in enumerate(documents.texts)])
+    )
+    assert left is not None
+
+    def pieces(texts: list[str]) -> list[str]:
+        return [text for text in texts if "output_text.done" not in text]  # it says the whole
+
+    assert pieces(left.texts) == pieces(without.texts)
+
+
+def test_an_event_goes_with_its_name_and_its_comments() -> None:
+    """Its neighbours keep theirs."""
+    body = b"\xef\xbb\xbf: a\r\n\r\nevent: x\ndata: 1\n\n: b\nevent: y\nid: 7\ndata: 2\ndata: 2\n\ndata: 3"
+    documents = documents_of(SSE, body)
+    assert documents is not None
+    assert documents.join(["1", None, "3"]) == b"\xef\xbb\xbf: a\r\n\r\nevent: x\ndata: 1\n\ndata: 3"
+    assert documents.join(["1", "2\n2", None]) == body.removesuffix(b"data: 3")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addon.volatile.json_texts import json_texts, quoted, with_replacements
+from addon.volatile.json_texts import json_leaves, json_texts, quoted, with_replacements
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -36,6 +36,16 @@ def test_every_text_is_found_with_its_pointer_and_place(
     found = list(json_texts(document))
     assert [(text.pointer, text.value) for text in found] == _texts(value)
     assert all(json.loads(document[text.start : text.end]) == text.value for text in found)
+
+
+@given(_VALUES, st.sampled_from([None, 1]))
+def test_every_leaf_is_found_with_its_json(value: Any, indent: int | None) -> None:
+    """Numbers, truth values and nulls, too; each can be looked up by its pointer."""
+    for leaf in json_leaves(json.dumps(value, indent=indent)):
+        at = value
+        for token in leaf.pointer:
+            at = at[token]
+        assert json.loads(leaf.value) == at
 
 
 @given(st.text())

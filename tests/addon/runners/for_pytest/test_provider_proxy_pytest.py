@@ -451,6 +451,13 @@ def test_never(): pass
 
 @pytest.mark.xfail
 def test_fails_as_expected(): assert False
+
+@pytest.fixture
+def breaks():
+    yield
+    assert False
+
+def test_breaks_after(breaks): pass
 """
 
 
@@ -458,7 +465,7 @@ def test_the_fixture(stand_in: StandIn, tmp_path: Path) -> None:
     """It shows what the test sent and missed; a change of its wishes keeps the others. The end says the outcome."""
     (tmp_path / "test_a.py").write_text(FIXTURE)
     done = run(stand_in, tmp_path, strict=False)
-    assert "2 passed, 2 skipped, 1 xfailed" in done.stdout, done.stdout
+    assert "3 passed, 2 skipped, 1 xfailed, 1 error" in done.stdout, done.stdout
     changed = [wish for wish in stand_in.wishes if wish["test"].endswith("changes")]
     assert [{k: wish.get(k) for k in ("mode", "repeat", "faults")} for wish in changed] == [
         {"mode": None, "repeat": "sequence", "faults": None},
@@ -469,7 +476,7 @@ def test_the_fixture(stand_in: StandIn, tmp_path: Path) -> None:
     assert stand_in.outcomes == {
         "test_a.py::test_sends": "passed", "test_a.py::<module>": "", "test_a.py::test_changes": "passed",
         "test_a.py::test_skips": "skipped", "test_a.py::test_never": "skipped",
-        "test_a.py::test_fails_as_expected": "skipped",
+        "test_a.py::test_fails_as_expected": "skipped", "test_a.py::test_breaks_after": "failed",
     }  # fmt: skip
 
 
