@@ -17,7 +17,7 @@ from addon.printing import printable
 from addon.reviewing.changes import Change
 from addon.reviewing.recordings import Figures
 from addon.reviewing.review import Block, Review
-from addon.reviewing.text import summary_line, test_name
+from addon.reviewing.text import name_of, summary_line
 
 __all__ = ["COMMENT", "STEP_SUMMARY", "Bound", "render_markdown"]
 
@@ -100,7 +100,7 @@ def _short(block: Block) -> str:
 
 
 def _title(block: Block) -> str:
-    name = test_name(block.test)
+    name = name_of(block)
     name = name if len(name) <= _NAME else f"{name[:_NAME]}…"
     return f"{_code(name)}: {', '.join(block.kinds)}"
 

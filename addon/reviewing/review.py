@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from addon.redaction import redact_text
 from addon.reviewing.changes import Change, What, changes_of, only_in_one
 from addon.reviewing.pairing import Paired, paired
 from addon.reviewing.recordings import Figures, Recording
@@ -20,10 +21,12 @@ _MOST_CHANGES = 20  # of a test that are kept
 class Block:
     """The changes of one test: each once, with how often it occurs; `more` are not kept.
 
-    `test` is '' for recordings of no known test. `others` are further tests that use some of the recordings.
+    For a recording of no known test, `test` is '' and `title` says what it asks. `others` are further tests that
+    use some of the recordings.
     """
 
     test: str
+    title: str = ""
     others: set[str] = field(default_factory=set)
     changes: Counter[Change] = field(default_factory=Counter)
     more: int = 0
@@ -48,6 +51,7 @@ class Block:
         """For JSON."""
         return {
             "test": self.test,
+            "title": self.title,
             "also_used_by": sorted(self.others),
             "changes": [change.as_dict() | {"times": times} for change, times in self.changes.items()],
             "more": self.more,
@@ -58,7 +62,7 @@ class Block:
 
 @dataclass(slots=True)
 class Review:
-    """What changed. `blocks` are those of tests with changes, in order of name; those of no test come last.
+    """What changed. `blocks` are those with changes, tests in order of name; recordings of no test come last.
 
     `equal` counts the recordings that both states have, `again` those that were recorded again and say the same.
     `counted` has the number of changes by kind. `left_out` counts recordings that no test asks for any more, and
@@ -93,7 +97,7 @@ def reviewed(base: Iterable[Recording], head: Iterable[Recording]) -> Review:
     found = paired(base, head)
     review, blocks = Review(), dict[str, Block]()
     for old, new in found.pairs:
-        block = _block(blocks, new.tests or old.tests)
+        block = _block(blocks, new.tests or old.tests, new)
         _count(review, block, old.figures, new.figures)
         changes = [] if old.digest == new.digest and old.key == new.key else changes_of(old, new)
         if changes:
@@ -105,7 +109,7 @@ def reviewed(base: Iterable[Recording], head: Iterable[Recording]) -> Review:
         block.add(changes)
         review.counted.update(change.what for change in changes)
     for change, recording in _one_sided(found):
-        block = _block(blocks, recording.tests)
+        block = _block(blocks, recording.tests, recording)
         is_old = change.what in (What.REMOVED, What.TURN_REMOVED)
         sides = (recording.figures, Figures()) if is_old else (Figures(), recording.figures)
         _count(review, block, *sides)
@@ -113,13 +117,16 @@ def reviewed(base: Iterable[Recording], head: Iterable[Recording]) -> Review:
         block.add([change])
         review.counted[change.what] += 1
     changed = [block for block in blocks.values() if block.changes]
-    review.blocks = sorted(changed, key=lambda block: (not block.test, block.test))
+    review.blocks = sorted(changed, key=lambda block: (not block.test, block.test, block.title))
     return review
 
 
-def _block(blocks: dict[str, Block], tests: tuple[str, ...]) -> Block:
-    test = tests[0] if tests else ""
-    return blocks.setdefault(test, Block(test))
+def _block(blocks: dict[str, Block], tests: tuple[str, ...], recording: Recording) -> Block:
+    """The block of the first of `tests`; one of its own for a recording of no known test."""
+    if tests:
+        return blocks.setdefault(tests[0], Block(tests[0]))
+    title = redact_text(recording.question) or recording.place
+    return blocks.setdefault(f"\0{recording.key}", Block("", title))
 
 
 def _count(review: Review, block: Block, before: Figures, after: Figures) -> None:

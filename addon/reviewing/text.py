@@ -10,22 +10,20 @@ from addon.printing import printable
 from addon.reviewing.changes import Change
 from addon.reviewing.review import Block, Review
 
-__all__ = ["render_text", "summary_line", "test_name"]
-
-_NO_TEST = "recordings of no known test"
+__all__ = ["name_of", "render_text", "summary_line"]
 
 
-def test_name(test: str) -> str:
-    """The name of a test, or what stands for recordings that belong to none."""
-    return test or _NO_TEST
+def name_of(block: Block) -> str:
+    """The name of a block's test, or what its recording asks."""
+    return block.test or f"no known test: {block.title}"
 
 
 def summary_line(review: Review) -> str:
     """How many tests changed, and how many recordings did not."""
     tests = sum(1 for block in review.blocks if block.test)
     said = [plural(tests, "test") + " changed"] if tests or not review.blocks else []
-    if len(review.blocks) > tests:
-        said.append(f"{_NO_TEST} changed")
+    if others := len(review.blocks) - tests:
+        said.append(f"{plural(others, 'recording')} of no known test changed")
     said.append(f"{plural(review.equal, 'recording')} equal")
     if review.again:
         said.append(f"{review.again} recorded again and saying the same")
@@ -43,7 +41,7 @@ def render_text(review: Review, width: int | None = None) -> str:
 
 
 def _block(block: Block) -> Iterator[tuple[int, str]]:
-    yield 0, test_name(block.test)
+    yield 0, name_of(block)
     if block.others:
         yield 2, f"also used by {plural(len(block.others), 'other test')}"
     for change, times in block.changes.items():

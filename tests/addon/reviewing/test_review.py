@@ -56,7 +56,10 @@ def test_a_recording_of_several_tests() -> None:
         state((chat(system("a b c d")), "t u v"), chat("no test", "1")),
         state((chat(system("a b c e")), "t u v"), chat("no test", "2")),
     )
-    assert [(block.test, sorted(block.others)) for block in review.blocks] == [("t", ["u", "v"]), ("", [])]
+    assert [(block.test, block.title, sorted(block.others)) for block in review.blocks] == [
+        ("t", "", ["u", "v"]),
+        ("", "no test", []),
+    ]
 
 
 def test_figures_before_and_after() -> None:

@@ -32,7 +32,7 @@ def test_nothing_changed() -> None:
     """It says so in one line, with what the recordings cost."""
     assert render_text(reviewed([], [])).splitlines()[0] == "0 tests changed, 0 recordings equal"
     assert summary_line(reviewed(state(chat("a", "1")), state(chat("a", "2")))) == (
-        "recordings of no known test changed, 0 recordings equal"
+        "1 recording of no known test changed, 0 recordings equal"
     )
 
 
