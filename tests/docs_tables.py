@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -33,6 +34,7 @@ def tables() -> dict[str, str]:
         "action-inputs": _action_inputs(),
         "base-urls": _base_urls(),
         "clients": _clients(),
+        "fault-errors": _fault_errors(),
         "rooms": _rooms(),
         "imports": _imports(),
     }
@@ -141,6 +143,29 @@ def _clients() -> str:
         for name, row in rows.items()
     ]
     return _table(("client", "runs in", "version", "outcome", "remarks"), *said)
+
+
+def _fault_errors() -> str:
+    from addon.faults.provider_errors import ERRORS
+
+    rows = [
+        (
+            provider,
+            f"`{kind}`",
+            f"{error.status}",
+            f"`{said}`" if (said := _said(error)) else "-",
+            error.source,
+        )
+        for (provider, kind), error in ERRORS.items()
+    ]
+    return _table(("provider", "kind", "status", "name", "source"), *rows)
+
+
+def _said(error: Any) -> str:
+    """The name by which a provider calls an error."""
+    body = error.body.get("error", error.body)
+    names = (error.headers.get("x-amzn-errortype"), body.get("code"), body.get("status"), body.get("type"))
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def _base_urls() -> str:

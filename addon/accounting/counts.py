@@ -121,8 +121,9 @@ class RunCounts:
     `tunnelled`, `tls_refused` and `tls_left` count connections by host: the client said that it does not trust the
     CA, or it left before its first request and did not say why.
     `tunnels_refused` counts refused connections by host, `offline` our answers in the place of token endpoints and
-    telemetry, by kind and host. `outside` counts what an enclosed command tried past the proxy, by destination
-    and program, and `inside` its connections to the proxy and to ports that it may use.
+    telemetry, by kind and host. `faults` counts injected faults by rule, with 0 for one that never fired.
+    `outside` counts what an enclosed command tried past the proxy, by destination and program, and `inside`
+    its connections to the proxy and to ports that it may use.
     `refusals` counts by kind the requests that a replaying run refused and that its tests need.
     `cache_faults` counts failures of the store by operation, `connections` those that were opened to providers,
     `over_budget` the requests that a budget stopped. `read_on` counts the `answers` that were read to their end
@@ -148,6 +149,7 @@ class RunCounts:
     tls_left: Counter[str] = field(default_factory=Counter)
     tunnels_refused: Counter[str] = field(default_factory=Counter)
     offline: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     outside: Counter[str] = field(default_factory=Counter)
     inside: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -284,6 +286,7 @@ class RunCounts:
             "tls_left": dict(self.tls_left),
             "tunnels_refused": dict(self.tunnels_refused),
             "offline": dict(self.offline),
+            "faults": dict(self.faults),
             "outside": dict(self.outside),
             "inside": dict(self.inside),
             "refusals": dict(self.refusals),

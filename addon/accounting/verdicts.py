@@ -24,6 +24,7 @@ class Explained(Protocol):
         """
 
 
+_COUNTED = ("not_stored", "faults")
 _SUMMED = ("requests", "hits", "stored", "refused", "live", "live_seconds", "unpriced")
 
 
@@ -58,9 +59,9 @@ class Verdict:
     """Counts of one attempt of a test. `client` is '' where requests named the test themselves.
 
     `file` and `line` (from 1) say where the test is. `more_misses` are those that are not listed. `live` are
-    forwarded requests, `used` counts the hits of each entry, with 0 for one that was only recorded. `coarse`: some
-    of its requests may be another test's. `shown` and `shown_file` replace a name and a file that hold a
-    credential. `changed` is set whenever something is counted.
+    forwarded requests, `faults` counts injected faults by rule, `used` counts the hits of each entry, with 0
+    for one that was only recorded. `coarse`: some of its requests may be another test's. `shown` and `shown_file`
+    replace a name and a file that hold a credential. `changed` is set whenever something is counted.
     """
 
     client: str
@@ -77,6 +78,7 @@ class Verdict:
     live: int = 0
     live_seconds: float = 0.0
     not_stored: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     used: dict[str, int] = field(default_factory=dict)
     spent: Tally = field(default_factory=Tally)
     coarse: bool = False
@@ -128,6 +130,7 @@ class Verdict:
             "stored": self.stored,
             "refused": self.refused,
             "not_stored": dict(self.not_stored),
+            "faults": dict(self.faults),
             "live": self.live,
             "live_seconds": self.live_seconds,
             "usd": spent["usd"] if spent["answers"] else 0.0,
@@ -155,7 +158,7 @@ def add_up[K](rows: dict[K, dict[str, Any]], at: K, row: dict[str, Any]) -> None
         **{name: there[name] + row[name] for name in _SUMMED},
         "misses": (misses := there["misses"] + row["misses"])[:_MOST_MISSES],
         "more_misses": there["more_misses"] + row["more_misses"] + max(0, len(misses) - _MOST_MISSES),
-        "not_stored": dict(Counter(there["not_stored"]) + Counter(row["not_stored"])),
+        **{name: dict(Counter(there[name]) + Counter(row[name])) for name in _COUNTED},
         "usd": _sum(there["usd"], row["usd"]),
         "coarse": there["coarse"] or row["coarse"],
         "entries": {key: there["entries"].get(key, 0) + row["entries"].get(key, 0)

@@ -10,7 +10,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 import click
@@ -27,6 +30,7 @@ __all__ = ["demo"]
 
 _QUESTION = "What does provider-proxy do?"
 _NEW_QUESTION = "What does provider-proxy not do?"
+_FAULTS = '[{"kind": "rate-limit", "nth": 1, "retry_after": 0}]'
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class _Step:
     cache: str
     seconds: float
     body: bytes
+    retry_after: float
 
 
 @click.command()
@@ -54,14 +59,18 @@ async def _story(folder: Path) -> list[_Step]:
     provider = SampleProvider(folder)
     say(f"A sample provider answers on {provider.url}; its cache is in a temporary folder.")
     live = [("question", _QUESTION, False), ("streamed", _QUESTION, True)]
-    paced = [("streamed, as recorded", _QUESTION, True), ("a new question", _NEW_QUESTION, False)]
+    last = [
+        ("question", _QUESTION, False),
+        ("streamed, as recorded", _QUESTION, True),
+        ("a new question", _NEW_QUESTION, False),
+    ]
     steps = await _with_proxy(folder, provider, "read-old-write-new", "on", live)
     provider.stop()
     say("The provider is now off; other proxies serve what the first one recorded.")
     say("")
     steps += await _with_proxy(folder, provider, "read-only-require-hit", "off", live)
     return steps + await _with_proxy(
-        folder, provider, "read-only-require-hit", "off", paced, replay="recorded"
+        folder, provider, "read-only-require-hit", "off", last, replay="recorded", faults=_FAULTS
     )
 
 
@@ -71,7 +80,7 @@ async def _with_proxy(
     mode: str,
     provider_is: str,
     questions: list[tuple[str, str, bool]],
-    replay: str = "instant",
+    **more: str,
 ) -> list[_Step]:
     from addon.host.host import Host
 
@@ -81,7 +90,7 @@ async def _with_proxy(
         "cache_dir": str(folder / "cache"),
         "hosts": f"localhost:{provider.port}",
         "listen": "127.0.0.1:0",
-        "replay": replay,
+        **more,
     }
     settings = Settings.parse(raw)
     host = Host(host_options(raw, settings, environ))
@@ -94,8 +103,10 @@ async def _with_proxy(
             changes = client_changes(settings, host.url, environ)
             opener = _opener(changes.set["HTTPS_PROXY"], changes.set["SSL_CERT_FILE"])
             for what, question, stream in questions:
-                step = await asyncio.to_thread(_ask, opener, provider, what, question, stream, provider_is)
-                steps.append(step)
+                ask = partial(
+                    _ask, opener, provider, question=question, stream=stream, provider_is=provider_is
+                )
+                steps.extend(await asyncio.to_thread(_until_answered, ask, what))
         finally:
             finished.set()
 
@@ -111,9 +122,19 @@ def _opener(proxy: str, bundle: str) -> urllib.request.OpenerDirector:
     )
 
 
+def _until_answered(ask: Callable[..., _Step], what: str) -> list[_Step]:
+    """Ask, and ask again after a rate limit, as SDKs do."""
+    step = ask(what=what)
+    if step.status != HTTPStatus.TOO_MANY_REQUESTS:
+        return [step]
+    time.sleep(step.retry_after)
+    return [step, ask(what="its retry")]
+
+
 def _ask(
     opener: urllib.request.OpenerDirector,
     provider: SampleProvider,
+    *,
     what: str,
     question: str,
     stream: bool,
@@ -132,7 +153,8 @@ def _ask(
     except urllib.error.HTTPError as error:
         status, headers, answer = error.code, error.headers, error.read()
     seconds = time.monotonic() - started
-    return _Step(what, provider_is, status, headers.get(CACHE_HEADER, "-"), seconds, answer)
+    retry_after = float(headers.get("retry-after", 0))
+    return _Step(what, provider_is, status, headers.get(CACHE_HEADER, "-"), seconds, answer, retry_after)
 
 
 def _print(steps: list[_Step]) -> None:
@@ -143,6 +165,7 @@ def _print(steps: list[_Step]) -> None:
     print_table(("request", "provider", "status", CACHE_HEADER, "time"), rows, right=("status", "time"))
     miss = json.loads(steps[-1].body)["error"]["message"]
     say("")
+    say("The 429 was asked for (run --fault rate-limit,nth=1), and the client's retry had its recording.")
     say("The stream “as recorded” came with its pauses, by PROVIDER_PROXY_REPLAY=recorded.")
     say("The last request was never recorded, so it is refused, and the answer says why:")
     say(f"  {miss}")
@@ -152,11 +175,12 @@ def _print(steps: list[_Step]) -> None:
 
 def _check(steps: list[_Step]) -> None:
     """Fail the demo unless everything happened as it should."""
-    live, streamed, hit, streamed_hit, paced, miss = steps
+    live, streamed, hit, streamed_hit, limited, retry, paced, miss = steps
     as_expected = (
         live.cache == streamed.cache == "false"
-        and hit.cache == streamed_hit.cache == paced.cache == "true"
-        and hit.body == live.body
+        and hit.cache == streamed_hit.cache == retry.cache == paced.cache == "true"
+        and hit.body == live.body == retry.body
+        and limited.status == HTTPStatus.TOO_MANY_REQUESTS
         and streamed_hit.body == paced.body == streamed.body
         and miss.status == 502
     )

@@ -43,6 +43,12 @@ __all__ = ["client_environ", "publish_run", "run", "run_command"]
 @dummy_keys_option
 @base_urls_option
 @enclosed_options
+@click.option(
+    "--fault",
+    multiple=True,
+    metavar="KIND[,NAME=VALUE…]",
+    help="Inject faults by a rule, such as rate-limit,nth=1; may be given more than once.",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
     *,
@@ -52,6 +58,7 @@ def run(
     base_urls: bool,
     enclosed: bool,
     allow_local: tuple[int, ...],
+    fault: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and print a report.
@@ -61,6 +68,10 @@ def run(
     if not command:
         raise click.UsageError(f"no command after `--`; write {program()} run -- pytest")
     gates, ending = take_gates(flags), take_ending(flags)
+    if fault:
+        from addon.faults.rules import text_of_flags
+
+        flags["faults"] = text_of_flags(fault)
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
     if enclosed:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from addon.accounting.counts import HostCounts, RunCounts
@@ -20,7 +20,7 @@ from addon.exchange import own_answers
 from addon.exchange.cache_status import HEADER_UNKNOWN, LEARN, PROBE, REBIND_REFUSED, hit_status, miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
-from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
+from addon.exchange.decisions import Decision, Forward, Hit, Injected, OwnAnswer
 from addon.exchange.explaining import Explaining
 from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
@@ -49,6 +49,7 @@ from cache_store.entry import Entry, Headers, header_value
 from cache_store.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from addon.exchange.faulting import Covering, CutRecording, Faulting
     from addon.exchange.following import Following
     from addon.exchange.takes import Take
     from addon.probing.serving import Probe
@@ -140,6 +141,8 @@ class Answering:
         if settings.repeat == PER_TEST:
             explaining.keys_of_test = store.keys_of_test
         explaining.keeps_question = settings.save_request
+        if settings.faults:
+            _ = self._faulting  # its rules are in the report from the start
 
     def close(self) -> None:
         """Finish the explanations, and leave a note of the answers that were not stored."""
@@ -148,6 +151,12 @@ class Answering:
         self._storing.refused.save()
         self.explaining.close()
         self._tests.close()
+
+    @cached_property
+    def _faulting(self) -> Faulting:
+        from addon.exchange.faulting import Faulting
+
+        return Faulting(self.settings.faults, self.peer, self._counts, self._tests.shown)
 
     # -- requests -------------------------------------------------------------
 
@@ -172,18 +181,19 @@ class Answering:
         scope: Scope | None = None,
         *,
         alone: bool = False,
+        has_left: Callable[[], bool] = lambda: False,
     ) -> Decision | Awaitable[Decision]:
         """What to do with a request. A plain `Decision` where nothing must be waited for.
 
         `asked` is the value of its mode header. `bypass` says why the cache is not to be asked: `websocket`, or
         that the request is not whole. `scope` is the test that it belongs to. `alone`: it waits for no equal
-        request in flight.
+        request in flight and gets no fault. `has_left` tells whether its client is gone.
         """
         if self.probe is not None:
             request = self.probe.before_look_up(request, scope.test if scope else "")
         if scope is not None:
-            return self._decide_for_test(request, asked, bypass, scope, alone=alone)
-        return self._begin(Forward(request, self.mode, "", alone=alone), asked, bypass)
+            return self._decide_for_test(request, asked, bypass, scope, alone=alone, has_left=has_left)
+        return self._begin(Forward(request, self.mode, "", alone=alone, has_left=has_left), asked, bypass)
 
     async def converse(
         self, upgrade: WireRequest, asked: str | None, scope: Scope | None = None
@@ -255,15 +265,21 @@ class Answering:
         return own
 
     async def _decide_for_test(
-        self, request: WireRequest, asked: str | None, bypass: str, scope: Scope, *, alone: bool
+        self,
+        request: WireRequest,
+        asked: str | None,
+        bypass: str,
+        scope: Scope,
+        *,
+        alone: bool,
+        has_left: Callable[[], bool],
     ) -> Decision:
         verdict = self._tests.enter(scope)
         try:
-            decision = self._begin(
-                Forward(request, self.mode_of(scope), "", scope=scope, verdict=verdict, alone=alone),
-                asked,
-                bypass,
+            forward = Forward(
+                request, self.mode_of(scope), "", scope=scope, verdict=verdict, alone=alone, has_left=has_left
             )
+            decision = self._begin(forward, asked, bypass)
             if isinstance(decision, Awaitable):
                 decision = await decision
         except BaseException:
@@ -285,6 +301,26 @@ class Answering:
         except UsageError as error:
             counts.errors += 1
             return own_answers.bad_mode(error)
+        scope = forward.scope
+        has_rules = self.settings.faults or (scope is not None and scope.faults)
+        if has_rules and not bypass and not forward.alone:
+            covering = self._faulting.covering(request, scope)
+            if covering:
+                return self._decide_with_faults(forward, covering, counts)
+        return self._go_on(forward, bypass, counts)
+
+    async def _decide_with_faults(
+        self, forward: Forward, covering: list[Covering], counts: HostCounts
+    ) -> Decision:
+        rule = await self._faulting.choose(covering, forward.scope)
+        injected = await self._faulting.inject(rule, forward) if rule is not None else None
+        if injected is not None:
+            return injected
+        decision = self._go_on(forward, "", counts)
+        return await decision if isinstance(decision, Awaitable) else decision
+
+    def _go_on(self, forward: Forward, bypass: str, counts: HostCounts) -> Decision | Awaitable[Decision]:
+        request = forward.request
         if _may_take_long(request) or upload_id(request.target):
             return self._decide_off_the_loop(forward, bypass, counts)
         sharing = self._share(self._taint.learn(request))
@@ -542,7 +578,13 @@ class Answering:
         counts: HostCounts,
         rebound: dict[str, int] | None = None,
         detail: str = "",
-    ) -> Hit | OwnAnswer:
+    ) -> Hit | Injected | OwnAnswer:
+        if forward.fault is not None and (injected := self._faulting.broken(forward, entry)):
+            self._release_repeat(forward)  # what follows is the answer to the same request
+            self._counts.used.setdefault(entry.key, 0)
+            if forward.verdict is not None:
+                forward.verdict.use(entry.key, 0)
+            return injected
         if self.probe is not None and self._is_refused(self.probe, forward, entry):
             return own_answers.try_again()
         counts.hits += 1
@@ -591,6 +633,16 @@ class Answering:
         if length is not None and length.isdecimal() and int(length) <= self.settings.max_body:
             self._storing.expect(int(length))
 
+    def breaking(self, forward: Forward, live: LiveAnswer, **how: Any) -> CutRecording | None:
+        """What breaks the live answer with this head, if a fault rule says so; `how` is a `Recording`'s.
+
+        It records the whole answer if that may be kept.
+        """
+        if forward.fault is None:
+            return None
+        limit = self.settings.max_body if forward.stores else 0
+        return self._faulting.recording(forward, live, limit, **how)
+
     async def keep(self, forward: Forward, live: LiveAnswer, *, cut_off: bool = False) -> NotStored | None:
         """Store the whole answer to `forward`; None is success, otherwise why it is not stored.
 
@@ -626,9 +678,9 @@ class Answering:
             self._storing.count_end(forward, reason, live.status)
             refused = Outcome.ABANDONED if cut_off else Outcome.NOT_STORED
             self._end_flight(forward, Outcome.STORED if reason is None else refused)
-        if reason is not None:
+        if reason is not None or forward.fault is not None:
             self._release_repeat(forward)
-        elif forward.key:
+        if reason is None and forward.key:
             await self._note_stored(forward.key, forward.identity)
         if live.status in REFUSALS:
             await self._stale_ids.look_into(forward, live)

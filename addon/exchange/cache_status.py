@@ -10,6 +10,7 @@ __all__ = [
     "REBIND_REFUSED",
     "STATUS_HEADER",
     "bypass_status",
+    "fault_status",
     "hit_status",
     "miss_status",
 ]
@@ -47,6 +48,11 @@ def miss_status(key: str, *, stored: bool = False, detail: str = "") -> str:
     """
     became = "stored; " if stored else ""
     return f'{_NAME}; fwd=miss; {became}key="{key}"' + (f"; detail={detail}" if detail else "")
+
+
+def fault_status() -> str:
+    """The `cache-status` of an answer that a fault rule made or broke."""
+    return f"{_NAME}; detail=fault"
 
 
 def bypass_status(detail: str) -> str:

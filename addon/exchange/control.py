@@ -6,10 +6,10 @@
     GET    /-/tests/<client>/requests   what it has sent so far
     GET    /-/tests            the open tests of every client
 
-PUT may also take `mode`, `repeat`, `attempt`, `file`, `line`, `switch` and `coarse` (see `Wish`). Members that this
-version does not know are ignored, so that a newer client can talk to an older proxy. A test that is begun again
-without an end goes on. If tests of one client overlap, DELETE takes {"test": …}, which names the one that ends, and
-`outcome`: a test that is `skipped` or has `failed` may not have asked for all that it asks for.
+PUT may also take `mode`, `repeat`, `attempt`, `file`, `line`, `switch`, `coarse` and `faults` (see `Wish`). Members
+that this version does not know are ignored, so that a newer client can talk to an older proxy. A test that is
+begun again without an end goes on. If tests of one client overlap, DELETE takes {"test": …}, which names the one
+that ends, and `outcome`: a test that is `skipped` or has `failed` may not have asked for all that it asks for.
 """
 
 from __future__ import annotations

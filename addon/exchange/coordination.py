@@ -364,6 +364,10 @@ class Peer:
         """Whether the headers that the recording under `key` lacks have these values in this run; the first do."""
         return bool(await self._channel.ask("bind-headers", key, digest_of(values.encode())))
 
+    async def count_faults(self, counters: Sequence[str]) -> list[int]:
+        """The number, from 1, of this request under each name; 0 where the run has too many names."""
+        return [int(number) for number in await self._channel.ask("count-faults", list(counters))]
+
     def note_answered(self, key: str) -> None:
         """Note that the answer under `key` was stored or served."""
         if key not in self._noted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -32,6 +32,7 @@ type Notify = Callable[..., None]
 # remembered.
 _MOST_ENDED = 4096
 _MOST_BOUND = 50_000  # recordings that lack headers
+_MOST_FAULTED = 200_000  # fault rules of tests
 
 
 class Outcome(enum.Enum):
@@ -54,7 +55,7 @@ class _Flight:
 
 
 class Coordinator:
-    """Single flight by key, repeat counters, the budget, credentials, open tests, and ids that providers mint.
+    """Single flight by key, counters of repeats and faults, the budget, credentials, open tests, minted ids.
 
     `max_live` is a number of requests, `max_usd` US dollars; None is no bound. The cost of an answer is known when
     it is whole, so requests in flight can go past `max_usd`.
@@ -76,6 +77,7 @@ class Coordinator:
         self._gatherings = Gatherings()
         self._answered_keys = Answered()
         self._header_values: dict[str, str] = {}
+        self._faulted: Counter[str] = Counter()
         self.live = 0
         """Requests that peers were allowed to forward."""
 
@@ -180,6 +182,13 @@ class Coordinator:
             return False
         return self._header_values.setdefault(key, digest) == digest
 
+    def _count_faults(self, _: int, counters: list[str]) -> list[int]:
+        """The number, from 1, of this request under each name; 0 for new names once there are too many."""
+        for counter in counters:
+            if counter in self._faulted or len(self._faulted) < _MOST_FAULTED:
+                self._faulted[counter] += 1
+        return [self._faulted[counter] for counter in counters]
+
     def _share_credentials(self, peer: int, credentials: list[Any]) -> None:
         """Tell every other peer before the one that saw them continues."""
         for other, notify in self._peers.items():
@@ -253,6 +262,7 @@ class Coordinator:
         "reply": _reply,
         "note-minted": lambda self, _, *noted: self._minted.note(*noted),
         "bind-headers": _bind_headers,
+        "count-faults": _count_faults,
         "note-answered": lambda self, _, key: self._answered_keys.note(key),
         "answered-since": lambda self, _, place: self._answered_keys.since(place),
         "find-minted": lambda self, _, identifier: self._minted.find(identifier),

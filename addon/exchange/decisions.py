@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from addon.accounting.verdicts import Verdict
-from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER
+from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER, fault_status
 from addon.exchange.coordination import Flight
 from addon.exchange.recording import Recording
 from addon.identity import Identity
@@ -20,7 +20,11 @@ from addon.scopes.scope import Scope
 from addon.settings.modes import Mode
 from cache_store.entry import Entry
 
-__all__ = ["Decision", "Forward", "Hit", "OwnAnswer"]
+if TYPE_CHECKING:
+    from addon.exchange.faulting import CutRecording
+    from addon.faults.rules import FaultRule
+
+__all__ = ["Decision", "Forward", "Hit", "Injected", "OwnAnswer"]
 
 
 @dataclass(slots=True)
@@ -62,6 +66,15 @@ class OwnAnswer(NamedTuple):
 
 
 @dataclass(slots=True)
+class Injected:
+    """Answer with a fault. Without an `answer` the connection is reset. `paced` is how the body is sent."""
+
+    answer: OwnAnswer | None
+    paced: PacedBody | None = None
+    cache_status: str = fault_status()
+
+
+@dataclass(slots=True)
 class Forward:
     """Let the request go to the provider. Without an identity it is a bypass: the cache was not asked.
 
@@ -69,7 +82,8 @@ class Forward:
     `removed` is the entry of this run that was removed for it, `repeat` its number among those of `counter` (0:
     none), and `head` a streamed answer's status and headers. `scope` is the test that asks and `verdict` its
     counts, None if the request belongs to the run. `alone`: it does not wait for an equal request in flight. `done`
-    is set when its exchange has ended.
+    is set when its exchange has ended. `fault` breaks its answer and `cut` is what does so to a live one;
+    `has_left` tells whether its client is gone.
     """
 
     request: WireRequest
@@ -87,6 +101,9 @@ class Forward:
     verdict: Verdict | None = None
     alone: bool = False
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: FaultRule | None = None
+    cut: CutRecording | None = None
+    has_left: Callable[[], bool] = lambda: False
     flow: str = ""
     client: str = ""
     began_at: float = field(default_factory=time.time)
@@ -98,4 +115,4 @@ class Forward:
         return self.identity is not None and self.mode.stores
 
 
-type Decision = Hit | OwnAnswer | Forward
+type Decision = Hit | OwnAnswer | Injected | Forward

@@ -196,7 +196,7 @@ def fault(mode: Mode, asked: str | None) -> OwnAnswer | None:
     if forwards:
         return None
     message = "provider-proxy failed on this request and, in this mode, sent nothing; see its log"
-    return _answer(502, "provider_proxy_fault", message, bypass_status("fault"), retryable=True)
+    return _answer(502, "provider_proxy_fault", message, bypass_status("internal-error"), retryable=True)
 
 
 def _answer(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from addon.exchange.coordination import Peer
-from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
+from addon.exchange.decisions import Decision, Forward, Hit, Injected, OwnAnswer
 from addon.exchange.minted import digest_of
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
@@ -196,12 +196,15 @@ class ResponseTurns:
                 return [*actions, *self._fail(decision.status, decision.body)]
         return actions
 
-    async def _decide(self, frame: dict[str, Any]) -> Decision:
+    async def _decide(self, frame: dict[str, Any]) -> Hit | OwnAnswer | Forward:
         previous = turns.previous_of(frame)
         minted = await self._cache.peer.find_minted(previous) if previous else None
         request = turn_request(self._upgrade, turns.request_body(frame, minted))
         decision = self._cache.decide(request, self._asked, "", self._scope, alone=True)
-        return decision if isinstance(decision, Hit | OwnAnswer | Forward) else await decision
+        if isinstance(decision, Awaitable):
+            decision = await decision
+        assert not isinstance(decision, Injected)  # no turn gets a fault
+        return decision
 
     async def _note(self, events: list[str], key: str) -> None:
         """Remember which answer minted the response's id."""

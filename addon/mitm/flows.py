@@ -33,6 +33,7 @@ __all__ = [
     "is_admitted",
     "is_interim",
     "keep_to_own_site",
+    "leave_length_open",
     "login",
     "mark",
     "name_client",
@@ -245,10 +246,16 @@ def send_in_pieces(flow: http.HTTPFlow, paced: PacedBody) -> None:
     if response is None or not response.data.content:
         return
     response.stream = paced  # type: ignore[assignment]  # `PacedAnswers` reads it
+    leave_length_open(flow)
+
+
+def leave_length_open(flow: http.HTTPFlow) -> None:
+    """Let the end of the answer's body tell its length."""
+    assert flow.response is not None
     if flow.request.http_version != "HTTP/1.0":
-        response.headers.pop("content-length", None)
+        flow.response.headers.pop("content-length", None)
     if flow.request.http_version == "HTTP/1.1":
-        response.headers["transfer-encoding"] = "chunked"
+        flow.response.headers["transfer-encoding"] = "chunked"
 
 
 def opens_websocket(request: http.Request) -> bool:

@@ -15,9 +15,9 @@ from mitmproxy.proxy import server_hooks
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.answering import Answering
-from addon.exchange.cache_status import miss_status
+from addon.exchange.cache_status import fault_status, miss_status
 from addon.exchange.control import is_control
-from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
+from addon.exchange.decisions import Decision, Forward, Hit, Injected, OwnAnswer
 from addon.exchange.direct import STATS, parse_door
 from addon.exchange.own_answers import FOREIGN_SITE, fault, unreachable
 from addon.exchange.recording import Recording
@@ -28,6 +28,7 @@ from addon.messages import LiveAnswer, WireRequest
 from addon.mitm import control_pages, flows
 from addon.mitm.core.crashes import CloseAfterCrash
 from addon.mitm.core.marks import client_left, is_direct
+from addon.mitm.core.resets import reset_when_closed
 from addon.mitm.core.swap import OurHttpLayer
 from addon.mitm.core.upstream_connections import allow_more_connections
 from addon.mitm.handshakes import Handshakes
@@ -317,8 +318,10 @@ class ProviderCache:
             bypass = flows.unaskable(flow.request)
             if bypass == "websocket" and self._holds_sockets(flow):
                 return self._converse(flow, wire, mode, asked, scope)
-            decision = self.answering.decide(wire, asked, bypass, scope)
-            if not isinstance(decision, Hit | OwnAnswer | Forward):
+            decision = self.answering.decide(
+                wire, asked, bypass, scope, has_left=lambda: not flow.client_conn.connected
+            )
+            if not isinstance(decision, Hit | OwnAnswer | Injected | Forward):
                 return self._act_later(flow, decision, mode, asked)
             self._act(flow, decision)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
@@ -356,7 +359,7 @@ class ProviderCache:
         assert self.answering is not None
         try:
             opened = await self.answering.converse(wire, asked, scope)
-            if isinstance(opened, Hit | OwnAnswer | Forward):
+            if isinstance(opened, Hit | OwnAnswer | Injected | Forward):
                 self._act(flow, opened)
                 return
             self._sessions.add(opened)
@@ -386,9 +389,22 @@ class ProviderCache:
             if decision.paced is not None and self._http_layer.sends_pieces(flow.client_conn.id):
                 flows.send_in_pieces(flow, decision.paced)
             flows.keep_to_own_site(flow)
+        elif isinstance(decision, Injected):
+            self._inject(flow, decision)
         else:
             self._answer(flow, decision)
         flow.comment = decision.cache_status
+
+    def _inject(self, flow: http.HTTPFlow, injected: Injected) -> None:
+        """Answer with a fault, or with nothing at all."""
+        if injected.answer is not None:
+            self._answer(flow, injected.answer)
+        if injected.paced is not None and self._http_layer.sends_pieces(flow.client_conn.id):
+            flows.send_in_pieces(flow, injected.paced)
+        elif injected.answer is None or injected.paced is not None:
+            reset_when_closed(flow.client_conn)
+            if flow.killable:  # its client may have left
+                flow.kill()
 
     def _answer(self, flow: http.HTTPFlow, answer: OwnAnswer) -> None:
         flow.response = flows.own_answer(flow.request, answer)
@@ -421,7 +437,9 @@ class ProviderCache:
             flow.kill()  # mitmproxy takes it for the whole answer, and the client would wait for another
             return
         forward = self._flows[flow.id]
-        if forward is None or not flows.from_provider(flow) or not flows.streams(response):
+        if forward is None or not flows.from_provider(flow):
+            return
+        if self._break(forward, flow, response) or not flows.streams(response):
             return
         if forward.stores:
             assert self.settings is not None
@@ -444,6 +462,25 @@ class ProviderCache:
         status = miss_status(forward.key, detail=recording) if forward.identity else forward.cache_status
         flows.mark(flow, status)
 
+    def _break(self, forward: Forward, flow: http.HTTPFlow, response: http.Response) -> bool:
+        """Let the client have what a fault leaves of a live answer, and say whether there is one that breaks it."""
+        if forward.fault is None or self.answering is None:
+            return False
+        head = LiveAnswer(response.status_code, response.reason, response.headers.fields, b"")
+        seconds = self.answering.settings.finish_seconds if forward.stores else 0.0
+        forward.cut = self.answering.breaking(
+            forward, head, finish_seconds=seconds, may_read_on=self._may_read_on
+        )
+        if forward.cut is None:
+            return False
+        forward.head, response.stream = head, forward.cut
+        if forward.stores:
+            forward.recording = forward.cut
+        response.headers.pop("content-encoding", None)
+        flows.leave_length_open(flow)
+        flows.mark(flow, fault_status())
+        return True
+
     def _may_read_on(self) -> bool:
         return self.answering is not None and not self.answering.peer.is_money_spent
 
@@ -463,6 +500,8 @@ class ProviderCache:
         if not response.stream:
             flows.mark(flow, status)
         flow.comment = status
+        if forward.cut is not None and await forward.cut.ends_early(forward.has_left) and flow.killable:
+            flow.kill()
 
     async def error(self, flow: http.HTTPFlow) -> None:
         """Drop an answer that was cut off; keep one whose client left after its terminal event."""

@@ -132,6 +132,7 @@ def side_lines(run: dict[str, Any]) -> list[str]:
         ("CA not trusted by clients of", run["tls_refused"]),
         ("left before a first request, as some clients do that do not trust the CA", run["tls_left"]),
         ("cache faults", run["cache_faults"]),
+        ("injected faults", run.get("faults")),
     ):
         if counted:
             items = ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))

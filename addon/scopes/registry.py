@@ -37,7 +37,17 @@ class Registry:
         overlap = bool(others) and not wish.switch
         attempt = wish.attempt or (same.attempt if same else self._ended[client, wish.test] + 1)
         coarse = wish.coarse or overlap or (same is not None and same.coarse)
-        scope = Scope(client, wish.test, attempt, wish.mode, wish.repeat, coarse, wish.file, wish.line)
+        scope = Scope(
+            client,
+            wish.test,
+            attempt,
+            wish.mode,
+            wish.repeat,
+            coarse,
+            wish.file,
+            wish.line,
+            wish.faults,
+        )
         if overlap:
             others = [replace(other, coarse=True) for other in others]
         self._open[client] = [*others, scope]

@@ -26,7 +26,7 @@ class Wish:
     `mode` and `repeat` replace the run's for this test, '' keeps them. `attempt` is 0 where the client leaves the
     count to us. `switch`: the client runs one test at a time, so its other open tests rest until they are named
     again. `coarse`: the client cannot tell its tests apart. `file` and `line` (from 1) say where the test is, ''
-    and 0 if that is not known.
+    and 0 if that is not known. `faults` are fault rules as `addon.faults.rules` reads them.
     """
 
     test: str
@@ -37,6 +37,7 @@ class Wish:
     coarse: bool = False
     file: str = ""
     line: int = 0
+    faults: str = ""
 
     @classmethod
     def parse(cls, body: bytes, run_mode: Mode) -> Self:
@@ -51,8 +52,6 @@ class Wish:
         if not isinstance(given, dict):
             raise UsageError('send a JSON object such as {"test": "tests/test_a.py::test_b"}')
         given = {name: value for name, value in given.items() if value is not None}
-        if given.get("faults"):
-            raise UsageError("this version injects no faults; leave `faults` out, or update provider-proxy")
         wish = cls(
             test=_text(given, "test", LONGEST_TEST),
             mode=_text(given, "mode", 64),
@@ -62,6 +61,7 @@ class Wish:
             coarse=given.get("coarse") is True,
             file=_text(given, "file", _LONGEST_PLACE),
             line=_number(given, "line", 10**9),
+            faults=_faults(given.get("faults")),
         )
         if not wish.test.strip():
             raise UsageError("`test` is missing; name the test that begins")
@@ -84,6 +84,7 @@ class Scope:
     coarse: bool = False
     file: str = ""
     line: int = 0
+    faults: str = ""
 
     @property
     def identity(self) -> tuple[str, str, int]:
@@ -98,6 +99,17 @@ class Scope:
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `Scope(**value)` reads it."""
         return asdict(self)
+
+
+def _faults(given: Any) -> str:
+    """The fault rules as text. Raises UsageError where they are not valid."""
+    if not given:
+        return ""
+    from addon.faults.rules import parse_rules
+
+    text = json.dumps(given)
+    parse_rules(text)
+    return text
 
 
 def _text(given: dict[str, Any], name: str, longest: int) -> str:

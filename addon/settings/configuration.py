@@ -15,6 +15,10 @@ from cache_store.errors import UsageError
 __all__ = ["raw_settings", "settings_of_process"]
 
 _FILE = "provider-proxy.toml"
+_TABLES = {
+    "volatile": "volatile_rules",
+    "fault": "faults",
+}  # arrays of tables, and the setting that holds them
 
 
 def raw_settings(
@@ -63,8 +67,8 @@ def _texts(table: object, path: Path) -> dict[str, str]:
     texts = {}
     for name, value in table.items():
         plain = name.replace("-", "_")
-        if plain == "volatile" and isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            texts["volatile_rules"] = json.dumps(value, default=str)
+        if plain in _TABLES and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            texts[_TABLES[plain]] = json.dumps(value, default=str)
             continue
         if plain not in known:
             raise UsageError(f"{path}: {unknown_name(name, known)}")

@@ -167,6 +167,7 @@ SETTINGS: tuple[Setting, ...] = (
         "remote", "", "a bucket for `push` and `pull`: `s3://bucket/prefix`, `gs://`, `az://` or `file://`"
     ),
     Setting("import", "", "an exported directory that is imported at the start"),
+    Setting("faults", "", "the `[[fault]]` tables of provider-proxy.toml, as JSON: faults on demand"),
     Setting("max_live", "", "after this many forwarded requests a run answers as in read-only-require-hit"),
     Setting(
         "max_usd", "", "the same once its live answers cost this many US dollars (needs the extra `prices`)"
@@ -237,6 +238,7 @@ class Settings:
     max_pace: float = 10.0
     rechunk: str = ""
     follow_ids: bool = False
+    faults: str = ""  # valid, as `addon.faults.rules` reads them
 
     @classmethod
     def parse(cls, raw: Mapping[str, str]) -> Settings:
@@ -291,6 +293,7 @@ class Settings:
             max_pace=_of("max_pace", value, _parse_age) or 0.0,
             rechunk=_of("rechunk", value, _parse_seed),
             follow_ids=_of("follow_ids", value, _parse_bool),
+            faults=_of("faults", value, _parse_faults),
         )
 
     @property
@@ -448,6 +451,15 @@ def parse_size(text: str) -> int:
     if not match or match.group(2) not in _UNITS:
         raise ValueError("is no size; write 500000, 64MiB or 1GB")
     return int(match.group(1)) * _UNITS[match.group(2)]
+
+
+def _parse_faults(text: str) -> str:
+    """`text` unchanged. Raises UsageError where it holds no valid rules."""
+    if text:
+        from addon.faults.rules import parse_rules
+
+        parse_rules(text)
+    return text
 
 
 def _parse_status(text: str) -> int:

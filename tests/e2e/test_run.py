@@ -368,10 +368,11 @@ def test_doctor_finds_that_wget_does_not_trust_the_ca(
 
 
 def test_demo_tells_the_story(environ: dict[str, str], tmp_path: Path) -> None:
-    """The demo records, replays with the provider off, and explains a miss."""
+    """The demo records, replays with the provider off, survives a 429, and explains a miss."""
     done = provider_proxy("demo", environ=environ, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "streamed" in done.stdout
+    assert re.search(r"off +429 +false.*\nits retry +off +200 +true", done.stdout)
     assert "provider-proxy run -- pytest" in done.stdout
     assert list(tmp_path.iterdir()) == []
 

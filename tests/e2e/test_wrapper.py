@@ -182,7 +182,8 @@ def test_demo(user: _User) -> None:
     assert "Traceback" not in err
     rows = [line.split()[-5:-2] for line in out.splitlines() if line.endswith(" ms")]
     recorded, replayed = ["on", "200", "false"], ["off", "200", "true"]
-    assert rows == [recorded, recorded, replayed, replayed, ["off", "502", "false"]]
+    limited, missed = ["off", "429", "false"], ["off", "502", "false"]
+    assert rows == [recorded, recorded, replayed, replayed, limited, replayed, replayed, missed]
 
 
 def test_ci_and_stop(background: _User) -> None:

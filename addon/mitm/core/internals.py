@@ -386,6 +386,11 @@ CRASHES = Feature(
         Name(_SERVER, "ConnectionHandler.server_event", _EVENT, ("mitmproxy has crashed!",)),
     ),
 )
+RESETS = Feature(
+    "Resetting a client's connection, as a fault rule asks for",
+    "such a fault closes the connection and does not reset it",
+    _TRANSPORT,
+)
 ERROR_WORDS = Feature(
     "Saying in our own words why a provider did not answer",
     "such an error page only says that the connection failed",

@@ -35,8 +35,8 @@ _SECONDS = "_PROVIDER_PROXY_TESTS_SECONDS"  # for tests of ours on a loaded mach
 _REQUIRE_HIT = "read-only-require-hit"
 _TESTS = "provider_proxy_pytest.tests"
 _MARK = (
-    "provider_proxy(mode=None, allow_misses=False, repeat=None): the cache mode of this test, whether it may miss, "
-    "and how its equal requests are told apart"
+    "provider_proxy(mode=None, allow_misses=False, repeat=None, faults=None): the cache mode of this test, whether "
+    "it may miss, how its equal requests are told apart, and the faults that it gets"
 )
 _OF_USER_NAMES = "ignore:BasicAuth is deprecated:DeprecationWarning"
 _LONGEST_LINE = 400
@@ -411,7 +411,7 @@ class _Tests:
             return
         except _Refused as error:
             refused = error
-        if not ("mode" in scope or "repeat" in scope):
+        if not ("mode" in scope or "repeat" in scope or "faults" in scope):
             self._give_up(refused)
             return
         pytest.fail(f"provider-proxy refuses the mark of this test: {_line(refused)}", pytrace=False)
@@ -626,13 +626,26 @@ def _mark_values(item: pytest.Item) -> dict[str, Any]:
 
 def _wishes(item: pytest.Item) -> dict[str, Any]:
     """What the mark asks of the proxy. Fails the test if the mark has an argument that is not known."""
-    known = ("mode", "allow_misses", "repeat")
+    known = ("mode", "allow_misses", "repeat", "faults")
     for mark in item.iter_markers("provider_proxy"):
         for unknown in [*map(repr, mark.args), *(name for name in mark.kwargs if name not in known)]:
             message = f"provider_proxy: {unknown} is not an argument of this mark"
-            pytest.fail(f"{message}; use mode=, allow_misses= or repeat=", pytrace=False)
+            pytest.fail(f"{message}; use mode=, allow_misses=, repeat= or faults=", pytrace=False)
     values = _mark_values(item)
-    return {name: str(values[name]) for name in ("mode", "repeat") if values.get(name)}
+    wishes: dict[str, Any] = {name: str(values[name]) for name in ("mode", "repeat") if values.get(name)}
+    if values.get("faults"):
+        wishes["faults"] = _rules(values["faults"])
+    return wishes
+
+
+def _rules(faults: object) -> object:
+    """The fault rules of a mark. Fails the test if they are nothing that can be sent; the proxy reads them."""
+    import json
+
+    try:
+        return json.loads(json.dumps(faults))
+    except (TypeError, ValueError) as error:
+        pytest.fail(f"provider_proxy: faults= takes a list of dictionaries: {error}", pytrace=False)
 
 
 def _warn(config: pytest.Config, text: str) -> None:

@@ -42,6 +42,8 @@ def test_the_clients_of_an_attempt_are_added_up() -> None:
         verdict.use("k", hits)
         for number in range(30):
             verdict.miss(str(number))
+    one.faults.update(reset=2)
+    other.faults.update(reset=1, stall=1)
     other.coarse = True
     rows = merged([one.as_dict(), other.as_dict(), again.as_dict()])
     assert [(row["attempt"], row["hits"], row["entries"], row["coarse"]) for row in rows] == [
@@ -50,6 +52,7 @@ def test_the_clients_of_an_attempt_are_added_up() -> None:
     ]
     assert (len(rows[0]["misses"]), rows[0]["more_misses"]) == (50, 10)
     assert (rows[0]["client"], rows[0]["file"], rows[0]["line"]) == ("", "a.py", 3)
+    assert [row["faults"] for row in rows] == [{"reset": 3, "stall": 1}, {}]
     assert one.as_dict()["hits"] == 1
 
 

@@ -69,8 +69,8 @@ async def test_a_verdict_is_the_sum_of_all_processes() -> None:
     nothing = json.loads((await _ask(peers[0], "GET", "/-/tests/gw0")).body)
     assert nothing == {
         "test": TEST, "attempt": 1, "client": "gw0", "file": "tests/test_a.py", "line": 3, "requests": 0,
-        "hits": 0, "misses": [], "more_misses": 0, "stored": 0, "refused": 0, "not_stored": {}, "live": 0,
-        "live_seconds": 0.0, "usd": 0.0, "unpriced": 0, "coarse": False, "entries": {},
+        "hits": 0, "misses": [], "more_misses": 0, "stored": 0, "refused": 0, "not_stored": {}, "faults": {},
+        "live": 0, "live_seconds": 0.0, "usd": 0.0, "unpriced": 0, "coarse": False, "entries": {},
     }  # fmt: skip
     peers[0].count_test = peers[1].count_test = counts
     assert json.loads((await _ask(peers[1], "GET", "/-/tests/gw0")).body)["hits"] == 2

@@ -176,3 +176,19 @@ def test_no_request_at_all_is_a_bound_too() -> None:
     assert run.events[0] == [["spent", words]]
     assert run.ask(0, "take") == words
     assert run.coordinator.live == 0
+
+
+def test_requests_are_numbered_for_fault_rules() -> None:
+    """Over all peers, for each rule by itself. Past a bound new names get no number, and so no fault."""
+    run = _Run()
+    assert run.ask(0, "count-faults", ["a", "b"]) == [1, 1]
+    assert run.ask(1, "count-faults", ["b"]) == [2]
+    assert run.ask(2, "count-faults", ["a", "b"]) == [2, 3]
+
+
+def test_the_names_of_fault_rules_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are known count on."""
+    monkeypatch.setattr(coordinator_module, "_MOST_FAULTED", 1)
+    run = _Run()
+    assert run.ask(0, "count-faults", ["a", "b"]) == [1, 0]
+    assert run.ask(0, "count-faults", ["a", "b"]) == [2, 0]

@@ -339,7 +339,7 @@ async def test_a_fault_in_the_request_hook_is_open_or_closed_as_the_mode_says(
     else:
         assert flow.response is not None
         assert flow.response.status_code == 502
-        assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=fault")
+        assert _marks(flow) == ("false", "provider-proxy; fwd=bypass; detail=internal-error")
     assert made.cache.counts.host(HOST).errors == 1
 
 

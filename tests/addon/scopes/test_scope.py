@@ -32,10 +32,19 @@ def test_all_that_may_be_said() -> None:
         "coarse": True,
         "file": "tests/test_a.py",
         "line": 7,
+        "faults": [{"kind": "reset"}],
     }
     body = json.dumps({"test": TEST, "mode": "read_only", "plugin": 99} | said).encode()
     assert Wish.parse(body, Mode.READ_WRITE) == Wish(
-        TEST, "read_only", "per-test", 2, switch=True, coarse=True, file="tests/test_a.py", line=7
+        TEST,
+        "read_only",
+        "per-test",
+        2,
+        switch=True,
+        coarse=True,
+        file="tests/test_a.py",
+        line=7,
+        faults='[{"kind": "reset"}]',
     )
 
 
@@ -54,11 +63,15 @@ def test_all_that_may_be_said() -> None:
         ({"attempt": -1}, "`attempt` is not a number"),
         ({"attempt": True}, "`attempt` is not a number"),
         ({"line": "7"}, "`line` is not a number"),
-        ({"faults": [{"kind": "http-429"}]}, "injects no faults"),
+        (
+            {"faults": [{"kind": "overload"}]},
+            "fault rule 1: kind 'overload' is not known; did you mean overloaded?",
+        ),
+        ({"faults": "reset"}, "fault rules are a list of tables"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(given: dict[str, Any], words: str) -> None:
-    """A mode may narrow, never widen; faults that would be ignored are refused."""
+    """A mode may narrow, never widen."""
     with pytest.raises(UsageError, match=words) as caught:
         Wish.parse(json.dumps({"test": TEST} | given).encode(), Mode.READ_ONLY)
     assert "\n" not in str(caught.value)

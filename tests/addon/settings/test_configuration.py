@@ -75,6 +75,15 @@ def test_toml_values_become_text(tmp_path: Path) -> None:
     }
 
 
+def test_arrays_of_tables_become_json(tmp_path: Path) -> None:
+    """`[[fault]]` and `[[volatile]]`, whose rules others read."""
+    (tmp_path / OWN).write_text('[[fault]]\nkind = "reset"\nnth = [1, 2]\n[[volatile]]\nname = "a"\n')
+    assert raw_settings({}, tmp_path) == {
+        "faults": '[{"kind": "reset", "nth": [1, 2]}]',
+        "volatile_rules": '[{"name": "a"}]',
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [

@@ -50,6 +50,7 @@ DEFAULTS = {
     "PROVIDER_PROXY_REDIS_URL": "",
     "PROVIDER_PROXY_REMOTE": "",
     "PROVIDER_PROXY_IMPORT": "",
+    "PROVIDER_PROXY_FAULTS": "",
     "PROVIDER_PROXY_MAX_LIVE": "",
     "PROVIDER_PROXY_MAX_USD": "",
     "PROVIDER_PROXY_STRICT": "",
@@ -337,6 +338,7 @@ def test_every_setting_is_read() -> None:
         "follow_ids": "true",
         "volatile": "uuid",
         "volatile_rules": '[{"name": "a", "header": "x-a", "host": "h", "path": "/v1", "regex": "a=([0-9]+)"}]',
+        "faults": '[{"kind": "reset"}]',
     }
     assert set(other) == {setting.name for setting in SETTINGS}
     default = _parse()
@@ -376,3 +378,11 @@ def test_what_is_not_a_name_or_an_origin_is_refused(raw: dict[str, str]) -> None
     """The message says which form is wanted."""
     with pytest.raises(UsageError, match="is not a list of"):
         _parse(**raw)
+
+
+def test_fault_rules_are_read_at_the_start() -> None:
+    """A rule that is not valid stops it."""
+    with pytest.raises(
+        UsageError, match=r"PROVIDER_PROXY_FAULTS: fault rule 1: `nht` is not a value of reset;"
+    ):
+        _parse(faults='[{"kind": "reset", "nht": 1}]')

@@ -93,7 +93,7 @@ def test_first(narrow, tmp_path):
 def test_second(narrow, prompt):
     ask("hit second " + prompt)
 
-@pytest.mark.provider_proxy(mode="read-only")
+@pytest.mark.provider_proxy(mode="read-only", faults=({"kind": "reset", "nth": 1},))
 class TestMarked:
     @pytest.mark.provider_proxy(mode="read_write", allow_misses=True)
     def test_nearer(self):
@@ -176,6 +176,7 @@ def test_requests_belong_to_their_test(stand_in: StandIn, tmp_path: Path) -> Non
     assert wishes[second] == {"test": second, "switch": True, "file": "test_a.py", "line": 1 + SCOPES[: SCOPES.index("@pytest.mark.param")].count("\n"),
                               "repeat": "sequence", "mode": "off"}  # fmt: skip
     assert wishes["test_a.py::TestMarked::test_nearer"]["mode"] == "read_write"
+    assert wishes["test_a.py::TestMarked::test_nearer"]["faults"] == [{"kind": "reset", "nth": 1}]
 
 
 MISSES = """
@@ -238,7 +239,9 @@ def test_a_test_that_missed(stand_in: StandIn, tmp_path: Path, *, strict: bool |
     assert done.returncode == 1
     raised = (tmp_path / "raised").read_text()  # what `flaky` and a debugger see
     assert ("test_swallowed: provider-proxy: miss at /messages/0/content" in raised) == (strict is not False)
-    assert "modes is not an argument of this mark; use mode=, allow_misses= or repeat=" in done.stdout
+    assert (
+        "modes is not an argument of this mark; use mode=, allow_misses=, repeat= or faults=" in done.stdout
+    )
     assert "/messages/0/content: miss swallowed differs" in done.stdout
     assert "-- provider-proxy --" in done.stdout
     for words in ("swallowed", "failed", "shared", "allowed", "expected", "coarse", "in teardown"):
@@ -336,11 +339,13 @@ def test_a_mark_that_widens_fails_its_test(stand_in: StandIn, tmp_path: Path) ->
     (tmp_path / "test_a.py").write_text(
         "import pytest\nfrom asking import ask\n"
         "@pytest.mark.provider_proxy(mode='write-only')\ndef test_wide(): pass\n"
+        "@pytest.mark.provider_proxy(faults=[object()])\ndef test_no_rule(): pass\n"
         "def test_other(): ask('hit other')\n"
     )
     done = run(stand_in, tmp_path)
     assert "provider-proxy refuses the mark of this test: no PUT today" in done.stdout
-    assert "1 passed, 1 error" in done.stdout
+    assert "provider_proxy: faults= takes a list of dictionaries: " in done.stdout
+    assert "1 passed, 2 errors" in done.stdout
     assert stand_in.tests_of("hit other") == ["test_a.py::test_other"]
 
 
