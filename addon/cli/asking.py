@@ -120,5 +120,5 @@ def _why(error: Exception) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return "its answer was cut off"
     if isinstance(error, OSError):
-        return f"it cannot be reached: {error.strerror or type(error).__name__}"
+        return f"it cannot be reached: {error.strerror or str(error)[:120] or type(error).__name__}"
     return f"its answer is not HTTP ({type(error).__name__})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -22,7 +23,7 @@ from addon.cli.output import print_json, print_lines, say, terminal_width
 from addon.cli.progress import progress
 from addon.drift.sampling import sample
 from cache_store.entry import Entry
-from cache_store.errors import MissingExtra
+from cache_store.errors import MissingExtra, UsageError
 
 __all__ = ["drift"]
 
@@ -114,7 +115,7 @@ def drift(
     wanted = Filter(older_than=older_than)
     keys = keys_of_tests(tests) if tests else None
     if max_usd is not None:
-        _check_prices()
+        _check_budget(max_usd)
     opened = open_store_for_reading if refresh else open_cache_untouched
     with opened(cache_dir) as store, tempfile.TemporaryDirectory() as folder, progress() as shown:
         asking = Asking(os.environ, Path(folder) / "roots.pem", settings.max_body)
@@ -146,9 +147,11 @@ def drift(
     sys.exit(_status(report, tolerate))
 
 
-def _check_prices() -> None:
+def _check_budget(max_usd: float) -> None:
     import importlib.util
 
+    if not math.isfinite(max_usd):
+        raise UsageError("--max-usd takes an amount in US dollars, such as 0.50")
     if importlib.util.find_spec("genai_prices") is None:
         raise MissingExtra("--max-usd needs", "prices")
 

@@ -227,6 +227,7 @@ class DriftRun:
         kept = entry_or_reason(origin, answer, self._settings, self._taint)
         if not isinstance(kept, Entry):
             return f"not stored: {kept}"
+        kept = replace(kept, request_json=entry.request_json)
         try:
             return _STORED if self._store.put(kept, began) else "not stored: newer-entry"
         except StoreError as error:

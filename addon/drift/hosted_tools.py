@@ -16,7 +16,8 @@ _OF_CLIENT = ("function", "custom", "bash", "text_editor", "computer", "memory",
 # Gemini's and Bedrock's tools have no type: each is a member of an object.
 _DECLARED = {"functionDeclarations", "function_declarations", "toolSpec", "cachePoint", "function"}
 # Members of a request that let the provider act or search: MCP servers (Anthropic), connectors (Cohere), plugins
-# (OpenRouter), live search (xAI), web search (OpenAI chat), data sources (Azure).
+# (OpenRouter), live search (xAI), web search (OpenAI chat), data sources (Azure), agents with tools of their own
+# (Mistral, OpenAI), and a conversation, to which the answer is added (OpenAI).
 _MEMBERS = (
     "mcp_servers",
     "connectors",
@@ -25,6 +26,9 @@ _MEMBERS = (
     "web_search_options",
     "data_sources",
     "dataSources",
+    "agent_id",
+    "assistant_id",
+    "conversation",
 )
 
 
@@ -35,6 +39,8 @@ def hosted_tools(body: Any) -> list[str]:
 
 def _found(body: dict[str, Any]) -> Iterator[str]:
     yield from (name for name in _MEMBERS if body.get(name))
+    if isinstance(body.get("prompt"), dict):  # one that OpenAI keeps, maybe with tools
+        yield "prompt"
     config = body.get("toolConfig")
     for tools in (body.get("tools"), config.get("tools") if isinstance(config, dict) else None):
         for tool in tools if isinstance(tools, list) else ():

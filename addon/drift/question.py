@@ -213,8 +213,11 @@ def _body(document: Document, body: dict[str, Any] | None, restore: _Restoring) 
 
 def _acts(request: WireRequest, parsed: Any) -> str:
     """What the request may change at the provider; '' if nothing is known that it could."""
+    if request.body and parsed is None:
+        # Servers read JSON under other types too, and differ in what a member means that stands there twice.
+        return "its body is not JSON, so what it asks for is not known"
     if tools := hosted_tools(parsed):
-        return f"the provider would run {', '.join(tools[:3])}"
+        return f"the provider would act by itself ({', '.join(tools[:3])})"
     endpoint = endpoint_class(request.method, request.target, host=request.host, body=request.body)
     is_known = endpoint is not None or asks_a_model(request.body)
     if endpoint is Endpoint.ACTION or not is_known:

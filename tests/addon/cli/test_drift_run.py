@@ -100,7 +100,9 @@ def test_what_acts_is_asked_only_if_the_user_says_so() -> None:
     entry = CHAT.entry(Version(), stream=False, asks={"web_search_options": {"a": 1}})
     provider = Provider(lambda: CHAT.reading(Version(), stream=False))
     report = run(store_of(entry), provider)
-    assert whys(report) == {"the provider would run web_search_options; --include-writes asks it": 1}
+    assert whys(report) == {
+        "the provider would act by itself (web_search_options); --include-writes asks it": 1
+    }
     assert not provider.asked
     assert run(store_of(entry), provider, include_writes=True)["same"] == 1
 

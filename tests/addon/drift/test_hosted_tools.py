@@ -29,6 +29,8 @@ SCHEMA = {"type": "object"}
         ({"connectors": [{"id": "web-search"}]}, ["connectors"]),
         ({"plugins": [{"id": "web"}], "mcp_servers": []}, ["plugins"]),
         ({"web_search_options": {"a": 1}, "search_parameters": {"mode": "on"}}, ["search_parameters", "web_search_options"]),
+        ({"agent_id": "a", "conversation": "c", "prompt": {"id": "p"}}, ["agent_id", "conversation", "prompt"]),
+        ({"prompt": "text"}, []),
         ({"tools": "text", "toolConfig": 7}, []),
         ([], []),
         (None, []),

@@ -204,7 +204,7 @@ def test_what_is_sent_fits_in_a_request_line() -> None:
         ),
         (
             replace(OPENAI, body=json.dumps(CHAT | {"tools": [{"type": "mcp"}]}).encode()),
-            "the provider would run mcp",
+            "the provider would act by itself (mcp)",
         ),
     ],
     ids=str,
@@ -214,6 +214,15 @@ def test_what_it_may_change_at_the_provider(request_: WireRequest, acts: str) ->
     found = asked(request_).acts
     assert acts in found
     assert bool(acts) == bool(found)
+
+
+def test_a_body_that_is_not_json_may_ask_for_anything() -> None:
+    """A hostile pack may call JSON plain text, or name a member twice, and a provider may read it all the same."""
+    body = json.dumps(CHAT | {"tools": [{"type": "mcp"}]}).encode()
+    plain = replace(OPENAI, body=body, headers=(HEADERS[0], (b"content-type", b"text/plain")))
+    twice = replace(OPENAI, body=body[:-1] + b', "tools": []}')
+    for request in (plain, twice):
+        assert asked(request).acts == "its body is not JSON, so what it asks for is not known"
 
 
 def test_objects_of_the_provider_are_noted() -> None:
