@@ -100,8 +100,8 @@ def test_openais_clients_record_and_replay(
     total = json.loads((proxy.folder / ".provider-proxy" / "last-run.json").read_text())["total"]
     assert (total["requests"], total["hits"], total["misses"]) == (10, 8, 2)
 
-    def command(*arguments: str) -> str:
-        done = provider_proxy(*arguments, environ=proxy.environ, folder=proxy.folder)
+    def command(*arguments: str, **more: str) -> str:
+        done = provider_proxy(*arguments, environ=proxy.environ | more, folder=proxy.folder)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -115,3 +115,6 @@ def test_openais_clients_record_and_replay(
     pack = proxy.folder / "sessions.ppack"
     command("export", str(pack))
     assert b"made-up" not in pack.read_bytes()
+    elsewhere = {"PROVIDER_PROXY_CACHE_DIR": str(proxy.folder / "elsewhere")}
+    command("import", str(pack), **elsewhere)
+    assert len(json.loads(command("ls", "--json", **elsewhere))) == len(entries)
