@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from addon.sockets.frames import json_object
-from addon.sockets.transcript import ClientFrame, Transcript
+from addon.sockets.transcript import STILL_OPEN, ClientFrame, Transcript
 
 __all__ = ["conversation", "first_words"]
 
@@ -44,6 +44,9 @@ def conversation(transcript: Transcript) -> Iterator[tuple[str, str]]:
             yield "client" if isinstance(frame, ClientFrame) else "provider", _line(value)
     if parts:
         yield "provider", f"{kind}  {''.join(parts)}"
+    if transcript.code == STILL_OPEN:
+        yield "", "(this is how sessions begin here; each one is an entry of its own)"
+        return
     reason = f" ({transcript.reason})" if transcript.reason else ""
     yield "client" if transcript.closed_by_client else "provider", f"closes with {transcript.code}{reason}"
 

@@ -15,9 +15,12 @@ from typing import Any, NamedTuple, Self
 from addon.sockets.conversation import NORMAL
 from cache_store.errors import CorruptEntry
 
-__all__ = ["CONTENT_TYPE", "ClientFrame", "Frame", "ProviderFrame", "Transcript"]
+__all__ = ["CONTENT_TYPE", "STILL_OPEN", "ClientFrame", "Frame", "ProviderFrame", "Transcript"]
 
 CONTENT_TYPE = "application/vnd.provider-proxy.websocket+json"
+
+STILL_OPEN = 0
+"""The close code of an opening, after which sessions go on."""
 
 _VERSION = 1
 _COMPACT, _SPACED = (",", ":"), (", ", ": ")
@@ -71,9 +74,9 @@ class Transcript:
         return found
 
     def opening(self) -> Self:
-        """The part before the client's first frame, which a client may wait for. It is left open."""
+        """The part before the client's first frame, which a client may wait for."""
         first = next((n for n, f in enumerate(self.frames) if isinstance(f, ClientFrame)), len(self.frames))
-        return type(self)(self.frames[:first], self.protocol)
+        return type(self)(self.frames[:first], self.protocol, code=STILL_OPEN)
 
     def encode(self) -> bytes:
         """The body of the entry."""

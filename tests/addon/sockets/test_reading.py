@@ -39,6 +39,14 @@ def test_a_session_reads_as_a_conversation() -> None:
     assert first_words(Transcript(transcript.frames[:2])) == "Be brief"
 
 
+def test_an_opening_has_no_end() -> None:
+    """It is an entry by itself, and a person should not take it for a session."""
+    opening = Transcript((ProviderFrame('{"type":"session.created"}'), client({}))).opening()
+    (first, last) = conversation(opening)
+    assert first == ("provider", "session.created")
+    assert "closes" not in last[1]
+
+
 def test_what_was_not_saved_is_said_so() -> None:
     """Without saved requests a session shows the provider's side only."""
     transcript = Transcript((ClientFrame("d", None), ProviderFrame("[1]")), closed_by_client=False, code=1001)
