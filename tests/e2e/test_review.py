@@ -48,13 +48,14 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_the_page(start_upstream: Callable[..., Upstream], environ: dict[str, str], tmp_path: Path) -> None:
-    """The page's commands print what it shows; the assertions on what was sent hold, live and replayed. A recording
-    that a test no longer asks for fails a run of that test, and none of another."""
+    """The page's commands print what it shows; the assertions on what was sent hold, live and replayed; a recording
+    that its test no longer asks for fails the run."""
     upstream = start_upstream(answers)
     env = environ | {
         "TEST_UPSTREAM_PORT": str(upstream.port),
         "OPENAI_API_KEY": "sk-made-up",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "_PROVIDER_PROXY_TESTS_SECONDS": "60",  # on a busy machine
     }
     suite = tmp_path / "test_greeting.py"
     command = [
@@ -70,8 +71,8 @@ def test_the_page(start_upstream: Callable[..., Upstream], environ: dict[str, st
         ".",
     ]
 
-    def run(*flags: str, chosen: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        line = [*MAPPED_COMMAND, "run", *flags, "--", *command, *chosen, str(suite)]
+    def run(*flags: str) -> subprocess.CompletedProcess[str]:
+        line = [*MAPPED_COMMAND, "run", *flags, "--", *command, str(suite)]
         return subprocess.run(line, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     def told(*arguments: str, status: int = 0) -> str:
@@ -93,20 +94,10 @@ def test_the_page(start_upstream: Callable[..., Upstream], environ: dict[str, st
     assert "3 passed" in done.stdout
     assert "gate failed: --fail-on-unused: 1 entry (pp2-" in done.stderr
     told("export", "recordings")
-    asked = upstream.count
-    done = run("--mode", "read-only-require-hit", "--fail-on-unused", chosen=("-k", "asks"))
-    assert (done.returncode, upstream.count) == (0, asked), done.stdout + done.stderr
-
     flags = ("HEAD:recordings", "recordings", "--lock", "provider-proxy.lock")
     assert told("review", *flags) == OUTPUT
-    assert "<del>terse</del><ins>friendly</ins>" in told("review", *flags, "--format", "markdown")
     found = json.loads(told("review", *flags, "--json", "--fail-on", "prompt-change,cost:+20%", status=3))
     assert found["failed"] == [
         "--fail-on prompt-change: there was 1 change",
         "--fail-on cost:+20%: it grew from $0.00008 to $0.00012, +50 %",
     ]
-    # Without the lock files the cache knows the tests; lock files alone know less.
-    assert [test["test"] for test in json.loads(told("review", "HEAD:recordings", "--json"))["tests"]] == [
-        "test_greeting.py::test_greets"
-    ]
-    assert "request-change" in told("review", "HEAD:provider-proxy.lock", "provider-proxy.lock")
