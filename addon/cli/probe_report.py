@@ -60,7 +60,7 @@ def print_result(result: ProbeResult) -> None:
         [(result.name(one.test), short_key(one.key)) for one in blind],
     )
     fragile = [(result.name(test), ", ".join(what)) for test, what in sorted(result.fragile.items())]
-    _list("Fragile tests, which fail on what says the same:", fragile)
+    _list("Fragile tests, which notice what no test should notice:", fragile)
     _list("Left out:", [(result.name(test), why) for test, why in sorted(result.left_out.items())])
     say("")
     say(_summary(result, len(blind)))

@@ -163,4 +163,8 @@ def test_it_finds_what_each_test_looks_at(
     }
     assert found["left_out"]["test_suite.py::test_unstable"] == "unstable"
     assert found["left_out"]["test_suite.py::test_red"] == "fails untouched"
-    assert "Blind answers, which no test looks at:" in done.stdout
+    page = (Path(__file__).parents[2] / "docs" / "probe.md").read_text(encoding="utf-8")
+    for line in ("Blind answers, which no test looks at:", "Fragile tests, which notice what no test should notice:",
+                 "depends on  /choices/0/message/content  text, empty"):  # fmt: skip
+        assert line in done.stdout
+        assert line in page
