@@ -106,7 +106,6 @@ def found(
 
 
 def noticed(untouched: Mapping[str, str], observed: Observed) -> list[str]:
-    """The tests whose outcome is another one although no answer says anything else."""
-    return sorted(
-        test for test, outcome in untouched.items() if test != RUN and observed.outcomes.get(test) != outcome
-    )
+    """The tests whose outcome is another one; RUN only where it is all that is known."""
+    tests = untouched.keys() - {RUN} or untouched.keys()
+    return sorted(test for test in tests if observed.outcomes.get(test) != untouched[test])

@@ -95,3 +95,4 @@ def test_a_test_that_never_ended_noticed_it() -> None:
     observed = Observed({"a.py::y": "passed"})
     assert found(Trial("a.py::x", "k", TEXT), PASSED, observed, {("a.py::x", "k")}) is Finding.DEPENDS
     assert noticed(PASSED, observed) == ["a.py::x", "b.py::z"]
+    assert noticed({RUN: "0"}, Observed({RUN: "1"})) == [RUN]
