@@ -599,7 +599,8 @@ class Answering:
         self.peer.note_answered(entry.key)
         if rebound:
             # One name for all ids that providers mint.
-            counts.rebound.update({"minted ids" if rule.startswith(MARK) else rule for rule in rebound})
+            rules = ("minted ids" if rule.startswith(MARK) else rule for rule in rebound)
+            counts.rebound.update(dict.fromkeys(rules, 1))
         detail = detail or (HEADER_UNKNOWN if entry.key.startswith(UNKNOWN_PREFIX) else "")
         status = hit_status(entry.key, sum(rebound.values()) if rebound else 0, detail)
         if self.probe is not None:
