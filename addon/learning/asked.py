@@ -17,8 +17,8 @@ from cache_store.entry import Entry
 
 __all__ = ["Asked", "Form"]
 
-_RUN = re.compile(r"[\w-]+")
-_DIGIT = re.compile(r"\d")
+# A word that holds a digit. It begins where a word does, and nothing is tried twice, so the search is linear.
+_DIGITS = re.compile(r"(?<![\w-])(?:[^\W\d]|-)*+\d[\w-]*+")
 _CHOICES = (("model",), ("stream",))
 _AS_SAVED = IdentityRules()
 
@@ -75,14 +75,9 @@ def _form_of(saved: bytes) -> Form:
     names = [name for name, _ in head["query"]]
     shape = sha256(repr((head["method"], host, path, names, _shape(body, ()))).encode("utf-8", "replace"))
     masked = shape.copy()
-    for text in texts.values():
-        masked.update(_RUN.sub(_masked, text).encode("utf-8", "replace") + b"\0")
+    masked.update(_DIGITS.sub("0", "\0".join(texts.values())).encode("utf-8", "replace"))
     heads = [(name, value) for name, value in head["headers"]]
     return Form(host, path, texts, heads, shape.digest(), masked.digest())
-
-
-def _masked(match: re.Match[str]) -> str:
-    return "0" if _DIGIT.search(match[0]) else match[0]
 
 
 def _shape(value: Any, names: tuple[str, ...]) -> Any:

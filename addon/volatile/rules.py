@@ -38,8 +38,12 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _GAP = "⟦…⟧"
 _PLAIN = re.compile("[0-9A-Za-z ]+")
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|[()]", re.DOTALL)
-# What of an expression is not certain to stand in the text.
-_NOT_LITERAL = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]|\(\?[^:)]*[:)]|.\{[^}]*\}|.[?*]|.*\|.*", re.DOTALL)
+# What of an expression stands for other characters or need not be there, and what makes all of it uncertain:
+# optional groups, alternatives and flags.
+_NOT_LITERAL = re.compile(
+    r"\\[A-Za-z]\{[^}]*\}|\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|\(\?:|\(\?P<\w+>|.\{[^}]*\}|[^)(][?*]", re.DOTALL
+)
+_UNCERTAIN = re.compile(r"\)[?*{]|\||\(\?")
 # Of every length that a language's words have, so that a class and a number of characters match one of them.
 _WORDS = ("word another sentence", *(
     text for word in (
@@ -129,7 +133,7 @@ class Rule:
         kind = KINDS.get(self.source)
         if kind is not None:
             return kind.is_plain or bool(self.anchor)
-        return any(len(words.strip()) > 2 for words in _PLAIN.findall(_NOT_LITERAL.sub("\0", self.source)))
+        return len(_certain(self.source).strip()) > 2
 
     def covers(self, host: str, path: str) -> bool:
         """Whether the rule holds for requests to this host and path."""
@@ -309,8 +313,16 @@ def _rule(table: Mapping[str, Any], number: int) -> Rule:
     )
 
 
+def _certain(expression: str) -> str:
+    """The longest letters, digits and blanks that stand in every text that `expression` matches; '' for none."""
+    literal = _NOT_LITERAL.sub("\0", expression)
+    return "" if _UNCERTAIN.search(literal) else max(_PLAIN.findall(literal), key=len, default="")
+
+
 def _hint(table: Mapping[str, Any]) -> str:
-    words = max(_PLAIN.findall(table.get("anchor", "")), key=len, default="")
+    words = max(_PLAIN.findall(table.get("anchor", "")), key=len, default="") or _certain(
+        table.get("regex", "")
+    )
     return words if len(words) > 2 else KINDS[table["kind"]].hint if "kind" in table else ""
 
 

@@ -35,7 +35,9 @@ def test_a_rule_that_matches_a_quarter_of_all_texts_is_too_broad() -> None:
 @pytest.mark.parametrize(("members", "narrow"), [
     ({"kind": "uuid"}, True), ({"kind": "date", "anchor": "It is ⟦…⟧"}, True), ({"regex": "run ([0-9]+)"}, True),
     ({"regex": "([0-9]+)"}, False), ({"regex": "a?b?([0-9]+)"}, False), ({"regex": "(?:run|)([0-9]+)"}, False),
-    ({"regex": "[run ]{3}([0-9]+)"}, False), ({"regex": r"(/tmp/tmp[0-9]{8})\b"}, True),
+    ({"regex": "[run ]{3}([0-9]+)"}, False), ({"regex": "(?:run )?([0-9]+)"}, False), ({"regex": "(?i)run ([0-9]+)"}, False),
+    ({"regex": r"\pL\p{Greek}([0-9]+)"}, False), ({"regex": r"[]run]([0-9]+)"}, False), ({"regex": r"run(?P<n>[0-9]+)"}, True),
+ ({"regex": r"(/tmp/tmp[0-9]{8})\b"}, True),
 ])  # fmt: skip
 def test_what_names_its_value_is_narrow(members: dict[str, str], narrow: bool) -> None:
     """A kind without meaning, or three letters that always stand there."""

@@ -135,5 +135,10 @@ def test_most_bodies_are_known_to_hold_no_value() -> None:
     assert by_place is not None
     assert by_place.may_bind(b"", {"messages": [{"content": "n=12"}]})
     assert not by_place.may_bind(b"", {"messages": [{"content": "n=x", "name": "n=12"}, 3, "n=1"]})
+    by_word = parse_volatile("", _without("kind", "anchor", regex="run ([0-9]+)"))
+    worded = by_word.of("api.openai.com", "/v1/x")
+    assert worded is not None
+    assert worded.may_bind(b'{"a": "run 12"}', {})
+    assert not worded.may_bind(b'{"a": "rub 12"}', {"messages": [{"content": "run 12"}]})
     by_query = parse_volatile("", _without("pointer", "kind", "anchor", query="n", regex="n=([0-9]+)"))
     assert by_query.rules[0].place == Place("query", "n")
