@@ -249,7 +249,10 @@ class Answering:
             ),
             forward,
         )
-        if await session.begin():
+        is_recorded = await session.begin()
+        if forward.scope is not None:
+            self._tests.sent.note(forward, "websocket")
+        if is_recorded:
             return session
         forward.identity = self._without_credentials(forward.identity)
         late = await self.peer.take() if forward.mode.forwards else ""
@@ -315,6 +318,8 @@ class Answering:
         rule = await self._faulting.choose(covering, forward.scope)
         injected = await self._faulting.inject(rule, forward) if rule is not None else None
         if injected is not None:
+            if forward.scope is not None:
+                self._tests.sent.note(forward, "fault")
             return injected
         decision = self._go_on(forward, "", counts)
         return await decision if isinstance(decision, Awaitable) else decision

@@ -370,7 +370,7 @@ class ProviderProxy:
 
     def faults(self, faults: list[dict[str, Any]]) -> None:
         """Set the faults of the rest of this test, as `faults` of the mark does."""
-        self._tests.change(faults=faults)
+        self._tests.change(faults=_rules(faults))
 
 
 # -- one process's tests ------------------------------------------------------

@@ -74,6 +74,17 @@ async def test_the_retry_is_an_ordinary_request(store: Store) -> None:
     assert len(list(store.keys())) == 1
 
 
+async def test_a_test_has_sent_a_request_that_got_a_fault(memory: MemoryStore) -> None:
+    """It is shown with what became of it, and so is the retry."""
+    await recorded(memory)
+    run = run_with(memory, {"kind": "rate-limit", "nth": 1}, cache_mode="read-only-require-hit")
+    scope = Scope("gw0", "tests/test_a.py::test_b")
+    await injected(run, scope=scope)
+    assert isinstance(await ask(run, scope=scope), Hit)
+    sent = run.answering._tests.sent.of(scope)["rows"]
+    assert [(bool(key), bypass) for _, key, _, bypass in sent] == [(False, "fault"), (True, "")]
+
+
 async def test_rules_that_fit_nothing_leave_a_request_alone(memory: MemoryStore) -> None:
     """It is decided on without waiting, and the report names the rules that never fired."""
     await recorded(memory)
