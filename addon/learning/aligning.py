@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
@@ -12,8 +11,6 @@ from addon.learning.asked import Asked
 __all__ = ["Aligner"]
 
 _NEAR = 16  # waiting requests of one shape that are looked at: a test may send several at once
-_WORD = re.compile(r"\w+")
-_MOST_TEXT = 20_000  # characters of a request that tell which of several it is like
 
 
 class Aligner:
@@ -25,7 +22,7 @@ class Aligner:
             self._pools.setdefault((asked.test, asked.attempt), _Pool()).add(asked)
 
     def partner(self, asked: Asked) -> Asked | None:
-        """The next request of the same test that is equal, else equal but for words with digits, else of its shape.
+        """The next equal request of the same test, else the one of its shape that shares most words.
 
         None where the takes diverge. A test that take 1 does not know, as in recordings whose tests are not
         recorded, is paired with requests of no test.
@@ -40,36 +37,33 @@ class _Pool:
     def __init__(self) -> None:
         self._waiting: dict[bytes, deque[Asked]] = {}
         self._used: set[int] = set()
+        self._order: dict[int, int] = {}
 
     def add(self, asked: Asked) -> None:
+        self._order[id(asked)] = len(self._order)
         for mark in (asked.saved, asked.form.masked, asked.form.shape):
             self._waiting.setdefault(mark, deque()).append(asked)
 
     def take(self, asked: Asked) -> Asked | None:
-        for mark in (asked.saved, asked.form.masked):
-            waiting = self._unused(mark)
-            if waiting:
-                return self._use(waiting[0])
-        near = list(
-            islice((one for one in self._unused(asked.form.shape) if id(one) not in self._used), _NEAR)
-        )
+        for one in self._unused(asked.saved, 1):
+            return self._use(one)
+        near = [
+            *self._unused(asked.form.masked, _NEAR),
+            *self._unused(asked.form.shape, _NEAR),
+        ]
         if not near:
             return None
-        if len(near) == 1:
-            return self._use(near[0])
-        words = _words(asked)
-        return self._use(max(near, key=lambda one: len(words & _words(one))))
+        # The first of those that are equally alike: requests come in the same order in most tests.
+        near.sort(key=lambda one: self._order[id(one)])
+        return self._use(max(near, key=lambda one: len(asked.words & one.words)))
 
-    def _unused(self, mark: bytes) -> deque[Asked]:
+    def _unused(self, mark: bytes, most: int) -> list[Asked]:
+        """The first requests with this mark that no other has been paired with."""
         waiting = self._waiting.get(mark, deque())
         while waiting and id(waiting[0]) in self._used:
             waiting.popleft()
-        return waiting
+        return list(islice((one for one in waiting if id(one) not in self._used), most))
 
     def _use(self, asked: Asked) -> Asked:
         self._used.add(id(asked))
         return asked
-
-
-def _words(asked: Asked) -> set[str]:
-    return set(_WORD.findall(asked.saved.decode("utf-8", "replace")[:_MOST_TEXT]))

@@ -19,6 +19,8 @@ __all__ = ["Asked", "Form"]
 
 # A word that holds a digit. It begins where a word does, and nothing is tried twice, so the search is linear.
 _DIGITS = re.compile(r"(?<![\w-])(?:[^\W\d]|-)*+\d[\w-]*+")
+_WORD = re.compile(r"\w+")
+_MOST_TEXT = 3000  # characters whose words tell which of several requests another one is like
 _CHOICES = (("model",), ("stream",))
 _AS_SAVED = IdentityRules()
 
@@ -45,9 +47,12 @@ class Asked:
     answer: Entry | None = None
     rebound: int = 0
     form: Form = field(init=False)
+    words: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.form = _form_of(self.saved)
+        # The last message tells most requests of a test apart.
+        self.words = frozenset(_WORD.findall(" ".join(self.form.texts.values())[-_MOST_TEXT:]))
 
 
 class Form(NamedTuple):

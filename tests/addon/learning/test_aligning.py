@@ -23,6 +23,16 @@ def test_of_several_at_once_the_likest_is_taken() -> None:
     assert [aligner.partner(one) for one in second] == first[::-1]
 
 
+def test_a_random_value_does_not_hide_the_order() -> None:
+    """Of two that are equal but for words with digits, the one with the same number is meant."""
+    first = [
+        asked(f"number {n} in {folder}", "t") for n, folder in enumerate(("tmpabcdefgh", "tmp1", "tmp2"))
+    ]
+    aligner = Aligner(first)
+    second = [asked(f"number {n} in tmp{n}9", "t") for n in range(3)]
+    assert [aligner.partner(one) for one in second] == first
+
+
 def test_tests_are_apart() -> None:
     """A request is answered from its own test; one whose test is not known, from those of no test."""
     first = [asked("one", "a"), asked("one", "b"), asked("one")]
