@@ -1,7 +1,7 @@
 """Injects faults into a run: chooses the rule for a request, answers in the provider's place, breaks answers.
 
-A fault is ours. It is never stored, it starts no flight that others wait for, and the request that follows it is an
-ordinary one. Of a live answer that is broken the whole is recorded; the client alone gets less.
+A fault is ours: it is never stored, and the request that follows it is an ordinary one. A live answer that is
+broken is recorded whole; the client alone gets less.
 """
 
 from __future__ import annotations
@@ -181,9 +181,8 @@ class CutRecording(Recording):
             passed = self._cutter.feed(chunk if self._decoder is None else self._decoder(chunk))
         else:
             passed = self._cutter.end()
-            self.held = bytes(
-                self._cutter.rest
-            )  # sent after the `response` hook, which waits as long as it stalls
+            # Sent after the `response` hook, which waits as long as the answer stalls.
+            self.held = bytes(self._cutter.rest)
         if self._cutter.broke and not was_broken:
             self._broke()
         return (passed,) if passed else ()

@@ -23,6 +23,7 @@ OWN = {
     "notes",
     "workers_replaced",
     "tests_elsewhere",
+    "rechunk",  # a setting
 }
 
 
