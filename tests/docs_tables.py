@@ -35,6 +35,7 @@ def tables() -> dict[str, str]:
         "base-urls": _base_urls(),
         "clients": _clients(),
         "fault-errors": _fault_errors(),
+        "agents": _agents(),
         "rooms": _rooms(),
         "imports": _imports(),
     }
@@ -166,6 +167,13 @@ def _said(error: Any) -> str:
     body = error.body.get("error", error.body)
     names = (error.headers.get("x-amzn-errortype"), body.get("code"), body.get("status"), body.get("type"))
     return next((name for name in names if isinstance(name, str)), "")
+
+
+def _agents() -> str:
+    rows = json.loads((ROOT / "tests" / "clients" / "agents.json").read_text(encoding="utf-8"))
+    ways = ("version", "same", "folder", "home", "day")
+    said = [(name, *(row[way] for way in ways)) for name, row in rows.items()]
+    return _table(("agent", "version", "same place", "another folder", "fresh HOME", "another day"), *said)
 
 
 def _base_urls() -> str:

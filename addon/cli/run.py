@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,7 +25,7 @@ from addon.host.log import flush_log, log_to_stderr
 from addon.host.options import client_changes, host_options
 from addon.printing import program
 from addon.settings.settings import Settings
-from addon.settings.state_folder import STATE_FOLDER
+from addon.settings.state_folder import STATE_FOLDER, make_state_folder
 from cache_store.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +76,9 @@ def run(
         flags["faults"] = text_of_flags(fault)
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
+    raw = {**_folders(), **raw}
+    if raw.get("profile"):
+        _make_state_folder()
     if enclosed:
         raw = {"tunnel": "refuse", **raw}
     elif allow_local:
@@ -91,6 +96,19 @@ def run(
     status = ending.settle(cache, status)
     publish_run(cache.counts)
     sys.exit(status)
+
+
+def _folders() -> dict[str, str]:
+    """The setting that says where agents work: the command's working directory and home directory."""
+    folders = {"cwd": str(Path.cwd()), "home": os.environ.get("HOME", "")}
+    known = [f"{name}={path}" for name, path in folders.items() if path.startswith("/") and "," not in path]
+    return {"folders": ",".join(known)}
+
+
+def _make_state_folder() -> None:
+    """Make the folder that the report is written to: an agent may list the directory that it works in."""
+    with contextlib.suppress(OSError):  # the end of the run says so
+        make_state_folder(STATE_FOLDER)
 
 
 def publish_run(counts: RunCounts) -> None:

@@ -61,15 +61,17 @@ class IdentityRules:
         profile: str = "",
         volatile: str = "",
         volatile_rules: str = "",
+        folders: str = "",
     ) -> IdentityRules:
         """The rules in these settings; lists are comma-separated. Raises UsageError with a one-line message."""
+        named = _member(Profile, profile, "PROFILE")
         return cls(
             frozenset(_header(name) for name in _items(ignore_headers)),
             frozenset(_query(name) for name in _items(ignore_query)),
             tuple(dict.fromkeys(_field(text) for text in _items(ignore_fields))),
             _member(CacheControl, cache_control or CacheControl.NORMALISE, "CACHE_CONTROL"),
-            _member(Profile, profile, "PROFILE"),
-            parse_volatile(volatile, volatile_rules),
+            named,
+            parse_volatile(volatile, volatile_rules, folders if named is Profile.AGENTS else None),
         )
 
 

@@ -82,7 +82,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "profile",
         "",
-        "`agents`: ignore rules for Claude Code, Codex and Gemini CLI, and a miss status of 400",
+        "`agents`: rules for what coding agents send anew in every run (docs/agents.md), and a miss status of 400",
     ),
     Setting(
         "volatile",
@@ -96,6 +96,11 @@ SETTINGS: tuple[Setting, ...] = (
         "false",
         "ids that providers mint (of threads, responses, batches) count as the answer that minted them, and so "
         "follow through a conversation of which a part is recorded again",
+    ),
+    Setting(
+        "folders",
+        "",
+        "with the agents profile: where agents work, as `cwd=/path,home=/path`; `run` sets it for its command",
     ),
     Setting("save_request", "true", "keep the redacted request beside the response; it explains a miss"),
     Setting(
@@ -192,6 +197,7 @@ _IDENTITY = (
     "profile",
     "volatile",
     "volatile_rules",
+    "folders",
 )
 _READ_BY_THE_WRAPPER = ("PROVIDER_PROXY_WHEELS",)
 

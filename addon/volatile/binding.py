@@ -52,7 +52,45 @@ def bind(
     The stand-ins of redacted values are left alone. A request with more than 500 values, or so many in so long a
     text that others would wait, is left as it is. Without values the function changes nothing.
     """
+    noise = [rule for rule in rules if rule.is_noise]
+    rules = [rule for rule in rules if not rule.is_noise]
     places = list(texts)
+    bindings, replace = _bind(rules, places, whole, before)
+    return _with_noise(noise, places, bindings, replace) if noise else (bindings, replace)
+
+
+def _with_noise(
+    rules: list[Rule], places: list[_Text], bindings: tuple[Binding, ...], replace: Replace
+) -> tuple[tuple[Binding, ...], Replace]:
+    """The same with values that are replaced where they stand and nowhere else, each with a number of its own.
+
+    Two durations may be equal in one run and differ in the next.
+    """
+    spans: dict[_Text, list[tuple[int, int, Binding]]] = {}
+    n = len(bindings)
+    for place, text in places:
+        for rule, start, end in _spans(rules, place, text):
+            n += 1
+            spans.setdefault((place, text), []).append((start, end, Binding(rule.name, n, text[start:end])))
+    if not 0 < n - len(bindings) <= _MOST:
+        return bindings, replace
+
+    others = replace if bindings else _escaped
+
+    def replaced(place: Place, text: str) -> str:
+        pieces: list[str] = []
+        at = 0
+        for start, end, binding in spans.get((place, text), ()):
+            pieces += (others(place, text[at:start]), f"⟦{binding.rule}#{binding.n}⟧")
+            at = end
+        return "".join((*pieces, others(place, text[at:])))
+
+    return (*bindings, *(found[2] for each in spans.values() for found in each)), replaced
+
+
+def _bind(
+    rules: list[Rule], places: list[_Text], whole: str, before: tuple[Binding, ...]
+) -> tuple[tuple[Binding, ...], Replace]:
     found = _found(rules, places) if len(before) <= _MOST else {}
     found = {binding.value: binding.rule for binding in before} | found
     if not 0 < len(found) <= _MOST or len(found) * len(whole) > _MOST_WORK:
@@ -62,7 +100,8 @@ def bind(
         return not place.is_fixed and (place.is_text or any(rule.names(place) for rule in rules))
 
     opened = [text for place, text in places if is_open(place)]
-    hidden = _elsewhere(found, opened, whole)
+    known = {rule.name for rule in rules if rule.is_known}
+    hidden = _elsewhere(found, {value for value in found if found[value] in known}, opened, whole)
     kept = [value for value in found if value not in hidden or any(value == each.value for each in before)]
     by_value = {value: Binding(found[value], n, value) for n, value in enumerate(kept, 1)}
     if not by_value:
@@ -77,7 +116,7 @@ def bind(
         return text if binding is None else f"⟦{binding.rule}#{binding.n}⟧"
 
     def replaced(place: Place, text: str) -> str:
-        return pattern.sub(stand_in, text) if is_open(place) else text.replace(_OPEN, _LITERAL)
+        return pattern.sub(stand_in, text) if is_open(place) else _escaped(place, text)
 
     return tuple(by_value.values()), replaced
 
@@ -103,28 +142,37 @@ def _pattern(values: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join((_REDACTED.pattern, *([token_pattern(tokens)] if tokens else ()), _OPEN)))
 
 
-def _elsewhere(values: Iterable[str], opened: list[str], whole: str) -> set[str]:
-    """Those of `values` that stand in `whole` more often than as whole tokens of the texts that are `opened`."""
+def _elsewhere(values: Iterable[str], known: set[str], opened: list[str], whole: str) -> set[str]:
+    """Those of `values` that stand in `whole` more often than as whole tokens of the texts that are `opened`.
+
+    A value that is `known` may also stand within another one, or be another one's spelling: the run gives both.
+    """
     if not whole:
         return set()
     pattern = _pattern(values)
     times = Counter(match[0] for text in opened for match in pattern.finditer(text))
     plain = bare(whole)
-    return {
-        value
-        for value in values
-        if times[value]
-        < (
-            plain.count(bare(value))
-            if len(bare(value)) >= _DISTINCT
-            else len(re.findall(token_pattern([value]), whole))
-        )
-    }
+
+    def stands_in(value: str, text: str, bare_text: str) -> int:
+        if len(bare(value)) >= _DISTINCT:
+            return bare_text.count(bare(value))
+        return len(re.findall(token_pattern([value]), text))
+
+    def replaced(value: str) -> int:
+        if value not in known:
+            return times[value]
+        return sum(times[other] * stands_in(value, other, bare(other)) for other in known)
+
+    return {value for value in values if replaced(value) < stands_in(value, whole, plain)}
 
 
 def bare(text: str) -> str:
     """The letters and digits of a text in lower case: equal for all spellings of a UUID, a date or a path."""
     return _BETWEEN.sub("", text).lower()
+
+
+def _escaped(_: Place, text: str) -> str:
+    return text.replace(_OPEN, _LITERAL)
 
 
 def _unchanged(_: Place, text: str) -> str:

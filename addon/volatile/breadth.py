@@ -46,7 +46,7 @@ class Breadth:
         said: dict[str, str] = {}
         for rule in self._rules.rules:
             count, word = self.matched[rule.name], self._words.get(rule.name)
-            if word:
+            if word and not rule.is_noise:
                 said[rule.name] = f"matches the word {word!r}, which may mean something; let it match less"
             elif not rule.is_narrow and self.texts > _ENOUGH and count > self.texts * _TOO_MANY:
                 said[rule.name] = (

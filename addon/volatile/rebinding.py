@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -79,14 +79,15 @@ def rebind(entry: Entry, live: Iterable[tuple[str, int, str]]) -> Rebound:
     recorded = {n for _, n, _ in entry.bindings}
     if values.keys() - recorded:
         raise RebindRefused("the recording does not keep the values that it was made with")
-    changed = {
-        value: (rule, values[n][1])
-        for rule, n, value in entry.bindings
-        if n in values and values[n][1] != value
-    }
+    changed: dict[str, tuple[str, str]] = {}
+    unclear: set[str] = set()  # recorded values that stand for several live ones
+    for rule, n, value in entry.bindings:
+        if n in values and changed.setdefault(value, (rule, values[n][1]))[1] != values[n][1]:
+            unclear.add(value)
+    changed = {old: found for old, found in changed.items() if old != found[1] or old in unclear}
     if not changed:
         return Rebound(entry, {})
-    work = _Rebinding(changed)
+    work = _Rebinding(changed, unclear)
     headers = work.headers(entry.headers)
     documents = documents_of(entry.headers, entry.body)
     if documents is None:
@@ -114,9 +115,10 @@ def neutral_body(entry: Entry) -> bytes:
 class _Rebinding:
     """Replaces values (recorded: its rule and the live one) in the parts of an answer, and counts."""
 
-    def __init__(self, changed: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, changed: Mapping[str, tuple[str, str]], unclear: Collection[str]) -> None:
         self.by_rule: dict[str, int] = {}
         self._changed = changed
+        self._unclear = unclear
         # A JSON document within a text writes a value with escapes.
         self._escaped = {_escaped(old): old for old in changed}
         self._pattern = re.compile(token_pattern({*changed, *self._escaped}))
@@ -181,6 +183,8 @@ class _Rebinding:
             rule, new = self._changed[old]
             if len(old) < _SHORTEST:
                 raise RebindRefused(f"the answer repeats a value of fewer than {_SHORTEST} characters")
+            if old in self._unclear:
+                raise RebindRefused("the answer repeats a value that stands for several of this run")
             self.by_rule[rule] = self.by_rule.get(rule, 0) + 1
             yield Match(match.start(), match.end(), _escaped(new) if is_json or found != old else new)
 

@@ -68,13 +68,15 @@ _CALLS = (["tool_calls"], ["functionCall"], ["functionResponse"], ["toolUse"])
 _FIXED = frozenset({"model", "stream", "role", "type"})
 
 
-class _Pattern(Protocol):
+class _Searched(Protocol):
+    def search(self, text: Any, /) -> object: ...
+
+
+class _Pattern(_Searched, Protocol):
     @property
     def groups(self) -> int: ...
 
     def finditer(self, text: str, /) -> Iterator[Any]: ...
-
-    def search(self, text: Any, /) -> object: ...
 
     def fullmatch(self, text: str, /) -> object: ...
 
@@ -115,7 +117,8 @@ class Rule:
     """One rule. `host` and `path` are globs. `place` is None for all text of a body; its pointer may hold `*`.
 
     `source` is the kind or the expression as it was written. `hint` is an expression that matches in a body, as it
-    was sent, wherever a value is; '' if only a look at the place can tell.
+    was sent, wherever a value is; '' if only a look at the place can tell. `is_known`: the run knows the value, and
+    its other spellings. `is_noise`: each value counts for itself, whether it equals another one or not.
     """
 
     name: str
@@ -125,15 +128,17 @@ class Rule:
     source: str
     anchor: str = ""
     hint: str = field(compare=False, repr=False, default="")
+    is_known: bool = False
+    is_noise: bool = False
     _pattern: _Pattern = field(compare=False, repr=False, default=re.compile("(?!)"))
 
     @property
     def is_narrow(self) -> bool:
         """Whether the rule names its value by a kind without meaning, or by words that stand around it."""
         kind = KINDS.get(self.source)
-        if kind is not None:
-            return kind.is_plain or bool(self.anchor)
-        return len(_certain(self.source).strip()) > 2
+        if self.anchor or (kind is not None and kind.is_plain):
+            return True
+        return kind is None and len(_certain(self.source).strip()) > 2
 
     def covers(self, host: str, path: str) -> bool:
         """Whether the rule holds for requests to this host and path."""
@@ -176,7 +181,9 @@ class VolatileRules:
 
     __slots__ = ("_texts", "rules")
 
-    def __init__(self, rules: Iterable[Rule] = (), texts: tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self, rules: Iterable[Rule] = (), texts: tuple[str, str, str | None] = ("", "", None)
+    ) -> None:
         self.rules = tuple(rules)
         self._texts = texts
 
@@ -186,7 +193,9 @@ class VolatileRules:
     def __repr__(self) -> str:
         return f"VolatileRules({self.rules!r})"
 
-    def __reduce__(self) -> tuple[Callable[[str, str], VolatileRules], tuple[str, str]]:
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[[str, str, str | None], VolatileRules], tuple[str, str, str | None]]:
         return parse_volatile, self._texts
 
     @lru_cache(maxsize=256)  # noqa: B019 - rules live as long as the process
@@ -204,7 +213,7 @@ class Covering:
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
         in_body = [rule for rule in rules if rule.place is None or rule.place.where == "pointer"]
-        self._hints = _linear("|".join(rule.hint for rule in in_body if rule.hint) or "^ $")
+        self._hints = _of_hints(sorted({rule.hint for rule in in_body if rule.hint}))
         self._by_place = [rule for rule in in_body if not rule.hint]
         places = {rule.place.where for rule in rules if rule.place is not None}
         self.names_headers = "header" in places
@@ -222,23 +231,28 @@ class Covering:
         )
 
 
-def parse_volatile(kinds: str = "", tables: str = "") -> VolatileRules:
+def parse_volatile(kinds: str = "", tables: str = "", agents_in: str | None = None) -> VolatileRules:
     """Rules from a list of kinds, and from the tables of provider-proxy.toml as JSON.
 
-    Raises UsageError with a one-line message.
+    The rules for agents are added where `agents_in` is not None; it names the folders in which they work, as
+    `cwd=/path,home=/path`. Raises UsageError with a one-line message.
     """
-    return _parsed(",".join(filter(None, map(str.strip, kinds.split(",")))), tables.strip())
+    return _parsed(",".join(filter(None, map(str.strip, kinds.split(",")))), tables.strip(), agents_in)
 
 
 @lru_cache(maxsize=64)
-def _parsed(kinds: str, tables: str) -> VolatileRules:
+def _parsed(kinds: str, tables: str, agents_in: str | None) -> VolatileRules:
     rules = [*_tables(tables), *map(_everywhere, filter(None, kinds.split(",")))]
     if len(rules) > _MAX_RULES:
         raise UsageError(f"VOLATILE: {len(rules)} rules; {_MAX_RULES} at most")
     names = [rule.name for rule in rules]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"VOLATILE: two rules are named {twice!r}; give each a name of its own")
-    return VolatileRules(rules, (kinds, tables))
+    if agents_in is not None:
+        from addon.volatile.agents import agent_rules, folder_rules
+
+        rules += [*folder_rules(agents_in), *agent_rules()]
+    return VolatileRules(rules, (kinds, tables, agents_in))
 
 
 def _texts_at(value: Any, pointer: tuple[str, ...]) -> Iterator[str]:
@@ -411,6 +425,15 @@ def _group(text: str) -> _Pattern | None:
                     return None
             depth -= 1
     return None
+
+
+def _of_hints(hints: list[str]) -> _Searched:
+    """What finds any of the hints, which are our own expressions, in UTF-8 bytes."""
+    text = "|".join(hints) or "^ $"
+    try:
+        return _linear(text)
+    except MissingExtra:  # the rules for agents do not need it
+        return re.compile(text.encode())
 
 
 def _linear(text: str) -> _Pattern:

@@ -41,6 +41,7 @@ DEFAULTS = {
     "PROVIDER_PROXY_MAX_BODY": "64MiB",
     "PROVIDER_PROXY_COALESCE": "wait",
     "PROVIDER_PROXY_REPEAT": "single",
+    "PROVIDER_PROXY_FOLDERS": "",
     "PROVIDER_PROXY_REPLAY": "instant",
     "PROVIDER_PROXY_MAX_PACE": "10",
     "PROVIDER_PROXY_RECHUNK": "",
@@ -339,11 +340,12 @@ def test_every_setting_is_read() -> None:
         "volatile": "uuid",
         "volatile_rules": '[{"name": "a", "header": "x-a", "host": "h", "path": "/v1", "regex": "a=([0-9]+)"}]',
         "faults": '[{"kind": "reset"}]',
+        "folders": "cwd=/a/b",
     }
     assert set(other) == {setting.name for setting in SETTINGS}
-    default = _parse()
     for name, text in other.items():
-        changed = _parse(**{name: text})
+        given = {"profile": "agents"} if name == "folders" else {}
+        default, changed = _parse(**given), _parse(**{name: text, **given})
         assert any(getattr(changed, f.name) != getattr(default, f.name) for f in fields(Settings)), name
 
 
