@@ -41,6 +41,7 @@ COMMANDS = {
     "report": "report:report",
     "requests": "sent:requests",
     "review": "review:review",
+    "browse": "browse:browse",
     "diff": "explain:diff",
     "explain": "explain:explain",
     "probe": "probe:probe",

@@ -151,6 +151,8 @@ async def _run(
 
     def ready() -> None:
         nonlocal child
+        if (page := host.cache.page_url(host.url)) and sys.stderr is not None and sys.stderr.isatty():
+            say(f"provider-proxy: see the run at {page}", err=True)
         strict = False if ending.gates.allow_misses else settings.strict
         environ = client_environ(command, settings, host.url, given, strict=strict)
         child = asyncio.create_task(_child(command, environ, finished, host, given))

@@ -85,7 +85,7 @@ async def _serve(
             before = proxy_variables(os.environ) if github else {}
             state = claim(STATE_FOLDER, Background(os.getpid(), host.url, before))
         else:
-            _print_exports(settings, host.url)
+            _print_exports(settings, host.url, host.cache.page_url(host.url))
 
     await host.run(ready)
     flush_log()
@@ -99,13 +99,15 @@ async def _serve(
         print_lines(publish(STATE_FOLDER, counts, width=terminal_width(err=True)), err=True)
 
 
-def _print_exports(settings: Settings, url: str) -> None:
+def _print_exports(settings: Settings, url: str, page: str = "") -> None:
     from addon.environment.client_env import render
 
     cache = settings.cache_dir or "memory"
     say(f"# provider-proxy listens on {url} (mode {settings.cache_mode}, cache {cache})")
     mask_password(settings.auth)
     write_output(render(client_changes(settings, url, os.environ), "sh"))
+    if page:
+        say(f"# See the run at {page}")
     say("# Ctrl-C stops it and prints a report.")
 
 

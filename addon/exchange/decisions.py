@@ -108,6 +108,8 @@ class Forward:
     client: str = ""
     began_at: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
+    shown: int = 0
+    """Its number on the page; 0: none."""
 
     @property
     def stores(self) -> bool:

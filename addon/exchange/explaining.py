@@ -56,6 +56,8 @@ class Explaining:
         """The keys of the recordings that a test has as its own, where tests have some."""
         self.keeps_question = True
         """Whether the report, which is saved, may show what a missed request asked."""
+        self.note_missed: Callable[[str, bytes], None] | None = None
+        """Called with the key and the saved form of each request that is explained, in the thread that explains."""
         self._folding = Folding()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._waiting = 0
@@ -185,6 +187,8 @@ class Explaining:
             if not self.keeps_question:
                 diagnosis = replace(diagnosis, question="")
             root = self._folding.root(diagnosis)
+            if self.note_missed is not None and self.keeps_question:
+                self.note_missed(key, identity.request_json)
             self._counts.miss(key, diagnosis.as_dict(), diagnosis.line, root)
             if explained is not None:
                 pointer = next((difference.place for difference in diagnosis.differences), "")

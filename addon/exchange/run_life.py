@@ -17,6 +17,7 @@ from addon.diagnosis.remedies import RERECORD
 from addon.exchange.answering import Answering
 from addon.exchange.coordination import Peer, local_peer
 from addon.exchange.coordinator import Coordinator
+from addon.exchange.direct import Page
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.tests_in_flight import HIDDEN
@@ -52,6 +53,9 @@ class RunLife:
     records what is missing. In a run of several processes `peer` is this one's part, `everywhere` asks for the
     figures of all, and one of them `reports`. `take` sees the requests of a run that learns. A run with a `probe`
     alters what it replays, and writes nothing into the cache directory.
+
+    For the page, the process that reports has the counts of the `whole` run. In the others, `shows_elsewhere` asks
+    it for the answer to a method, a target and a token.
     """
 
     counts: RunCounts
@@ -66,6 +70,8 @@ class RunLife:
     probe: Probe | None = None
     staged: StagedStore | None = None
     store: StoreAccess | None = None
+    whole: Callable[[], Awaitable[RunCounts]] | None = None
+    shows_elsewhere: Callable[[str, str, str], Awaitable[Page]] | None = None
 
     def open(self, settings: Settings) -> Answering:
         """Open the store. Raises UsageError, and StoreError in a mode that sends nothing."""

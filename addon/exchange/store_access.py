@@ -206,6 +206,15 @@ class StoreAccess:
             return None
 
     @property
+    def shown(self) -> Store:
+        """The first tier, for the page, which only reads. It may block, so that it is read in a thread."""
+        return self._store
+
+    def stored_sizes(self) -> dict[str, int]:
+        """The stored size of each entry of the first tier in bytes, by key, where it can be told without a read."""
+        return self._store.stored_sizes() if isinstance(self._store, DiskStore) else {}
+
+    @property
     def candidates(self) -> Candidates | None:
         """The first tier, if it can tell which of its entries are like a request."""
         return self._store if isinstance(self._store, Candidates) else None

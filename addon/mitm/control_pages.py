@@ -13,7 +13,7 @@ from addon.exchange.control import control, refused
 from addon.exchange.direct import Page
 from addon.mitm import flows
 
-__all__ = ["admit", "answer", "is_admitted"]
+__all__ = ["admit", "answer", "is_admitted", "is_trusted"]
 
 _ADMITTED = "provider_proxy_control"
 
@@ -22,11 +22,16 @@ logger = logging.getLogger(__name__)
 
 def admit(flow: http.HTTPFlow) -> None:
     """Note that `answer` is to answer once the body is read, or refuse the request."""
-    if _is_local(flow) or "proxyauth" in flow.metadata:
+    if is_trusted(flow):
         flow.metadata[_ADMITTED] = True
         return
     message = "tests can be named from this machine only; set PROVIDER_PROXY_AUTH for others"
     flow.response = _response(flow, refused(HTTPStatus.FORBIDDEN, message))
+
+
+def is_trusted(flow: http.HTTPFlow) -> bool:
+    """Whether a request comes from this machine, or with the proxy's password."""
+    return _is_local(flow) or "proxyauth" in flow.metadata
 
 
 def is_admitted(flow: http.HTTPFlow) -> bool:

@@ -18,20 +18,22 @@ from addon.exchange.answering import Answering
 from addon.exchange.cache_status import fault_status, miss_status
 from addon.exchange.control import is_control
 from addon.exchange.decisions import Decision, Forward, Hit, Injected, OwnAnswer
-from addon.exchange.direct import STATS, parse_door
+from addon.exchange.direct import STATS, Page, parse_door
 from addon.exchange.own_answers import FOREIGN_SITE, fault, unreachable
 from addon.exchange.recording import Recording
 from addon.exchange.run_life import RunLife
 from addon.exchange.tunnels import sends_nothing_to, tunnel_refusal
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
-from addon.mitm import control_pages, flows
+from addon.mitm import control_pages, flows, page_hooks
 from addon.mitm.core.crashes import CloseAfterCrash
 from addon.mitm.core.marks import client_left, is_direct
 from addon.mitm.core.resets import reset_when_closed
 from addon.mitm.core.swap import OurHttpLayer
 from addon.mitm.core.upstream_connections import allow_more_connections
 from addon.mitm.handshakes import Handshakes
+from addon.mitm.markers import marker_of
+from addon.page.live import LivePage, is_page
 from addon.scopes.scope import Scope
 from addon.settings.configuration import settings_of_process
 from addon.settings.modes import Mode
@@ -71,6 +73,7 @@ class ProviderCache:
         self.counts = RunCounts(run=uuid.uuid4().hex, mode="")
         self.answering: Answering | None = None
         self.life = RunLife(self.counts)
+        self.page: LivePage | None = None
         self._handshakes = Handshakes(self.counts)
 
     # -- life ---------------------------------------------------------------
@@ -79,6 +82,10 @@ class ProviderCache:
         """Make every setting a mitmproxy option whose default comes from flag, environment or file."""
         try:
             raw = self._raw if self._raw is not None else settings_of_process()
+            if self._raw is None:
+                from addon.mitm.content_views import add_views
+
+                add_views()
         except ProviderProxyError as error:
             # mitmproxy would start without this addon if `load` raised. An error in `configure` ends the start.
             self._unusable, raw = str(error), {}
@@ -99,6 +106,7 @@ class ProviderCache:
         if self.answering is None:
             self.settings = settings
             self.counts.rechunk = settings.rechunk
+            self.page = (self.page or LivePage()) if settings.page else None
         else:
             self.answering.mode = settings.cache_mode
             self._intercept()
@@ -116,6 +124,8 @@ class ProviderCache:
         try:
             if self.answering is None:
                 self.answering = self.life.open(self.settings)
+                if self.page is not None:
+                    self.answering.explaining.note_missed = self.page.missed
         except ProviderProxyError as error:
             logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
             return
@@ -125,6 +135,9 @@ class ProviderCache:
         # mitmproxy 12.2.0 lacks this option. A value other than the default is the user's own.
         if "tcp_timeout" in ctx.options and ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):
             ctx.options.update(tcp_timeout=IDLE_SECONDS)
+        if self._raw is None and self.page is not None:
+            place = f"{ctx.options.listen_host or '127.0.0.1'}:{ctx.options.listen_port or 8080}"
+            logger.info("see the run at %s", self.page_url(f"http://{place}"))
         if not ctx.options.allow_hosts:
             self._narrows = True
             self._intercept()
@@ -149,6 +162,8 @@ class ProviderCache:
         self._flows.clear()  # their hooks may still come, or never
         for session in list(self._sessions):
             session.gone()
+        if self.page is not None:
+            self.page.close()
         self.answering.finish(unfinished)
         self.life.close(self.answering.settings, self.answering)
         self.answering = None
@@ -282,6 +297,8 @@ class ProviderCache:
             control_pages.admit(flow)
             flows.keep_to_own_site(flow)
             return None
+        if is_page(flow.request.path):
+            return page_hooks.answer(flow, self.show if self.page is not None else None)
         if self.answering is not None and (
             metadata := self.answering.metadata(flows.wire_request(flow.request))
         ):
@@ -322,8 +339,8 @@ class ProviderCache:
                 wire, asked, bypass, scope, has_left=lambda: not flow.client_conn.connected
             )
             if not isinstance(decision, Hit | OwnAnswer | Injected | Forward):
-                return self._act_later(flow, decision, mode, asked)
-            self._act(flow, decision)
+                return self._act_later(flow, decision, mode, asked, scope)
+            self._act(flow, decision, scope)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
             self._fail(flow, mode, asked, error)
         return None
@@ -335,10 +352,15 @@ class ProviderCache:
         return answering.scope_of(client, test) if client or test else None
 
     async def _act_later(
-        self, flow: http.HTTPFlow, decision: Awaitable[Decision], mode: Mode, asked: str | None
+        self,
+        flow: http.HTTPFlow,
+        decision: Awaitable[Decision],
+        mode: Mode,
+        asked: str | None,
+        scope: Scope | None,
     ) -> None:
         try:
-            self._act(flow, await decision)
+            self._act(flow, await decision, scope)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
             self._fail(flow, mode, asked, error)
 
@@ -360,7 +382,7 @@ class ProviderCache:
         try:
             opened = await self.answering.converse(wire, asked, scope)
             if isinstance(opened, Hit | OwnAnswer | Injected | Forward):
-                self._act(flow, opened)
+                self._act(flow, opened, scope)
                 return
             self._sessions.add(opened)
             self._http_layer.converse(flow.id, opened)
@@ -377,7 +399,10 @@ class ProviderCache:
 
         await think(flow)
 
-    def _act(self, flow: http.HTTPFlow, decision: Decision) -> None:
+    def _act(self, flow: http.HTTPFlow, decision: Decision, scope: Scope | None) -> None:
+        if self.page is not None:
+            verdict = self.counts.tests.get(scope.identity) if scope is not None else None
+            self.page.decided(flow.request.method, flow.request.host, decision, verdict)
         if isinstance(decision, Forward):
             decision.flow, decision.client = flow.id, flow.client_conn.id
             self._flows[flow.id] = decision
@@ -393,7 +418,13 @@ class ProviderCache:
             self._inject(flow, decision)
         else:
             self._answer(flow, decision)
-        flow.comment = decision.cache_status
+        self._comment(flow, decision.cache_status)
+
+    def _comment(self, flow: http.HTTPFlow, status: str) -> None:
+        """Say in mitmweb and mitmproxy what became of a flow."""
+        flow.comment = status
+        if self._raw is None:  # otherwise nobody sees markers
+            flow.marked = marker_of(status)
 
     def _inject(self, flow: http.HTTPFlow, injected: Injected) -> None:
         """Answer with a fault, or with nothing at all."""
@@ -423,6 +454,8 @@ class ProviderCache:
         if answer is not None:
             self._answer(flow, answer)
             self._flows[flow.id] = None
+            if self.page is not None:
+                self.page.decided(flow.request.method, flow.request.host, answer, None)
 
     # -- responses ----------------------------------------------------------
 
@@ -499,7 +532,7 @@ class ProviderCache:
         status = await self._keep(forward, flow, response)
         if not response.stream:
             flows.mark(flow, status)
-        flow.comment = status
+        self._comment(flow, status)
         if forward.cut is not None and await forward.cut.ends_early(forward.has_left) and flow.killable:
             flow.kill()
 
@@ -511,7 +544,7 @@ class ProviderCache:
             return
         forward.done.set()
         if client_left(flow) and flow.response is not None and forward.recording:
-            flow.comment = await self._keep(forward, flow, flow.response)
+            self._comment(flow, await self._keep(forward, flow, flow.response))
         else:
             self._give_up(forward, flows.broken_off(flow, client_left=client_left(flow)))
 
@@ -524,6 +557,7 @@ class ProviderCache:
         headers = forward.head.headers if forward.head is not None else response.headers.fields
         answer = LiveAnswer(response.status_code, response.reason, headers, response.data.content or b"")
         reason: NotStored | None
+        verdict = forward.verdict  # which `keep` takes away
         try:
             if flows.failed_at_end(response):
                 reason = NotStored.STATUS
@@ -534,11 +568,16 @@ class ProviderCache:
             logger.exception("provider-proxy failed to store an answer of %s", flow.request.host)
             self._give_up(forward, NotStored.STORE_FAILED)
             reason = NotStored.STORE_FAILED
+        else:
+            if self.page is not None and not flows.failed_at_end(response):
+                self.page.ended(forward, reason, verdict)
         if forward.identity is None:
             return forward.cache_status
         return miss_status(forward.key, stored=reason is None, detail=reason or "")
 
     def _give_up(self, forward: Forward, reason: NotStored) -> None:
+        if self.page is not None:
+            self.page.ended(forward, reason, forward.verdict)
         if self.answering is not None:
             self.answering.give_up(forward, reason)
 
@@ -549,6 +588,21 @@ class ProviderCache:
         if not self._intercepted(flow.request.host, flow.request.port):
             return None
         return flows.own_answer(flow.request, unreachable(flow.request.host, reason))
+
+    async def show(self, method: str, target: str, token: str) -> Page:
+        """The page's answer to a request that gives `token`. Never raises."""
+        assert self.page is not None
+        if self.life.shows_elsewhere is not None:
+            return await self.life.shows_elsewhere(method, target, token)
+        taint = self.answering.peer.taint if self.answering is not None else None
+        return await self.page.answer(method, target, token, self.life.store, self._whole, taint)
+
+    async def _whole(self) -> RunCounts:
+        return self.counts if self.life.whole is None else await self.life.whole()
+
+    def page_url(self, url: str) -> str:
+        """The page's URL with this run's token, for a proxy that is reached at `url`; '' if there is no page."""
+        return f"{url}/-/#t={self.page.token}" if self.page is not None else ""
 
     async def _page_of_all(self, flow: http.HTTPFlow, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         figures = await ask()

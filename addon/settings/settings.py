@@ -184,6 +184,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("pytest", "on", "`off`: `run` does not hand pytest the plugin that names each test"),
     Setting("miss_status", "", "the status of a require-hit miss: 502, or 400 with the agents profile"),
+    Setting("page", "read", "the page at `/-/` that shows the run: `read`, or `off`"),
     Setting(
         "workers", "1", "processes that share the port and the cache (Linux); `auto`: one for each processor"
     ),
@@ -235,6 +236,7 @@ class Settings:
     max_usd: Decimal | None = None
     remote: str = ""
     import_dir: Path | None = None
+    page: bool = True
     names: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     workers: int | None = 1  # None: as many as there are processors
@@ -291,6 +293,7 @@ class Settings:
             remote=value["remote"],
             import_dir=Path(value["import"]).expanduser() if value["import"] else None,
             workers=_of("workers", value, _parse_workers),
+            page=_one_of("page", value, ("read", "off")) == "read",
             names=_of("names", value, _parse_names) | {host.lower()},
             origins=_of("origins", value, _parse_origins),
             strict=_of("strict", value, _parse_bool) if value["strict"] else None,

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,22 +47,24 @@ class _Process:
 class Pool:
     """`size` worker processes.
 
-    `start_message` makes the settings of a new one, `figures` the figures of the whole run. `taint` holds the
-    credentials that this process knows, `counts` its own counts.
+    `start_message` makes the settings of a new one. `methods` are what they may ask besides the coordinator's, each
+    called with the worker's number first. `taint` holds the credentials that this process knows, `counts` its own
+    counts.
     """
 
     def __init__(
         self,
         size: int,
         start_message: Callable[[], dict[str, Any]],
-        figures: Callable[[], Awaitable[dict[str, Any]]],
+        methods: Mapping[str, Callable[..., Any]],
         coordinator: Coordinator,
         taint: Taint,
         counts: RunCounts,
     ) -> None:
         self._size = size
         self._start_message = start_message
-        self._figures = figures
+        self._methods = methods
+        self._watched = False
         self._coordinator = coordinator
         self._taint = taint
         self._counts = counts
@@ -92,6 +94,14 @@ class Pool:
         return [{"pid": os.getpid(), "requests": self._counts.total().requests}] + [
             {"pid": worker.process.pid, "requests": worker.reported.requests} for worker in others
         ]
+
+    def watch(self) -> None:
+        """Have every worker tell what the page lists, from now on."""
+        if not self._watched:
+            self._watched = True
+            for worker in self._workers.values():
+                if worker.channel is not None:
+                    worker.channel.tell("watched")
 
     async def counts(self) -> RunCounts:
         """The counts of the whole run; those of a worker that does not answer in time are a moment old."""
@@ -187,6 +197,8 @@ class Pool:
         channel = worker.channel = RpcChannel(reader, writer, partial(self._handle, worker))
         channel.tell("start", self._start_message())
         channel.tell("credentials", packed(self._taint.known()))
+        if self._watched:
+            channel.tell("watched")
         self._coordinator.join(worker.number, channel.tell)
         try:
             await channel.run()
@@ -211,8 +223,8 @@ class Pool:
             worker.listening = True
             if sum(other.listening for other in self._workers.values()) == self._size:
                 self._all_listen.set()
-        elif method == "figures":
-            return self._figures()
+        elif method in self._methods:
+            return self._methods[method](worker.number, *args)
         else:
             return self._coordinator.handle(worker.number, method, args)
         return None

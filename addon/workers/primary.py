@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from addon.accounting.counts import RunCounts
 from addon.exchange.coordination import local_peer
 from addon.exchange.coordinator import Coordinator
 from addon.host.log import share_warnings
@@ -41,13 +43,14 @@ class Primary:
         self._pool = Pool(
             self._processes - 1,
             self._start_message,
-            self._figures,
+            {"figures": self._figures_for, "page": self._page_for, "page-news": self._take_page_news},
             coordinator,
             peer.taint,
             cache.counts,
         )
         cache.life.peer = peer
         cache.life.everywhere = self._figures
+        cache.life.whole = self._whole
 
     async def open(self, proxy: Any, *, wait: bool) -> tuple[Any, ...]:
         """Listen, then start the other processes on the same port. Raises OSError."""
@@ -71,6 +74,23 @@ class Primary:
     async def _figures(self) -> dict[str, Any]:
         counts = await self._pool.counts()
         return self._cache.life.stats() | counts.as_dict() | {"workers": self._pool.members()}
+
+    async def _figures_for(self, _: int) -> dict[str, Any]:
+        return await self._figures()
+
+    async def _whole(self) -> RunCounts:
+        """The counts of the whole run, for the page; from now on the others tell what it lists."""
+        self._pool.watch()
+        return await self._pool.counts()
+
+    async def _page_for(self, _: int, method: str, target: str, token: str) -> list[Any]:
+        """The page's answer to a request that another process got."""
+        page = await self._cache.show(method, target, token)
+        return [page.status, page.headers, base64.b64encode(page.body).decode()]
+
+    def _take_page_news(self, process: int, rows: list[list[Any]], requests: list[tuple[str, str]]) -> None:
+        if self._cache.page is not None:
+            self._cache.page.take_over(process, rows, requests)
 
     def _start_message(self) -> dict[str, Any]:
         """The settings of a worker; they may hold passwords, so they are never on its command line."""

@@ -6,6 +6,7 @@ It ends when the channel closes.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import logging
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 from addon.accounting.counts import RunCounts
 from addon.exchange.coordination import Peer
+from addon.exchange.direct import Page
 from addon.host.host import Host
 from addon.host.log import log_to_stderr, share_warnings
 from addon.host.options import host_options
@@ -51,6 +53,9 @@ class _Worker:
         self._early: list[tuple[str, list[Any]]] = []
         self._peer: Peer | None = None
         self._counts: RunCounts | None = None
+        self._cache: ProviderCache | None = None
+        self._watched = False
+        self._shown = 0
         self._prices = False
         self._listening = Listening()
         self._reported: dict[str, Any] = {}
@@ -66,6 +71,8 @@ class _Worker:
         life.refresh = tuple(start["refresh"])
         life.rerecord = start["rerecord"]
         life.everywhere = self._figures
+        life.shows_elsewhere = self._show
+        self._cache = cache
         life.reports = False
         life.peer = self._peer = Peer(
             self.channel, life.counts.spent, counts_money=self._prices, before_sending=self._report_requests
@@ -104,6 +111,8 @@ class _Worker:
             self.until.set()
         elif method == "report":
             self._report()
+        elif method == "watched":
+            self._watched = True
         elif self._peer is None:
             self._early.append((method, args))
         else:
@@ -134,6 +143,16 @@ class _Worker:
             self.channel.tell("counts", changed)
         self._reported |= {"used": {}, "unpriced": [], "tests": []}
 
+    def _report_page(self) -> None:
+        """Tell what the page lists, once somebody has looked at it."""
+        page = self._cache.page if self._cache is not None and self._watched else None
+        if page is None:
+            return
+        self._shown, rows = page.news(self._shown)
+        requests = page.take_requests()
+        if rows or requests:
+            self.channel.tell("page-news", rows, requests)
+
     def _report_requests(self) -> None:
         assert self._counts is not None
         self.channel.tell("counts", {"hosts": hosts_of(self._counts)})
@@ -142,10 +161,18 @@ class _Worker:
         for number in itertools.count(1):
             await asyncio.sleep(_REPORT_SECONDS)
             self._report(misses=number % _REPORTS_PER_MISSES == 0)
+            self._report_page()
 
     async def _figures(self) -> dict[str, Any]:
         figures: dict[str, Any] = await self.channel.ask("figures")
         return figures
+
+    async def _show(self, method: str, target: str, token: str) -> Page:
+        try:
+            status, headers, body = await self.channel.ask("page", method, target, token)
+        except ChannelClosed:
+            return Page(b"", {"content-type": "text/plain"}, 503)
+        return Page(base64.b64decode(body), headers, status)
 
 
 async def _work(end: socket.socket) -> None:

@@ -14,7 +14,7 @@ from diskcache import Cache, Timeout
 
 from cache_store.disk.cache_handles import READ_SECONDS, CacheHandles, database_errors
 from cache_store.disk.decoded_entries import DecodedEntries
-from cache_store.disk.listing import Recorded, is_still_there, keys_after, recorded_after, stored_at
+from cache_store.disk.listing import Recorded, is_still_there, keys_after, recorded_after, sizes, stored_at
 from cache_store.disk.merging import (
     delete_all,
     is_newer,
@@ -282,6 +282,11 @@ class DiskStore:
                 continue
             if entry is not None:
                 yield entry
+
+    def stored_sizes(self) -> dict[str, int]:
+        """The size of each entry as it is stored, in bytes, by key. Reads no entry."""
+        with database_errors():
+            return sizes(self._handles.opened().patient)
 
     def stored_at(self, key: str) -> float | None:
         try:

@@ -9,7 +9,7 @@ from diskcache.core import MODE_RAW
 
 from cache_store.errors import CorruptEntry
 
-__all__ = ["Recorded", "is_still_there", "keys_after", "recorded_after", "stored_at"]
+__all__ = ["Recorded", "is_still_there", "keys_after", "recorded_after", "sizes", "stored_at"]
 
 _FIRST, _END = "pp", "pq"  # our keys lie between them
 _DIGEST = 32
@@ -41,6 +41,15 @@ def stored_at(cache: Any, key: str) -> float | None:
     """When the entry under `key` was stored, in Unix seconds; None if there is none."""
     rows = cache.rows("SELECT store_time FROM Cache WHERE key = ? AND raw = 1", key)
     return rows[0][0] if rows and isinstance(rows[0][0], float) else None
+
+
+def sizes(cache: Any) -> dict[str, int]:
+    """The stored size of each entry in bytes, by key."""
+    query = (
+        "SELECT key, CASE WHEN filename IS NULL THEN length(value) ELSE size END FROM Cache"
+        " WHERE key > ? AND key < ? AND raw = 1"
+    )
+    return {key: int(size or 0) for key, size in cache.rows(query, _FIRST, _END)}
 
 
 def recorded_after(cache: Any, place: int) -> Iterator[Recorded]:

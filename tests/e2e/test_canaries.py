@@ -13,9 +13,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import requests
 
 from cache_store.disk.disk_store import DiskStore
 from cache_store.transfer.pack import read_pack
+from tests.e2e.browser import page_url
 from tests.e2e.clients import session
 from tests.e2e.command import provider_proxy
 from tests.e2e.conftest import Proxy
@@ -184,6 +186,22 @@ def send_by_sdks() -> list[str]:
     return said
 
 
+def shown_on_the_page(proxy: Proxy) -> list[str]:
+    """All data that the page can show: of the run, of each entry and of each miss."""
+    with session(proxy) as client:
+        client.proxies = {}
+        client.headers["x-provider-proxy-page"] = page_url(proxy).rpartition("=")[2]
+
+        def get(path: str) -> requests.Response:
+            return client.get(f"{proxy.url}/-/page/{path}", timeout=120)
+
+        run, entries = get("run"), get("entries")
+        keys = [row["key"] for row in entries.json()["rows"]]
+        missed = [miss["key"] for miss in run.json()["run"]["misses"]]
+        found = [get(f"entry/{key}") for key in keys] + [get(f"miss/{key}") for key in missed]
+        return [answer.text for answer in [run, entries, *found, get("events?after=0")]]
+
+
 SDK_PLACES = {
     "sdk-openai", "sdk-anthropic", "sdk-azure", "sdk-gemini", "sdk-mistral", "sdk-cohere", "sdk-aws-secret", "sdk-aws-token",
 }  # fmt: skip
@@ -216,10 +234,13 @@ def test_no_canary_survives(
     with session(proxy) as client:
         client.proxies = {}
         sent = client.get(f"{page}/requests", timeout=120)
+    shown_there = shown_on_the_page(proxy)
+    assert len(shown_there) > 20
     report = proxy.stop()
     places = RAW_PLACES | SDK_PLACES
     assert len(sent.json()["requests"]) > 10
     assert leaks(places, iter([("requests of a test", sent.content)])) == []
+    assert leaks(places, iter([("the page", "".join(shown_there).encode())])) == []
     for export in ("exported.ppack", "exported"):
         provider_proxy("export", export, environ=proxy.environ, folder=tmp_path)
         assert (tmp_path / export).exists()

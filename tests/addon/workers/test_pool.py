@@ -76,10 +76,12 @@ class _Run:
         self._program.chmod(stat.S_IRWXU)
 
         async def whole() -> None:
-            async def figures() -> dict[str, Any]:
+            async def figures(_: int) -> dict[str, Any]:
                 return {}
 
-            pool = Pool(others, lambda: {"raw": "x"}, figures, self.coordinator, self.taint, self.counts)
+            pool = Pool(
+                others, lambda: {"raw": "x"}, {"figures": figures}, self.coordinator, self.taint, self.counts
+            )
             async with asyncio.timeout(20):
                 await story(pool)
                 await pool.stop()
