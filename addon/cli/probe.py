@@ -161,6 +161,8 @@ class _Probing:
             )
         logging.getLogger("addon").setLevel(logging.ERROR)  # a miss is a finding from here on, and no advice
         second = await self._replay("untouched, again", Probe()) if self._goes_on else first
+        if self.is_interrupted:
+            second = first  # it shows no more than where it ended
         excluded = left_out(first.observed, second.observed)
         untouched = {test: said for test, said in first.observed.outcomes.items() if test not in excluded}
         if RUN not in first.observed.used:
