@@ -357,7 +357,8 @@ class Session:
         if self._is_live:
             self._problem, self._log = NotStored.TOO_LARGE, []
             return []
-        self._finish_hit()
+        self._counts.misses += 1
+        self._end()
         return [Close(True, TOO_LONG, "a message is longer than PROVIDER_PROXY_MAX_BODY")]
 
     def _closed(self, event: Closed) -> list[Action] | Awaitable[list[Action]]:
@@ -371,6 +372,8 @@ class Session:
         reason = self._problem
         if reason is None and not self._forward.mode.stores:
             reason = NotStored.MODE
+        if reason is None and self._expected:
+            reason = NotStored.CLIENT_LEFT  # nobody knows whether the provider would have said the same
         if reason is None:
             answers = [frame.text for frame in self._log if isinstance(frame, ProviderFrame)]
             expected = expected_at(self._run.settings.store_errors, self._forward.request.host)
@@ -380,7 +383,10 @@ class Session:
         if reason is None and any(map(_hands_out, self._log)):
             reason = NotStored.SECRET
         if reason is None:
-            reason = await self._keep(event)
+            try:
+                reason = await self._keep(event)
+            except StoreError:
+                reason = NotStored.STORE_FAILED  # the store has logged it
         self._finish_live(reason)
         return [Close(not event.by_client, event.code, event.reason)]
 

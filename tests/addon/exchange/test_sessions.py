@@ -26,7 +26,7 @@ from addon.sockets.conversation import (
 )
 from addon.sockets.transcript import Transcript
 from cache_store.tiers.memory_store import MemoryStore
-from tests.addon.exchange.conftest import Run
+from tests.addon.exchange.conftest import Broken, Run
 
 URL = "/v1/realtime?model=m"
 UPGRADE = WireRequest(
@@ -188,6 +188,44 @@ async def test_without_a_recording_nothing_is_opened(memory: MemoryStore) -> Non
     assert isinstance(own, OwnAnswer)
     assert own.kind == "provider_proxy_cache_miss"
     assert run.host == {"requests": 1, "misses": 1}
+
+
+async def test_a_session_that_ends_before_the_provider_has_repeated_it_is_not_kept(
+    memory: MemoryStore,
+) -> None:
+    """Nobody knows whether the recorded and the live part belong together."""
+    run = Run(memory)
+    await record(run, "one")
+    session = await opened(run)
+    await on(session, Started(False, ""))
+    for frame in (UPDATE, ask("two")):
+        await on(session, Said(True, json.dumps(frame)))
+    await on(session, Opened())
+    await on(session, Said(False, CREATED))
+    await on(session, Closed(True, 1000, ""))
+    assert run.host["not_stored"] == {"client-left": 1}
+
+
+async def test_a_store_that_fails_does_not_fail_a_session() -> None:
+    """The provider is told of the end as ever, and nothing is stored."""
+    store = Broken()
+    store.broken = False
+    run = Run(store)
+    session = await opened(run)
+    await on(session, Said(True, "hi"))
+    await on(session, Said(False, "hello"))
+    store.broken = True
+    assert await on(session, Closed(True, 1000, "")) == [Close(False, 1000, "")]
+    assert run.host["not_stored"] == {"store-failed": 1}
+
+
+async def test_a_frame_that_is_too_long_for_a_recording_is_a_miss(memory: MemoryStore) -> None:
+    """No recording has it."""
+    await record(Run(memory), "one")
+    run = Run(memory, "later", cache_mode="read-only-require-hit")
+    session = await opened(run)
+    assert isinstance((await on(session, TooLong(True)))[-1], Close)
+    assert run.host["misses"] == 1
 
 
 async def test_a_live_session_that_says_something_else_is_not_mixed(memory: MemoryStore) -> None:
