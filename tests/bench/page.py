@@ -28,7 +28,7 @@ _TYPE = """async ([selector, text]) => {
   const input = document.querySelector(selector);
   const began = performance.now();
   const drawn = new Promise((resolve) => new MutationObserver((_, seen) => { seen.disconnect(); requestAnimationFrame(() => resolve()); })
-    .observe(document.querySelector('.inner'), { childList: true }));
+    .observe(document.querySelector('main'), { childList: true, subtree: true, characterData: true }));
   input.value = text;
   input.dispatchEvent(new Event('input'));
   await drawn;

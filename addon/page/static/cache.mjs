@@ -9,7 +9,7 @@ const PAGE = 200;
 
 export async function cache(main, signal) {
   const chosen = { text: "", host: "", model: "", test: "", unused: "", sort: "newest" };
-  const count = el("p.quiet", { role: "status" });
+  const count = el("p.quiet", { role: "status" }, "Reading the cache…");
   const list = new Rows("Entries", 44, row, (item) => item.key);
   const hint = el("div");
   let offset = 0;
