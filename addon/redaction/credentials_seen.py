@@ -47,7 +47,10 @@ _BACKSLASH = ord("\\")
 _SHORT_QUERY = frozenset({"pass", "sk", "ak"})
 _BEARER = re.compile(rb'(?i)(?<![\w-])bearer[ \t]+"?([^",\s]+)')
 # https://platform.openai.com/docs/guides/realtime-websocket: how browsers send the key.
-_SUBPROTOCOL = re.compile(rb"openai-insecure-api-key\.([^,\s]+)")
+# Deepgram has `token` or `bearer` and then the key: https://developers.deepgram.com/docs/using-the-sec-websocket-protocol
+_SUBPROTOCOL = re.compile(
+    rb"(?:openai-insecure-api-key\.|(?i:(?:^|,)\s*(?:[a-z]+[-_])?(?:key|token|bearer|secret|jwt)\s*,\s*))([^,\s]+)"
+)
 _STAND_IN = "⟦minted:".encode()
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#@]*)@")
 _SEPARATORS = re.compile("[&;]")

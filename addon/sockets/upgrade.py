@@ -37,6 +37,9 @@ _BETA = b"openai-beta"
 _WEBSOCKET_BETA = "responses_websockets="
 # Subprotocols by which browsers send a credential, such as OpenAI's `openai-insecure-api-key.…`.
 _CREDENTIAL = re.compile(r"key|token|bearer|secret|jwt", re.IGNORECASE)
+# Two subprotocols in a row, the second of which is the credential, as `token, …` of Deepgram.
+# https://developers.deepgram.com/docs/using-the-sec-websocket-protocol
+_NAMES_NEXT = re.compile(r"(?:[a-z]+[-_])?(?:key|token|bearer|secret|jwt)", re.IGNORECASE)
 
 
 class Kind(enum.Enum):
@@ -66,8 +69,12 @@ def accept_for(key: str) -> str:
 
 def offered(headers: Headers) -> list[str]:
     """The subprotocols that a client offers, without those that are credentials."""
-    items = header_value(headers, b"sec-websocket-protocol").split(",")
-    return [name for item in items if (name := item.strip()) and not _CREDENTIAL.search(name)]
+    names = [item.strip() for item in header_value(headers, b"sec-websocket-protocol").split(",")]
+    return [
+        name
+        for before, name in zip(("", *names), names, strict=False)
+        if name and not _CREDENTIAL.search(name) and not _NAMES_NEXT.fullmatch(before)
+    ]
 
 
 def session_request(upgrade: WireRequest, frames: Sequence[Any]) -> WireRequest:

@@ -84,6 +84,7 @@ PLACES: dict[str, WireRequest] = {
     "URL in a header": request(("x-target-url", f"https://u:{quote(SECRET, safe='')}@h/")),
     "referer": request(("referer", f"https://h/x?token={quote(SECRET, safe='')}")),
     "subprotocol": request(("sec-websocket-protocol", f"realtime, openai-insecure-api-key.{SECRET}, openai-beta.realtime-v1")),
+    "next subprotocol": request(("sec-websocket-protocol", f"token, {SECRET}")),
     "URL in a query": request(target="/v1/x?u=" + quote(f"https://h/x?a=1&api_key={quote(SECRET, safe='')}", safe="")),
     "quoted bearer": request(("authorization", f'Bearer "{SECRET}"')),
     "two bearers": request(("authorization", f"Bearer a, Bearer {SECRET}")),

@@ -59,6 +59,13 @@ def test_a_subprotocol_that_is_a_credential_is_not_offered() -> None:
     assert offered((header,)) == ["realtime", "openai-beta.realtime-v1"]
 
 
+@pytest.mark.parametrize("name", [b"token", b"Bearer", b"api-key"])
+def test_a_subprotocol_after_one_that_names_a_credential_is_not_offered(name: bytes) -> None:
+    """Deepgram's key has no known form, and follows `token` as a subprotocol of its own."""
+    header = (b"sec-websocket-protocol", b"v1, %s, 0123abcd4567ef89aaaabbbbcccc, v2" % name)
+    assert offered((header,)) == ["v1", "v2"]
+
+
 def test_the_handshake_is_not_part_of_the_identity() -> None:
     """Two handshakes of one session are equal, and no HTTP request has the key of a session."""
     rules = IdentityRules()
