@@ -28,6 +28,7 @@ _STREAM_IDS = frozenset({"item_id", "itemId", "call_id", "message_id", "messageI
 _BLOCK, _DELTA = "content_block", "delta"
 _HELD = 64 * 1024  # characters kept of one place
 _PLACES = 4096
+_SESSION = "application/vnd.provider-proxy.websocket+json"  # `addon.sockets.transcript`
 
 
 def put_together(body: bytes, essence: str) -> Iterator[bytes]:
@@ -37,7 +38,9 @@ def put_together(body: bytes, essence: str) -> Iterator[bytes]:
         if plain != window:
             yield plain
     kind = kind_of(essence, body)
-    if kind is Kind.EVENTS:
+    if essence == _SESSION:
+        yield from _joined(_of_session(body))
+    elif kind is Kind.EVENTS:
         yield from _joined(_loaded(event.data) for event in sse.parse(abridged_events(body)).events)
     elif kind is Kind.FRAMES:
         yield from _joined(_of_frames(body))
@@ -68,6 +71,16 @@ def _of_frames(body: bytes) -> Iterator[Any]:
             yield _loaded(base64.b64decode(inner)) if isinstance(inner, str) else value
         except ValueError:
             yield value
+
+
+def _of_session(body: bytes) -> Iterator[Any]:
+    """What the provider says in a recorded WebSocket session, frame by frame."""
+    session = _loaded(body)
+    frames = session.get("frames") if isinstance(session, dict) else None
+    for frame in frames if isinstance(frames, list) else ():
+        if isinstance(frame, dict) and "digest" not in frame:
+            text = frame.get("text")
+            yield _loaded(text) if isinstance(text, str) else frame.get("provider")
 
 
 def _joined(values: Iterable[Any]) -> Iterator[bytes]:

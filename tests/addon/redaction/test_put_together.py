@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from addon.redaction.put_together import put_together
+from addon.sockets.transcript import CONTENT_TYPE, ClientFrame, Frame, ProviderFrame, Transcript
 from tests.cache_store.conformance.provider_answers import frame
 
 SECRET = 'a-secret-that-a-model-repeats-5f3a9c/+="'
@@ -85,6 +87,24 @@ def test_escapes_are_undone(escape: str) -> None:
     for before in (0, 256 * 1024 - 20):
         body = b'{"a": "%b%b"}' % (b"x" * before, escaped.encode())
         assert any(SECRET.encode() in text for text in put_together(body, "application/json"))
+
+
+@pytest.mark.parametrize("written", [lambda value: json.dumps(value, indent=1), json.dumps, lambda _: SECRET])
+def test_frames_of_a_session_are_put_together(written: Callable[[Any], str]) -> None:
+    """As JSON, as JSON that is kept as text, and as plain text."""
+    frames: list[Frame] = [ClientFrame("0" * 32, None)]
+    if written(0) == SECRET:
+        frames += map(ProviderFrame, PIECES)
+    else:
+        values = [{"type": "response.text.delta", "item_id": "i", "delta": piece} for piece in PIECES]
+        frames += [ProviderFrame(written(value)) for value in values]
+    assert SECRET.encode() in list(put_together(Transcript(tuple(frames)).encode(), CONTENT_TYPE))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"frames":7}', b'{"frames":[7,{"text":7},{}]}'])
+def test_what_is_no_session_has_no_frames(body: bytes) -> None:
+    """Whoever wrote it."""
+    assert list(put_together(body, CONTENT_TYPE)) == []
 
 
 def test_what_repeats_in_every_event_is_no_text() -> None:
