@@ -164,7 +164,8 @@ class Session:
             return self._not_recordable(data)
         if self._problem is not None:
             return self._passed_on(data)
-        request = frame_request(self._forward.request, without_event_id(data))
+        text = without_event_id(data) if self._is_realtime else data
+        request = frame_request(self._forward.request, text)
         new = self._run.peer.taint.learn(request)
         if new:
             self._requests.append(request)
@@ -273,7 +274,7 @@ class Session:
 
     def _error(self, message: str) -> list[Action]:
         """An `error` event of the Realtime API (openai-python, types/realtime/realtime_error_event.py)."""
-        if "/realtime" not in self._forward.request.target.partition("?")[0]:
+        if not self._is_realtime:
             return []
         error = {"type": "provider_proxy_cache_miss", "code": "provider_proxy_cache_miss", "message": message}
         event = {"type": "error", "event_id": "event_provider_proxy", "error": {**error, "param": None}}
@@ -478,6 +479,11 @@ class Session:
             self._forward.verdict = None
 
     # -- recordings -------------------------------------------------------------
+
+    @property
+    def _is_realtime(self) -> bool:
+        """Whether the session is one of OpenAI's Realtime API, which others have too."""
+        return "/realtime" in self._forward.request.target.partition("?")[0]
 
     @property
     def _counts(self) -> HostCounts:

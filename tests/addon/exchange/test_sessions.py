@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -274,6 +275,35 @@ async def test_what_is_not_kept(memory: MemoryStore, event: Event, reason: str |
     await on(session, Closed(True, 1000, ""))
     assert run.host.get("not_stored", {}) == ({reason: 1} if reason else {})
     assert len(list(memory.keys())) == (0 if reason else 2)
+
+
+async def test_a_secret_that_is_told_in_pieces_is_not_stored(memory: MemoryStore) -> None:
+    """A model repeats it token by token: no frame has it whole, and the client reads it whole."""
+    run = Run(memory)
+    session = await opened(run)
+    await on(session, Said(True, json.dumps(ask("one"))))
+    for piece in ("made-up-cred", "ential-01234", "56789"):
+        delta = {"type": "response.text.delta", "item_id": "item_1", "delta": piece}
+        await on(session, Said(False, json.dumps(delta)))
+    await on(session, Closed(True, 1000, ""))
+    assert run.host["not_stored"] == {"secret": 1}
+    assert not list(memory.iterate())
+
+
+async def test_an_event_id_counts_where_no_reference_says_what_it_is(memory: MemoryStore) -> None:
+    """OpenAI's only names a frame in error messages. Elsewhere it may name what is asked for."""
+    upgrade = replace(UPGRADE, target="/v1/listen")
+    run = Run(memory)
+    session = await opened(run, upgrade)
+    await on(session, Started(True, ""))
+    await on(session, Said(True, '{"event_id":1}'))
+    await on(session, Said(False, "the first event"))
+    await on(session, Closed(True, 1000, ""))
+    assert run.host["stored"] == 1
+    later = Run(memory, "later", cache_mode="read-only-require-hit")
+    session = await opened(later, upgrade)
+    assert said(await on(session, Said(True, '{"event_id":2}'))) == []
+    assert later.host["misses"] == 1
 
 
 async def test_a_secret_of_the_client_is_not_in_the_recording(memory: MemoryStore) -> None:
