@@ -18,7 +18,7 @@ import click
 from addon.accounting.gates import FAILED_STATUS
 from addon.cli.client_options import base_urls_option, dummy_keys_option, keys_to_set
 from addon.cli.console_script import own_command_line
-from addon.cli.context import PROXY_FLAGS, proxy_options, raw_from_flags
+from addon.cli.context import PROXY_FLAGS, fault_option, proxy_options, raw_from_flags
 from addon.cli.ending import check_refresh, ending_arguments, ending_options
 from addon.cli.gate_options import gate_arguments, gate_options, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
@@ -48,6 +48,7 @@ _LOG = "proxy.log"
 
 @click.command()
 @proxy_options
+@fault_option
 @force_option
 @gate_options()
 @ending_options()
@@ -159,13 +160,19 @@ def _start(flags: dict[str, str | None], more: list[str]) -> Background:
     take_job_status(STATE_FOLDER)  # of an earlier run
     log = STATE_FOLDER / _LOG
     given = [
-        part for name, value in flags.items() if value is not None for part in (PROXY_FLAGS[name], value)
+        part
+        for name, flag in PROXY_FLAGS.items()
+        if (value := flags.get(name)) is not None
+        for part in (flag, value)
     ]
+    environ = own_environ()
+    if (faults := flags.get("faults")) is not None:
+        environ["PROVIDER_PROXY_FAULTS"] = faults
     serve = ["serve", "--background", "--force", *given, *more]
     with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             own_command_line(serve),
-            env=own_environ(),
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

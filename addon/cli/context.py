@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROXY_FLAGS",
     "cache_options",
+    "fault_option",
     "how_to_record",
     "make_host",
     "open_cache_untouched",
@@ -51,6 +52,24 @@ def _flag(setting: str) -> Callable[[Any], Any]:
     meaning = _MEANINGS[setting].replace("`", "")
     flag: Callable[[Any], Any] = click.option(PROXY_FLAGS[setting], setting, metavar="TEXT", help=meaning)
     return flag
+
+
+def _faults(_ctx: click.Context, _param: click.Parameter, flags: tuple[str, ...]) -> str | None:
+    if not flags:
+        return None
+    from addon.faults.rules import text_of_flags
+
+    return text_of_flags(flags)
+
+
+fault_option = click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=_faults,
+    metavar="KIND[,NAME=VALUE…]",
+    help="Inject faults by a rule, such as rate-limit,nth=1; may be given more than once.",
+)
 
 
 def proxy_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from addon.cli.client_options import Given, base_urls_option, dummy_keys_option, enclosed_options, keys_to_set
-from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
+from addon.cli.context import fault_option, how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.ending import Ending, check_refresh, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
@@ -39,18 +39,13 @@ __all__ = ["client_environ", "publish_run", "run", "run_command"]
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @proxy_options
+@fault_option
 @force_option
 @gate_options()
 @ending_options()
 @dummy_keys_option
 @base_urls_option
 @enclosed_options
-@click.option(
-    "--fault",
-    multiple=True,
-    metavar="KIND[,NAME=VALUE…]",
-    help="Inject faults by a rule, such as rate-limit,nth=1; may be given more than once.",
-)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(
     *,
@@ -60,7 +55,6 @@ def run(
     base_urls: bool,
     enclosed: bool,
     allow_local: tuple[int, ...],
-    fault: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """Start a proxy, run COMMAND with it, stop the proxy and print a report.
@@ -70,10 +64,6 @@ def run(
     if not command:
         raise click.UsageError(f"no command after `--`; write {program()} run -- pytest")
     gates, ending = take_gates(flags), take_ending(flags)
-    if fault:
-        from addon.faults.rules import text_of_flags
-
-        flags["faults"] = text_of_flags(fault)
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
     raw = {**_folders(), **raw}

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from addon.cli.context import how_to_record, make_host, proxy_options, raw_from_flags
+from addon.cli.context import fault_option, how_to_record, make_host, proxy_options, raw_from_flags
 from addon.cli.ending import Ending, ending_options, take_ending
 from addon.cli.gate_options import gate_options, gates_for, take_gates
 from addon.cli.ignored_content import check_ignored_content, force_option
@@ -28,6 +28,7 @@ _KEEP = "; they are kept if `stop --job-status success` ends the run and no gate
 
 @click.command()
 @proxy_options
+@fault_option
 @force_option
 @gate_options(hidden=True)
 @ending_options(hidden=True)
