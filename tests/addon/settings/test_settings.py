@@ -342,6 +342,7 @@ def test_every_setting_is_read() -> None:
         "volatile_rules": '[{"name": "a", "header": "x-a", "host": "h", "path": "/v1", "regex": "a=([0-9]+)"}]',
         "faults": '[{"kind": "reset"}]',
         "folders": "cwd=/a/b",
+        "page": "off",
     }
     assert set(other) == {setting.name for setting in SETTINGS}
     for name, text in other.items():
