@@ -54,6 +54,8 @@ _OBJECTS = re.compile(
     rb'|vector_store_ids|assistant_id|prompt_id)"\s*:\s*["\[{]'
 )
 
+_OF_SOCKET = "previous_answer"  # `addon.sockets.turns`
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -101,6 +103,8 @@ def question_of(entry: Entry, environ: Mapping[str, str]) -> Question | str:
         return "its saved request cannot be read"
     if request.method not in _METHODS:
         return f"its method {request.method[:20]} is not asked again"
+    if isinstance(parsed, dict) and _OF_SOCKET in parsed:
+        return "it is a later turn of a WebSocket, and says only what is new in it"
     if refusal(request):
         return "its endpoint hands out credentials or is not a provider's, and is never asked"
     return Question(
@@ -153,8 +157,9 @@ def _literal(match: re.Match[str]) -> str:
 
 def _target(path: str, query: list[list[str | None]], restore: _Restoring) -> str:
     """Path and query as they are sent. Raises _NotSavedWhole."""
-    decoded = unquote(path).replace("\\", "/")
-    if not path.startswith("/") or "?" in path or "#" in path or {".", ".."} & set(decoded.split("/")):
+    whole = restore(path)
+    decoded = unquote(whole).replace("\\", "/")
+    if not whole.startswith("/") or "?" in whole or "#" in whole or {".", ".."} & set(decoded.split("/")):
         raise _NotSavedWhole("its path is not a plain path")
     pieces = []
     for name, value in query:
@@ -163,7 +168,7 @@ def _target(path: str, query: list[list[str | None]], restore: _Restoring) -> st
                 f"the value of its query parameter {str(name)[:40]} was saved as a hash only"
             )
         pieces.append(restore(str(name)) if value is None else f"{restore(str(name))}={restore(value)}")
-    target = restore(path) + ("?" + "&".join(pieces) if pieces else "")
+    target = whole + ("?" + "&".join(pieces) if pieces else "")
     return printable(target).replace("#", "%23")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from addon.drift.question import Question, question_of
 from addon.identity import IdentityRules, identify
+from addon.identity.saved_form import VOLATILE
 from addon.messages import WireRequest
 from cache_store.entry import Entry
 
@@ -176,6 +177,21 @@ def _saved(**members: Any) -> bytes:
 def test_a_hostile_saved_request_is_not_asked(members: dict[str, Any]) -> None:
     """A pack may hold any saved request: headers that are not harmless, line ends, another method."""
     assert isinstance(question_of(recorded(OPENAI, request_json=_saved(**members)), {}), str)
+
+
+@pytest.mark.parametrize("value", ["../../admin", "..", "x?y", "x#y", "%2e%2e/x"])
+def test_a_value_in_the_path_leads_nowhere_else(value: str) -> None:
+    """A credential belongs to the requests below one path; the saved values of a pack may be anything."""
+    saved = _saved(path="/v1/⟦a#1⟧/chat", **{VOLATILE: True})
+    for bindings, is_asked in (((("a", 1, "x-1"),), True), ((("a", 1, value),), False)):
+        found = question_of(recorded(OPENAI, request_json=saved, bindings=bindings), {})
+        assert isinstance(found, Question) is is_asked
+
+
+def test_a_later_turn_of_a_websocket_is_not_asked() -> None:
+    """Its key holds the answer that it goes on from, which is nothing that a provider knows."""
+    body = CHAT | {"previous_response_id": "r", "previous_answer": ["pp2-1", "d"]}
+    assert "WebSocket" in refused(replace(OPENAI, target="/v1/responses", body=json.dumps(body).encode()))
 
 
 def test_what_is_sent_fits_in_a_request_line() -> None:
