@@ -152,6 +152,18 @@ async def test_a_turn_goes_on_from_the_answer_that_it_names(memory: MemoryStore)
         assert told(actions)[1]["delta"] == f"{text} goes on"
 
 
+async def test_the_key_of_an_answer_is_no_credential(memory: MemoryStore) -> None:
+    """It would push those of the run out of its memory, and keep that answer from being stored again."""
+    for name in ("run", "later"):
+        run = Run(memory, name, cache_mode="write-only")
+        for _ in range(2):
+            session = await opened(run)
+            await live(session, create("one"), events("ONE", 1))
+            await live(session, create("two", previous_response_id="resp_1"), events("TWO", 2), first=False)
+        assert run.answering.peer.taint.known() == []
+        assert run.host["stored"] == 4
+
+
 async def test_a_miss_is_explained_and_closes_the_socket(memory: MemoryStore) -> None:
     """The error event has the whole explanation, the close frame a short one."""
     run = Run(memory)

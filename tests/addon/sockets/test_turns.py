@@ -45,7 +45,7 @@ def test_a_create_asks_what_a_post_asks() -> None:
     assert json.loads(turns.request_body(create, None)) == {
         "model": "m", "previous_response_id": "resp_1", "stream": True}  # fmt: skip
     asked = json.loads(turns.request_body(create, ("pp2-1", "d")))
-    assert asked["previous_answer"] == {"key": "pp2-1", "digest": "d"}
+    assert asked["previous_answer"] == ["pp2-1", "d"]
 
 
 @pytest.mark.parametrize(
