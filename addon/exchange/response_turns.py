@@ -149,8 +149,10 @@ class ResponseTurns:
         kind = frame.get("type") if frame is not None else None
         if kind in turns.ACKNOWLEDGEMENTS:
             return [Say(False, data)] if self._connection == "open" else []
-        if frame is None or not isinstance(data, str) or kind != turns.CREATE or self._is_relayed:
+        if frame is None or not isinstance(data, str) or kind != turns.CREATE:
             return self._relay(data)
+        if self._is_relayed:
+            return self._relay_turn(frame, data)
         name = turns.lane_of(frame)
         if name not in self._lanes and len(self._lanes) >= _MOST_WAITING:
             return self._close_both(INTERNAL_ERROR, _BUSY)
@@ -162,15 +164,25 @@ class ResponseTurns:
 
     def _relay(self, data: str | bytes) -> list[Action]:
         """Pass on a frame that asks for no response. It may change what follows, so nothing more is stored."""
-        if not self._forwards:
-            message = (
-                "provider-proxy: only response.create is recorded on this socket, and this mode sends nothing"
-            )
+        over = self._cache.peer.spent() if self._forwards else "this mode sends nothing"
+        if over and not (self._forwards and self._connection):
+            message = f"provider-proxy: only response.create is recorded on this socket ({over})"
             return self._fail(502, b"", message)
         self._is_relayed = True
         for lane in self._lanes.values():
             if lane.turn is not None:
                 lane.turn.problem = NotStored.SESSION
+        return self._send(data)
+
+    async def _relay_turn(self, frame: dict[str, Any], data: str) -> list[Action]:
+        """Pass on a request that is not looked up. It counts in the budget; its credentials are known from now."""
+        peer = self._cache.peer
+        request = turn_request(self._upgrade, turns.request_body(frame, None))
+        new = peer.taint.learn(request)
+        if new and (sharing := peer.share(new)):
+            await sharing
+        if over := await peer.take():
+            return self._fail(502, b"", f"provider-proxy: this request was not sent: {over}")
         return self._send(data)
 
     async def _go_on(self, name: str, lane: _Lane) -> list[Action]:

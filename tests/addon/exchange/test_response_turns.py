@@ -164,6 +164,24 @@ async def test_the_key_of_an_answer_is_no_credential(memory: MemoryStore) -> Non
         assert run.host["stored"] == 4
 
 
+async def test_turns_that_are_passed_on_unrecorded_count_in_the_budget(memory: MemoryStore) -> None:
+    """They cost as much, and a credential in one is known from then on."""
+    run = Run(memory, max_live="2")
+    session = await opened(run)
+    steer = '{"type":"response.steer"}'
+    assert await on(session, Said(True, steer)) == [Connect()]
+    assert await on(session, Opened()) == [Say(False, steer)]
+    tool = {"type": "mcp", "authorization": "made-up-token-of-a-tool-0123456789"}
+    for frame in (create("one", tools=[tool]), create("two")):
+        assert await on(session, Said(True, frame)) == [Say(False, frame)]
+    assert run.answering.peer.taint.found_in(b"made-up-token-of-a-tool-0123456789")
+    actions = await on(session, Said(True, create("three")))
+    assert "PROVIDER_PROXY_MAX_LIVE" in told(actions)[0]["error"]["message"]
+    assert [type(action) for action in actions] == [Say, Close, Close]
+    session = await opened(run)
+    assert [type(action) for action in await on(session, Said(True, steer))] == [Say, Close]
+
+
 async def test_a_miss_is_explained_and_closes_the_socket(memory: MemoryStore) -> None:
     """The error event has the whole explanation, the close frame a short one."""
     run = Run(memory)
