@@ -235,7 +235,7 @@ def test_no_canary_survives(
         client.proxies = {}
         sent = client.get(f"{page}/requests", timeout=120)
     shown_there = shown_on_the_page(proxy)
-    assert len(shown_there) > 20
+    assert len(shown_there) > 5
     report = proxy.stop()
     places = RAW_PLACES | SDK_PLACES
     assert len(sent.json()["requests"]) > 10
