@@ -130,6 +130,8 @@ class _Side:
             self._size += len(event.data)
         if self._size > most and not self.in_pieces:
             yield TooLong(self._by_client)
+            if not self.in_pieces:
+                self._parts = []
         is_last = event.message_finished
         if self.in_pieces:
             yield _Piece(self._taken(), is_last)

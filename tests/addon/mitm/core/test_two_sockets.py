@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,9 +15,13 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
 
 from addon.mitm.core import internals
 from addon.mitm.core.internals import Feature
+from addon.mitm.core.two_sockets import _Side
+from addon.sockets.conversation import Said
 
 PATH = "/v1/realtime?model=m"
 
@@ -83,6 +88,22 @@ async def test_a_session_is_recorded_and_replayed(proxied: Callable[..., Any], d
         assert heard[0] == heard[1]
         assert server.sessions == 1
         assert p.stored() == 2
+
+
+def test_a_message_that_is_too_long_takes_no_memory() -> None:
+    """A client may go on with it until its socket is closed."""
+    sender, side = Connection(ConnectionType.CLIENT), _Side(ConnectionType.SERVER, by_client=True)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            piece = sender.send(TextMessage("x" * 100_000, message_finished=False))
+            for _ in side.received(piece, 1000):
+                pass
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    last = sender.send(TextMessage("")) + sender.send(TextMessage("whole"))
+    assert list(side.received(last, 1000))[-1] == Said(True, "whole")
 
 
 async def test_a_session_that_differs_goes_live_and_both_are_kept(proxied: Callable[..., Any]) -> None:
