@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, NamedTuple, Self
 
 from addon.sockets.conversation import NORMAL
+from addon.sockets.frames import says_same
 from cache_store.errors import CorruptEntry
 
 __all__ = ["CONTENT_TYPE", "STILL_OPEN", "ClientFrame", "Frame", "ProviderFrame", "Transcript"]
@@ -77,6 +79,13 @@ class Transcript:
         """The part before the client's first frame, which a client may wait for."""
         first = next((n for n, f in enumerate(self.frames) if isinstance(f, ClientFrame)), len(self.frames))
         return type(self)(self.frames[:first], self.protocol, code=STILL_OPEN)
+
+    def says_same(self, other: Transcript) -> bool:
+        """Whether both sessions have the same frames, apart from ids and times of the provider."""
+        return self.digests == other.digests and all(
+            one is not None and another is not None and one[0] == another[0] and says_same(one[1], another[1])
+            for one, another in zip_longest(self.answers, other.answers)
+        )
 
     def encode(self) -> bytes:
         """The body of the entry."""

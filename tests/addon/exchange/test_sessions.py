@@ -385,6 +385,28 @@ async def test_the_opening_does_not_shrink(memory: MemoryStore) -> None:
     assert [said(step) for step in await replay(later)] == [[CREATED], [UPDATED]]
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_a_test_without_a_recording_has_the_plain_one_if_all_say_the_same(
+    memory: MemoryStore, is_same: bool
+) -> None:
+    """Apart from ids, as for requests. Otherwise nobody knows which answer the test would get."""
+    from addon.scopes.scope import Scope
+
+    for name, scope, text in (
+        ("run", None, "A"),
+        ("second", Scope(client="", test="a"), "A" if is_same else "B"),
+    ):
+        run = Run(memory, name, repeat="per-test", cache_mode="write-only")
+        session: Any = await run.answering.converse(UPGRADE, None, scope)
+        await on(session, Said(True, "hello"))
+        await on(session, Said(False, json.dumps({"event_id": name, "text": text})))
+        await on(session, Closed(True, 1000, ""))
+    later = Run(memory, "later", cache_mode="read-only-require-hit", repeat="per-test")
+    session = await later.answering.converse(UPGRADE, None, Scope(client="", test="b"))
+    heard = said(await on(session, Said(True, "hello")))
+    assert ([json.loads(text).get("text") for text in heard] == ["A"]) is is_same
+
+
 async def test_each_test_has_its_own_recording_with_per_test(memory: MemoryStore) -> None:
     """Two tests that say the same may get different answers."""
     from addon.scopes.scope import Scope
