@@ -19,7 +19,7 @@ from cache_store.answers.content_coding import BadCoding, decode
 from cache_store.answers.sse import parse
 from cache_store.entry import Entry, header_value
 
-__all__ = ["AskedId", "asked_by", "asked_ids", "minted_ids", "names"]
+__all__ = ["AskedId", "asked_by", "asked_ids", "documents", "minted_ids", "names"]
 
 _MEMBER = re.compile(r"(?:^|_)ids?$|[a-z]I[dD]s?$|^name$")
 # These are chosen by the client, name the caller or the request, or are written by the model.
@@ -58,7 +58,7 @@ def minted_ids(entry: Entry) -> list[str]:
     """The ids in an answer that its own request did not name: in JSON, in server-sent events, in `location`."""
     found = dict.fromkeys(_of_headers(entry))
     if len(entry.body) <= _MAX_BODY:
-        for value in _documents(entry.body):
+        for value in documents(entry.body):
             for name, text in _strings(value):
                 if _is_id(name, text):
                     found[text] = None
@@ -132,7 +132,7 @@ def _path(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _documents(body: bytes) -> Iterator[Any]:
+def documents(body: bytes) -> Iterator[Any]:
     """The JSON values of an answer: itself, or the data of its events, or its lines."""
     start = body[:64].lstrip()[:1]
     if start in (b"{", b"["):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from addon.exchange.answer_ids import asked_ids, minted_ids
+from addon.exchange.answer_ids import asked_ids, documents, minted_ids
 from addon.exchange.coordination import Peer
 from addon.exchange.minted import MARK
 from addon.identity import Identity
@@ -27,6 +28,30 @@ __all__ = ["Following", "says_besides_ids"]
 
 _SHORTEST = 8  # characters: a shorter id is never replaced in an answer
 _MOST = 200  # ids of one request that are looked up
+# The types of parts and deltas that hold a model's words and calls. Sources: the OpenAPI documents of OpenAI and
+# Anthropic. What has another type, such as an image or the output of a tool of the provider, counts as it is.
+_OF_WORDS = frozenset(
+    {
+        *(
+            "",
+            "message",
+            "response",
+            "output_text",
+            "text",
+            "text_delta",
+            "refusal",
+            "reasoning",
+            "reasoning_text",
+        ),
+        *("summary_text", "function", "function_call", "custom_tool_call", "tool_use", "input_json_delta"),
+        *("thinking", "thinking_delta", "signature_delta", "redacted_thinking", "ping"),
+    }
+)
+_EVENT = re.compile(r"response\.|message_|content_block_")
+# Members without a type that hold more: of OpenAI's chat, and of Gemini's parts.
+_MEDIA = frozenset(
+    {"audio", "images", "annotations", "inlineData", "fileData", "executableCode", "codeExecutionResult"}
+)
 _TIMES = re.compile(r"(?:created|updated|started|completed|expires|timestamp|time)|\w+(?:_at|At|_time|Time)")
 
 
@@ -64,13 +89,35 @@ class Following:
 def says_besides_ids(entry: Entry, ids: set[str]) -> str:
     """A digest of what an answer says besides `ids` and times: the words of a model, or the other members."""
     if words := words_digest(entry):
-        return words
+        beside = [
+            _without(value, ids) for document in documents(entry.body) for value in _beside_words(document)
+        ]
+        if not beside:
+            return words
+        return sha256(f"{words}{json.dumps(beside, sort_keys=True)}".encode("utf-8", "replace")).hexdigest()
     try:
         value: Any = loads(entry.body)
     except ValueError:
         return sha256(entry.body).hexdigest()
     plain = json.dumps([entry.status, _without(value, ids)], sort_keys=True)
     return sha256(plain.encode("utf-8", "replace")).hexdigest()
+
+
+def _beside_words(value: Any) -> Iterator[Any]:
+    """The parts of an answer that hold more than the words and calls of a model, or that are not known."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _beside_words(item)
+    elif isinstance(value, dict):
+        kind = value.get("type", "")
+        if not (isinstance(kind, str) and (kind in _OF_WORDS or _EVENT.match(kind))):
+            yield value
+            return
+        for name, item in value.items():
+            if name not in _MEDIA:
+                yield from _beside_words(item)
+            elif item:
+                yield item
 
 
 def _without(value: Any, ids: set[str]) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from addon.exchange.decisions import Forward, Hit
 from addon.exchange.following import says_besides_ids
 from addon.messages import LiveAnswer, WireRequest
@@ -126,3 +128,36 @@ def test_ids_and_times_say_nothing() -> None:
     assert digest(thread) != digest(thread | {"metadata": {"a": "c"}})
     assert digest(thread) != digest(thread | {"created_at": {"a": 1}})
     assert digest(b"x") != digest(b"y")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "image_generation_call", "id": OLD, "result": "AAAA"},
+        {"type": "mcp_call", "id": OLD, "name": "f", "arguments": "{}", "output": "x"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_audio", "data": "AAAA"}]},
+        {"type": "message", "parts": [{"inlineData": {"data": "AAAA"}}]},
+    ],
+)
+def test_what_an_answer_holds_besides_words_counts(item: dict[str, Any], streamed: bool) -> None:
+    """The same words may come with another image, or with what a tool of the provider has found."""
+    words = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Here"}]}
+
+    def digest(*output: dict[str, Any], spent: int = 1) -> str:
+        response = {
+            "id": OLD, "object": "response", "status": "completed", "output": [*output, words],
+            "usage": {"total_tokens": spent},
+        }  # fmt: skip
+        body = json.dumps(response)
+        kind = b"application/json"
+        if streamed:
+            body = f'data: {{"type":"response.completed","response":{body}}}\n\n'
+            kind = b"text/event-stream"
+        entry = Entry("k", 200, "OK", ((b"content-type", kind),), body.encode(), 1.0, 1.0, "r")
+        return says_besides_ids(entry, {OLD, NEW})
+
+    other = json.loads(json.dumps(item).replace("AAAA", "BBBB").replace('"x"', '"y"'))
+    again = json.loads(json.dumps(item).replace(OLD, NEW))
+    assert digest(item) == digest(again, spent=2)
+    assert len({digest(item), digest(other), digest()}) == 3
