@@ -278,7 +278,7 @@ class Session:
             return []
         error = {"type": "provider_proxy_cache_miss", "code": "provider_proxy_cache_miss", "message": message}
         event = {"type": "error", "event_id": "event_provider_proxy", "error": {**error, "param": None}}
-        return [Say(True, json.dumps(event, ensure_ascii=False))]
+        return [Say(True, json.dumps(event))]
 
     async def _explained(self, why: str) -> Diagnosis | None:
         """Count what explains the miss in the report; None if that is not known yet."""

@@ -42,7 +42,7 @@ def without_event_id(text: str) -> str:
     if value is None or "event_id" not in value:
         return text
     del value["event_id"]
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
 
 
 def says_same(one: str, other: str) -> bool:

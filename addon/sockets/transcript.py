@@ -99,7 +99,10 @@ class Transcript:
                 "reason": self.reason,
             },
         }
-        return json.dumps(whole, ensure_ascii=False, separators=_COMPACT).encode("utf-8", "replace")
+        try:
+            return json.dumps(whole, ensure_ascii=False, separators=_COMPACT).encode()
+        except UnicodeEncodeError:  # half of a surrogate pair in a frame of the client
+            return json.dumps(whole, separators=_COMPACT).encode()
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
@@ -111,12 +114,12 @@ class Transcript:
             closed = whole["closed"]
             return cls(
                 tuple(_read(frame) for frame in whole["frames"]),
-                str(whole["protocol"]),
+                _sendable(str(whole["protocol"])),
                 closed["by"] == "client",
                 int(closed["code"]),
-                str(closed["reason"]),
+                _sendable(str(closed["reason"])),
             )
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptEntry("a recorded WebSocket session does not parse") from error
 
 
@@ -138,6 +141,12 @@ def _read(frame: dict[str, Any]) -> Frame:
     if "digest" in frame:
         return ClientFrame(str(frame["digest"]), frame["input"])
     if "text" in frame:
-        return ProviderFrame(str(frame["text"]))
+        return ProviderFrame(_sendable(str(frame["text"])))
     style = _SPACED if frame.get("spaced") is True else _COMPACT
-    return ProviderFrame(json.dumps(frame["provider"], ensure_ascii=False, separators=style))
+    return ProviderFrame(_sendable(json.dumps(frame["provider"], ensure_ascii=False, separators=style)))
+
+
+def _sendable(text: str) -> str:
+    """The text. Raises ValueError for half of a surrogate pair, which no frame can hold."""
+    text.encode()
+    return text

@@ -66,7 +66,7 @@ def request_body(create: dict[str, Any], previous: tuple[str, str] | None) -> by
     body["stream"] = True
     if previous is not None:
         body["previous_answer"] = list(previous)  # a member `key` would count as a credential
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps(body).encode()
 
 
 def is_last(event: dict[str, Any]) -> bool:
@@ -101,7 +101,7 @@ def events_in(status: int, headers: Headers, body: bytes) -> list[str]:
         return [event.data for event in parse(body).events if event.data != _DONE]
     error = json_object(body.decode("utf-8", "replace")) or {}
     details = error.get("error", error)
-    return [json.dumps({"type": "error", "status": status, "error": details}, ensure_ascii=False)]
+    return [json.dumps({"type": "error", "status": status, "error": details})]
 
 
 def error_event(status: int, body: bytes, message: str = "") -> str:
@@ -113,22 +113,22 @@ def error_event(status: int, body: bytes, message: str = "") -> str:
     details = value.get("error")
     if not isinstance(details, dict):
         details = {"type": "server_error", "code": None, "message": message or f"status {status}"}
-    return json.dumps({"type": "error", "status": status, "error": details}, ensure_ascii=False)
+    return json.dumps({"type": "error", "status": status, "error": details})
 
 
 def error_body(event: dict[str, Any]) -> bytes:
     """The body of the HTTP answer that tells the same as an `error` event."""
-    return json.dumps({"error": event.get("error")}, ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps({"error": event.get("error")}).encode()
 
 
 def with_lane(event: str, lane: str) -> str:
     """The event as it is told in a lane."""
     value = json_object(event) if lane else None
-    return event if value is None else json.dumps({**value, _LANE: lane}, ensure_ascii=False)
+    return event if value is None else json.dumps({**value, _LANE: lane})
 
 
 def without_lane(event: dict[str, Any], text: str) -> str:
     """The event `text`, parsed as `event`, as it would be told without lanes."""
     if _LANE not in event:
         return text
-    return json.dumps({name: item for name, item in event.items() if name != _LANE}, ensure_ascii=False)
+    return json.dumps({name: item for name, item in event.items() if name != _LANE})

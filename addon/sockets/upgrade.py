@@ -80,7 +80,7 @@ def offered(headers: Headers) -> list[str]:
 def session_request(upgrade: WireRequest, frames: Sequence[Any]) -> WireRequest:
     """The request that stands for a session whose client began with `frames`, in their redacted form."""
     body = {"protocols": offered(upgrade.headers), "frames": list(frames)}
-    return _with_body(upgrade, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+    return _with_body(upgrade, json.dumps(body).encode())
 
 
 def frame_request(upgrade: WireRequest, text: str) -> WireRequest:

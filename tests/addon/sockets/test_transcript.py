@@ -63,3 +63,20 @@ def test_a_hostile_body_is_a_corrupt_entry(body: bytes) -> None:
     """Nothing else is raised, and nothing is run."""
     with pytest.raises(CorruptEntry):
         Transcript.decode(body)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (b'"code":1000', b'"code":1e999'),
+        (b'"hi"', b'"\\ud83d"'),
+        (b'"reason":""', b'"reason":"\\ud83d"'),
+        (b'"protocol":""', b'"protocol":"\\ud83d"'),
+    ],
+)
+def test_what_cannot_be_sent_is_no_session(changed: tuple[bytes, bytes]) -> None:
+    """Whoever wrote it: numbers without an end, and halves of surrogate pairs."""
+    body = Transcript((ProviderFrame("hi"),)).encode()
+    assert changed[0] in body
+    with pytest.raises(CorruptEntry):
+        Transcript.decode(body.replace(*changed))

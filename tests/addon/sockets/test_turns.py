@@ -78,3 +78,20 @@ def test_a_lane_is_named_only_on_the_wire() -> None:
     assert turns.with_lane(CREATED, "") == CREATED
     assert turns.without_lane(json.loads(CREATED), CREATED) == CREATED
     assert turns.lane_of({"stream_id": 1}) == ""
+
+
+HALF = json.loads('"\\ud83d"')
+"""Half of a surrogate pair: a stream may cut an emoji in two, each half in an event of its own."""
+
+
+def test_halves_of_surrogate_pairs_stay_what_they_are() -> None:
+    """None of them becomes a question mark, in which requests would meet, and each frame can be sent."""
+    event = json.dumps({"type": "response.output_text.delta", "delta": HALF, "stream_id": "a"})
+    assert json.loads(turns.with_lane(event, "b").encode())["delta"] == HALF
+    assert json.loads(turns.without_lane(json.loads(event), event).encode())["delta"] == HALF
+    error = json.dumps({"error": {"message": HALF}}).encode()
+    assert json.loads(turns.error_event(400, error).encode())["error"]["message"] == HALF
+    assert json.loads(turns.error_body({"error": HALF}))["error"] == HALF
+    (told,) = turns.events_in(400, ((b"content-type", b"application/json"),), error)
+    assert json.loads(told.encode())["error"]["message"] == HALF
+    assert json.loads(turns.request_body({"type": turns.CREATE, "input": HALF}, None))["input"] == HALF

@@ -9,6 +9,7 @@ import pytest
 from addon.identity import identify
 from addon.identity.rules import IdentityRules
 from addon.messages import WireRequest
+from addon.sockets.frames import without_event_id
 from addon.sockets.upgrade import (
     Kind,
     accept_for,
@@ -98,3 +99,14 @@ def test_a_frame_is_a_request_of_its_own() -> None:
         frame_request(upgrade(), '{"type":"a","api_key":"sk-made-up-0123456789abcdef"}'), IdentityRules()
     )
     assert b"sk-made-up" not in saved.request_json
+
+
+def test_halves_of_surrogate_pairs_are_told_apart() -> None:
+    """Two frames that differ in one are two questions."""
+    halves = [json.loads(f'"{text}"') for text in ("\\ud83d", "\\ud83e", "?")]
+    rules = IdentityRules()
+    sessions = {identify(session_request(upgrade(), [half]), rules).key for half in halves}
+    assert len(sessions) == len(halves)
+    texts = [without_event_id(json.dumps({"event_id": 1, "text": half})) for half in halves]
+    frames = {identify(frame_request(upgrade(), text), rules).key for text in texts}
+    assert len(frames) == len(halves)
