@@ -72,9 +72,10 @@ class Turns(Protocol):
 
 @dataclass(slots=True)
 class _Turn:
-    """A request on its way, and the events of its answer so far."""
+    """A request on its way, and the events of its answer so far, which tell the id `response`."""
 
     forward: Forward
+    response: str = ""
     events: list[str] = field(default_factory=list)
     size: int = 0
     problem: NotStored | None = None
@@ -168,11 +169,15 @@ class ResponseTurns:
         if over and not (self._forwards and self._connection):
             message = f"provider-proxy: only response.create is recorded on this socket ({over})"
             return self._fail(502, b"", message)
+        self._out_of_step()
+        return self._send(data)
+
+    def _out_of_step(self, but: _Turn | None = None) -> None:
+        """Store nothing more: it is not known what an event of the provider answers."""
         self._is_relayed = True
         for lane in self._lanes.values():
-            if lane.turn is not None:
+            if lane.turn is not None and lane.turn is not but:
                 lane.turn.problem = NotStored.SESSION
-        return self._send(data)
 
     async def _relay_turn(self, frame: dict[str, Any], data: str) -> list[Action]:
         """Pass on a request that is not looked up. It counts in the budget; its credentials are known from now."""
@@ -244,6 +249,9 @@ class ResponseTurns:
         if lane is None or lane.turn is None or event is None or not isinstance(data, str):
             return [Say(True, data)]
         turn = lane.turn
+        if not _belongs(turn, event):
+            # The error itself has reasons of its own.
+            self._out_of_step(but=turn if event.get("type") == "error" else None)
         turn.size += len(data)
         if turn.size > self.most:
             turn.problem, turn.events = NotStored.TOO_LARGE, []
@@ -312,6 +320,22 @@ class ResponseTurns:
             lane.waiting.clear()
             if turn is not None:
                 self._cache.give_up(turn.forward, turn.problem or reason)
+
+
+def _belongs(turn: _Turn, event: dict[str, Any]) -> bool:
+    """Whether an event answers the request of `turn` for certain: a response has one id from its start to its end.
+
+    An error without a status may be of another frame, and so may one within a response, which may go on.
+    """
+    if event.get("type") == "error":
+        return isinstance(event.get("status"), int) and not turn.response
+    response = event.get("response")
+    identifier = response.get("id") if isinstance(response, dict) else None
+    if not isinstance(identifier, str):
+        return True
+    is_first = not turn.response
+    turn.response = turn.response or identifier
+    return turn.response == identifier and (not is_first or event.get("type") == "response.created")
 
 
 def _answer(events: list[str], last: dict[str, Any]) -> LiveAnswer:

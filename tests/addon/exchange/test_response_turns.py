@@ -182,6 +182,48 @@ async def test_turns_that_are_passed_on_unrecorded_count_in_the_budget(memory: M
     assert [type(action) for action in await on(session, Said(True, steer))] == [Say, Close]
 
 
+async def test_the_rest_of_another_response_is_no_answer(memory: MemoryStore) -> None:
+    """After an error the provider may go on with the response before, while the next request is on its way."""
+    run = Run(memory)
+    session = await opened(run)
+    one, two = events("ONE", 1), events("TWO", 2)
+    await on(session, Said(True, create("one")))
+    await on(session, Opened())
+    error = '{"type":"error","error":{"message":"unknown parameter"}}'
+    for event in (one[0], error):
+        await on(session, Said(False, event))
+    assert await on(session, Said(True, create("two"))) == [Say(False, create("two"))]
+    for event in one[1:]:
+        assert (await on(session, Said(False, event)))[0] == Say(True, event)
+    assert await on(session, Said(True, create("three"))) == [Say(False, create("three"))]
+    for event in two:
+        await on(session, Said(False, event))
+    assert "stored" not in run.host
+
+
+async def test_a_response_has_one_id(memory: MemoryStore) -> None:
+    """Events of another one are not part of an answer, nor is one without a beginning an answer."""
+    for wrong in ([events("ONE", 1)[0], events("TWO", 2)[2]], events("ONE", 1)[1:]):
+        run = Run(memory)
+        session = await opened(run)
+        await live(session, create("one"), wrong)
+        await on(session, Said(True, create("two")))
+        for event in events("TWO", 2):
+            await on(session, Said(False, event))
+        assert run.host["not_stored"] == {"session": 1}
+        assert "stored" not in run.host
+
+
+async def test_a_request_that_is_refused_leaves_the_next_one_to_be_recorded(memory: MemoryStore) -> None:
+    """An error with a status, before any response, answers the request that is on its way."""
+    run = Run(memory)
+    session = await opened(run)
+    await live(session, create("one"), ['{"type":"error","status":429,"error":{"message":"slow"}}'])
+    await live(session, create("two"), events("TWO", 2), first=False)
+    assert run.host["not_stored"] == {"status 429": 1}
+    assert run.host["stored"] == 1
+
+
 async def test_a_miss_is_explained_and_closes_the_socket(memory: MemoryStore) -> None:
     """The error event has the whole explanation, the close frame a short one."""
     run = Run(memory)
