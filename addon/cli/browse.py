@@ -33,7 +33,7 @@ def browse(*, cache_dir: str | None, port: int) -> None:
         run = None
     with open_store_for_reading(cache_dir) as store:
         near = store.local
-        pages = Pages(near, near.stored_sizes if isinstance(near, DiskStore) else dict)
+        pages = Pages(near, near.stored_sizes if isinstance(near, DiskStore) else dict, STATE_FOLDER)
         used: dict[str, int] = {}
         for row in run["tests"] if run is not None else ():
             for key, times in row["entries"].items():

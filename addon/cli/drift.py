@@ -22,6 +22,7 @@ from addon.cli.filters import AGE, Filter
 from addon.cli.output import print_json, print_lines, say, terminal_width
 from addon.cli.progress import progress
 from addon.drift.sampling import sample
+from addon.settings.state_folder import STATE_FOLDER
 from cache_store.entry import Entry
 from cache_store.errors import MissingExtra, UsageError
 
@@ -133,6 +134,7 @@ def drift(
         for key in shown.over(sample(found.by_route, most, random.shuffle), "requests asked"):
             run.ask(key)
     report = run.report()
+    _keep_verdicts(report)
     if as_json or form == "json":
         print_json(report)
     elif form == "markdown":
@@ -158,6 +160,20 @@ def _check_budget(max_usd: float) -> None:
 
 def _fits(entry: Entry, wanted: Filter, keys: set[str] | None) -> bool:
     return (keys is None or entry.key in keys) and wanted.matches(entry, time.time())
+
+
+def _keep_verdicts(report: dict[str, Any]) -> None:
+    """Keep them for the page. A folder that cannot be written does not change the report."""
+    from addon.report.drift_verdicts import keep_verdicts
+
+    try:
+        keep_verdicts(STATE_FOLDER, report["entries"], time.time())
+    except OSError as error:
+        say(
+            f"provider-proxy: the page will not show these verdicts: {STATE_FOLDER} cannot be written"
+            f" ({error.strerror})",
+            err=True,
+        )
 
 
 def _status(report: dict[str, Any], tolerate: _Tolerance) -> int:

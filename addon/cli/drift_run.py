@@ -245,6 +245,7 @@ class DriftRun:
                 name: about.get(name, "")
                 for name in ("method", "host", "path", "model", "question", "recorded")
             },
+            "recorded_at": entry.recorded_at,
         }
         self._rows.append(row if stored is None else row | {"refresh": stored})
 

@@ -38,6 +38,7 @@ from addon.scopes.scope import Scope
 from addon.settings.configuration import settings_of_process
 from addon.settings.modes import Mode
 from addon.settings.settings import SETTINGS, Settings
+from addon.settings.state_folder import STATE_FOLDER
 from cache_store.errors import ProviderProxyError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class ProviderCache:
         if self.answering is None:
             self.settings = settings
             self.counts.rechunk = settings.rechunk
-            self.page = (self.page or LivePage()) if settings.page else None
+            self.page = (self.page or LivePage(STATE_FOLDER)) if settings.page else None
         else:
             self.answering.mode = settings.cache_mode
             self._intercept()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from addon.printing import program
+from addon.report.drift_verdicts import KeptVerdict
 from cache_store.answers import bounded_json
 from cache_store.entry import Entry
 from cache_store.errors import EntryError
@@ -58,16 +59,24 @@ def entries_page(
     wanted: Mapping[str, str],
     tests: Mapping[str, Sequence[str]],
     used: Mapping[str, int],
+    verdicts: Mapping[str, KeptVerdict],
 ) -> dict[str, Any]:
     """The rows that fit, from `offset` on.
 
-    `wanted` may have `host`, `model`, `test`, `text` (looked for in what a row shows), `unused` (1), `sort` and
-    `offset`. `tests` are the names of those that used each entry in the run, `used` how often each was used.
+    `wanted` may have `host`, `model`, `test`, `text` (looked for in what a row shows), `unused` (1), `drift` (a
+    verdict, or `none`), `sort` and `offset`. `tests` are the names of those that used each entry in the run, `used`
+    how often each was used, and `verdicts` the last ones of `drift`.
     """
     offset = (
         int(wanted["offset"]) if wanted.get("offset", "").isdecimal() and len(wanted["offset"]) < 10 else 0
     )
-    fitting = [row for row in rows if _fits(row, wanted, tests, used)]
+    drifts = {row["key"]: _drift(row, verdicts) for row in rows} if verdicts else {}
+    fitting = [
+        row
+        for row in rows
+        if _fits(row, wanted, tests, used)
+        and wanted.get("drift", "") in ("", drifts.get(row["key"], "") or "none")
+    ]
     if order := _ORDERS.get(wanted.get("sort", "")):
         name, reverse = order
         value = (lambda row: used.get(row["key"], 0)) if name == "used" else (lambda row: row[name])
@@ -75,6 +84,7 @@ def entries_page(
     shown = [
         {name: row[name] for name in _SHOWN}
         | {"used": used.get(row["key"], 0), "tests": len(tests.get(row["key"], ()))}
+        | {"drift": drifts.get(row["key"], "")}
         for row in fitting[offset : offset + _MOST_ROWS]
     ]
     return {
@@ -85,6 +95,7 @@ def entries_page(
         "entries": len(rows),
         "hosts": _names(row["host"] for row in rows),
         "models": _names(row["model"] for row in rows),
+        "drifts": _names(drifts.values()),
         "commands": [f"{program()} prune --unused-since 30d --dry-run"],
     }
 
@@ -104,6 +115,12 @@ def _fits(
         and (not test or any(test in name.lower() for name in tests.get(row["key"], ())))
         and (wanted.get("unused") != "1" or row["key"] not in used)
     )
+
+
+def _drift(row: Mapping[str, Any], verdicts: Mapping[str, KeptVerdict]) -> str:
+    """The verdict on this recording; '' if there is none, or only one on an older recording."""
+    kept = verdicts.get(row["key"])
+    return kept.verdict if kept is not None and kept.recorded_at == row["recorded_at"] else ""
 
 
 def _names(names: Iterable[str]) -> list[list[Any]]:

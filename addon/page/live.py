@@ -17,6 +17,8 @@ from addon.exchange.decisions import Decision, Hit, Injected, OwnAnswer
 from addon.page.history import History
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from addon.accounting.counts import RunCounts
     from addon.accounting.verdicts import Verdict
     from addon.exchange.decisions import Forward
@@ -47,13 +49,15 @@ def is_page(target: str) -> bool:
 
 
 class LivePage:
-    """What one process of a run shows. `token` must be given with each request for data.
+    """What one process of a run shows. `token` must be given with each request for data. `folder` is
+    the state folder, None for none.
 
     A row of `history` is (request, at, kind, method, host, path, key, test, detail, seconds). `request` is the same
     in all rows of one request, `at` is in Unix seconds, `test` is a Verdict, a name or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self.token = base64.urlsafe_b64encode(os.urandom(24)).decode()
         self.history = History()
         self._requests: OrderedDict[str, bytes] = OrderedDict()
@@ -172,7 +176,7 @@ class LivePage:
     async def _data(self, target: str, store: StoreAccess, counts: RunCounts, taint: Taint) -> Page:
         from addon.page.pages import Pages, Shown
 
-        shows = self._pages = self._pages or Pages(store.shown, store.stored_sizes)
+        shows = self._pages = self._pages or Pages(store.shown, store.stored_sizes, self._folder)
 
         def request_of(key: str) -> bytes:
             request = self._requests.get(key, b"")

@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -29,6 +30,7 @@ from addon.page.entry_view import entry_view, media_of
 from addon.page.miss_view import miss_view
 from addon.page.run_view import run_view, users_by_key
 from addon.page.static_files import SAFE_HEADERS, as_json, as_octets, refusal, static_page
+from addon.report.drift_verdicts import KeptVerdict, read_verdicts
 from cache_store.entry import Entry
 from cache_store.errors import EntryError, ProviderProxyError
 from cache_store.store import Store
@@ -96,12 +98,18 @@ def events_page(rows: list[list[Any]], last: int) -> Page:
 class Pages:
     """Reads `store`, which others may write. `sizes` tells each entry's stored size by key.
 
+    `folder` is the state folder, where `drift` keeps its verdicts; None for none.
+
     Use it in one thread at a time.
     """
 
-    def __init__(self, store: Store, sizes: Callable[[], Mapping[str, int]] = dict) -> None:
+    def __init__(
+        self, store: Store, sizes: Callable[[], Mapping[str, int]] = dict, folder: Path | None = None
+    ) -> None:
         self._store = store
         self._sizes = sizes
+        self._folder = folder
+        self._verdicts: Mapping[str, KeptVerdict] = {}
         self._rows: list[dict[str, Any]] | None = None
         self._closed = False
 
@@ -132,16 +140,23 @@ class Pages:
 
     def _entries(self, wanted: dict[str, str], shown: Shown) -> dict[str, Any]:
         if self._rows is None or wanted.get("fresh") == "1":
+            self._verdicts = self._read_verdicts()
             self._rows = rows_of(self._store, self._sizes(), lambda: self._closed)
         tests = users_by_key(shown.run) if shown.run is not None else {}
-        return entries_page(self._rows, wanted, tests, shown.used)
+        return entries_page(self._rows, wanted, tests, shown.used, self._verdicts)
 
     def _entry(self, key: str, _: str, shown: Shown) -> Page:
         entry = self._found(key)
         if isinstance(entry, Page):
             return entry
         tests = users_by_key(shown.run).get(key, []) if shown.run is not None else []
-        return as_json(entry_view(entry, tests) | {"used": shown.used.get(key)})
+        verdict = self._read_verdicts().get(key)
+        is_of_this = verdict is not None and verdict.recorded_at == entry.recorded_at
+        drift = verdict.as_dict() if verdict is not None and is_of_this else None
+        return as_json(entry_view(entry, tests) | {"used": shown.used.get(key), "drift": drift})
+
+    def _read_verdicts(self) -> Mapping[str, KeptVerdict]:
+        return read_verdicts(self._folder) if self._folder is not None else {}
 
     def _raw(self, key: str, _: str, __: Shown) -> Page:
         entry = self._found(key)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from addon.accounting.figures import money, plural
 from addon.printing import printable
 from addon.report.markdown_text import markdown_text
 
-__all__ = ["drift_lines", "drift_markdown"]
+__all__ = ["drift_lines", "drift_markdown", "reason_text"]
 
 _ROWS = 200  # of a Markdown table; a comment on GitHub may have 65,536 characters
 _REASONS = 5
@@ -23,7 +23,7 @@ def drift_lines(report: dict[str, Any], width: int | None) -> Iterator[str]:
             continue
         yield _cut(f"{row['verdict']:12}  {row['short']}  {row['model']}  {row['question']}", width)
         for reason in row["reasons"][:_REASONS]:
-            yield f"    {_reason(reason)}"
+            yield f"    {reason_text(reason)}"
         if len(row["reasons"]) > _REASONS:
             yield f"    and {plural(len(row['reasons']) - _REASONS, 'more difference')} (--json has all)"
         if row.get("refresh", "").startswith("not"):
@@ -75,7 +75,7 @@ def _request(row: dict[str, Any]) -> str:
 
 
 def _differences(reasons: list[dict[str, Any]]) -> str:
-    shown = [_code(_reason(reason)) for reason in reasons[:_REASONS]]
+    shown = [_code(reason_text(reason)) for reason in reasons[:_REASONS]]
     if len(reasons) > _REASONS:
         shown.append(f"and {len(reasons) - _REASONS} more")
     return "<br>".join(shown)
@@ -85,7 +85,8 @@ def _code(text: str) -> str:
     return f"<code>{markdown_text(text)}</code>"
 
 
-def _reason(reason: dict[str, Any]) -> str:
+def reason_text(reason: Mapping[str, Any]) -> str:
+    """One difference in one line."""
     place = f" at {reason['place']}" if reason["place"] else ""
     sides = [side for side in (reason["old"], reason["new"]) if side is not None]
     return printable(f"{reason['what']}{place}" + (f": {' / '.join(sides)}" if sides else ""))

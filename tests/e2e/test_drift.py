@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from addon.report.drift_verdicts import read_verdicts
 from tests.e2e.command import provider_proxy
 from tests.e2e.suites import contents, environment
 from tests.e2e.upstream import Exchange, Upstream, chat_answer
@@ -65,6 +66,9 @@ def test_a_provider_that_changes(upstream: Upstream, recorded: dict[str, str], t
     assert "a deprecation header at header deprecation: @1767225600" in changed.stdout
     assert changed.stdout.splitlines()[-1].startswith("1 request asked again: 0 same, 0 benign, 1 changed")
     assert _files(tmp_path) == before
+    (verdict,) = read_verdicts(tmp_path / ".provider-proxy").values()
+    assert verdict.verdict == "changed"
+    assert "other finish reason at /choices/0/finish_reason: stop / length" in verdict.reasons
     refreshed = provider_proxy(
         "drift", "--refresh", "--format", "markdown", environ=recorded, folder=tmp_path
     )

@@ -1,14 +1,14 @@
 // The view of the cache: its entries, a page at a time.
 
 import { json } from "./data.mjs";
-import { age, bytes, copyable, el, link, plural } from "./dom.mjs";
+import { age, bytes, copyable, DRIFTS, el, link, plural } from "./dom.mjs";
 import { Rows } from "./rows.mjs";
 
 const ORDERS = { newest: "newest first", oldest: "oldest first", largest: "largest first", used: "most used first", host: "by host", model: "by model" };
 const PAGE = 200;
 
 export async function cache(main, signal) {
-  const chosen = { text: "", host: "", model: "", test: "", unused: "", sort: "newest" };
+  const chosen = { text: "", host: "", model: "", test: "", unused: "", drift: "", sort: "newest" };
   const count = el("p.quiet", { role: "status" }, "Reading the cache…");
   const list = new Rows("Entries", 44, row, (item) => item.key);
   const hint = el("div");
@@ -28,6 +28,8 @@ export async function cache(main, signal) {
     fresh = false;
     choose(host, found.hosts, "every host");
     choose(model, found.models, "every model");
+    choose(drift, [...found.drifts, ["none", found.entries - found.drifts.reduce((sum, [, number]) => sum + number, 0)]], "any drift verdict", (name) => DRIFTS[name] ?? name);
+    drift.hidden = !found.drifts.length && !chosen.drift;
     list.view.scrollTop = 0;
     list.set(found.rows);
     const from = found.count ? offset + 1 : 0;
@@ -47,6 +49,7 @@ export async function cache(main, signal) {
   const select = (name, label) => el("select", { "aria-label": label, onchange: (event) => change(name, event.target.value) });
   const host = select("host", "Host");
   const model = select("model", "Model");
+  const drift = select("drift", "Drift verdict");
   const order = select("sort", "Order");
   order.append(...Object.entries(ORDERS).map(([value, name]) => el("option", { value }, name)));
   const search = (name, label) => el("input", { type: "search", placeholder: label, "aria-label": label, oninput: (event) => change(name, event.target.value) });
@@ -56,16 +59,16 @@ export async function cache(main, signal) {
   const next = el("button", { type: "button", onclick: turn(PAGE) }, "Next");
   const again = el("button", { type: "button", onclick: () => { fresh = true; show(); } }, "Read again");
   main.append(el("h1", { tabindex: "-1" }, "Cache"),
-    el("div.filters", {}, search("text", "Filter by question, path, key"), search("test", "Used by a test"), host, model, order, unused), count, hint, list.view,
+    el("div.filters", {}, search("text", "Filter by question, path, key"), search("test", "Used by a test"), host, model, drift, order, unused), count, hint, list.view,
     el("p.buttons", {}, back, next, again));
   await show();
 }
 
-function choose(list, names, all) {
+function choose(list, names, all, shown = (name) => name) {
   const value = list.value;
   list.replaceChildren(el("option", { value: "" }, all), ...names.map(([name, count]) => {
     // The value is compared by the proxy, so it stays as it is; the text is cleaned.
-    const option = el("option", {}, `${name} (${count})`);
+    const option = el("option", {}, `${shown(name)} (${count})`);
     option.value = name;
     return option;
   }));
@@ -75,5 +78,5 @@ function choose(list, names, all) {
 function row(item) {
   return link("entry", item.key, [el(`span.kind.${item.status < 400 ? "is-hit" : "is-refused"}`, {}, item.status), el("span.time", { title: "age" }, age(item.recorded_at)),
     el("span.what", { dir: "auto" }, item.question || `${item.method} ${item.host}${item.path}`), el("span.test", {}, [item.model, item.host].filter(Boolean).join(" · ")),
-    el("span.detail", {}, `${bytes(item.size)} · ${item.used ? `used ${item.used}×` : "not used"}`)]);
+    el("span.detail", {}, item.drift && [el(`span.kind.drift-${item.drift}`, {}, DRIFTS[item.drift] ?? item.drift), " · "], `${bytes(item.size)} · ${item.used ? `used ${item.used}×` : "not used"}`)]);
 }

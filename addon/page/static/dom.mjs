@@ -7,6 +7,9 @@ export function clean(value) {
   return String(value ?? "").replace(/\r\n/g, "\n").replace(UNSEEN, (char) => `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`);
 }
 
+// What the verdicts of `provider-proxy drift` say.
+export const DRIFTS = { same: "drift: same", benign: "drift: other words", changed: "drift: changed", none: "drift: not compared" };
+
 // `kind` is a tag, with classes behind dots. `given` are attributes; `on…` are listeners.
 export function el(kind, given = {}, ...children) {
   const [tag, ...classes] = kind.split(".");

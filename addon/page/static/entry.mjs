@@ -2,7 +2,7 @@
 
 import { turns } from "./conversation.mjs";
 import { json, save } from "./data.mjs";
-import { bytes, copyable, el, plural, section, time } from "./dom.mjs";
+import { age, bytes, copyable, DRIFTS, el, plural, section, time } from "./dom.mjs";
 import { Rows } from "./rows.mjs";
 
 export async function entry(main, key, signal) {
@@ -10,9 +10,9 @@ export async function entry(main, key, signal) {
   main.append(
     el("h1", { tabindex: "-1" }, `${shown.method} ${shown.host}${shown.path}`),
     el("p.badges", {}, el(`span.kind.${shown.status < 400 ? "is-hit" : "is-refused"}`, {}, `${shown.status} ${shown.reason}`),
-      shown.model && el("span.tag", {}, shown.model), shown.edited && el("span.tag.warns", {}, "edited by hand"),
+      shown.model && el("span.tag", {}, shown.model), shown.drift && el(`span.tag${shown.drift.verdict === "changed" ? ".warns" : ""}`, {}, DRIFTS[shown.drift.verdict]), shown.edited && el("span.tag.warns", {}, "edited by hand"),
       shown.ambiguous && el("span.tag.warns", {}, "two tests of its run got different answers here; this is the last one")),
-    el("div.columns", {}, el("div.wide", {}, conversation(shown), stream(shown)), el("aside", { "aria-label": "About this entry" }, facts(shown), tests(shown), headers(shown))),
+    el("div.columns", {}, el("div.wide", {}, conversation(shown), stream(shown)), el("aside", { "aria-label": "About this entry" }, drift(shown), facts(shown), tests(shown), headers(shown))),
   );
 }
 
@@ -60,6 +60,14 @@ function stream(shown) {
     el("p.quiet", {}, timed ? `When each event came, and how large it was. They came in ${plural(chunks.length, "chunk")}, which the grey lines show; the first after ${chunks[0][0].toFixed(2)} s.` : `The order of the events, and how large each was. This recording has no times; the whole answer took ${shown.elapsed.toFixed(2)} s.`),
     axis, el("p.ends", {}, el("span", {}, timed ? "0 s" : "first"), el("span", {}, timed ? `${length.toFixed(2)} s` : "last")),
     list.view, left > 0 && el("p.quiet", {}, `${plural(left, "more event")}; save the bytes to see all`));
+}
+
+// What `provider-proxy drift` found when it last asked the provider the same again.
+function drift(shown) {
+  if (!shown.drift) return null;
+  const { verdict, at, reasons } = shown.drift;
+  const said = { same: "The provider answers the same", benign: "The provider answers with other words in the same form", changed: "The provider answers differently" };
+  return section("Drift", el("p", {}, `${said[verdict]}, compared ${age(at)} ago.`), reasons.length > 0 && el("ul", {}, reasons.map((reason) => el("li", {}, reason))));
 }
 
 function facts(shown) {

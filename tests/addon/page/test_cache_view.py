@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from addon.page.cache_view import entries_page, rows_of
+from addon.report.drift_verdicts import KeptVerdict
 from cache_store.disk.disk_store import DiskStore
 from cache_store.entry import Entry
 from cache_store.tiers.memory_store import MemoryStore
@@ -64,6 +65,8 @@ def test_the_rows_of_a_directory(tmp_path: Path) -> None:
         ({"text": "QUESTION 2"}, "2"),
         ({"test": "test_a"}, "0"),
         ({"unused": "1"}, "1 2 3 4"),
+        ({"drift": "changed"}, "1"),
+        ({"drift": "none"}, "0 2 3 4"),
         ({"sort": "newest"}, "4 3 2 1 0"),
         ({"sort": "largest"}, "4 3 2 1 0"),
         ({"sort": "used"}, "0 1 2 3 4"),
@@ -73,17 +76,25 @@ def test_the_rows_of_a_directory(tmp_path: Path) -> None:
     ],
 )
 def test_entries_are_chosen_and_sorted(wanted: dict[str, str], keys: str) -> None:
-    """By host, model, test, words, use; a value that makes no sense is left out."""
-    page = entries_page(_rows(), wanted, {"pp2-0": ["tests/test_a.py::test_a"]}, {"pp2-0": 2})
+    """By host, model, test, words, use, drift; a value that makes no sense is left out.
+
+    A verdict on an older recording says nothing of this one.
+    """
+    verdicts = {
+        "pp2-1": KeptVerdict("changed", 2000.0, 1001.0, ()),
+        "pp2-2": KeptVerdict("same", 2000.0, 1.0, ()),
+    }
+    page = entries_page(_rows(), wanted, {"pp2-0": ["tests/test_a.py::test_a"]}, {"pp2-0": 2}, verdicts)
     assert " ".join(row["key"].removeprefix("pp2-") for row in page["rows"]) == keys
     assert (page["entries"], page["hosts"]) == (5, [["a.example", 4], ["b.example", 1]])
+    assert page["drifts"] == [["changed", 1]]
     assert all("shown" not in row for row in page["rows"])
 
 
 def test_a_page_is_bounded() -> None:
     """The rest is on the next one."""
     rows = [dict(_rows()[0], key=f"pp2-{number}") for number in range(450)]
-    assert [len(entries_page(rows, {"offset": str(at)}, {}, {})["rows"]) for at in (0, 200, 400)] == [
+    assert [len(entries_page(rows, {"offset": str(at)}, {}, {}, {})["rows"]) for at in (0, 200, 400)] == [
         200,
         200,
         50,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from addon.exchange.direct import Page
 from addon.page.pages import Pages, Shown, after_of, events_page, refused, unchecked
+from addon.report.drift_verdicts import keep_verdicts
 from cache_store.entry import Entry
 from cache_store.errors import CorruptEntry, StoreUnavailable
 from cache_store.tiers.memory_store import MemoryStore
@@ -85,6 +87,22 @@ def test_a_run_and_its_requests(pages: Pages) -> None:
         True,
     )
     assert _json(pages.answer("/-/page/run", Shown()))["run"] is None
+
+
+def test_a_verdict_of_drift_is_shown(tmp_path: Path) -> None:
+    """Only on the recording that was compared."""
+    store = MemoryStore()
+    for number in (1, 2):
+        store.put(Entry(f"pp2-{number}", 200, "OK", (), b"{}", 5.0, 1.0, "run", {}))
+    rows = [
+        {"key": f"pp2-{n}", "verdict": "same", "recorded_at": at, "reasons": []}
+        for n, at in ((1, 5.0), (2, 4.0))
+    ]
+    keep_verdicts(tmp_path, rows, 9.0)
+    pages = Pages(store, folder=tmp_path)
+    found = [_json(pages.answer(f"/-/page/entry/pp2-{number}", Shown()))["drift"] for number in (1, 2)]
+    assert found == [{"verdict": "same", "at": 9.0, "reasons": []}, None]
+    assert _json(pages.answer("/-/page/entries?drift=same", Shown()))["count"] == 1
 
 
 def test_an_entry_and_its_bytes(pages: Pages) -> None:
