@@ -54,7 +54,7 @@ class Cutter:
         default = 1 if rule.kind == Fault.STREAM_ERROR else 0
         self._events = default if rule.after_events is None else rule.after_events
         self._bytes = rule.after_bytes or 0
-        self._buffer = b""
+        self._buffer = bytearray()
         self._looked = 0
         self._given_up = False
 
@@ -78,7 +78,7 @@ class Cutter:
 
     def end(self) -> bytes:
         """What may be sent at the end of the body."""
-        left, self._buffer = self._buffer, b""
+        left, self._buffer = bytes(self._buffer), bytearray()
         return self._pass(left)
 
     def _events_of(self, chunk: bytes) -> Iterator[bytes]:
@@ -86,12 +86,12 @@ class Cutter:
         self._buffer += chunk
         start = 0
         while not self.broke and (end := self._end_of_event(start)) > 0:
-            yield self._pass(self._buffer[start:end])
+            yield self._pass(bytes(self._buffer[start:end]))
             start = self._looked = end
-        self._buffer = self._buffer[start:]
+        del self._buffer[:start]
         self._looked = max(0, len(self._buffer) - 3)
         if self.broke:
-            left, self._buffer = self._buffer, b""
+            left, self._buffer = bytes(self._buffer), bytearray()
             yield self._after(left)
 
     def _pass(self, event: bytes) -> bytes:
@@ -119,9 +119,9 @@ class Cutter:
         return data if self._rule.kind == Fault.MALFORMED_JSON else b""
 
     def _give_up(self) -> bytes:
-        held = bytes(self.rest) + self._buffer
+        held = bytes(self.rest + self._buffer)
         self._given_up, self.broke = True, False
-        self.rest, self._buffer = bytearray(), b""
+        self.rest, self._buffer = bytearray(), bytearray()
         return held
 
     def _counts(self, data: bytes) -> bool:
