@@ -30,6 +30,10 @@ _MEANT = {
     Kind.TOOL_ADDED: "The request offers a tool that the recorded one lacks; if that is intended",
     Kind.TOOL_REMOVED: "The request lacks a tool of the recorded one; if that is intended",
 }
+_LEFT_OUT = (
+    "If its recorder left the credential out, import it again with --unknown-headers authorization; "
+    "if the change is intended, record it"
+)
 _ORDER = "Keep the same order in every run (sort it in the test)"
 _FOLLOWS = (
     "The provider gave this id in an earlier answer, so an earlier request of this conversation was not answered "
@@ -72,6 +76,8 @@ def remedy(
         return _ORDER + _or(", or record it", rerecord)
     if kind in _MEANT:
         return _or(f"{_MEANT[kind]}, record it", rerecord)
+    if difference.place == "credential" and difference.new == "true":
+        return f"{_LEFT_OUT}: {rerecord}" if rerecord else ""
     ignore = _setting_that_ignores(difference, others)
     if kind is Kind.PER_REQUEST:
         name = difference.place.removeprefix("header ")

@@ -3,6 +3,7 @@
 A cassette without `anthropic-version` says nothing about that header's value, and no real request has the key of
 its request. Such a recording lies under a key of its own kind, `pp2u-`: the hash of its request as it was recorded.
 A request that missed is looked for without some of its headers, the fewest first. Issue 16, imports no. 6.
+A saved request only says whether a credential was sent, so that one counts as a header more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
+from addon.identity.denylist import Verdict, header_verdict
 from addon.identity.families import family_of, is_provider
 from addon.identity.saved_form import dump_header_pairs, key_of
 from addon.messages import WireRequest
@@ -39,7 +41,10 @@ EVERY = "*"
 _PLAIN_PREFIX = "pp2-"
 _LABEL = "unknown"  # the member of an entry's label that names them
 _HEADERS = b'"headers":'
-_MOST_HEADERS = 5  # of a request with more, only the whole set is left out
+# What follows the headers in a saved request.
+_SENT, _NOT_SENT = b',"credential":true', b',"credential":false'
+_CREDENTIAL = ":credential"  # stands for the credential among the left-out headers; no header has such a name
+_MOST_HEADERS = 5  # of a request with more, only the whole set, or the credential, is left out
 _LONG = 1024 * 1024  # bytes; each variant of a request is hashed
 
 
@@ -79,7 +84,12 @@ def marked(entry: Entry, names: tuple[str, ...]) -> Entry:
 def fits(entry: Entry, left_out: tuple[tuple[str, str], ...]) -> bool:
     """Whether every header that was left out to find `entry` is unknown of it."""
     names = entry.label.get(_LABEL, "").split()
-    return EVERY in names or all(name in names for name, _ in left_out)
+    if EVERY in names:
+        return True
+    as_sent = [name.encode("latin-1", "replace") for name in names]
+    if any(header_verdict(name, is_provider=False)[0] is Verdict.CREDENTIAL for name in as_sent):
+        names.append(_CREDENTIAL)
+    return all(name in names for name, _ in left_out)
 
 
 def plain_key(key: str) -> str:
@@ -101,13 +111,22 @@ def variants(request_json: bytes) -> Iterator[list[Variant]]:
     except (ValueError, RecursionError):
         return
     before, after = request_json[:start], text[end:].encode("utf-8", "surrogatepass")
-    names = sorted({name for name, _ in pairs})
-    few = len(names) <= _MOST_HEADERS and len(request_json) <= _LONG
-    for count in range(len(names) + 1) if few else (0, len(names)):
-        yield [_variant(before, pairs, after, frozenset(gone)) for gone in combinations(names, count)]
+    names = tuple(sorted({name for name, _ in pairs}))
+    credential = (_CREDENTIAL,) if after.startswith(_SENT) else ()
+    if len(names) <= _MOST_HEADERS and len(request_json) <= _LONG:
+        places = names + credential
+        groups = [list(combinations(places, count)) for count in range(len(places) + 1)]
+    else:
+        groups = [[gone] for gone in dict.fromkeys([(), credential, names, names + credential])]
+    for group in groups:
+        yield [_variant(before, pairs, after, frozenset(gone)) for gone in group]
 
 
 def _variant(before: bytes, pairs: list[list[str]], after: bytes, gone: frozenset[str]) -> Variant:
     kept = dump_header_pairs([pair for pair in pairs if pair[0] not in gone])
+    left_out = tuple((name, str(value)) for name, value in pairs if name in gone)
+    if _CREDENTIAL in gone:
+        after = _NOT_SENT + after.removeprefix(_SENT)
+        left_out += ((_CREDENTIAL, ""),)
     key = key_of(before + kept + after).partition("-")[2]
-    return Variant(UNKNOWN_PREFIX + key, tuple((name, str(value)) for name, value in pairs if name in gone))
+    return Variant(UNKNOWN_PREFIX + key, left_out)

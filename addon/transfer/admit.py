@@ -101,7 +101,8 @@ class Admission:
         if restored is not None:
             request, identity = restored, identify(restored, self.settings.identity)
         key = key_of_test(identity.key, self.test) if self.test else identity.key
-        nth = self._repeats.next(key) if self.test or self.settings.repeat == SEQUENCE else 1
+        counts = bool(self.test) or self.settings.repeat == SEQUENCE
+        nth = self._repeats.next(key) if counts else 1
         origin = Origin(
             request=request,
             identity=identity,
@@ -112,6 +113,8 @@ class Admission:
         )
         kept = entry_or_reason(origin, answer, self.settings, self._taint)
         if not isinstance(kept, Entry):
+            if counts:
+                self._repeats.release(key, nth)
             return kept
         if restored is not None:
             kept = replace(kept, account="")  # nobody's

@@ -45,6 +45,15 @@ def test_what_varies_may_be_ignored(place: str, setting: str) -> None:
     IdentityRules.parse(**{name.lower(): value})
 
 
+def test_a_credential_that_only_the_request_has_may_be_missing_from_an_import() -> None:
+    """A request without one is another request; the import cannot help it."""
+    assert "--unknown-headers authorization" in remedy(
+        Difference("credential", Kind.CHANGED, "false", "true")
+    )
+    assert "import" not in remedy(Difference("credential", Kind.CHANGED, "true", "false"))
+    assert remedy(Difference("credential", Kind.CHANGED, "false", "true"), "") == ""
+
+
 def test_a_rule_is_named_with_the_command_that_brings_recordings_along() -> None:
     """Unless a setting leaves the place out anyway."""
     uuid = Difference("/messages/0/content", Kind.UUID, "a", "b")

@@ -348,11 +348,16 @@ async def test_a_background_response_is_an_action_and_a_plain_one_is_not(memory:
 
 
 def _cassette(
-    store: Store, *headers: tuple[bytes, bytes], text: str = "old", unknown: str = "", test: str = ""
+    store: Store,
+    *headers: tuple[bytes, bytes],
+    text: str = "old",
+    unknown: str = "",
+    test: str = "",
+    host: str = "api.openai.com",
 ) -> None:
     """Import a recording of the chat request with only these headers, for all tests or for one."""
-    admission = Admission(Settings.parse({}), "import", frozenset(unknown.split()), test)
-    recorded = replace(chat_request(), headers=headers)
+    admission = Admission(Settings.parse({"hosts": "*"}), "import", frozenset(unknown.split()), test)
+    recorded = replace(chat_request(), host=host, headers=headers)
     (entry,) = admission.entries([Exchange(recorded, chat_answer(text), 1000.0)])
     store.put(entry)
 
@@ -393,6 +398,19 @@ async def test_only_headers_that_are_unknown_are_passed_over(memory: MemoryStore
     await run.own(_asked(ORGANISATION))
     await run.own(_asked(BETA, ORGANISATION))
     assert await run.hit(_asked(BETA)) == "old"
+
+
+async def test_a_recording_may_lack_the_credential(memory: MemoryStore) -> None:
+    """A local server may do without one, so only the user knows whether the recorder left it out."""
+    run = Run(memory, cache_mode="read-only-require-hit", hosts="*")
+    asked = _asked(host="localhost")
+    _cassette(memory, JSON, host="localhost")
+    await run.own(asked)
+    _cassette(memory, JSON, host="localhost", unknown="openai-beta")
+    await run.own(asked)
+    _cassette(memory, JSON, host="localhost", unknown="authorization")
+    assert await run.hit(asked) == "old"
+    await run.own(_asked(BETA, host="localhost"))
 
 
 async def test_a_tests_recording_may_lack_headers(store: Store) -> None:

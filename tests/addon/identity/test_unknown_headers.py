@@ -14,6 +14,7 @@ from cache_store.entry import Entry
 JSON = ("content-type", "application/json")
 VERSION = ("anthropic-version", "2023-06-01")
 BETA = ("anthropic-beta", "x-2025")
+SENT = ("authorization", "Bearer x")
 
 
 def _request(*headers: tuple[str, str], host: str = "api.anthropic.com") -> WireRequest:
@@ -43,6 +44,28 @@ def test_the_number_of_variants_is_bounded() -> None:
     found = list(variants(identify(_request(*headers), IdentityRules()).request_json))
     assert [len(same[0].left_out) for same in found] == [0, 20]
     assert list(variants(b"{}")) == []
+
+
+def test_a_credential_counts_as_a_header() -> None:
+    """A saved request only says whether one was sent: without it the key is that of a request that sent none."""
+    found = list(variants(identify(_request(JSON, SENT), IdentityRules()).request_json))
+    assert [len(equally_many) for equally_many in found] == [1, 2, 1]
+    by_names = {tuple(name for name, _ in v.left_out): v.key for same in found for v in same}
+    assert by_names[(":credential",)] == f"pp2u-{_key(JSON)}"
+    assert by_names[("content-type", ":credential")] == f"pp2u-{_key()}"
+    many = [(f"x-own-{number}", "1") for number in range(20)]
+    found = list(variants(identify(_request(SENT, *many), IdentityRules()).request_json))
+    assert [len(same[0].left_out) for same in found] == [0, 1, 20, 21]
+
+
+@pytest.mark.parametrize(
+    ("names", "does"), [("authorization", True), ("x-api-key", True), ("*", True), ("openai-beta", False)]
+)
+def test_a_credential_is_unknown_where_its_header_is(names: str, does: bool) -> None:
+    """The header that held it is not known: any that holds one will do."""
+    identity = identify(_request(JSON), IdentityRules())
+    entry = Entry(identity.key, 200, "", (), b"{}", 1.0, 0.1, "r", {"host": "h"}, "", identity.request_json)
+    assert fits(marked(entry, (names,)), ((":credential", ""),)) is does
 
 
 @pytest.mark.parametrize(

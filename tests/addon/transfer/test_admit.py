@@ -68,6 +68,15 @@ def test_equal_requests_are_a_sequence_where_asked_for() -> None:
     assert two == f"{one}.2"
 
 
+def test_what_is_not_kept_leaves_no_hole_in_a_sequence() -> None:
+    """As in a run: a test that was refused once, and asked again, asks only once when it is replayed."""
+    sequence = Admission(Settings.parse({}), "run", test="t")
+    found = [_exchange(status=429), _exchange(), _exchange(OK[:-3]), _exchange()]
+    one, two = (entry.key for entry in sequence.entries(found))
+    assert "." not in one
+    assert two == f"{one}.2"
+
+
 def test_a_leftover_content_encoding_is_dropped() -> None:
     """Recorders that save the decoded body leave the header; a body that is encoded is decoded."""
     for body, coding in ((OK, b"gzip"), (gzip.compress(OK), b"gzip"), (OK, b"br")):
