@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
                    "addon.judging.reasons", "addon.identity.url_form", *_MESSAGES, "cache_store"),
     "addon.mitm.core": ("addon.exchange.recording", "addon.pacing", "addon.sockets", *_MESSAGES, *_STORE),
     "addon.page": ("addon.exchange", "addon.report", "addon.accounting", "addon.diagnosis", "addon.redaction",
-                   "addon.pacing", "addon.printing", "cache_store"),
+                   "addon.pacing", "addon.printing", "addon.sockets", "cache_store"),
     "addon.exchange": ("addon.transfer", "addon.accounting", "addon.probing", "addon.policy", "addon.scopes", "addon.settings", "addon.offline", "addon.printing",
                        "addon.diagnosis", "addon.faults", "addon.pacing", "addon.sockets",
                        *_PURE_ROOMS, *_MESSAGES, "cache_store"),

@@ -20,7 +20,7 @@ from addon.exchange import own_answers
 from addon.exchange.cache_status import HEADER_UNKNOWN, LEARN, PROBE, REBIND_REFUSED, hit_status, miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.coordinator import Outcome
-from addon.exchange.decisions import Decision, Forward, Hit, Injected, OwnAnswer
+from addon.exchange.decisions import SOCKET, Decision, Forward, Hit, Injected, OwnAnswer, Shows
 from addon.exchange.explaining import Explaining
 from addon.exchange.lanes import Lanes, decoded_size, lane_helper
 from addon.exchange.lookup import Lookup
@@ -133,6 +133,7 @@ class Answering:
         self._following = _following(peer) if settings.follow_ids else None
         explaining.refused_line = self._storing.refused.line
         self._no_websocket: set[str] = set()
+        self.shows: Shows | None = None
         self._tests = TestsInFlight(counts, store, explaining, peer.taint)
         peer.count_test = self._tests.count
         peer.sent_by_test = self._tests.sent.of
@@ -219,6 +220,15 @@ class Answering:
             )
         return await self._converse(Forward(upgrade, mode, "", scope=scope))
 
+    def show_turn(self, request: WireRequest, decision: Decision, scope: Scope | None) -> None:
+        """Show what is done with a turn of a WebSocket session."""
+        if self.shows is None:
+            return
+        if isinstance(decision, Forward):
+            decision.on_socket = True
+        verdict = self._counts.tests.get(scope.identity) if scope is not None else None
+        self.shows.decided(SOCKET, request.host, decision, verdict)
+
     def note_no_websocket(self, upgrade: WireRequest, status: int) -> None:
         """The provider has refused an upgrade that we had answered: the next one gets the provider's own answer.
 
@@ -246,6 +256,7 @@ class Answering:
                 self._counts,
                 self.explaining,
                 self._tests,
+                self.shows,
             ),
             forward,
         )
@@ -655,7 +666,10 @@ class Answering:
         `cut_off`: the client left before the last byte. The answer is whole if it had its terminal event by then.
         """
         try:
-            return await self._keep(forward, live, cut_off=cut_off)
+            reason = await self._keep(forward, live, cut_off=cut_off)
+            if self.shows is not None:
+                self.shows.ended(forward, reason, forward.verdict)
+            return reason
         finally:
             self._leave_test(forward)
 
@@ -704,6 +718,8 @@ class Answering:
 
     def give_up(self, forward: Forward, reason: NotStored) -> None:
         """Store nothing, because the answer to `forward` was cut off; a waiter takes over."""
+        if self.shows is not None:
+            self.shows.ended(forward, reason, forward.verdict)
         counts = self._counts.host(forward.request.host)
         counts.failures[reason] += 1
         elapsed = time.monotonic() - forward.started

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from addon.accounting.verdicts import Verdict
 from addon.exchange.cache_status import CACHE_HEADER, STATUS_HEADER, fault_status
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from addon.exchange.faulting import CutRecording
     from addon.faults.rules import FaultRule
 
-__all__ = ["Decision", "Forward", "Hit", "Injected", "OwnAnswer"]
+__all__ = ["SOCKET", "Decision", "Forward", "Hit", "Injected", "OwnAnswer", "Shows"]
+
+
+SOCKET = "WebSocket"
+"""What the page shows in place of a method."""
 
 
 @dataclass(slots=True)
@@ -110,6 +114,8 @@ class Forward:
     started: float = field(default_factory=time.monotonic)
     shown: int = 0
     """Its number on the page; 0: none."""
+    on_socket: bool = False
+    """Whether a WebSocket session, or a turn of one, asks; for the page."""
 
     @property
     def stores(self) -> bool:
@@ -118,3 +124,13 @@ class Forward:
 
 
 type Decision = Hit | OwnAnswer | Injected | Forward
+
+
+class Shows(Protocol):
+    """Shows what becomes of requests; see `LivePage`. `verdict` is that of the request's test."""
+
+    def decided(self, method: str, host: str, decision: Decision, verdict: Verdict | None) -> None:
+        """A request is answered, or sent to the provider."""
+
+    def ended(self, forward: Forward, reason: str | None, verdict: Verdict | None) -> None:
+        """A live answer was stored, or not, for this reason."""

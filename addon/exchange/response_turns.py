@@ -60,6 +60,9 @@ class Turns(Protocol):
     ) -> Decision | Awaitable[Decision]:
         """What to do with a request."""
 
+    def show_turn(self, request: WireRequest, decision: Decision, scope: Scope | None) -> None:
+        """Show what is done with a turn."""
+
     def note_no_websocket(self, upgrade: WireRequest, status: int) -> None:
         """The provider has refused this upgrade."""
 
@@ -221,6 +224,7 @@ class ResponseTurns:
         if isinstance(decision, Awaitable):
             decision = await decision
         assert not isinstance(decision, Injected)  # no turn gets a fault
+        self._cache.show_turn(request, decision, self._scope)
         return decision
 
     async def _note(self, events: list[str], key: str) -> None:

@@ -20,8 +20,9 @@ from addon.accounting.counts import HostCounts, RunCounts
 from addon.diagnosis import Diagnosis
 from addon.diagnosis.differences import differences
 from addon.diagnosis.remedies import RERECORD
+from addon.exchange.cache_status import miss_status
 from addon.exchange.coordination import Peer
-from addon.exchange.decisions import Forward
+from addon.exchange.decisions import SOCKET, Decision, Forward, Hit, OwnAnswer, Shows
 from addon.exchange.explaining import Explaining
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
@@ -81,6 +82,7 @@ class SessionRun:
     counts: RunCounts
     explaining: Explaining
     tests: TestsInFlight
+    shows: Shows | None = None
 
 
 class Session:
@@ -96,6 +98,7 @@ class Session:
         self._rules = replace(run.settings.identity, volatile=NO_RULES)
         self._playback: Playback | None = None
         self._entry: Entry | None = None  # that is replayed; None while it is only an opening
+        self._begun: Entry | None = None  # the opening's
         self._opening: Transcript | None = None
         self._depth = 0  # of the beginnings that were looked up
         self._client: list[ClientFrame] = []
@@ -119,6 +122,7 @@ class Session:
         entry, opening = await self._look(identity)
         if entry is None or opening is None:
             return False
+        self._begun = entry
         self._opening, self._playback, self.protocol = opening, Playback(opening), opening.protocol
         self._count_use(entry.key)
         return True
@@ -126,6 +130,7 @@ class Session:
     def forward_upgrade(self) -> None:
         """Let the provider answer the upgrade: nothing is recorded."""
         self.forwards_upgrade = self._is_live = self._is_connected = True
+        self._show(self._forward)
 
     def on(self, event: Event) -> list[Action] | Awaitable[list[Action]]:
         """The actions that follow from an event."""
@@ -258,6 +263,7 @@ class Session:
         else:
             await self._explained("")
         self._is_live = True
+        self._show(self._forward)
         if self._playback is not None:
             self._expected.extend(self._playback.told)
             for frame in self._playback.so_far(self._client):
@@ -268,6 +274,8 @@ class Session:
         line = found.line if found is not None else ""
         message = f"provider-proxy: no recorded answer ({over}, nothing was sent). {line}"
         at = next((f" at {one.place}" for one in found.differences), "") if found is not None else ""
+        status = miss_status(found.key if found is not None else self._forward.key)
+        self._show(OwnAnswer(502, b"", status, "provider_proxy_cache_miss"))
         short = f"provider-proxy: {why or f'frame {len(self._client)} differs from what is recorded{at}'}"
         self._end()
         return [*self._error(message), Close(True, INTERNAL_ERROR, short_reason(short))]
@@ -450,6 +458,8 @@ class Session:
             self._counts.failures[reason] += 1
         if self._forward.mode.stores:
             self._run.storing.count_end(self._forward, reason)
+        if self._run.shows is not None:
+            self._run.shows.ended(self._forward, reason, verdict)
         self._end()
 
     def _finish_hit(self) -> None:
@@ -460,6 +470,8 @@ class Session:
         counts.hits += 1
         if self._forward.verdict is not None:
             self._forward.verdict.hits += 1
+        if (used := entry or self._begun) is not None:
+            self._show(Hit(used, ""))
         if entry is not None:
             counts.hit_bytes += entry.size
             counts.saved_seconds += entry.elapsed - (time.monotonic() - self._forward.started)
@@ -470,6 +482,12 @@ class Session:
         used[key] = used.get(key, 0) + 1
         if self._forward.verdict is not None:
             self._forward.verdict.use(key, 1)
+
+    def _show(self, decision: Decision) -> None:
+        """Show what became of the session."""
+        if self._run.shows is not None:
+            self._forward.on_socket = True
+            self._run.shows.decided(SOCKET, self._forward.request.host, decision, self._forward.verdict)
 
     def _end(self) -> None:
         self._is_over = True

@@ -127,6 +127,7 @@ class ProviderCache:
                 self.answering = self.life.open(self.settings)
                 if self.page is not None:
                     self.answering.explaining.note_missed = self.page.missed
+                    self.answering.shows = self.page
         except ProviderProxyError as error:
             logger.error("%s", error)  # mitmproxy ends a start during which an error is logged
             return
@@ -558,7 +559,6 @@ class ProviderCache:
         headers = forward.head.headers if forward.head is not None else response.headers.fields
         answer = LiveAnswer(response.status_code, response.reason, headers, response.data.content or b"")
         reason: NotStored | None
-        verdict = forward.verdict  # which `keep` takes away
         try:
             if flows.failed_at_end(response):
                 reason = NotStored.STATUS
@@ -569,16 +569,11 @@ class ProviderCache:
             logger.exception("provider-proxy failed to store an answer of %s", flow.request.host)
             self._give_up(forward, NotStored.STORE_FAILED)
             reason = NotStored.STORE_FAILED
-        else:
-            if self.page is not None and not flows.failed_at_end(response):
-                self.page.ended(forward, reason, verdict)
         if forward.identity is None:
             return forward.cache_status
         return miss_status(forward.key, stored=reason is None, detail=reason or "")
 
     def _give_up(self, forward: Forward, reason: NotStored) -> None:
-        if self.page is not None:
-            self.page.ended(forward, reason, forward.verdict)
         if self.answering is not None:
             self.answering.give_up(forward, reason)
 

@@ -11,6 +11,7 @@ from typing import Any
 from addon.page.answers import turns_of_answer
 from addon.page.blocks import Media, Turn, as_dict, as_text
 from addon.page.conversation import offered_tools, turns_of_request
+from addon.page.session_turns import turns_of_session
 from addon.page.stream_view import stream_view
 from addon.printing import program
 from cache_store.answers import bounded_json
@@ -36,8 +37,9 @@ def entry_view(entry: Entry, tests: Sequence[str] = ()) -> dict[str, Any]:
     request = saved_request(entry.request_json)
     body = request.get("body")
     media: list[Media] = []
-    asked = turns_of_request(body, media)
-    said = turns_of_answer(entry.headers, entry.body, media)
+    session = turns_of_session(entry)
+    asked = turns_of_request(body, media) if session is None else []
+    said = turns_of_answer(entry.headers, entry.body, media) if session is None else session
     essence = essence_of(entry.headers)
     budget = [_ALL_TEXT]
     return {
@@ -56,6 +58,7 @@ def entry_view(entry: Entry, tests: Sequence[str] = ()) -> dict[str, Any]:
         "size": entry.size,
         "type": essence,
         "saved": bool(request),
+        "session": session is not None,
         "tools": offered_tools(body)[:_HEADERS],
         "parameters": _parameters(body),
         "query": _pairs(request.get("query")),

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from addon.exchange.decisions import Decision, Hit, Injected, OwnAnswer
+from addon.exchange.decisions import SOCKET, Decision, Hit, Injected, OwnAnswer
 from addon.page.history import History
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class LivePage:
     def decided(self, method: str, host: str, decision: Decision, verdict: Verdict | None) -> None:
         """Note what is done with a request; `verdict` is its test's."""
         if isinstance(decision, Hit):
-            self._hit(decision.entry, verdict)
+            self._hit(method, decision.entry, verdict)
         elif isinstance(decision, Injected):
             said = f"injected, {decision.answer.status}" if decision.answer is not None else "injected, reset"
             self.history.add(0, time.time(), "fault", method, host, "", "", verdict, said, 0.0)
@@ -79,10 +79,11 @@ class LivePage:
             decision.shown = self.history.last + 1
             self._forwarded(decision, "live", "on its way", 0.0, verdict)
 
-    def _hit(self, entry: Entry, verdict: Verdict | None) -> None:
+    def _hit(self, method: str, entry: Entry, verdict: Verdict | None) -> None:
         label = entry.label
+        method = method if method == SOCKET else label.get("method", "")
         self.history.add(
-            0, time.time(), "hit", label.get("method", ""), label.get("host", ""), label.get("path", ""),
+            0, time.time(), "hit", method, label.get("host", ""), label.get("path", ""),
             entry.key, verdict, "", 0.0,
         )  # fmt: skip
 
@@ -106,8 +107,9 @@ class LivePage:
     ) -> None:
         # Never the target as it was sent: it may contain a credential.
         label = forward.identity.label if forward.identity is not None else {}
+        method = SOCKET if forward.on_socket else forward.request.method
         self.history.add(
-            forward.shown, time.time(), kind, forward.request.method, forward.request.host, label.get("path", ""),
+            forward.shown, time.time(), kind, method, forward.request.host, label.get("path", ""),
             forward.key, verdict, detail, round(seconds, 3),
         )  # fmt: skip
 

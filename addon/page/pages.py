@@ -143,7 +143,7 @@ class Pages:
             self._verdicts = self._read_verdicts()
             self._rows = rows_of(self._store, self._sizes(), lambda: self._closed)
         tests = users_by_key(shown.run) if shown.run is not None else {}
-        return entries_page(self._rows, wanted, tests, shown.used, self._verdicts)
+        return entries_page(self._rows, wanted, tests, shown.used, self._verdicts) | {"live": shown.live}
 
     def _entry(self, key: str, _: str, shown: Shown) -> Page:
         entry = self._found(key)

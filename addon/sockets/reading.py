@@ -9,7 +9,7 @@ from typing import Any
 from addon.sockets.frames import json_object
 from addon.sockets.transcript import STILL_OPEN, ClientFrame, Transcript
 
-__all__ = ["conversation", "first_words"]
+__all__ = ["conversation", "first_words", "frames_in"]
 
 _DELTA = ".delta"
 _SETTINGS = "session.update"
@@ -20,9 +20,15 @@ _SPOKEN = frozenset(
 
 
 def conversation(transcript: Transcript) -> Iterator[tuple[str, str]]:
-    """What each side said, in order: `client` or `provider`, and a frame's type with what it says.
+    """What each side said, in order: `client` or `provider`, and a frame's type with what it says."""
+    for side, kind, said in frames_in(transcript):
+        yield side, "  ".join(filter(None, (kind, said)))
 
-    The parts of a text that was streamed are joined. The last pair says how the session ended.
+
+def frames_in(transcript: Transcript) -> Iterator[tuple[str, str, str]]:
+    """What each side said, in order: `client` or `provider`, a frame's type, and what it says.
+
+    The parts of a text that was streamed are joined. The last one says how the session ended.
     """
     parts: list[str] = []
     kind = ""
@@ -35,20 +41,24 @@ def conversation(transcript: Transcript) -> Iterator[tuple[str, str]]:
             not isinstance(frame, ClientFrame) and isinstance(delta, str) and _kind(value).endswith(_DELTA)
         )
         if parts and not (is_part and _kind(value) == kind):
-            yield "provider", f"{kind}  {''.join(parts)}"
+            yield "provider", kind, "".join(parts)
             parts = []
         if is_part:
             kind = _kind(value)
             parts.append(str(delta))
         else:
-            yield "client" if isinstance(frame, ClientFrame) else "provider", _line(value)
+            yield "client" if isinstance(frame, ClientFrame) else "provider", *_line(value)
     if parts:
-        yield "provider", f"{kind}  {''.join(parts)}"
+        yield "provider", kind, "".join(parts)
     if transcript.code == STILL_OPEN:
-        yield "", "(this is how sessions begin here; each one is an entry of its own)"
+        yield "", "", "(this is how sessions begin here; each one is an entry of its own)"
         return
     reason = f" ({transcript.reason})" if transcript.reason else ""
-    yield "client" if transcript.closed_by_client else "provider", f"closes with {transcript.code}{reason}"
+    yield (
+        "client" if transcript.closed_by_client else "provider",
+        "",
+        f"closes with {transcript.code}{reason}",
+    )
 
 
 def first_words(transcript: Transcript) -> str:
@@ -71,13 +81,13 @@ def _kind(value: Any) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def _line(value: Any) -> str:
+def _line(value: Any) -> tuple[str, str]:
+    """A frame's type and what it says."""
     if value is None:
-        return "(not saved)"
+        return "", "(not saved)"
     if not isinstance(value, dict) or not _kind(value):
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    said = " ".join(_spoken(value))
-    return f"{_kind(value)}  {said}" if said else _kind(value)
+        return "", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _kind(value), " ".join(_spoken(value))
 
 
 def _spoken(value: Any) -> Iterator[str]:

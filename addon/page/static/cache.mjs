@@ -1,7 +1,7 @@
 // The view of the cache: its entries, a page at a time.
 
 import { json } from "./data.mjs";
-import { age, bytes, copyable, DRIFTS, el, link, plural } from "./dom.mjs";
+import { age, bytes, copyable, DRIFTS, el, link, plural, time } from "./dom.mjs";
 import { Rows } from "./rows.mjs";
 
 const ORDERS = { newest: "newest first", oldest: "oldest first", largest: "largest first", used: "most used first", host: "by host", model: "by model" };
@@ -31,13 +31,13 @@ export async function cache(main, signal) {
     choose(drift, [...found.drifts, ["none", found.entries - found.drifts.reduce((sum, [, number]) => sum + number, 0)]], "any drift verdict", (name) => DRIFTS[name] ?? name);
     drift.hidden = !found.drifts.length && !chosen.drift;
     list.view.scrollTop = 0;
-    list.set(found.rows);
+    list.set(found.rows.map((item) => ({ ...item, live: found.live })));
     const from = found.count ? offset + 1 : 0;
     count.textContent = `${from.toLocaleString("en")}–${(offset + found.rows.length).toLocaleString("en")} of ${plural(found.count, "entry", "entries")}, ${bytes(found.size)}`
       + (found.count < found.entries ? ` (of ${found.entries.toLocaleString("en")} in the cache)` : "");
     back.disabled = offset === 0;
     next.disabled = offset + found.rows.length >= found.count;
-    hint.replaceChildren(...(chosen.unused ? [el("p.quiet", {}, "Not used in this run; tests that did not run may need them. This lists what was unused for longer:"), ...found.commands.map(copyable)] : []));
+    hint.replaceChildren(...(chosen.unused ? [el("p.quiet", {}, "Not used in this run; tests that did not run may need them. This lists what was unused for longer:"), ...found.commands.map((command) => copyable(command))] : []));
   }
 
   function change(name, value) {
@@ -76,7 +76,7 @@ function choose(list, names, all, shown = (name) => name) {
 }
 
 function row(item) {
-  return link("entry", item.key, [el(`span.kind.${item.status < 400 ? "is-hit" : "is-refused"}`, {}, item.status), el("span.time", { title: "age" }, age(item.recorded_at)),
-    el("span.what", { dir: "auto" }, item.question || `${item.method} ${item.host}${item.path}`), el("span.test", {}, [item.model, item.host].filter(Boolean).join(" · ")),
-    el("span.detail", {}, item.drift && [el(`span.kind.drift-${item.drift}`, {}, DRIFTS[item.drift] ?? item.drift), " · "], `${bytes(item.size)} · ${item.used ? `used ${item.used}×` : "not used"}`)]);
+  return link("entry", item.key, [el(`span.kind.${item.status < 400 ? "is-hit" : "is-refused"}`, {}, item.status), el("span.time", { title: `recorded ${time(item.recorded_at)}` }, `${age(item.recorded_at)} ago`),
+    el("span.what", { dir: "auto" }, item.question || `${item.method} ${item.host}${item.path}`), el("span.test", {}, item.drift && [el(`span.drift.drift-${item.drift}`, {}, DRIFTS[item.drift] ?? item.drift), " · "], [item.model, item.host].filter(Boolean).join(" · ")),
+    el("span.detail", {}, `${bytes(item.size)} · ${item.used ? `used ${item.used}×` : item.live ? "not used" : "used by no test"}`)]);
 }

@@ -15,7 +15,7 @@ export function turns(list, key, marks = () => "") {
 }
 
 function roleClass(role) {
-  return ["system", "developer", "user", "assistant", "model", "tool", "error"].includes(role) ? `is-${role}` : "is-other";
+  return ["system", "developer", "user", "assistant", "model", "tool", "error", "client", "provider"].includes(role) ? `is-${role}` : "is-other";
 }
 
 function drawn(part, key) {

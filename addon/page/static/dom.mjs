@@ -32,8 +32,8 @@ export function section(title, ...children) {
   return el("section", { "aria-label": title }, heading, ...children);
 }
 
-// A line of code with a button that copies it.
-export function copyable(text) {
+// A line of code with a button that copies it; `purpose` says what it does.
+export function copyable(text, purpose = "") {
   const button = el("button.copy", { type: "button", "aria-label": `Copy ${text.slice(0, 80)}` }, "Copy");
   const code = el("code", { tabindex: "0" }, text);
   button.addEventListener("click", async () => {
@@ -46,7 +46,7 @@ export function copyable(text) {
     }
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
-  return el("div.command", {}, code, button);
+  return el("div.command", {}, purpose && el("p.quiet", {}, purpose), code, button);
 }
 
 export function bytes(value) {

@@ -8,7 +8,7 @@ import { Rows } from "./rows.mjs";
 export async function entry(main, key, signal) {
   const shown = await json(`entry/${encodeURIComponent(key)}`, signal);
   main.append(
-    el("h1", { tabindex: "-1" }, `${shown.method} ${shown.host}${shown.path}`),
+    el("h1", { tabindex: "-1" }, `${shown.session ? "WebSocket" : shown.method} ${shown.host}${shown.path}`),
     el("p.badges", {}, el(`span.kind.${shown.status < 400 ? "is-hit" : "is-refused"}`, {}, `${shown.status} ${shown.reason}`),
       shown.model && el("span.tag", {}, shown.model), shown.drift && el(`span.tag${shown.drift.verdict === "changed" ? ".warns" : ""}`, {}, DRIFTS[shown.drift.verdict]), shown.edited && el("span.tag.warns", {}, "edited by hand"),
       shown.ambiguous && el("span.tag.warns", {}, "two tests of its run got different answers here; this is the last one")),
@@ -17,6 +17,11 @@ export async function entry(main, key, signal) {
 }
 
 function conversation(shown) {
+  if (shown.session) {
+    return section("WebSocket session", el("p.quiet", {}, "What the client and the provider said, in order. Pieces of a streamed text are joined."),
+      el("div", { role: "group", "aria-label": "Session" }, turns(shown.said, shown.key)),
+      el("p.buttons", {}, saving("Save the session's frames", `raw/${shown.key}`, `${shown.key.slice(0, 20)}.json`)));
+  }
   const asked = shown.saved ? turns(shown.asked, shown.key) : [el("p.notice", {}, "The request was not saved (PROVIDER_PROXY_SAVE_REQUEST=false).")];
   return section("Conversation", el("div", { role: "group", "aria-label": "Request" }, asked),
     el("p.divider", {}, "answer"), el("div", { role: "group", "aria-label": "Answer" }, turns(shown.said, shown.key)),
@@ -77,7 +82,7 @@ function facts(shown) {
     ["tools offered", shown.tools.join(", ")], ...shown.parameters, ...Object.entries(shown.usage).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]),
     ...shown.query.map(([name, value]) => [`?${name}`, value]), ...shown.bindings.map(([rule, number, value]) => [`${rule} ${number}`, value])];
   return section("About", el("dl", {}, rows.filter(([, value]) => value).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    shown.commands.map(copyable));
+    shown.commands.map((command) => copyable(command, command.includes(" rm ") ? "Remove it, so that the next run records it again:" : "Show it in a terminal:")));
 }
 
 function tests(shown) {
@@ -89,5 +94,5 @@ function tests(shown) {
 function headers(shown) {
   const list = (title, pairs) => pairs.length > 0 && el("details", {}, el("summary", {}, `${title}: ${pairs.length}`),
     el("dl", {}, pairs.map(([name, value]) => [el("dt", {}, name), el("dd", {}, el("code", {}, value || "–"))])));
-  return section("Headers", list("Answer", shown.headers), list("Request, as far as they belong to its identity", shown.request_headers));
+  return section("Headers", list("Answer", shown.headers), list("Request (those in its key)", shown.request_headers));
 }

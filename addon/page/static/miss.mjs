@@ -22,7 +22,7 @@ function why(shown) {
   const count = `${shown.differences.length}${shown.more ? " or more" : ""}`;
   return section("Why", el("p", {}, "The nearest recording is ", link("entry", shown.nearest, short(shown.nearest)), ` of ${time(shown.recorded_at)}. ${same}`,
     shown.differences.length ? `It differs in ${count} ${shown.differences.length === 1 ? "place" : "places"}:` : ""),
-    shown.note && el("p", {}, shown.note), shown.differences.map(difference));
+    shown.differences.map(difference), shown.note && el("p", {}, shown.note));
 }
 
 function difference(item) {
@@ -35,7 +35,15 @@ function difference(item) {
 
 function help(shown) {
   return section("What to do", shown.remedy ? el("p.remedy", {}, shown.remedy) : el("p.quiet", {}, shown.commands.length > 1 ? "As the reason above says:" : "This tells more:"),
-    el("div.commands", {}, shown.commands.map(copyable)));
+    el("div.commands", {}, shown.commands.map((command) => copyable(command, purpose(command)))));
+}
+
+// What a line is good for; a stranger knows neither the settings nor the commands.
+function purpose(line) {
+  if (line.startsWith("PROVIDER_PROXY_")) return "Set this in the environment of the run, and run the tests again:";
+  if (line.includes(" explain ")) return "Explain this miss in a terminal:";
+  if (line.includes(" show ")) return "Show the nearest recording in a terminal:";
+  return "";
 }
 
 function sideBySide(shown) {

@@ -150,7 +150,7 @@ class Requests {
 
 function row(item, place) {
   const said = [el(`span.kind.is-${item.kind}`, { title: KINDS[item.kind] ?? "" }, item.kind), el("span.time", {}, clock(item.at)),
-    el("span.what", {}, (!item.path && place) || `${item.method} ${item.host}${item.path}`), el("span.test", {}, item.test), el("span.detail", {}, [item.detail, item.seconds && `${item.seconds.toFixed(1)} s`].filter(Boolean).join(" · "))];
+    el("span.what", {}, (!item.path && place?.replace(/^\S+/, () => item.method)) || `${item.method} ${item.host}${item.path}`), el("span.test", {}, item.test), el("span.detail", {}, [item.detail, item.seconds && `${item.seconds.toFixed(1)} s`].filter(Boolean).join(" · "))];
   const view = { hit: "entry", stored: "entry", miss: "miss" }[item.kind];
   return item.key && view ? link(view, item.key, said) : el("span.line", { tabindex: "-1" }, said);
 }

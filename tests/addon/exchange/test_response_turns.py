@@ -28,6 +28,7 @@ from addon.sockets.conversation import (
 )
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import Run
+from tests.addon.exchange.test_sessions import Told
 
 UPGRADE = WireRequest(
     "GET",
@@ -341,3 +342,14 @@ async def test_waiting_turns_are_bounded(memory: MemoryStore) -> None:
             Close(True, 1011, "too many requests are waiting on this WebSocket"),
             ANY,
         ]
+
+
+async def test_each_turn_is_shown(memory: MemoryStore) -> None:
+    """A live one, its end, and a hit."""
+    told = Told()
+    run = Run(memory)
+    run.answering.shows = told
+    session = await opened(run)
+    await live(session, create("one"), events("ONE"))
+    await on(session, Said(True, create("one")))
+    assert told.rows == [("WebSocket", "Forward"), ("ended", "stored"), ("WebSocket", "Hit")]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from addon.exchange.decisions import Forward, OwnAnswer
+from addon.exchange.decisions import Decision, Forward, OwnAnswer
 from addon.exchange.sessions import Session
 from addon.messages import WireRequest
+from addon.settings.modes import Mode
 from addon.sockets.conversation import (
     Action,
     Close,
@@ -424,3 +425,38 @@ async def test_each_test_has_its_own_recording_with_per_test(memory: MemoryStore
         assert said(await on(session, Said(True, "hello"))) == [text]
         await on(session, Closed(True, 1000, ""))
     assert [verdict.hits for verdict in later.counts.tests.values()] == [1, 1]
+
+
+class Told:
+    """What is shown of sessions."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+
+    def decided(self, method: str, host: str, decision: Decision, verdict: object) -> None:
+        """What is done."""
+        assert (host, verdict) == ("api.openai.com", None)
+        self.rows.append((method, type(decision).__name__))
+
+    def ended(self, forward: Forward, reason: str | None, verdict: object) -> None:
+        """What became of it."""
+        assert forward.on_socket
+        self.rows.append(("ended", reason or "stored"))
+
+
+async def test_each_session_is_shown(memory: MemoryStore) -> None:
+    """A live one and its end, a hit, a miss, and a hit of an opening alone."""
+    told = Told()
+    run = Run(memory)
+    run.answering.shows = told
+    await record(run, "one")
+    await replay(run, "one")
+    run.answering.mode = Mode.REQUIRE_HIT
+    await replay(run, "two")
+    session = await opened(run)
+    await on(session, Started(False, ""))
+    session.gone()
+    assert told.rows == [
+        ("WebSocket", "Forward"), ("ended", "stored"), ("WebSocket", "Hit"), ("WebSocket", "OwnAnswer"),
+        ("WebSocket", "Hit"),
+    ]  # fmt: skip
