@@ -137,7 +137,7 @@ class ProviderCache:
         # mitmproxy 12.2.0 lacks this option. A value other than the default is the user's own.
         if "tcp_timeout" in ctx.options and ctx.options.tcp_timeout == ctx.options.default("tcp_timeout"):
             ctx.options.update(tcp_timeout=IDLE_SECONDS)
-        if self._raw is None and self.page is not None:
+        if self._raw is None and self.page is not None and ctx.options.listen_port != 0:
             place = f"{ctx.options.listen_host or '127.0.0.1'}:{ctx.options.listen_port or 8080}"
             logger.info("see the run at %s", self.page_url(f"http://{place}"))
         if not ctx.options.allow_hosts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["entries_page", "rows_of"]
 
 _QUESTION = 160  # characters
 _LONGEST_READ = 32 * 1024  # bytes of a request whose question is looked for
+_DATA = re.compile(r"data:[\w.+/-]{1,100};base64,\S*")
 _MOST_ROWS = 200
 _MOST_NAMES = 200
 _LONGEST_NAME = 200
@@ -152,4 +154,4 @@ def _question(entry: Entry) -> str:
         return ""
     body = saved.get("body") if isinstance(saved, dict) else None
     value = body.get("value") if isinstance(body, dict) else None
-    return " ".join(question_of(value)[: 4 * _QUESTION].split())[:_QUESTION]
+    return " ".join(_DATA.sub("", question_of(value)[: 4 * _QUESTION]).split())[:_QUESTION]

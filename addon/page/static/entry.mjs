@@ -82,7 +82,7 @@ function facts(shown) {
     ["tools offered", shown.tools.join(", ")], ...shown.parameters, ...Object.entries(shown.usage).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]),
     ...shown.query.map(([name, value]) => [`?${name}`, value]), ...shown.bindings.map(([rule, number, value]) => [`${rule} ${number}`, value])];
   return section("About", el("dl", {}, rows.filter(([, value]) => value).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    shown.commands.map((command) => copyable(command, command.includes(" rm ") ? "Remove it, so that the next run records it again:" : "Show it in a terminal:")));
+    shown.commands.map((command) => copyable(command, command.includes(" rm ") ? "Remove it; the next run in a mode that stores records it again:" : "Show it in a terminal:")));
 }
 
 function tests(shown) {

@@ -30,6 +30,7 @@ export class Rows {
     const after = seen ? items.findIndex((item) => this.id(item) === this.id(seen)) : -1;
     this.items = items;
     this.inner.style.height = `${items.length * this.height}px`;
+    this.view.style.setProperty("--whole", `${items.length * this.height + 2}px`); // a short list leaves no gap
     for (const row of this.drawn.values()) row.remove();
     this.drawn.clear();
     if (after >= 0 && top > 0) this.view.scrollTop = top + (after - before) * this.height;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,15 @@ def test_a_page_is_bounded() -> None:
         200,
         50,
     ]
+
+
+def test_a_picture_is_no_part_of_the_question() -> None:
+    """Its base64 says nothing to a reader."""
+    parts = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{'A' * 999}"}},
+    ]
+    saved = {"body": {"kind": "json", "value": {"messages": [{"role": "user", "content": parts}]}}}
+    store = MemoryStore()
+    store.put(replace(_entry(1), request_json=json.dumps(saved).encode()))
+    assert [row["question"] for row in rows_of(store, {})] == ["What is this?"]
