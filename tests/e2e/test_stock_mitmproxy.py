@@ -111,7 +111,7 @@ def test_a_mitmproxy_without_our_packages_says_how_to_get_them(
     (line,) = done.stderr.splitlines()
     assert line.startswith("provider-proxy: this mitmproxy lacks the package orjson; get it with `")
     assert f"-m pip install {shlex.quote(str(ROOT))}`" in line
-    assert "run-proxy.sh web`" in line
+    assert f"{shlex.quote(str(ROOT / 'run-proxy.sh'))} web`" in line
 
 
 def test_serve_web_runs_mitmweb(upstream: Upstream, environ: dict[str, str], tmp_path: Path) -> None:
