@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 # A longer body is read in a thread; one with a content-encoding always is, because it may decode to anything.
 _INLINE_BYTES = 64 * 1024
 _ENCODING = b"content-encoding"
-# With which a server refuses a WebSocket that it does not offer.
+# Statuses with which a server refuses a WebSocket that it does not offer.
 _NO_WEBSOCKET = frozenset({400, 404, 405, 426, 501})
 _MOST_NOTED = 1000
 
@@ -77,7 +77,7 @@ def _may_take_long(request: WireRequest) -> bool:
 
 
 def _pacing(settings: Settings) -> Callable[[Entry], PacedBody | None] | None:
-    """What says how an entry's answer is sent piece by piece; None where every answer is sent in one go."""
+    """A function that cuts an entry's answer into pieces; None if every answer is sent in one go."""
     if settings.replay is None and not settings.rechunk:
         return None
     from addon.pacing.replaying import Pace, in_pieces

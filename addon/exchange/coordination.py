@@ -51,7 +51,7 @@ def _sent_nothing(scope: Scope) -> None:  # noqa: ARG001 - as `Peer.sent_by_test
 
 
 def _notes_nothing(test: str, outcome: str) -> None:
-    """What became of a test is asked by a probe alone."""
+    """Only a probe asks how a test ended."""
 
 
 async def _counts_nothing(scope: Scope, *, is_over: bool) -> None:  # noqa: ARG001 - as the protocol says
@@ -307,7 +307,7 @@ class Peer:
     ) -> tuple[Scope, list[dict[str, Any]]] | None:
         """End the client's current test, or the open one called `test`: the test, and each process's counts of it.
 
-        `ran`: it was not skipped, and did not fail. None if there is no such test.
+        `ran` says that it ran to its end and passed. The result is None if there is no such test.
         """
         return await self._gather("end-test", client, test, ran)
 
