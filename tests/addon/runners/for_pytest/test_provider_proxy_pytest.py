@@ -502,6 +502,15 @@ def test_the_fixture_fails_rather_than_say_too_little(stand_in: StandIn, tmp_pat
         assert said in done.stdout
 
 
+def test_a_change_that_gets_no_answer_fails(stand_in: StandIn, tmp_path: Path) -> None:
+    """The test must not go on as if its mode had been narrowed."""
+    (tmp_path / "test_a.py").write_text("def test_a(provider_proxy): provider_proxy.mode('read-only')\n")
+    stand_in.answers = lambda _, value: BABBLING if "mode" in value else 0
+    done = run(stand_in, tmp_path, strict=False)
+    assert "1 failed" in done.stdout, done.stdout
+    assert "does not answer, so it cannot treat this test differently" in done.stdout
+
+
 def test_the_fixture_where_no_proxy_runs(stand_in: StandIn, tmp_path: Path) -> None:
     """The test is skipped: what it asserts cannot be known."""
     (tmp_path / "test_a.py").write_text("def test_a(provider_proxy): assert not provider_proxy.requests\n")
