@@ -22,10 +22,11 @@ _LINE = re.compile(rb"[^\r\n]*\S[^\r\n]*(?:\r\n|\n|\r|$)")
 
 
 def stream_view(entry: Entry) -> dict[str, Any] | None:
-    """The stream of an answer as JSON; None if it is none.
+    """The stream of an answer as JSON; None if the answer has no events.
 
     `at` of an event, and the first value of a chunk, are seconds since the request; a chunk's second value is its
-    size in bytes. Without known times events have no `at`, and there are no chunks.
+    size in bytes. `pieces` is the number of all chunks. Without known times events have no `at`, and there are no
+    chunks.
     """
     events = events_of(entry.headers, entry.body)
     if not events:
@@ -36,15 +37,23 @@ def stream_view(entry: Entry) -> dict[str, Any] | None:
     ]
     rhythm = read_rhythm(entry)
     chunks: list[list[float]] = []
+    pieces = 0
     if rhythm is not None:
         times = [round(rhythm.head + gap, 3) for gap in accumulate(rhythm.gaps)]
+        pieces = len(times)
         sizes = [end - before for before, end in zip((0, *rhythm.ends), rhythm.ends, strict=False)]
         chunks = [[at, size] for at, size in zip(times, sizes, strict=True)][:_MOST]
         ends = _event_ends(entry)
         if len(ends) == len(events):
             for event, end in zip(shown, ends, strict=False):
                 event["at"] = times[min(bisect_left(rhythm.ends, end), len(times) - 1)]
-    return {"events": shown, "count": len(events), "chunks": chunks, "seconds": entry.elapsed}
+    return {
+        "events": shown,
+        "count": len(events),
+        "chunks": chunks,
+        "pieces": pieces,
+        "seconds": entry.elapsed,
+    }
 
 
 def _event_ends(entry: Entry) -> list[int]:

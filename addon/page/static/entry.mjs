@@ -39,7 +39,7 @@ function saving(title, path, name) {
 // The events of a stream on an axis: by time where the recording has times, otherwise in their order.
 function stream(shown) {
   if (!shown.stream) return null;
-  const { events, count, chunks } = shown.stream;
+  const { events, count, chunks, pieces } = shown.stream;
   const timed = events.every((event) => typeof event.at === "number");
   const length = timed ? Math.max(...events.map((event) => event.at), ...chunks.map(([at]) => at), 0.001) : Math.max(1, events.length - 1);
   const largest = Math.max(...events.map((event) => event.size), 1);
@@ -62,7 +62,7 @@ function stream(shown) {
   list.view.classList.add("is-dense");
   const left = count - events.length;
   return section(`Stream: ${plural(count, "event")}`,
-    el("p.quiet", {}, timed ? `When each event came, and how large it was. They came in ${plural(chunks.length, "chunk")}, which the grey lines show; the first after ${chunks[0][0].toFixed(2)} s.` : `The order of the events, and how large each was. This recording has no times; the whole answer took ${shown.elapsed.toFixed(2)} s.`),
+    el("p.quiet", {}, timed ? `When each event came, and how large it was. They came in ${plural(pieces, "chunk")}, which the grey lines show; the first after ${chunks[0][0].toFixed(2)} s.` : `The order of the events, and how large each was. This recording has no times; the whole answer took ${shown.elapsed.toFixed(2)} s.`),
     axis, el("p.ends", {}, el("span", {}, timed ? "0 s" : "first"), el("span", {}, timed ? `${length.toFixed(2)} s` : "last")),
     list.view, left > 0 && el("p.quiet", {}, `${plural(left, "more event")}; save the bytes to see all`));
 }

@@ -67,7 +67,7 @@ function gates(shown) {
 
 function misses(shown) {
   if (!shown.misses.length) return null;
-  const left = shown.more_misses > 0 && el("p.quiet", {}, `${plural(shown.more_misses, "more miss", "more misses")} without an explanation`);
+  const left = shown.more_misses > 0 && el("p.quiet", {}, `and ${plural(shown.more_misses, "more miss", "more misses")}`);
   return section(`Misses: ${shown.misses.length}`, el("ul.cards", {}, shown.misses.map(miss)), left);
 }
 

@@ -34,6 +34,15 @@ def test_an_event_has_the_time_of_the_chunk_that_ends_it() -> None:
     ]  # fmt: skip
     assert view["chunks"][0][1] == 4
     assert [at for at, _ in view["chunks"]] == [2.0, 3.0, 4.0, 5.0]
+    assert view["pieces"] == 4
+
+
+def test_more_chunks_than_are_shown_are_counted() -> None:
+    """The list is cut, the number is not."""
+    event = b"data: 1\n\n"
+    ends = [len(event) * number for number in range(1, 2501)]
+    view: Any = stream_view(_entry(event * 2500, "text/event-stream", ends))
+    assert (len(view["chunks"]), view["pieces"]) == (2000, 2500)
 
 
 @pytest.mark.parametrize(
