@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mitmproxy import contentviews, http
+from mitmproxy.test import taddons
 
 from addon.mitm.content_views import ConversationContentview, add_views
 
@@ -18,7 +19,8 @@ def test_a_stream_is_joined() -> None:
     """And the view is chosen by itself, through mitmproxy's registry."""
     add_views()
     response = http.Response.make(200, STREAM, {"content-type": "text/event-stream"})
-    shown = contentviews.prettify_message(response, tflow_of(response), "auto")
+    with taddons.context():  # mitmproxy reads an option
+        shown = contentviews.prettify_message(response, tflow_of(response), "auto")
     assert (shown.view_name, shown.text) == ("LLM conversation", "assistant\nab")
 
 
