@@ -115,9 +115,9 @@ class Faulting:
         return Injected(OwnAnswer(entry.status, body, fault_status(), "", more=_plain(entry.headers)), paced)
 
     def recording(self, forward: Forward, live: LiveAnswer, limit: int, **how: Any) -> CutRecording | None:
-        """What records the live answer with this head whole and lets the client have what the fault leaves.
+        """A recording of the whole live answer with this head, which passes on what the fault leaves of it.
 
-        `limit` and `how` are those of a `Recording`. None if the fault cannot break it.
+        `limit` and `how` are those of a `Recording`. None if the fault cannot break the answer.
         """
         rule = forward.fault
         cutter = self._cutter(rule, forward.request, live.status, live.headers, b"")
@@ -162,7 +162,7 @@ class CutRecording(Recording):
         decoder: PassingDecoder | None,
         broke: Callable[[], None],
     ) -> None:
-        """Break the answer so. `decoder` undoes its content-encoding, `broke` is called when it breaks."""
+        """Set how the answer is broken. `decoder` undoes its content-encoding; `broke` is called when it breaks."""
         self._rule, self._cutter, self._decoder, self._broke = rule, cutter, decoder, broke
 
     async def ends_early(self, has_left: Callable[[], bool]) -> bool:
@@ -189,7 +189,7 @@ class CutRecording(Recording):
 
 
 async def wait(seconds: float, has_left: Callable[[], bool]) -> None:
-    """Wait, but no longer than until the client has left."""
+    """Wait for so many seconds, or until the client has left."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not has_left():
         await asyncio.sleep(min(left, _LOOKS))
@@ -200,7 +200,7 @@ def _reset() -> Injected:
 
 
 def _plain(headers: Headers) -> dict[str, str]:
-    """The headers of an entry by lower-case name, but for those of its length."""
+    """The headers of an entry by lower-case name, without those that state its length."""
     named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
     return {
         name: value for name, value in named.items() if name not in ("content-length", "transfer-encoding")
@@ -208,7 +208,7 @@ def _plain(headers: Headers) -> dict[str, str]:
 
 
 def _counter(text: str, number: int, scope: Scope | None) -> str:
-    """Other rules count anew, and each attempt of a test by itself."""
+    """The name of a rule's count: other rules, and each attempt of a test, have counts of their own."""
     return f"{_digest(text)} {number} {scope.counter if scope is not None else ''}"
 
 

@@ -207,7 +207,7 @@ class StoreAccess:
 
     @property
     def shown(self) -> Store:
-        """The first tier, for the page, which only reads. It may block, so that it is read in a thread."""
+        """The first tier, which the page reads in a thread of its own: a read may block."""
         return self._store
 
     def stored_sizes(self) -> dict[str, int]:

@@ -14,10 +14,10 @@ from cache_store.answers.media import Kind
 __all__ = ["CUTS", "Cutter", "suits"]
 
 CUTS = (Fault.STALL, Fault.RESET, Fault.TRUNCATE, Fault.MALFORMED_JSON, Fault.STREAM_ERROR)
-"""The kinds of faults that need an answer to break."""
+"""The kinds of faults that break an answer."""
 
 _STREAMS = (Kind.EVENTS, Kind.LINES, Kind.FRAMES)
-# Bytes behind a stall, and of an unfinished event. An answer with more passes unbroken.
+# The most bytes that are held: after a stall, and of an unfinished event. An answer with more passes unbroken.
 _MOST_HELD = 64 * 2**20
 _LARGEST_EVENT = 8 * 2**20
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -28,7 +28,7 @@ _PRELUDE = 12  # bytes of a frame's prelude
 
 
 def suits(rule: FaultRule, kind: Kind | None) -> bool:
-    """Whether an answer of this kind of body can be broken so. None is a body of no known kind."""
+    """Whether the rule can break an answer whose body is of this kind, None for an unknown one."""
     if rule.kind == Fault.STREAM_ERROR or rule.after_events is not None:
         return kind in _STREAMS
     if rule.kind == Fault.MALFORMED_JSON:
@@ -39,8 +39,8 @@ def suits(rule: FaultRule, kind: Kind | None) -> bool:
 class Cutter:
     """Takes the body of one answer, decoded, in chunks, and gives what the client gets before the fault.
 
-    `broke` is true once the fault has happened: an answer that is no longer than what is to pass is not broken.
-    `rest` is what a stalled answer goes on with. `error` is what is sent in the place of the rest of a stream.
+    `broke` is true once the fault has happened; an answer that ends before that stays whole. `rest` is what is sent
+    after a stall. `error` is sent instead of the rest of a stream.
     """
 
     def __init__(self, rule: FaultRule, kind: Kind | None, error: bytes = b"") -> None:
@@ -104,7 +104,7 @@ class Cutter:
         return self._break(event)
 
     def _break(self, data: bytes) -> bytes:
-        """What is sent in the place of `data`, at which the fault happens."""
+        """What is sent instead of `data`, where the fault happens."""
         if self._rule.kind == Fault.MALFORMED_JSON:
             malformed = _malformed(data, self._kind)
             self.broke = malformed is not None

@@ -1,7 +1,7 @@
 """The providers' own errors: status, headers and body, each with the source that it was taken from.
 
-The bodies are facts of the providers' documentation, of their SDKs' sources, or of reports that quote an answer.
-Ids are ours and say so, and so does the `cache-status` header of the answer.
+The bodies are taken from the providers' documentation, from their SDKs' sources, or from reports that quote an
+answer. Ids are our own and say so, as the answer's `cache-status` header does.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ ERRORS: Mapping[tuple[str, str], ProviderError] = {
 
 
 def answer_of(rule: FaultRule, host: str, target: str) -> Answer | None:
-    """The whole answer of a rule whose fault needs no other; None if the provider has none of this kind here.
+    """The error or the gateway's page that a rule answers with; None if the provider has no such error here.
 
     `target` is the path with its query.
     """
@@ -331,7 +331,7 @@ def _retry_after(seconds: float) -> dict[str, str]:
 
 
 def _filtered(provider: str, path: str, query: str, body: Mapping[str, Any]) -> Answer | None:
-    """A blocked generation that is no HTTP error: as JSON, or as the only events of a stream."""
+    """A blocked generation, whose status is 200: as JSON, or as the only events of a stream."""
     text = json.dumps(body)
     if provider == "gemini":
         if path.endswith(":streamGenerateContent"):

@@ -112,7 +112,7 @@ class FaultRule:
         return self.probability >= 1 or self._draw(test, number) < self.probability
 
     def _draw(self, test: str, number: int) -> float:
-        """A number from 0 to 1 that only seed, rule, test and number decide."""
+        """A number from 0 to 1 that depends on seed, rule, test and number alone."""
         text = json.dumps([self.seed, self.name, test, number])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 

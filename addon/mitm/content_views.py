@@ -30,10 +30,10 @@ class ConversationContentview(contentviews.Contentview):
     syntax_highlight = "none"
 
     def prettify(self, data: bytes, metadata: contentviews.Metadata) -> str:
-        """The conversation as text. Raises ValueError if `data` is none."""
+        """The conversation as text. Raises ValueError if `data` holds none."""
         turns = _turns(data, metadata)
         if not turns:
-            raise ValueError("this is no conversation with a model")
+            raise ValueError("there is no conversation with a model in this")
         return text_of_turns(turns)
 
     def render_priority(self, data: bytes, metadata: contentviews.Metadata) -> float:

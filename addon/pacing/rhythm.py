@@ -150,7 +150,7 @@ def _next_line(body: bytes, at: int) -> int:
 
 
 def _next_frame(body: bytes, at: int) -> int:
-    """The end of the frame at `at`, by the length that it begins with; the body's end if that is none."""
+    """The end of the frame at `at`, by its stated length; the body's end if no frame has that length."""
     total = _U32.unpack_from(body, at)[0] if at + _U32.size <= len(body) else 0
     return at + total if _SHORTEST_FRAME <= total <= len(body) - at else len(body)
 

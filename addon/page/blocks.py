@@ -73,7 +73,7 @@ def parts_of(content: Any, media: list[Media]) -> list[Part]:
 
 
 def argument_text(value: Any) -> str:
-    """A tool call's arguments as indented JSON; text that is no JSON is left as it is."""
+    """A tool call's arguments as indented JSON; text that is not JSON is left as it is."""
     if not isinstance(value, str):
         return "" if value is None else _dumped(value)
     try:

@@ -44,7 +44,7 @@ def rows_of(
     """
     read = getattr(store, "head", store.get)
     rows = []
-    for key in store.keys():  # noqa: SIM118 - a store is no dict
+    for key in store.keys():  # noqa: SIM118 - a store is not a dict
         if is_over():
             break
         try:

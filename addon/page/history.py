@@ -1,4 +1,4 @@
-"""The latest requests of a run, and those who wait for the next one. A request pays for adding a row, no more."""
+"""The latest requests of a run, and those who wait for the next one. A request costs no more than adding a row."""
 
 from __future__ import annotations
 

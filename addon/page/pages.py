@@ -80,7 +80,7 @@ def refused(token: str, given: str) -> Page | None:
 
 
 def after_of(target: str) -> int | None:
-    """The number that a request for events names; None if `target` is no such request."""
+    """The number that a request for events names; None if `target` asks for something else."""
     path, _, query = target.partition("?")
     if path != f"{_DATA}events":
         return None

@@ -13,7 +13,7 @@ __all__ = ["turns_of_session"]
 
 
 def turns_of_session(entry: Entry) -> list[Turn] | None:
-    """The turns of a session, each frame a part under its type; None if the entry is none, or cannot be read."""
+    """The turns of a session, each frame a part under its type; None if the entry holds none, or a damaged one."""
     if essence_of(entry.headers) != CONTENT_TYPE:
         return None
     try:
