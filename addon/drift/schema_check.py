@@ -77,8 +77,8 @@ class _Check:
     ) -> Iterator[str]:
         required, declared = schema.get("required"), schema.get("properties")
         for name in required if isinstance(required, list) else ():
-            if name not in value:
-                yield f"{place}/{token(str(name))}: missing"
+            if isinstance(name, str) and name not in value:
+                yield f"{place}/{token(name)}: missing"
         if not isinstance(declared, dict):
             return
         for name, member in value.items():

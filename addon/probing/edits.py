@@ -18,6 +18,7 @@ from cache_store.answers.bounded_json import loads
 __all__ = ["Change", "Edit", "Kind", "edits_of"]
 
 _MOST_VALUES = 12  # of one text or call
+_TOO_MANY = 2**53  # tokens; Python writes no integer of more than 4,300 digits
 # What an answer says that ended to call tools, and what it says if it called none.
 _WITHOUT_CALLS = {
     "tool_calls": "stop",
@@ -193,7 +194,8 @@ def _at_limit(parts: Parts) -> Iterator[Edit]:
         for number, at in parts.responses:
             sets.append((Place(number, (*at, "status")), "incomplete"))
             sets.append((Place(number, (*at, "incomplete_details")), {"reason": "max_output_tokens"}))
-            if parts.values[number].get("type") == _COMPLETED:
+            event = parts.values[number]  # an array, where it is no event
+            if isinstance(event, dict) and event.get("type") == _COMPLETED:
                 sets.append((Place(number, ("type",)), _INCOMPLETE))
                 renames = (_COMPLETED, _INCOMPLETE)
         yield Edit(Change(Kind.LENGTH, "/status"), tuple(sets), renames=renames)
@@ -215,7 +217,7 @@ def _counts(value: Any) -> Iterator[tuple[tuple[str | int, ...], int]]:
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     )
     for name, inner in items:
-        if type(inner) is int and inner > 0:
+        if type(inner) is int and 0 < inner < _TOO_MANY:
             yield (name,), inner
         else:
             yield from (((name, *path), count) for path, count in _counts(inner))

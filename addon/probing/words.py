@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
@@ -10,6 +9,7 @@ from typing import Any
 
 __all__ = ["WORD", "other_text", "other_value"]
 
+_LARGEST = 10**1000  # Python writes no integer of more than 4,300 digits
 WORD = re.compile(r"[^\W_]+")
 """A word or a number. `other_text` makes each one another of the same length."""
 
@@ -31,9 +31,9 @@ def other_value(value: Any, turn: int) -> Any:
     if isinstance(value, bool):
         return not value
     # The next number, not a far one: a tool may wait so long, or do it so often.
-    return (
-        value + 1 if isinstance(value, int | float) and json.dumps(value + 1) != json.dumps(value) else None
-    )
+    if isinstance(value, int | float) and abs(value) < _LARGEST and value + 1 != value:
+        return value + 1
+    return None
 
 
 @lru_cache(maxsize=26)

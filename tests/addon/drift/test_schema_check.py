@@ -54,7 +54,16 @@ def test_geminis_types_are_in_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [None, 7, {"type": "strange"}, {"$ref": "#/$defs/none"}, {"$ref": "http://x"}, {"enum": 7}]
+    "schema",
+    [
+        None,
+        7,
+        {"type": "strange"},
+        {"$ref": "#/$defs/none"},
+        {"$ref": "http://x"},
+        {"enum": 7},
+        {"required": [7, {}]},
+    ],
 )
 def test_what_is_not_understood_finds_no_fault(schema: Any) -> None:
     """It must not report a change that there is not."""

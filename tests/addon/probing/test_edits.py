@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from addon.probing.edits import Kind, edits_of
 from addon.probing.parts import parts_of
@@ -30,6 +33,21 @@ def test_a_whole_chat_answer_admits_these() -> None:
         ("length", "/choices/0/finish_reason"),
         ("usage", "/usage"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds"),
+    [
+        ([{"output": [], "status": "completed"}], ["length"]),
+        ({"choices": [], "usage": {"total_tokens": int("9" * 4300)}}, []),
+        ({"choices": [{"message": {"content": json.dumps({"n": int("9" * 4300)})}}]}, ["empty"]),
+    ],
+)
+def test_a_strange_answer_ends_no_probe(answer: Any, kinds: list[str]) -> None:
+    """A response in an array, and numbers that Python could not write."""
+    parts = parts_of(JSON, json.dumps(answer).encode())
+    assert parts is not None
+    assert [edit.change.kind for edit in edits_of(parts, 0)] == kinds
 
 
 def test_many_values_are_sampled_from_all_over() -> None:

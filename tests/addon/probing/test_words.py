@@ -45,6 +45,8 @@ def test_the_seed_decides() -> None:
         (1.5, 2.5),
         (None, None),
         (1e300, None),
+        (2**62, 2**62 + 1),
+        (int("9" * 4300), None),
     ],
 )
 def test_one_value(value: Any, other: Any) -> None:
