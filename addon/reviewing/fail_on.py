@@ -75,6 +75,8 @@ def _failed(condition: Condition, review: Review) -> str:
 
 
 def _grown(condition: Condition, review: Review) -> str:
+    if review.listed:
+        return f"lock files do not say it ({plural(review.listed, 'recording')}); compare caches, packs or folders"
     before, after = review.before, review.after
     if condition.name == "cost" and (unknown := before.unpriced + after.unpriced):
         return f"the price of {plural(unknown, 'answer')} is not known; install the extra `prices`, or use tokens"

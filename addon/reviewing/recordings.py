@@ -78,7 +78,6 @@ class Answer:
 
     meaning: dict[str, Any]
     model: str
-    figures: Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,6 @@ def recording_of(entry: Entry) -> Recording:
     label = entry.label
     media_type = header_value(entry.headers, b"content-type").lower()
     seen = sketch(label, entry.request_json)
-    figures = _figures(entry)
     return Recording(
         entry.key,
         entry.pieces()[-1].hex(),
@@ -126,8 +124,8 @@ def recording_of(entry: Entry) -> Recording:
         _question(entry.request_json),
         entry.request_json,
         seen.chain,
-        Answer(_meaning(entry, media_type), model_of(entry.body, media_type) or "", figures),
-        figures,
+        Answer(_meaning(entry, media_type), model_of(entry.body, media_type) or ""),
+        _figures(entry),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from addon.redaction import redact_text
@@ -65,8 +66,8 @@ class Review:
     """What changed. `blocks` are those with changes, tests in order of name; recordings of no test come last.
 
     `equal` counts the recordings that both states have, `again` those that were recorded again and say the same.
-    `counted` has the number of changes by kind. `left_out` counts recordings that no test asks for any more, and
-    `notes` are what could not be read.
+    `counted` has the number of changes by kind. Of `listed` recordings there is only what a lock file says.
+    `left_out` counts recordings that no test asks for any more, and `notes` are what could not be read.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -75,6 +76,7 @@ class Review:
     counted: Counter[What] = field(default_factory=Counter)
     before: Figures = field(default_factory=Figures)
     after: Figures = field(default_factory=Figures)
+    listed: int = 0
     left_out: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -116,6 +118,8 @@ def reviewed(base: Iterable[Recording], head: Iterable[Recording]) -> Review:
         block.others.update(recording.tests[1:])
         block.add([change])
         review.counted[change.what] += 1
+    everyone = chain(found.removed, found.added, *found.pairs)
+    review.listed = sum(recording.answer is None for recording in everyone)
     changed = [block for block in blocks.values() if block.changes]
     review.blocks = sorted(changed, key=lambda block: (not block.test, block.test, block.title))
     return review

@@ -8,9 +8,10 @@ import pytest
 
 from addon.reviewing.changes import What
 from addon.reviewing.fail_on import failed, parse_conditions
-from addon.reviewing.recordings import Figures
-from addon.reviewing.review import Review
+from addon.reviewing.recordings import Figures, listed, recording_of
+from addon.reviewing.review import Review, reviewed
 from cache_store.errors import UsageError
+from tests.addon.reviewing.states import chat
 
 
 def review(before: Figures | None = None, after: Figures | None = None, **counted: int) -> Review:
@@ -56,6 +57,18 @@ def test_tokens() -> None:
     """In and out together; their prices do not matter."""
     grown = failed(parse_conditions("tokens:+0%"), review(priced("0", 1), Figures(1, 100, 11, unpriced=1)))
     assert grown == ["--fail-on tokens:+0%: it grew from 110 tokens to 111 tokens, +1 %"]
+
+
+@pytest.mark.parametrize("condition", ["cost:+20%", "tokens:+20%"])
+def test_what_a_lock_file_does_not_say_fails(condition: str) -> None:
+    """Also on one side only, and if nothing changed: it was not checked."""
+    entry = recording_of(chat("a"))
+    line = listed(entry.key, entry.digest, "POST api.openai.com/v1/chat/completions gpt-4.1")
+    conditions = parse_conditions(condition)
+    (said,) = failed(conditions, reviewed([line], [line]))
+    assert said.startswith(f"--fail-on {condition}: lock files do not say it (2 recordings)")
+    assert failed(conditions, reviewed([line], []))
+    assert failed(conditions, reviewed([entry], [line]))
 
 
 @pytest.mark.parametrize(
