@@ -31,6 +31,7 @@ __all__ = [
     "proxy_options",
     "raw_from_flags",
     "read_settings",
+    "recorded_cache",
 ]
 
 _MEANINGS = {setting.name: setting.meaning for setting in SETTINGS}
@@ -110,7 +111,7 @@ def open_cache_untouched(cache_dir: str | None = None) -> Iterator[Store]:
     """The cache directory that the settings name, of which not a byte is written. Raises UsageError without one."""
     from cache_store.disk.disk_store import DiskStore
 
-    store = DiskStore(_directory(read_settings(cache_dir=cache_dir), must_exist=True), read_only=True)
+    store = DiskStore(recorded_cache(read_settings(cache_dir=cache_dir)), read_only=True)
     store.open()
     try:
         yield store
@@ -123,7 +124,10 @@ def _opened(cache_dir: str | None, *, must_exist: bool) -> Iterator[Store]:
     from addon.settings.stores import open_store
 
     settings = read_settings(cache_dir=cache_dir)
-    _directory(settings, must_exist=must_exist)
+    if must_exist:
+        recorded_cache(settings)
+    else:
+        _directory(settings)
     store = open_store(settings)
     store.local.open()  # a shared tier is opened only by what needs it
     try:
@@ -132,13 +136,17 @@ def _opened(cache_dir: str | None, *, must_exist: bool) -> Iterator[Store]:
         store.close()
 
 
-def _directory(settings: Settings, *, must_exist: bool) -> Path:
+def recorded_cache(settings: Settings) -> Path:
+    """The directory of the cache that the settings name. Raises UsageError if there is none."""
+    directory = _directory(settings)
+    if not directory.exists():
+        raise UsageError(f"there is no cache at {directory}; record one, or set PROVIDER_PROXY_CACHE_DIR")
+    return directory
+
+
+def _directory(settings: Settings) -> Path:
     if settings.cache_dir is None:
         raise UsageError("PROVIDER_PROXY_CACHE_DIR=:memory: keeps nothing on disk; set it to a directory")
-    if must_exist and not settings.cache_dir.exists():
-        raise UsageError(
-            f"there is no cache at {settings.cache_dir}; record one, or set PROVIDER_PROXY_CACHE_DIR"
-        )
     return settings.cache_dir
 
 

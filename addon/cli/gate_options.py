@@ -11,10 +11,11 @@ import click
 from addon.accounting.gates import Gates, parse_rate
 from addon.settings.settings import Settings
 
-__all__ = ["gate_arguments", "gate_options", "gates_for", "take_gates"]
+__all__ = ["gate_arguments", "gate_options", "gates_for", "read_rate", "take_gates"]
 
 
-def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+def read_rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """The callback of an option that takes a rate or a share."""
     try:
         return None if value is None else parse_rate(value)
     except ValueError:
@@ -25,7 +26,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--min-hit-rate",
         {
-            "callback": _rate,
+            "callback": read_rate,
             "metavar": "RATE",
             "help": "Fail (exit 3) if the rate of hits is lower, e.g. 0.95.",
         },

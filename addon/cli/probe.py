@@ -15,9 +15,10 @@ from pathlib import Path
 import click
 
 from addon.accounting.figures import plural
-from addon.accounting.gates import FAILED_STATUS, parse_rate
+from addon.accounting.gates import FAILED_STATUS
 from addon.cli.client_options import Given, base_urls_option, dummy_keys_option, keys_to_set
-from addon.cli.context import cache_options, raw_from_flags
+from addon.cli.context import cache_options, raw_from_flags, recorded_cache
+from addon.cli.gate_options import read_rate
 from addon.cli.output import say
 from addon.cli.probe_report import ProbeResult, print_result, result_json
 from addon.cli.probe_runs import Replay, Suite, replay
@@ -54,13 +55,6 @@ _FIXED = {
 _TIMES, _MORE_SECONDS = 4.0, 30.0
 
 
-def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    try:
-        return None if value is None else parse_rate(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a share from 0 to 1; write 0.8") from None
-
-
 @click.command(context_settings={"allow_interspersed_args": False})
 @cache_options
 @click.option(
@@ -75,7 +69,7 @@ def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
 @click.option("--test", "tests", multiple=True, metavar="GLOB", help="Probe only the tests that fit.")
 @click.option(
     "--min-depend",
-    callback=_rate,
+    callback=read_rate,
     metavar="SHARE",
     help="Fail (exit 3) if tests depend on a smaller share of the answers, e.g. 0.8.",
 )
@@ -106,11 +100,7 @@ def probe(
         raise click.UsageError(f"no command after `--`; write {program()} probe -- pytest")
     raw = raw_from_flags(cache_dir=cache_dir) | _FIXED
     settings = Settings.parse(raw)
-    directory = settings.cache_dir
-    if directory is None or not directory.exists():
-        raise UsageError(
-            "there is no cache to replay from; record one with `run`, or set PROVIDER_PROXY_CACHE_DIR"
-        )
+    directory = recorded_cache(settings)
     log_to_stderr()
     given = Given(keys_to_set(os.environ, settings, wanted=dummy_keys), base_urls)
     until = None if budget is None else time.monotonic() + 60 * budget
@@ -121,13 +111,14 @@ def probe(
     if json_file is not None:
         _write(json_file, result_json(result))
     share = share_depended(result.answers)
+    if probing.is_interrupted:
+        sys.exit(_INTERRUPTED)
     if min_depend is not None and (share or 0.0) < min_depend:
         say(
             f"provider-proxy: tests depend on less than {min_depend:.0%} of the answers (--min-depend)",
             err=True,
         )
         sys.exit(FAILED_STATUS)
-    sys.exit(_INTERRUPTED if probing.is_interrupted else 0)
 
 
 def _write(path: Path, text: str) -> None:
@@ -252,8 +243,7 @@ class _Probing:
         findings = state.load(trials)
         if findings:
             say(
-                f"provider-proxy: {plural(len(findings), 'alteration')} were tried before, and count",
-                err=True,
+                f"provider-proxy: {plural(len(findings), 'finding')} of an earlier probe taken over", err=True
             )
         pending = [trial for trial in trials if trial not in findings]
         alone: list[Trial] = []
@@ -275,14 +265,19 @@ class _Probing:
             done = set(batch)
             pending = [trial for trial in pending if trial not in done]
             alone = [trial for trial in alone if trial not in findings]
-            _keep(state, findings)
+            _keep(state, findings, is_complete=False)
         if not pending and not alone and not self.is_interrupted:
-            state.clear()
+            _keep(state, findings, is_complete=True)
         return findings
 
 
-def _keep(state: ProbeState, findings: Mapping[Trial, Finding]) -> None:
+def _keep(state: ProbeState, findings: Mapping[Trial, Finding], *, is_complete: bool) -> None:
+    """Keep the findings for another probe; those of a complete one are of no more use."""
     try:
-        state.save(findings)
+        if is_complete:
+            state.clear()
+        else:
+            state.save(findings)
     except OSError as error:
-        say(f"provider-proxy: what was found cannot be kept for another probe: {error.strerror}", err=True)
+        what = "removed" if is_complete else "kept for another probe"
+        say(f"provider-proxy: what was found cannot be {what}: {error.strerror}", err=True)

@@ -60,7 +60,8 @@ class ProbeState:
 
     def clear(self) -> None:
         """Forget them: the probe is complete. Raises OSError."""
-        self._path.unlink(missing_ok=True)
+        if self._path.exists():  # a read-only file system refuses to remove even what is not there
+            self._path.unlink(missing_ok=True)
 
     def _digest(self, trial: Trial) -> str:
         parts = (self._what, trial.test, trial.key, self._digests.get(trial.key, ""), *trial.change)

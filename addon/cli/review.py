@@ -7,10 +7,9 @@ import sys
 import click
 
 from addon.accounting.gates import FAILED_STATUS
-from addon.cli.context import cache_options, read_settings
+from addon.cli.context import cache_options, read_settings, recorded_cache
 from addon.cli.output import print_json, print_lines, say, terminal_width
 from addon.cli.progress import progress
-from cache_store.errors import UsageError
 
 __all__ = ["review", "show_review"]
 
@@ -55,7 +54,7 @@ def review(
     """
     show_review(
         base,
-        head or _cache(cache_dir),
+        head or str(recorded_cache(read_settings(cache_dir=cache_dir))),
         form="json" if as_json else form,
         lock=lock,
         fail_on=fail_on,
@@ -99,10 +98,3 @@ def show_review(
     for line in lines:
         say(line, err=True)
     sys.exit(FAILED_STATUS if lines else 1 if found.notes else 0)
-
-
-def _cache(cache_dir: str | None) -> str:
-    folder = read_settings(cache_dir=cache_dir).cache_dir
-    if folder is None or not folder.exists():
-        raise UsageError("there is no cache to compare with; name a second state, or record one")
-    return str(folder)

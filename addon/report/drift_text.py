@@ -17,7 +17,7 @@ _LONGEST = 50_000
 
 
 def drift_lines(report: dict[str, Any], width: int | None) -> Iterator[str]:
-    """The lines of the report, no wider than a terminal of `width` columns; None for any width."""
+    """The lines of the report. The one that names a request is cut to `width` columns; None for any width."""
     for row in report["entries"]:
         if row["verdict"] == "same":
             continue

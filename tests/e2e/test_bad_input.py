@@ -124,11 +124,12 @@ class Bomb:
 
 
 def test_wrong_usage(environ: dict[str, str], tmp_path: Path) -> None:
-    """No command after `--`, an unknown command, an unknown option: one line each."""
+    """No command after `--`, an unknown command, an unknown option, no cache: one line each."""
     assert "run -- pytest" in refused("run", "--", environ=environ, folder=tmp_path)
     assert "No such command" in refused("frobnicate", environ=environ, folder=tmp_path)
     assert "No such option" in refused("ls", "--frobnicate", environ=environ, folder=tmp_path)
-    assert "there is no cache" in refused("ls", environ=environ, folder=tmp_path)
+    for command in (["ls"], ["drift"], ["review", "."], ["probe", "--", "true"]):
+        assert "there is no cache at " in refused(*command, environ=environ, folder=tmp_path)
 
 
 def test_bad_settings_file(environ: dict[str, str], tmp_path: Path) -> None:
