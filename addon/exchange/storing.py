@@ -68,10 +68,11 @@ def _with_rhythm(
     return replace(made, timing=write_rhythm(recording.chunks, asked_at, made.headers, made.body))
 
 
-def _kept(make: Callable[[], Entry | NotStored], into: list[Entry]) -> Entry | NotStored:
+def _kept(make: Callable[[], Entry | NotStored], into: list[tuple[Entry, str]]) -> Entry | NotStored:
+    """What `make` makes. An entry is kept with the digest of what it says, which takes long for a big answer."""
     made = make()
     if isinstance(made, Entry):
-        into.append(made)
+        into.append((made, words_digest(made)))
     return made
 
 
@@ -117,12 +118,12 @@ class Storing:
             return NotStored.STATUS
         await self._peer.sync()
         key = rejection_key(forward.key, digest) if is_apart else forward.key
-        made: list[Entry] = []
+        made: list[tuple[Entry, str]] = []
         make = partial(_kept, self._maker(forward, answer, elapsed, key), made)
         reason = await self._store.put(make, forward.began_at, answer.size)
         if reason is None:
             self._note_used(forward, key)
-            await self._look_for_conflict(forward, made[0])
+            await self._look_for_conflict(forward, *made[0])
         if is_apart and reason is None and (removed := forward.removed) is not None:
             # The error belongs to this credential alone; the entry that was removed was another's.
             await self._store.put(lambda: removed, forward.began_at, removed.size)
@@ -130,9 +131,8 @@ class Storing:
             await self._remember(forward.request.host, digest, answer.head.status)
         return reason
 
-    async def _look_for_conflict(self, forward: Forward, entry: Entry) -> None:
+    async def _look_for_conflict(self, forward: Forward, entry: Entry, digest: str) -> None:
         """Report an answer that differs from the one that it replaces, which this run has stored as well."""
-        digest = words_digest(entry)
         if not digest:
             return
         test, attempt = (forward.scope.test, forward.scope.attempt) if forward.scope is not None else ("", 0)

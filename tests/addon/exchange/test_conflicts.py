@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from addon.exchange import conflicts as conflicts_module
+from addon.exchange import storing
 from addon.exchange.conflicts import Conflicts, advice
 from addon.exchange.decisions import Decision, Forward, Hit, OwnAnswer
+from addon.policy.same_answer import words_digest
 from addon.scopes.scope import Scope
+from cache_store.entry import Entry
 from cache_store.store import Store
 from cache_store.tiers.memory_store import MemoryStore
 from tests.addon.exchange.conftest import Run, chat_answer, chat_request, text_of
@@ -58,6 +62,19 @@ def test_what_to_do() -> None:
     assert "REPEAT=sequence" in advice("POST h/v1", "a", "a")
     assert "in this run" in advice("POST h/v1", "", "")
     assert "for a and a request that names no test" in advice("POST h/v1", "", "a")
+
+
+async def test_answers_are_compared_in_a_writers_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a big one takes seconds, and others would wait."""
+    threads: list[threading.Thread] = []
+
+    def watched(entry: Entry) -> str:
+        threads.append(threading.current_thread())
+        return words_digest(entry)
+
+    monkeypatch.setattr(storing, "words_digest", watched)
+    await _record(Run(MemoryStore()), A, "heads")
+    assert [thread is threading.main_thread() for thread in threads] == [False]
 
 
 async def test_it_is_reported_when_it_happens(caplog: pytest.LogCaptureFixture) -> None:
