@@ -16,7 +16,7 @@ from typing import Any
 from addon.redaction.plain_text import OVERLAP, readable, windows
 from cache_store.answers import eventstream, sse
 from cache_store.answers.abridged import abridged_events, abridged_json
-from cache_store.answers.media import Kind, kind_of
+from cache_store.answers.media import SESSION, Kind, kind_of
 
 __all__ = ["put_together"]
 
@@ -28,7 +28,6 @@ _STREAM_IDS = frozenset({"item_id", "itemId", "call_id", "message_id", "messageI
 _BLOCK, _DELTA = "content_block", "delta"
 _HELD = 64 * 1024  # characters kept of one place
 _PLACES = 4096
-_SESSION = "application/vnd.provider-proxy.websocket+json"  # `addon.sockets.transcript`
 
 
 def put_together(body: bytes, essence: str) -> Iterator[bytes]:
@@ -38,7 +37,7 @@ def put_together(body: bytes, essence: str) -> Iterator[bytes]:
         if plain != window:
             yield plain
     kind = kind_of(essence, body)
-    if essence == _SESSION:
+    if essence == SESSION:
         yield from _joined(_of_session(body))
     elif kind is Kind.EVENTS:
         yield from _joined(_loaded(event.data) for event in sse.parse(abridged_events(body)).events)

@@ -11,6 +11,7 @@ from typing import Any
 from addon.redaction.member_names import credential_kind, is_credential_header
 from addon.redaction.members import Sighting, may_name_one, sightings
 from cache_store.answers.abridged import abridged_json
+from cache_store.answers.media import SESSION
 
 __all__ = ["carries_credentials"]
 
@@ -26,10 +27,13 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_+=-]{20,}")
 def carries_credentials(body: bytes, media_type: str) -> str | None:
     """The kind of credential that an answer of this media type hands out, or None. Never raises.
 
-    Reads JSON, events, XML and forms. A body that starts like JSON or XML is read as such, whatever its media type.
+    Reads JSON, recorded WebSocket sessions, events, XML and forms. A body that starts like JSON or XML is read as
+    such, whatever its media type.
     """
     kind = media_type.partition(";")[0].strip().lower()
     start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if kind == SESSION:
+        return _in_json(body) or _in_text_frames(body)
     if "json" in kind or start in (b"{", b"["):
         return _in_json(body)
     if kind == "text/event-stream":
@@ -55,6 +59,16 @@ def _in_json(body: bytes) -> str | None:
         # JSON lines
         return _in_lines(body)
     return _in_value(value)
+
+
+def _in_text_frames(body: bytes) -> str | None:
+    """What the frames of a session hand out that are kept as texts: the names in them are escaped, or shortened."""
+    try:
+        frames = json.loads(body)["frames"]
+        texts = [str(frame["text"]) for frame in frames if isinstance(frame, dict) and "text" in frame]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None  # it cannot be replayed either
+    return next((kind for text in texts if (kind := _in_json(text.encode("utf-8", "replace")))), None)
 
 
 def _in_lines(body: bytes) -> str | None:

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, Self
 
 from addon.sockets.conversation import NORMAL
 from addon.sockets.frames import says_same
+from cache_store.answers.media import SESSION
 from cache_store.errors import CorruptEntry
 
 __all__ = ["CONTENT_TYPE", "STILL_OPEN", "ClientFrame", "Frame", "ProviderFrame", "Transcript"]
 
-CONTENT_TYPE = "application/vnd.provider-proxy.websocket+json"
+CONTENT_TYPE = SESSION
 
 STILL_OPEN = 0
 """The close code of an opening, after which sessions go on."""

@@ -7,7 +7,10 @@ import re
 
 from cache_store.entry import Headers
 
-__all__ = ["Kind", "essence_of", "kind_of"]
+__all__ = ["SESSION", "Kind", "essence_of", "kind_of"]
+
+SESSION = "application/vnd.provider-proxy.websocket+json"
+"""The media type of a recorded WebSocket session."""
 
 
 class Kind(enum.Enum):

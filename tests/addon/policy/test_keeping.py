@@ -18,6 +18,7 @@ from addon.messages import LiveAnswer, WireRequest
 from addon.policy.keeping import Origin, entry_or_reason, imported_entry
 from addon.redaction import Taint
 from addon.settings.settings import Settings
+from cache_store.answers.media import SESSION
 from cache_store.answers.usage import usage_of
 from cache_store.entry import Entry, Headers
 
@@ -360,6 +361,20 @@ def test_an_entry_that_no_provider_could_have_made_is_refused(
 ) -> None:
     """Status, body and secrets are checked as for a live answer."""
     assert _import(**changes) is reason
+
+
+@pytest.mark.parametrize(
+    "frame", [{"text": '{ "client_secret": "made-up" }'}, {"provider": {"client_secret": "made-up"}}]
+)
+def test_an_imported_session_hands_out_no_credential(frame: dict[str, Any]) -> None:
+    """Each frame of the provider is read, also one that is kept as a text."""
+    body = json.dumps({"websocket": 1, "protocol": "", "frames": [frame], "closed": {}}).encode()
+    session: dict[str, Any] = {
+        "headers": ((b"content-type", SESSION.encode()),),
+        "request_json": b'{"method":"GET","host":"api.openai.com","path":"/v1/realtime"}',
+    }
+    assert _import(**session, body=body) is NotStored.SECRET
+    assert isinstance(_import(**session, body=body.replace(b"client_secret", b"output_text")), Entry)
 
 
 def test_the_settings_of_the_importing_side_count() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from addon.redaction import carries_credentials
+from cache_store.answers.media import SESSION
 
 STS_XML = """<?xml version="1.0"?>
 <AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
@@ -87,6 +88,27 @@ def test_generated_text_is_none(value: Any) -> None:
 def test_nothing_found(body: bytes, media_type: str) -> None:
     """Other bodies carry no credential and raise nothing."""
     assert carries_credentials(body, media_type) is None
+
+
+LONG = "x" * 2_000_000
+
+
+@pytest.mark.parametrize("before", ["", LONG])
+def test_frames_of_a_session(before: str) -> None:
+    """A frame that is kept as a text is read, however long it is; what the client said is not: it is redacted."""
+    text = json.dumps({"a": before, "client_secret": "x"}, indent=1)
+    for frame, kind in (
+        ({"text": text}, "client-secret"),
+        ({"input": {"client_secret": "x"}, "digest": ""}, None),
+    ):
+        body = json.dumps({"frames": [{"text": "hello"}, {"provider": 1}, frame]}).encode()
+        assert carries_credentials(body, SESSION) == kind
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"frames":7}', b'{"frames":[7,{"text":7},{}]}'])
+def test_what_is_no_session(body: bytes) -> None:
+    """Whoever wrote it."""
+    assert carries_credentials(body, SESSION) is None
 
 
 @pytest.mark.parametrize("piece", [b"<a ", b"<a>x", b"<a:b:", b'{"key":', b"a=b&", b"<a><b>  "])
