@@ -256,6 +256,7 @@ class Answering:
                 self._counts,
                 self.explaining,
                 self._tests,
+                self._lanes,
                 self.shows,
             ),
             forward,

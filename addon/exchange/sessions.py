@@ -12,8 +12,9 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from addon.accounting.counts import HostCounts, RunCounts
@@ -24,6 +25,7 @@ from addon.exchange.cache_status import miss_status
 from addon.exchange.coordination import Peer
 from addon.exchange.decisions import SOCKET, Decision, Forward, Hit, OwnAnswer, Shows
 from addon.exchange.explaining import Explaining
+from addon.exchange.lanes import Lanes
 from addon.exchange.store_access import StoreAccess
 from addon.exchange.storing import Answer, Storing
 from addon.exchange.tests_in_flight import TestsInFlight
@@ -33,7 +35,8 @@ from addon.judging.expected_errors import IN_BAND, expected_at
 from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy.variants import key_of_test
-from addon.redaction import carries_credentials, redact_text
+from addon.redaction import redact_text
+from addon.redaction.credentials_seen import Credential
 from addon.settings.modes import Serves
 from addon.settings.settings import PER_TEST, Settings
 from addon.sockets.conversation import (
@@ -63,6 +66,7 @@ from cache_store.errors import CorruptEntry, StoreError
 __all__ = ["Session", "SessionRun"]
 
 _MOST_FRAMES = 100_000
+_INLINE = 64 * 1024  # characters or bytes of a session that are read on the event loop
 _DEEPEST = 64  # first frames of a client by which sessions are told apart
 _SHORT_KEY = 12
 _DIGEST = 32  # hex digits, 128 bits
@@ -82,6 +86,7 @@ class SessionRun:
     counts: RunCounts
     explaining: Explaining
     tests: TestsInFlight
+    lanes: Lanes
     shows: Shows | None = None
 
 
@@ -102,6 +107,7 @@ class Session:
         self._opening: Transcript | None = None
         self._depth = 0  # of the beginnings that were looked up
         self._client: list[ClientFrame] = []
+        self._asked = 0  # characters that the client has said
         self._sent: list[str | bytes] = []  # what the client said before the provider's socket was open
         self._requests: list[WireRequest] = []  # what is in them is known while they live
         self._is_live = self._is_connected = self._is_over = False
@@ -169,26 +175,47 @@ class Session:
             return self._not_recordable(data)
         if self._problem is not None:
             return self._passed_on(data)
-        text = without_event_id(data) if self._is_realtime else data
-        request = frame_request(self._forward.request, text)
-        new = self._run.peer.taint.learn(request)
-        if new:
-            self._requests.append(request)
-            if sharing := self._run.peer.share(new):
-                return self._client_said_after(sharing, request, data)
-        return self._client_asked(request, data)
+        if len(data) > _INLINE:
+            return self._client_said_much(data)
+        request, new = self._learn(data)
+        if sharing := self._share(request, new):
+            return self._client_said_after(sharing, request, data)
+        return self._client_asked(self._frame(request), data)
+
+    async def _client_said_much(self, data: str) -> list[Action]:
+        request, new = await self._off_the_loop(len(data), partial(self._learn, data))
+        if sharing := self._share(request, new):
+            await sharing
+        frame = await self._off_the_loop(len(data), partial(self._frame, request))
+        actions = self._client_asked(frame, data)
+        return actions if isinstance(actions, list) else await actions
 
     async def _client_said_after(
         self, sharing: Awaitable[Any], request: WireRequest, data: str
     ) -> list[Action]:
         await sharing
-        actions = self._client_asked(request, data)
+        actions = self._client_asked(self._frame(request), data)
         return actions if isinstance(actions, list) else await actions
 
-    def _client_asked(self, request: WireRequest, data: str) -> list[Action] | Awaitable[list[Action]]:
+    def _learn(self, data: str) -> tuple[WireRequest, list[Credential]]:
+        """The request that stands for a frame, and the credentials in it that are new."""
+        text = without_event_id(data) if self._is_realtime else data
+        request = frame_request(self._forward.request, text)
+        return request, self._run.peer.taint.learn(request)
+
+    def _share(self, request: WireRequest, new: list[Credential]) -> Awaitable[Any] | None:
+        if not new:
+            return None
+        self._requests.append(request)
+        return self._run.peer.share(new)
+
+    def _frame(self, request: WireRequest) -> ClientFrame:
         saved = identify(request, self._rules).request_json
-        frame = ClientFrame(hashlib.sha256(saved).hexdigest()[:_DIGEST], json.loads(saved)["body"])
+        return ClientFrame(hashlib.sha256(saved).hexdigest()[:_DIGEST], json.loads(saved)["body"])
+
+    def _client_asked(self, frame: ClientFrame, data: str) -> list[Action] | Awaitable[list[Action]]:
         self._client.append(frame)
+        self._asked += len(data)
         if self._is_live:
             self._note(frame, len(data))
             return self._passed_on(data)
@@ -219,11 +246,11 @@ class Session:
         told = self._playback.told if self._playback is not None else []
         for depth in range(self._depth + 1, min(len(digests), _DEEPEST) + 1):
             self._depth = depth
-            entry, transcript = await self._look(self._identity(depth))
+            entry, transcript = await self._look(await self._identified(depth))
             if entry is None or transcript is None:
                 continue
             playback = Playback(transcript, told)
-            if playback.fits(digests):
+            if await self._off_the_loop(entry.size, partial(playback.fits, digests)):
                 self._playback, self._entry = playback, entry
                 self._count_use(entry.key)
                 return self._due()
@@ -290,7 +317,7 @@ class Session:
 
     async def _explained(self, why: str) -> Diagnosis | None:
         """Count what explains the miss in the report; None if that is not known yet."""
-        identity = self._identity(max(1, min(len(self._client), _DEEPEST)))
+        identity = await self._identified(max(1, min(len(self._client), _DEEPEST)))
         key = self._keys(identity)[0]
         verdict = self._forward.verdict
         explaining, stores = self._run.explaining, self._forward.mode.stores
@@ -378,30 +405,29 @@ class Session:
 
     async def _closed_live(self, event: Closed) -> list[Action]:
         """Keep the session before either side sees its end."""
-        reason = self._problem
+        reason, log = self._problem, self._log
         if reason is None and not self._forward.mode.stores:
             reason = NotStored.MODE
         if reason is None and self._expected:
             reason = NotStored.CLIENT_LEFT  # nobody knows whether the provider would have said the same
         if reason is None:
-            answers = [frame.text for frame in self._log if isinstance(frame, ProviderFrame)]
-            expected = expected_at(self._run.settings.store_errors, self._forward.request.host)
-            reason = why_not_whole(
-                answers, event.code, by_client=event.by_client, keeps_errors=IN_BAND in expected
-            )
-        if reason is None and any(map(_hands_out, self._log)):
-            reason = NotStored.SECRET
-        if reason is None:
+            reason = await self._off_the_loop(self._size, partial(self._why_not_whole, log, event))
+        if reason is None and not self._is_over:  # the proxy may have stopped in the meantime
             try:
-                reason = await self._keep(event)
+                reason = await self._keep(event, log)
             except StoreError:
                 reason = NotStored.STORE_FAILED  # the store has logged it
         self._finish_live(reason)
         return [Close(not event.by_client, event.code, event.reason)]
 
-    async def _keep(self, event: Closed) -> NotStored | None:
+    def _why_not_whole(self, log: list[Frame], event: Closed) -> NotStored | None:
+        answers = [frame.text for frame in log if isinstance(frame, ProviderFrame)]
+        expected = expected_at(self._run.settings.store_errors, self._forward.request.host)
+        return why_not_whole(answers, event.code, by_client=event.by_client, keeps_errors=IN_BAND in expected)
+
+    async def _keep(self, event: Closed, log: list[Frame]) -> NotStored | None:
         """Store the opening and the transcript; None is success."""
-        frames = in_causal_order(self._log)
+        frames = in_causal_order(log)
         if not self._run.settings.save_request:
             frames = [f._replace(value=None) if isinstance(f, ClientFrame) else f for f in frames]
         transcript = Transcript(tuple(frames), self.protocol, event.by_client, event.code, event.reason)
@@ -430,15 +456,18 @@ class Session:
     async def _place(self, transcript: Transcript) -> tuple[Identity, str]:
         """The shortest beginning that no other session has taken, and its key."""
         for depth in range(1, min(len(self._client), _DEEPEST) + 1):
-            identity = self._identity(depth)
+            identity = await self._identified(depth)
             key = self._keys(identity)[0]
             there = await self._run.store.find(key)
-            if there is None or _digests(there) in (None, transcript.digests):
+            if there is None:
+                break
+            taken = await self._off_the_loop(there.size, partial(_digests, there))
+            if taken in (None, transcript.digests):
                 break
         return identity, key
 
     async def _put(self, forward: Forward, transcript: Transcript) -> NotStored | None:
-        body = transcript.encode()
+        body = await self._off_the_loop(self._size, transcript.encode)
         if len(body) > self.most:
             return NotStored.TOO_LARGE
         live = LiveAnswer(200, "", ((b"content-type", CONTENT_TYPE.encode()),), body)
@@ -525,6 +554,9 @@ class Session:
     def _identity(self, depth: int) -> Identity:
         return identify(self._request(depth), self._rules)
 
+    async def _identified(self, depth: int) -> Identity:
+        return await self._off_the_loop(self._asked, partial(self._identity, depth))
+
     def _keys(self, identity: Identity) -> list[str]:
         """The keys to look under; the first is the one to store under."""
         scope = self._forward.scope
@@ -547,7 +579,7 @@ class Session:
             if entry is None or not is_old or is_expired(entry, settings.max_age, store.stored_at):
                 continue
             try:
-                transcript = Transcript.decode(entry.body)
+                transcript = await self._off_the_loop(entry.size, partial(Transcript.decode, entry.body))
                 if key == self._keys(identity)[0] or await self._is_anyones(entry, transcript):
                     return entry, transcript
             except CorruptEntry as error:
@@ -560,9 +592,14 @@ class Session:
             return False
         try:
             own = await self._run.store.of_tests(entry.key)
-            return all(transcript.says_same(Transcript.decode(other.body)) for other in own)
+            size = entry.size + sum(other.size for other in own)
+            return await self._off_the_loop(size, partial(_all_say, transcript, own))
         except (StoreError, CorruptEntry):
             return False
+
+    async def _off_the_loop[T](self, size: int, work: Callable[[], T]) -> T:
+        """The result of `work` on `size` characters or bytes. Long work is done in a thread."""
+        return work() if size <= _INLINE else await self._run.lanes.run(size, work)
 
 
 def _inner(value: Any) -> Any:
@@ -582,7 +619,6 @@ def _digests(entry: Entry) -> list[str] | None:
         return None
 
 
-def _hands_out(frame: Frame) -> bool:
-    """Whether a frame of the provider holds a credential, which the transcript may hide in a text."""
-    text = frame.text if isinstance(frame, ProviderFrame) else ""
-    return carries_credentials(text.encode("utf-8", "replace"), "application/json") is not None
+def _all_say(transcript: Transcript, own: list[Entry]) -> bool:
+    """Whether the recordings of all tests say the same as `transcript`. Raises CorruptEntry."""
+    return all(transcript.says_same(Transcript.decode(other.body)) for other in own)

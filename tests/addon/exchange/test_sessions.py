@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from addon.exchange import sessions
 from addon.exchange.decisions import Decision, Forward, OwnAnswer
 from addon.exchange.sessions import Session
 from addon.messages import WireRequest
@@ -352,6 +354,42 @@ async def test_a_provider_that_refuses_the_upgrade_is_told_of(memory: MemoryStor
     assert "401" in actions[-1].reason
     session.gone()
     assert run.host["not_stored"] == {"status": 1}
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+async def test_long_sessions_are_read_and_written_in_threads(
+    memory: MemoryStore, monkeypatch: pytest.MonkeyPatch, *, is_long: bool
+) -> None:
+    """Others would wait for them. Short ones need no thread."""
+    on_loop: dict[str, list[bool]] = {}
+
+    def watch(owner: Any, name: str) -> None:
+        work = getattr(owner, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            on_loop.setdefault(name, []).append(threading.current_thread() is threading.main_thread())
+            return work(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(Transcript, "encode")
+    watch(Transcript, "decode")
+    watch(sessions, "why_not_whole")
+    watch(Session, "_frame")
+    question = Said(True, json.dumps(ask("one " * (20_000 if is_long else 1))))
+    session = await opened(Run(memory))
+    assert await on(session, question) == [Say(False, question.data)]
+    for answer in answers("A"):
+        await on(session, Said(False, answer))
+    await on(session, Closed(True, 1000, ""))
+    session = await opened(Run(memory, "later", cache_mode="read-only-require-hit"))
+    assert said(await on(session, question)) == answers("A")
+    assert on_loop == {
+        "_frame": [not is_long] * 2,
+        "why_not_whole": [not is_long],
+        "encode": [not is_long] * 2,
+        "decode": [True, not is_long],  # the opening is short
+    }
 
 
 async def test_a_damaged_recording_is_a_miss(memory: MemoryStore) -> None:
