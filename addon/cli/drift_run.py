@@ -124,6 +124,7 @@ class DriftRun:
         self._id = uuid.uuid4().hex
         self._taint = Taint()
         self._usd = Decimal(0)
+        self._maybe_billed = Decimal(0)  # for requests without a whole answer
         self._unpriced = 0
         self._rows: list[dict[str, Any]] = []
 
@@ -145,6 +146,7 @@ class DriftRun:
         try:
             answer = self._asking.ask(request)
         except NoAnswer as error:
+            self._maybe_billed += expected or Decimal(0)
             self._note(entry, Comparison(Verdict.UNANSWERED, (Reason(str(error), ""),)))
             return
         elapsed = time.time() - began
@@ -193,7 +195,8 @@ class DriftRun:
             return ""
         if expected is None:
             return "its price is not known, so --max-usd cannot bound it"
-        return f"--max-usd {self._max_usd} would be exceeded" if self._usd + expected > self._max_usd else ""
+        spent = self._usd + self._maybe_billed
+        return f"--max-usd {self._max_usd} would be exceeded" if spent + expected > self._max_usd else ""
 
     def _pay(self, price: Decimal | None, expected: Decimal | None) -> None:
         """Add what an answer cost; one that does not say is taken to cost what the recorded one did."""

@@ -116,23 +116,38 @@ def test_a_hosts_key_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not provider.asked
 
 
+def priced(value: Any) -> None:
+    """Edit an answer so that it costs two dollars."""
+    value["usage"] = {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}
+    value["model"] = "gpt-4.1"
+
+
+def two_priced() -> list[Entry]:
+    """Two entries of two dollars each."""
+    entry = CHAT.entry(Version(edit=priced), stream=False)
+    label = entry.label | {"model": "gpt-4.1"}
+    return [replace(entry, key=f"{entry.key}.{n}", label=label) for n in (2, 3)]
+
+
 def test_a_budget_is_kept_before_a_request_is_sent() -> None:
     """By what the recorded answer cost; one of unknown price is not asked at all."""
-
-    def priced(value: Any) -> None:
-        value["usage"] = {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}
-        value["model"] = "gpt-4.1"  # two dollars
-
-    entry = CHAT.entry(Version(edit=priced), stream=False)
-    labelled = [
-        replace(entry, key=f"{entry.key}.{n}", label=entry.label | {"model": "gpt-4.1"}) for n in (2, 3)
-    ]
     provider = Provider(lambda: CHAT.reading(Version(edit=priced), stream=False))
-    report = run(store_of(*labelled), provider, max_usd="3")
+    report = run(store_of(*two_priced()), provider, max_usd="3")
     assert (report["asked"], report["usd"]) == (1, 2.0)
     assert whys(report) == {"--max-usd 3 would be exceeded": 1}
     unknown = run(store_of(CHAT.entry(Version(), stream=False)), provider, max_usd="3")
     assert whys(unknown) == {"its price is not known, so --max-usd cannot bound it": 1}
+
+
+def test_a_request_without_an_answer_counts_in_the_budget() -> None:
+    """The provider may bill it, as after a time-out. The report does not say that it cost something."""
+
+    def fail() -> Reading:
+        raise NoAnswer("it did not answer in time")
+
+    report = run(store_of(*two_priced()), Provider(fail), max_usd="3")
+    assert (report["not_answered"], report["usd"]) == (1, 0.0)
+    assert whys(report) == {"--max-usd 3 would be exceeded": 1}
 
 
 def test_a_refresh_stores_whole_answers_only() -> None:
