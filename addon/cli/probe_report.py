@@ -56,7 +56,9 @@ def print_result(result: ProbeResult) -> None:
                 say(f"  {key:10} {_WORDS[finding]:10}  {pointer}  {', '.join(kinds)}")
     blind = [answer for answer in result.answers if answer.is_blind]
     _list(
-        "Blind answers, which no test looks at:",
+        "Blind so far, with parts not tried yet:"
+        if result.left
+        else "Blind answers, which no test looks at:",
         [(result.name(one.test), short_key(one.key)) for one in blind],
     )
     fragile = [(result.name(test), ", ".join(what)) for test, what in sorted(result.fragile.items())]
