@@ -56,8 +56,8 @@ _CALL_NAMES = re.compile(
 
 
 def identifies_a_call(place: str) -> bool:
-    """Whether the member at a JSON Pointer only identifies a call, and names nothing that the provider has."""
-    return _CALL_IDS.fullmatch(pattern_of(place)) is not None
+    """Whether a JSON Pointer, a header or a parameter only identifies a call, and selects nothing."""
+    return (_CALL_IDS.fullmatch(pattern_of(place)) or _CALL_NAMES.fullmatch(place)) is not None
 
 
 def remedy(

@@ -11,6 +11,7 @@ __all__ = ["literal", "random_pattern", "temp_pattern"]
 
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _SHORTEST, _LONGEST = 6, 64
+_PLACES = 4  # of a digit: each is an alternative of the expression
 _RANDOM_END = 6  # characters that `mkdtemp` makes at least
 _MADE = ("tmp.", "tmp")  # before mktemp's and Python's random characters
 
@@ -31,8 +32,22 @@ def random_pattern(values: Sequence[str]) -> str:
         return ""
     if not all(re.search("[0-9]", value) for value in values) or not re.fullmatch("[0-9A-Za-z_-]+", both):
         return ""
-    others = _others_in(both)
-    return f"[0-9{others}]{{0,{longest - 1}}}[0-9][0-9{others}]{{0,{longest - 1}}}"
+    return _with_digit(f"[0-9{_others_in(both)}]", min(map(len, values)), longest)
+
+
+def _with_digit(letter: str, shortest: int, longest: int) -> str:
+    """About as many of the class `letter`, of which one at least is a digit. A shorter value may be a number.
+
+    RE2 cannot look ahead, so the places of the digit are alternatives, four at most. Some lengths that
+    are less than a quarter below `shortest`, or above `longest`, match, too.
+    """
+    step = -(-shortest // _PLACES)
+    parts = []
+    for first in range(0, shortest, step):
+        last = longest - 1 if first + step >= shortest else first + step - 1
+        after = max(0, shortest - 1 - last), longest - 1 - first
+        parts.append(f"{letter}{{{first},{last}}}[0-9]{letter}{{{after[0]},{after[1]}}}")
+    return f"(?:{'|'.join(parts)})"
 
 
 def _others_in(text: str) -> str:

@@ -119,12 +119,8 @@ def _form(change: Change) -> _Form | str:
         if asks_about(change.rest, 0):
             return f"the text may ask about the {source}"
         after = ""
-    elif (
-        place.where == "pointer"
-        and not place.is_text
-        and not (source in KINDS and identifies_a_call(place_name(place)))
-    ):
-        return "it may name a resource of the provider"
+    elif not place.is_text and (why := _why_not_there(change, source)):
+        return why
     elif source == "random" and not (before or after or change.is_whole):
         return "no text around it says what it is"
     where = "part" if place.where == "filename" else place.where
@@ -132,6 +128,16 @@ def _form(change: Change) -> _Form | str:
     if source not in KINDS and source != "random":
         before = after = ""  # its own beginning says where it is
     return _Form(change.host, change.path, where, place.name, pointer, source, before, after)
+
+
+def _why_not_there(change: Change, source: str) -> str:
+    """Why a place that holds no text gets no rule; '' if it only identifies the call."""
+    where = change.place.where
+    if not identifies_a_call(place_name(change.place)) or (where == "pointer" and source not in KINDS):
+        return "it may name a resource of the provider"
+    if where == "header" and not change.is_whole:
+        return "the rest of the header, which the rule would show, may be a secret"
+    return ""
 
 
 def _number_kind(change: Change) -> str:

@@ -38,11 +38,12 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _GAP = "⟦…⟧"
 _PLAIN = re.compile("[0-9A-Za-z ]+")
 _SYNTAX = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|[()]", re.DOTALL)
-# What of an expression stands for other characters or need not be there, and what makes all of it uncertain:
-# optional groups, alternatives and flags.
+# What of an expression stands for other characters or need not be there, a group within which no other is, and what
+# makes all of it uncertain: optional groups, alternatives outside of groups, and flags.
 _NOT_LITERAL = re.compile(
     r"\\[A-Za-z]\{[^}]*\}|\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|\(\?:|\(\?P<\w+>|.\{[^}]*\}|[^)(][?*]", re.DOTALL
 )
+_INNERMOST = re.compile(r"\((?!\?)([^()]*)\)(?![?*{])")
 _UNCERTAIN = re.compile(r"\)[?*{]|\||\(\?")
 # Of every length that a language's words have, so that a class and a number of characters match one of them.
 _WORDS = ("word another sentence", *(
@@ -329,7 +330,10 @@ def _rule(table: Mapping[str, Any], number: int) -> Rule:
 
 def _certain(expression: str) -> str:
     """The longest letters, digits and blanks that stand in every text that `expression` matches; '' for none."""
-    literal = _NOT_LITERAL.sub("\0", expression)
+    literal = _NOT_LITERAL.sub(lambda match: "(" if match[0][0] == "(" else "\0", expression)
+    changed = 1
+    while changed:
+        literal, changed = _INNERMOST.subn(lambda match: "\0" if "|" in match[1] else match[1], literal)
     return "" if _UNCERTAIN.search(literal) else max(_PLAIN.findall(literal), key=len, default="")
 
 

@@ -19,6 +19,20 @@ def test_random_ids_match_and_words_do_not(values: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shortest", "longest"), [(6, 6), (6, 9), (8, 8), (12, 13), (21, 21), (6, 64), (64, 64)]
+)
+def test_a_random_id_has_its_length_wherever_its_digit_is(shortest: int, longest: int) -> None:
+    """Each length that was seen matches; none of three quarters of it does."""
+    pattern = random_pattern(["1" + "f" * (length - 1) for length in (shortest, longest)])
+    for length in range(1, longest * 2):
+        ids = ["f" * at + "7" + "f" * (length - 1 - at) for at in range(length)]
+        matched = [re2.fullmatch(pattern, each) is not None for each in ids]
+        assert all(matched) or not shortest <= length <= longest
+        assert not any(matched) or length > shortest * 3 / 4
+    assert len(pattern) < 250
+
+
+@pytest.mark.parametrize(
     "values",
     [("hello1", "abcdef"), ("123456", "654321"), ("a1", "b2"), ("a1 b2c3", "d4 e5f6"), ("é1abcd", "é2abcd")],
 )

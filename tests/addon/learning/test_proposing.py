@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from addon.identity import IdentityRules, identify
-from addon.learning.comparing import Change
+from addon.learning.comparing import Change, compare
+from addon.learning.patterns import random_pattern
 from addon.learning.proposing import propose, why_no_rule
-from tests.addon.learning.requests_of_takes import UUIDS, changes, chat, compared, wire
+from tests.addon.learning.requests_of_takes import UUIDS, asked, changes, chat, compared, wire
 
 RULED = [
     ("Run {}", UUIDS, {"kind": "uuid", "anchor": "Run ⟦…⟧"}),
@@ -23,8 +25,8 @@ RULED = [
     ("GET http://localhost:{}/x", ("8080", "54321"), {"kind": "port", "anchor": "GET http://localhost:⟦…⟧"}),
     ("in /tmp/{}/a", ("tmpab12cd_x", "tmpabcdefgh"), {"regex": r"(/tmp/tmp[0-9A-Za-z_]{8})\b"}),
     ("in /tmp/pytest-of-me/{}/a", ("pytest-1", "pytest-12"), {"kind": "tmp-path"}),
-    ("Chunk ID: {} ok", ("3f2a1b", "99fe01"), {"regex": r"Chunk ID: ([0-9a-f]{0,5}[0-9][0-9a-f]{0,5})\b"}),
-    ("{}", ("k3j4h5", "z9y8x7"), {"regex": "^([0-9a-z]{0,5}[0-9][0-9a-z]{0,5})$"}),
+    ("Chunk ID: {} ok", ("3f2a1b", "99fe01"), {"regex": rf"Chunk ID: ({random_pattern(['3f2a1b'])})\b"}),
+    ("{}", ("k3j4h5", "z9y8x7"), {"regex": f"^({random_pattern(['k3j4h5'])})$"}),
 ]  # fmt: skip
 NOT_RULED = [
     ("What weekday is {}?", ("2026-11-28", "2027-01-03"), "does not say"),
@@ -85,6 +87,37 @@ def test_a_member_that_only_names_the_call_gets_one() -> None:
     found = compared(chat("x", metadata={"run_id": UUIDS[0]}), chat("x", metadata={"run_id": UUIDS[1]}))
     (proposal,), _ = propose(found.changes)
     assert proposal.members["pointer"] == "/metadata/run_id"
+
+
+@pytest.mark.parametrize(("name", "values", "why"), [
+    ("x_session", UUIDS, ""),
+    ("x_run_id", ("k3j4h5", "z9y8x7"), ""),
+    ("x_tenant", UUIDS, "resource"),
+    ("x_session", [f"account of a secret, {value}" for value in UUIDS], "secret"),
+])  # fmt: skip
+def test_a_header_gets_a_rule_if_all_of_it_identifies_a_call(
+    name: str, values: Sequence[str], why: str
+) -> None:
+    """Any other may select what is asked, and the words around a value would be written."""
+    one, two = (asked("x", **{name: value}) for value in values)
+    proposals, refused = propose(compare(one, two).changes)
+    assert [proposal.members["header"] for proposal in proposals] == [name.replace("_", "-")] * (not why)
+    assert all(why in each.why for each in refused)
+    assert len(proposals) + len(refused) == 1
+
+
+def test_a_parameter_that_may_name_a_resource_gets_none() -> None:
+    """One that identifies the call does."""
+    for name, count in (("session_id", 1), ("file", 0)):
+        one, two = (asked("x", path=f"/v1/files?{name}={value}") for value in UUIDS)
+        assert len(propose(compare(one, two).changes)[0]) == count
+
+
+def test_a_number_in_the_place_of_a_random_id_counts() -> None:
+    """It is shorter, so two numbers are two requests."""
+    (proposal,), _ = propose(changes("Refund order id: 3f2a1bc9", "Refund order id: 99fe01d2"))
+    assert len(_keys(["Refund order id: 42", "Refund order id: 43"], [proposal.members])) == 2
+    assert len(_keys(["Refund order id: 1234", "Refund order id: 1235"], [proposal.members])) == 2
 
 
 def _several(*texts: str) -> list[Change]:

@@ -37,7 +37,8 @@ def test_a_rule_that_matches_a_quarter_of_all_texts_is_too_broad() -> None:
     ({"regex": "([0-9]+)"}, False), ({"regex": "a?b?([0-9]+)"}, False), ({"regex": "(?:run|)([0-9]+)"}, False),
     ({"regex": "[run ]{3}([0-9]+)"}, False), ({"regex": "(?:run )?([0-9]+)"}, False), ({"regex": "(?i)run ([0-9]+)"}, False),
     ({"regex": r"\pL\p{Greek}([0-9]+)"}, False), ({"regex": r"[]run]([0-9]+)"}, False), ({"regex": r"run(?P<n>[0-9]+)"}, True),
- ({"regex": r"(/tmp/tmp[0-9]{8})\b"}, True),
+ ({"regex": r"(/tmp/tmp[0-9]{8})\b"}, True), ({"regex": "run ((?:a|b)[0-9]+)"}, True), ({"regex": "run|walk ([0-9]+)"}, False),
+    ({"regex": "(?:(?:run|walk) (?:a|b))([0-9]+)"}, False), ({"regex": r"run\(([0-9]+|a)"}, True),
 ])  # fmt: skip
 def test_what_names_its_value_is_narrow(members: dict[str, str], narrow: bool) -> None:
     """A kind without meaning, or three letters that always stand there."""
