@@ -22,7 +22,7 @@ from addon.cli.client_options import Given
 from addon.cli.context import cache_options, open_store_for_reading, raw_from_flags
 from addon.cli.output import print_lines, say
 from addon.cli.rules_file import add_tables, check_rules_file, rules_file
-from addon.cli.run import publish_run, run_command
+from addon.cli.run import folders, publish_run, run_command
 from addon.host.log import flush_log, log_to_stderr
 from addon.printing import program
 from addon.settings.modes import Mode
@@ -96,7 +96,7 @@ def learn(
     """
     if not command:
         raise click.UsageError(f"no command after `--`; write {program()} learn -- pytest")
-    raw = raw_from_flags(cache_dir=cache_dir) | {"workers": "1"}
+    raw = folders() | raw_from_flags(cache_dir=cache_dir) | {"workers": "1"}
     limits = {name: text for name, text in (("max_live", max_live), ("max_usd", max_usd)) if text is not None}
     Settings.parse(raw | limits)
     settings = Settings.parse(raw)
@@ -112,6 +112,7 @@ def learn(
         days |= {date.today(), datetime.now(UTC).date()}  # noqa: DTZ011 - as above
         if recorded is not None:  # a cache may hold more than one take
             first.asked = [pair.one for pair in take.pairs if pair.one is not None]
+        first.asked = take.leave_out_credentials(first.asked)
         found = _sorted_out(take, first, settings, Path(folder))
         tables = _say_what_was_found(found, first, take, days, file.header)
         rules = [proposal.members for proposal in found.proposals]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from addon.host.host import Host
     from addon.mitm.provider_cache import ProviderCache
 
-__all__ = ["client_environ", "publish_run", "run", "run_command"]
+__all__ = ["client_environ", "folders", "publish_run", "run", "run_command"]
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -66,7 +66,7 @@ def run(
     gates, ending = take_gates(flags), take_ending(flags)
     # A free port unless the settings name one.
     raw = {"listen": "127.0.0.1:0", **raw_from_flags(**flags)}
-    raw = {**_folders(), **raw}
+    raw = {**folders(), **raw}
     if raw.get("profile"):
         _make_state_folder()
     if enclosed:
@@ -88,10 +88,10 @@ def run(
     sys.exit(status)
 
 
-def _folders() -> dict[str, str]:
+def folders() -> dict[str, str]:
     """The setting that says where agents work: the command's working directory and home directory."""
-    folders = {"cwd": str(Path.cwd()), "home": os.environ.get("HOME", "")}
-    known = [f"{name}={path}" for name, path in folders.items() if path.startswith("/") and "," not in path]
+    both = {"cwd": str(Path.cwd()), "home": os.environ.get("HOME", "")}
+    known = [f"{name}={path}" for name, path in both.items() if path.startswith("/") and "," not in path]
     return {"folders": ",".join(known)}
 
 

@@ -13,6 +13,7 @@ from addon.learning.comparing import Compared, compare
 from addon.learning.proposing import why_no_rule
 from addon.learning.sorting import Pair
 from addon.messages import WireRequest
+from addon.redaction.taint import Taint
 from addon.scopes.scope import Scope
 from addon.volatile.binding import Binding
 from addon.volatile.rebinding import RebindRefused, Rebound, rebind
@@ -84,6 +85,20 @@ class SecondTake(FirstTake):
             asked.answer, asked.rebound = self._with_values(entry, asked, compared)
             asked.key = entry.key
         return asked
+
+    def leave_out_credentials(self, first: Iterable[Asked]) -> list[Asked]:
+        """Forget the requests that hold a credential of either take, which may come later. Returns the others."""
+        first, taint = list(first), Taint()
+        for asked in (*first, *self.asked):
+            if asked.request is not None:
+                taint.learn(asked.request)
+
+        def is_clean(asked: Asked | None) -> bool:
+            return asked is None or taint.found_in(asked.saved) is None
+
+        self.asked = [asked for asked in self.asked if is_clean(asked)]
+        self.pairs = [pair for pair in self.pairs if is_clean(pair.one) and is_clean(pair.two)]
+        return [asked for asked in first if is_clean(asked)]
 
     def _with_values(self, entry: Entry, asked: Asked, compared: Compared) -> tuple[Entry, int]:
         """The answer of take 1 with the values of take 2, and how many were replaced.

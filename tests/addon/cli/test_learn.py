@@ -33,3 +33,14 @@ def test_wrong_use_is_refused_before_a_take(tmp_path: Path, monkeypatch: pytest.
         assert "unset it" in _refused("--write", "--", "true")
     (tmp_path / "provider-proxy.toml").write_text('volatile = "uuid"\n')
     assert "move that to PROVIDER_PROXY_VOLATILE" in _refused("--write", "--", "true")
+
+
+def test_the_folders_count_as_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise `run` would not find what was proved, with the profile `agents`."""
+
+    def first(raw: dict[str, str], *_: object) -> None:
+        raise UsageError(raw["folders"])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"{learn.callback.__module__}._first", first)
+    assert f"cwd={tmp_path}" in _refused("--", "true")

@@ -95,3 +95,17 @@ def test_a_take_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         take.ask(wire(chat("x" * 400)), (), None)
     assert (take.is_full, len(take.asked)) == (True, 1)
+
+
+def test_a_request_that_holds_a_credential_is_forgotten() -> None:
+    """Also where the credential was sent after it, and in the other take; a rule would show it."""
+    secret = "Zq9-unlike-4711-any-other"
+    first = FirstTake(RULES, "single")
+    for text in (f"Say {secret} {OLD}", "Say hello"):
+        first.ask(wire(chat(text)), (), None)
+    take = SecondTake(RULES, "single", first.asked, {}.get)
+    take.ask(wire(chat(f"Say {secret} {NEW}")), (), None)
+    take.ask(wire(chat("Say hello"), authorization=f"Bearer {secret}"), (), None)
+    left = take.leave_out_credentials(first.asked)
+    assert len(left) == len(take.asked) == len(take.pairs) == 1
+    assert not any(secret.encode() in asked.saved for asked in (*left, *take.asked))
