@@ -132,6 +132,17 @@ def test_a_date_in_a_question_is_not_the_agents_date() -> None:
     assert asked[0] != asked[1]
 
 
+def test_our_folder_is_left_out_and_its_neighbours_are_not() -> None:
+    """Where Gemini CLI lists it among the first entries, what is in it counts for nothing."""
+    (rule,) = [rule for rule in agent_rules() if rule.name == "gemini-our-folder"]
+    place = Place("pointer", pointer=("contents", "0", "parts", "0", "text"))
+    tree = "/w/\n├───.provider-proxy/\n│   └───cache/\n│       └───cache.db\n└───notes.txt\n"
+    ((start, end),) = rule.spans(place, tree)
+    assert tree[start:end] == "\n│   └───cache/\n│       └───cache.db"
+    within = "/w/\n└───tests/\n    ├───.provider-proxy/\n    │   └───cache/\n    └───notes.txt\n"
+    assert not list(rule.spans(place, within))
+
+
 def test_a_place_of_another_kind_is_not_searched() -> None:
     """A user's words may look like an agent's."""
     (rule, *_) = [rule for rule in agent_rules() if rule.name == "codex-wall-time"]
