@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 
 from addon.sockets.frames import kind_of, says_same
 from addon.sockets.transcript import ClientFrame, Frame, ProviderFrame, Transcript
@@ -39,11 +41,8 @@ class Playback:
 
     def due(self, said: int) -> list[str]:
         """The frames that may go out after `said` frames of the client; they count as told."""
-        due = []
-        for needs, text in self.transcript.answers[len(self.told) :]:
-            if needs > said:
-                break
-            due.append(text)
+        answers, told = self.transcript.answers, len(self.told)
+        due = [text for _, text in answers[told : bisect_right(answers, said, told, key=itemgetter(0))]]
         self.told += due
         return due
 
