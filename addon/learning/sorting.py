@@ -43,11 +43,6 @@ class Found:
     missing: list[Asked] = field(default_factory=list)
     compared: int = 0
 
-    @property
-    def is_explained(self) -> bool:
-        """Whether the proposals explain every difference."""
-        return not (self.refused or self.others or self.diverged)
-
 
 def sort_out(pairs: Iterable[Pair], first: Sequence[Asked], names: Iterable[str] = ()) -> Found:
     """Sort the differences of `pairs`, in the order of take 2; `first` are all requests of take 1.
