@@ -12,7 +12,14 @@ from addon.judging.reasons import NotStored
 from addon.messages import LiveAnswer, WireRequest
 from addon.policy import never_cached
 from addon.policy.keeping import Origin, entry_or_reason
-from addon.policy.variants import RepeatCounter, key_of_test, nth_key
+from addon.policy.variants import (
+    CREDENTIAL_STATUSES,
+    RepeatCounter,
+    credential_digest,
+    key_of_test,
+    nth_key,
+    rejection_key,
+)
 from addon.redaction import Taint
 from addon.settings.settings import SEQUENCE, Settings
 from addon.transfer.recorded_request import with_credential
@@ -103,10 +110,13 @@ class Admission:
         key = key_of_test(identity.key, self.test) if self.test else identity.key
         counts = bool(self.test) or self.settings.repeat == SEQUENCE
         nth = self._repeats.next(key) if counts else 1
+        own = nth_key(key, nth)
+        if answer.status in CREDENTIAL_STATUSES:  # it belongs to this credential alone, as in a run
+            own = rejection_key(own, credential_digest(request))
         origin = Origin(
             request=request,
             identity=identity,
-            key=nth_key(key, nth),
+            key=own,
             run=self.run,
             recorded_at=exchange.recorded_at,
             elapsed=exchange.elapsed,

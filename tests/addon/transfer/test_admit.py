@@ -6,9 +6,14 @@ import gzip
 import json
 from dataclasses import replace
 
+import pytest
+
+from addon.identity import identify
 from addon.messages import LiveAnswer, WireRequest
+from addon.policy.variants import REJECTION_PREFIX, credential_digest, rejection_key
 from addon.settings.settings import Settings
 from addon.transfer.admit import Admission, Exchange, Refused, why_unreadable
+from addon.transfer.key_check import check_key
 
 OK = json.dumps({"choices": [{"index": 0, "message": {"content": "x"}, "finish_reason": "stop"}]}).encode()
 SECRET = b"a-secret-that-has-no-shape"
@@ -94,3 +99,20 @@ def test_why_a_recording_cannot_be_read() -> None:
     assert why_unreadable(TypeError("a status is not a number")) == "a status is not a number"
     assert "form of a recording" in why_unreadable(TypeError("'int' object is not subscriptable"))
     assert "form of a recording" in why_unreadable(AttributeError("no attribute"))
+
+
+@pytest.mark.parametrize("unknown", [frozenset(), frozenset({"authorization"}), frozenset({"*"})])
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_rejection_answers_its_own_credential_only(status: int, unknown: frozenset[str]) -> None:
+    """An imported one lies under the key that one of a run has, whatever else is unknown of its request."""
+    settings = Settings.parse({"store_errors": "401,403"})
+    error = json.dumps({"error": {"message": "m", "type": "t", "code": None, "param": None}}).encode()
+    there = _exchange(error, status)
+    without = replace(there, request=replace(there.request, headers=there.request.headers[:1]))
+    one, two = Admission(settings, "run", unknown).entries([there, without])
+    plain = identify(there.request, settings.identity).key
+    assert one.key == rejection_key(plain, credential_digest(there.request))
+    assert two.key.startswith(REJECTION_PREFIX)
+    assert one.key != two.key
+    check_key(one)
+    check_key(two)
